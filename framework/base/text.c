@@ -1,0 +1,108 @@
+#include "framework/base/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+
+void tfx_text_add(tfx_text *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (t->n + (size_t)n + 1 > t->cap) {
+        t->cap = (t->n + (size_t)n + 1) * 2;
+        t->s = tfx_realloc(t->s, t->cap);
+    }
+    va_start(ap, fmt);
+    vsnprintf(t->s + t->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    t->n += (size_t)n;
+}
+
+void tfx_text_free(tfx_text *t)
+{
+    free(t->s);
+    *t = (tfx_text){0};
+}
+
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t na = strlen(a), nb = strlen(b);
+    if (na > 64 || nb > 64)
+        return 64;
+    size_t row[65];
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = substitute < shift ? substitute : shift;
+        }
+    }
+    return row[nb];
+}
+
+const char *tfx_nearest(const char *name, const char *const *candidates, size_t n)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(name) / 2 + 2;
+    for (size_t i = 0; i < n; i++) {
+        size_t d = edit_distance(name, candidates[i]);
+        if (d < best_distance) {
+            best = candidates[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static char *format_scaled(char *buf, double x, const char *const *units, int n_units, const char *space)
+{
+    int u = 0;
+    while (u + 1 < n_units && fabs(x) >= 999.5) {
+        x /= 1000.0;
+        u++;
+    }
+    if (u == 0 && x == floor(x))
+        snprintf(buf, 32, "%.0f%s%s", x, *units[u] ? space : "", units[u]);
+    else
+        snprintf(buf, 32, "%.*f%s%s", fabs(x) < 9.995 ? 2 : 1, x, *units[u] ? space : "", units[u]);
+    return buf;
+}
+
+char *tfx_format_bytes(char *buf, double bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    return format_scaled(buf, bytes, units, 6, " ");
+}
+
+char *tfx_format_count(char *buf, double n)
+{
+    static const char *const units[] = {"", "k", "M", "G", "T", "P", "E", "Z"};
+    return format_scaled(buf, n, units, 8, "");
+}
+
+char *tfx_format_seconds(char *buf, double s)
+{
+    if (!isfinite(s) || s < 0)
+        snprintf(buf, 32, "?");
+    else if (s < 59.95)
+        snprintf(buf, 32, "%.1fs", s);
+    else if (s < 3600)
+        snprintf(buf, 32, "%dm%02ds", (int)(s / 60), (int)fmod(s, 60));
+    else if (s < 86400 * 2)
+        snprintf(buf, 32, "%dh%02dm", (int)(s / 3600), (int)fmod(s / 60, 60));
+    else if (s < 86400.0 * 365 * 2)
+        snprintf(buf, 32, "%.1f days", s / 86400);
+    else
+        snprintf(buf, 32, "%.1f years", s / (86400 * 365.25));
+    return buf;
+}

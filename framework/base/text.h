@@ -1,0 +1,26 @@
+/* Text: a growing buffer, nearest names for error messages, numbers for people. */
+#ifndef TFX_BASE_TEXT_H
+#define TFX_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A growing string; zero-initialise. `s` is NULL until something is added. */
+typedef struct tfx_text {
+    char *s;
+    size_t n, cap;
+} tfx_text;
+
+void tfx_text_add(tfx_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void tfx_text_free(tfx_text *t);
+
+/* The candidate nearest to `name` by edit distance, or NULL when none is near enough to
+ * be a likely misspelling. */
+const char *tfx_nearest(const char *name, const char *const *candidates, size_t n);
+
+/* Formats into buf (at least 32 bytes) and returns it. */
+char *tfx_format_bytes(char *buf, double bytes);   /* "1.5 GB", powers of ten */
+char *tfx_format_count(char *buf, double n);       /* "123.6M" */
+char *tfx_format_seconds(char *buf, double s);     /* "2h05m", "3m07s", "12.3s" */
+
+#endif
