@@ -1,0 +1,37 @@
+/* Classes: what the six kinds of class table have in common, and whether one is fit for use.
+ *
+ * A table is checked once, when its plugin is loaded, so that the rest of the host may call
+ * its mandatory functions and trust its declarations without asking. */
+#ifndef TFX_PLUGIN_CLASSES_H
+#define TFX_PLUGIN_CLASSES_H
+
+#include "framework/base/error.h"
+#include "tfx/tfx.h"
+
+/* The short name of a kind, "layer" for TFX_KIND_LAYER; NULL for a kind this host does not know. */
+const char *tfx_kind_word(const char *kind);
+
+typedef struct tfx_class_info {
+    const char *kind;          /* the short name */
+    const char *name, *summary; /* an op's name is its id */
+    const tfx_option *options; /* read with tfx_option_at */
+    size_t n_options;
+    const tfx_slot *slots;     /* layers only; read with tfx_slot_at */
+    size_t n_slots;
+} tfx_class_info;
+
+/* `kind` must be known and `impl` must have passed tfx_class_check. Pointers live as long as
+ * the plugin, which is for ever. */
+tfx_class_info tfx_class_describe(const char *kind, const void *impl);
+
+/* The i-th declaration: arrays of tfx_slot are walked by the first element's struct_size. */
+const tfx_slot *tfx_slot_at(const tfx_slot *slots, size_t i);
+
+/* Checks sizes, names, mandatory functions, options (defaults included) and slots. `kind`
+ * must be known. */
+tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err);
+
+/* Whether a name can be written in a spec: letters, digits and "_.-" (and "/" in ids of ops). */
+int tfx_name_valid(const char *name, int slash);
+
+#endif

@@ -1,0 +1,544 @@
+/* Options: turns the `key = value` texts of a spec into typed values that fit a
+ * declaration. Every value is kept twice: typed, for the class that reads it, and as a
+ * canonical text, which reads back to the same value and is what the database and the
+ * resolved spec show. */
+#include "framework/plugin/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "framework/base/memory.h"
+
+typedef struct option_value {
+    char *name;
+    tfx_option_type type;
+    char *text; /* canonical */
+    int64_t *ints;
+    double *reals;
+    char **strings;
+    size_t n;   /* elements of the array that the type uses; 1 for types that are no list */
+    char *file; /* NULL: the default */
+    int line;
+} option_value;
+
+struct tfx_options {
+    option_value *values;
+    size_t n;
+};
+
+const tfx_option *tfx_option_at(const tfx_option *decl, size_t i)
+{
+    return (const tfx_option *)((const char *)decl + i * decl->struct_size);
+}
+
+/* ---- descriptions ---- */
+
+static void add_number(tfx_text *t, double x)
+{
+    if (fabs(x) < 1e9 && x == floor(x))
+        tfx_text_add(t, "%.0f", x);
+    else
+        tfx_text_add(t, "%g", x);
+}
+
+static void add_range(tfx_text *t, const tfx_option *o)
+{
+    if (!(o->min < o->max))
+        return;
+    if (isinf(o->min) && isinf(o->max))
+        return;
+    if (isinf(o->max)) {
+        tfx_text_add(t, ", at least ");
+        add_number(t, o->min);
+    } else if (isinf(o->min)) {
+        tfx_text_add(t, ", at most ");
+        add_number(t, o->max);
+    } else {
+        tfx_text_add(t, ", ");
+        add_number(t, o->min);
+        tfx_text_add(t, " to ");
+        add_number(t, o->max);
+    }
+}
+
+void tfx_option_expectation(tfx_text *t, const tfx_option *o)
+{
+    switch (o->type) {
+    case TFX_OPT_INT:
+        tfx_text_add(t, "integer");
+        add_range(t, o);
+        break;
+    case TFX_OPT_REAL:
+        tfx_text_add(t, "number");
+        add_range(t, o);
+        break;
+    case TFX_OPT_BOOL: tfx_text_add(t, "true or false"); break;
+    case TFX_OPT_STRING: tfx_text_add(t, "text"); break;
+    case TFX_OPT_CHOICE:
+        tfx_text_add(t, "one of: ");
+        for (size_t i = 0; o->choices && o->choices[i]; i++)
+            tfx_text_add(t, "%s%s", i ? ", " : "", o->choices[i]);
+        break;
+    case TFX_OPT_PATH: tfx_text_add(t, "path"); break;
+    case TFX_OPT_INT_LIST:
+        tfx_text_add(t, "integers separated by commas");
+        add_range(t, o);
+        break;
+    case TFX_OPT_REAL_LIST:
+        tfx_text_add(t, "numbers separated by commas");
+        add_range(t, o);
+        break;
+    case TFX_OPT_STRING_LIST: tfx_text_add(t, "texts separated by commas"); break;
+    }
+}
+
+/* ---- single values; each returns 0, or -1 when the text does not have the form ---- */
+
+/* Decimal digits with an optional suffix k, M or G. A fraction is fine as long as the
+ * suffix makes the value whole: 1.5k is 1500. */
+static int read_int(const char *s, int64_t *out)
+{
+    int negative = *s == '-', digits = 0, decimals = 0, point = 0, exponent = 0;
+    int64_t v = 0;
+    if (*s == '-' || *s == '+')
+        s++;
+    for (; isdigit((unsigned char)*s) || (*s == '.' && !point); s++) {
+        if (*s == '.') {
+            point = 1;
+            continue;
+        }
+        int d = *s - '0';
+        if (__builtin_mul_overflow(v, (int64_t)10, &v) ||
+            __builtin_add_overflow(v, (int64_t)(negative ? -d : d), &v))
+            return -1;
+        digits++;
+        decimals += point;
+    }
+    if (*s == 'k')
+        exponent = 3, s++;
+    else if (*s == 'M')
+        exponent = 6, s++;
+    else if (*s == 'G')
+        exponent = 9, s++;
+    if (!digits || *s || (point && (!decimals || decimals > exponent)))
+        return -1;
+    for (int i = decimals; i < exponent; i++)
+        if (__builtin_mul_overflow(v, (int64_t)10, &v))
+            return -1;
+    *out = v;
+    return 0;
+}
+
+static int read_real(const char *s, double *out)
+{
+    /* strtod also takes hexadecimal, "inf" and "nan", which nobody writes on purpose. */
+    if (!*s || s[strspn(s, "+-.0123456789eE")])
+        return -1;
+    char *end;
+    *out = strtod(s, &end);
+    return *end || end == s || !isfinite(*out) ? -1 : 0;
+}
+
+static int read_bool(const char *s, int64_t *out)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (!strcasecmp(s, words[i])) {
+            *out = i & 1;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* The shortest decimal that reads back to the same bits. */
+static void add_real(tfx_text *t, double x)
+{
+    char buf[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(buf, sizeof(buf), "%.*g", digits, x);
+        if (strtod(buf, NULL) == x)
+            break;
+    }
+    tfx_text_add(t, "%s", buf);
+}
+
+/* ---- paths ---- */
+
+/* The folder of `file`, absolute and without symbolic links where it exists. */
+static char *folder_of(const char *file)
+{
+    char *name = NULL, *real;
+    if (file && strcmp(file, "--set") != 0) {
+        const char *slash = strrchr(file, '/');
+        if (slash)
+            name = tfx_strndup(file, (size_t)(slash - file) + 1);
+    }
+    real = realpath(name ? name : ".", NULL);
+    if (!real && (!name || *name != '/')) {
+        char cwd[PATH_MAX];
+        real = tfx_printf("%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : "", name ? name : "");
+    } else if (!real) {
+        real = tfx_strdup(name);
+    }
+    free(name);
+    return real;
+}
+
+/* Joins the folder and a relative path. Leading ".." parts are taken off the folder, which
+ * has no symbolic links; later ones stay, because their meaning depends on the links that
+ * the path itself goes through. */
+static char *absolute_path(const char *value, const char *file)
+{
+    tfx_text t = {0};
+    char *folder = NULL;
+    const char *p = value;
+    int leading = 1;
+    if (*p != '/') {
+        folder = folder_of(file);
+        size_t n = strlen(folder);
+        while (n && folder[n - 1] == '/')
+            folder[--n] = 0;
+        tfx_text_add(&t, "%s", folder);
+    }
+    while (*p) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && !strncmp(p, "..", 2) && leading) {
+            char *slash = t.s ? strrchr(t.s, '/') : NULL;
+            if (slash) {
+                *slash = 0;
+                t.n = (size_t)(slash - t.s);
+            }
+        } else if (n && !(n == 1 && *p == '.')) {
+            tfx_text_add(&t, "/%.*s", (int)n, p);
+            leading = 0;
+        }
+        p += n;
+        p += *p == '/';
+    }
+    if (!t.n)
+        tfx_text_add(&t, "/");
+    free(folder);
+    return t.s;
+}
+
+/* ---- messages ---- */
+
+static void add_place(tfx_text *t, const tfx_setting *s)
+{
+    if (s && s->file)
+        tfx_text_add(t, s->line ? "%s:%d: " : "%s: ", s->file, s->line);
+}
+
+static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const char *value, const char *near,
+                             const char *what, tfx_error *err)
+{
+    tfx_text t = {0};
+    add_place(&t, s);
+    tfx_text_add(&t, "%s: %s: expected ", what, o->name);
+    tfx_option_expectation(&t, o);
+    tfx_text_add(&t, "; found \"%.100s\"", value);
+    if (near)
+        tfx_text_add(&t, "; did you mean \"%s\"?", near);
+    else if (strstr(value, " #"))
+        tfx_text_add(&t, " (a comment after a value starts with \" ;\")");
+    tfx_status status = tfx_fail(err, TFX_E_INVALID, "%s", t.s);
+    tfx_text_free(&t);
+    return status;
+}
+
+static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what,
+                               tfx_error *err)
+{
+    tfx_text t = {0};
+    const char **names = TFX_NEW_ARRAY(const char *, n);
+    for (size_t i = 0; i < n; i++)
+        names[i] = tfx_option_at(decl, i)->name;
+    const char *near = tfx_nearest(s->key, names, n);
+    add_place(&t, s);
+    tfx_text_add(&t, "%s: unknown key \"%s\"", what, s->key);
+    if (near)
+        tfx_text_add(&t, "; did you mean \"%s\"?", near);
+    else if (!n)
+        tfx_text_add(&t, "; it takes no options");
+    for (size_t i = 0; i < n && !near; i++)
+        tfx_text_add(&t, "%s%s", i ? ", " : "; expected one of: ", names[i]);
+    tfx_status status = tfx_fail(err, TFX_E_INVALID, "%s", t.s);
+    tfx_text_free(&t);
+    free(names);
+    return status;
+}
+
+/* ---- one option ---- */
+
+/* Reads one element (or the whole value of a type that is no list) into v->...[v->n]. */
+static tfx_status read_element(const tfx_option *o, option_value *v, const char *text, const tfx_setting *s,
+                               const char *what, tfx_error *err)
+{
+    int bad = 0;
+    double number = 0;
+    switch (o->type) {
+    case TFX_OPT_INT:
+    case TFX_OPT_INT_LIST:
+        bad = read_int(text, &v->ints[v->n]);
+        number = (double)v->ints[v->n];
+        break;
+    case TFX_OPT_REAL:
+    case TFX_OPT_REAL_LIST:
+        bad = read_real(text, &v->reals[v->n]);
+        number = v->reals[v->n];
+        break;
+    case TFX_OPT_BOOL: bad = read_bool(text, &v->ints[v->n]); break;
+    case TFX_OPT_STRING: v->strings[v->n] = tfx_strdup(text); break;
+    case TFX_OPT_STRING_LIST:
+        bad = !*text;
+        v->strings[v->n] = tfx_strdup(text);
+        break;
+    case TFX_OPT_PATH:
+        /* An empty path means that there is none. */
+        v->strings[v->n] = *text ? absolute_path(text, s ? s->file : NULL) : tfx_strdup("");
+        break;
+    case TFX_OPT_CHOICE: {
+        size_t n = 0;
+        bad = 1;
+        for (; o->choices && o->choices[n]; n++)
+            bad &= strcmp(o->choices[n], text) != 0;
+        v->strings[v->n] = tfx_strdup(text);
+        if (bad)
+            return fail_value(o, s, text, tfx_nearest(text, o->choices, n), what, err);
+        break;
+    }
+    }
+    /* TFX_OPT_BOOL and texts leave number at 0; a range means nothing for them. */
+    int ranged = o->type == TFX_OPT_INT || o->type == TFX_OPT_INT_LIST || o->type == TFX_OPT_REAL ||
+                 o->type == TFX_OPT_REAL_LIST;
+    if (bad || (ranged && o->min < o->max && (number < o->min || number > o->max)))
+        return fail_value(o, s, text, NULL, what, err);
+    v->n++;
+    return TFX_OK;
+}
+
+static char *trimmed(const char *s, size_t n)
+{
+    while (n && isspace((unsigned char)*s))
+        s++, n--;
+    while (n && isspace((unsigned char)s[n - 1]))
+        n--;
+    return tfx_strndup(s, n);
+}
+
+static tfx_status read_list(const tfx_option *o, option_value *v, const char *text, const tfx_setting *s,
+                            const char *what, tfx_error *err)
+{
+    if (!text[strspn(text, " \t")])
+        return TFX_OK; /* nothing at all is the empty list */
+    for (const char *p = text;;) {
+        size_t n = strcspn(p, ",");
+        char *element = trimmed(p, n);
+        tfx_status status = *element ? read_element(o, v, element, s, what, err)
+                                     : fail_value(o, s, text, NULL, what, err);
+        free(element);
+        if (status != TFX_OK || !p[n])
+            return status;
+        p += n + 1;
+    }
+}
+
+static void make_text(option_value *v)
+{
+    tfx_text t = {0};
+    tfx_text_add(&t, "%s", "");
+    for (size_t i = 0; i < v->n; i++) {
+        if (i)
+            tfx_text_add(&t, ", ");
+        if (v->type == TFX_OPT_BOOL)
+            tfx_text_add(&t, "%s", v->ints[i] ? "true" : "false");
+        else if (v->ints)
+            tfx_text_add(&t, "%lld", (long long)v->ints[i]);
+        else if (v->reals)
+            add_real(&t, v->reals[i]);
+        else
+            tfx_text_add(&t, "%s", v->strings[i]);
+    }
+    v->text = t.s;
+}
+
+static tfx_status read_value(const tfx_option *o, option_value *v, const char *value, const tfx_setting *s,
+                             const char *what, tfx_error *err)
+{
+    size_t most = 1;
+    for (const char *p = value; *p; p++)
+        most += *p == ',';
+    char *text = trimmed(value, strlen(value));
+    tfx_status status;
+    v->name = tfx_strdup(o->name);
+    v->type = o->type;
+    v->file = s ? tfx_strdup(s->file) : NULL;
+    v->line = s ? s->line : 0;
+    switch (o->type) {
+    case TFX_OPT_INT:
+    case TFX_OPT_BOOL:
+    case TFX_OPT_INT_LIST: v->ints = TFX_NEW_ARRAY(int64_t, most); break;
+    case TFX_OPT_REAL:
+    case TFX_OPT_REAL_LIST: v->reals = TFX_NEW_ARRAY(double, most); break;
+    default: v->strings = TFX_NEW_ARRAY(char *, most + 1); break;
+    }
+    if (o->type == TFX_OPT_INT_LIST || o->type == TFX_OPT_REAL_LIST || o->type == TFX_OPT_STRING_LIST)
+        status = read_list(o, v, text, s, what, err);
+    else
+        status = read_element(o, v, text, s, what, err);
+    if (status == TFX_OK)
+        make_text(v);
+    free(text);
+    return status;
+}
+
+tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings,
+                                 size_t n_settings, const char *what, tfx_error *err)
+{
+    tfx_options *out = TFX_NEW(tfx_options);
+    out->values = TFX_NEW_ARRAY(option_value, n_decl);
+    out->n = n_decl;
+    for (size_t i = 0; i < n_settings; i++) {
+        size_t k = 0;
+        while (k < n_decl && strcmp(tfx_option_at(decl, k)->name, settings[i].key))
+            k++;
+        if (k == n_decl) {
+            fail_unknown(decl, n_decl, &settings[i], what, err);
+            goto fail;
+        }
+    }
+    for (size_t k = 0; k < n_decl; k++) {
+        const tfx_option *o = tfx_option_at(decl, k);
+        const tfx_setting *s = NULL;
+        for (size_t i = 0; i < n_settings; i++)
+            if (!strcmp(o->name, settings[i].key))
+                s = &settings[i]; /* the last one holds */
+        if (!s && !o->def) {
+            tfx_text t = {0};
+            tfx_option_expectation(&t, o);
+            tfx_fail(err, TFX_E_INVALID, "%s: missing key \"%s\" (%s): %s", what, o->name, t.s,
+                     o->doc ? o->doc : "");
+            tfx_text_free(&t);
+            goto fail;
+        }
+        if (read_value(o, &out->values[k], s ? s->value : o->def, s, what, err) != TFX_OK)
+            goto fail;
+    }
+    return out;
+fail:
+    tfx_options_destroy(out);
+    return NULL;
+}
+
+void tfx_options_destroy(tfx_options *o)
+{
+    if (!o)
+        return;
+    for (size_t i = 0; i < o->n; i++) {
+        option_value *v = &o->values[i];
+        /* A value that could not be read may sit at strings[n]. */
+        for (size_t k = 0; v->strings && v->strings[k]; k++)
+            free(v->strings[k]);
+        free(v->name);
+        free(v->text);
+        free(v->ints);
+        free(v->reals);
+        free(v->strings);
+        free(v->file);
+    }
+    free(o->values);
+    free(o);
+}
+
+/* ---- reading ---- */
+
+static const option_value *find_value(const tfx_options *o, const char *name)
+{
+    for (size_t i = 0; o && i < o->n; i++)
+        if (!strcmp(o->values[i].name, name))
+            return &o->values[i];
+    return NULL;
+}
+
+static const option_value *find_typed(const tfx_options *o, const char *name, tfx_option_type type)
+{
+    const option_value *v = find_value(o, name);
+    return v && v->type == type ? v : NULL;
+}
+
+int64_t tfx_options_int(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_INT);
+    return v ? v->ints[0] : 0;
+}
+
+double tfx_options_real(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_REAL);
+    return v ? v->reals[0] : 0.0;
+}
+
+int tfx_options_bool(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_BOOL);
+    return v ? (int)v->ints[0] : 0;
+}
+
+const char *tfx_options_string(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_value(o, name);
+    int text = v && (v->type == TFX_OPT_STRING || v->type == TFX_OPT_CHOICE || v->type == TFX_OPT_PATH);
+    return text ? v->strings[0] : NULL;
+}
+
+const int64_t *tfx_options_int_list(const tfx_options *o, const char *name, size_t *n)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_INT_LIST);
+    *n = v ? v->n : 0;
+    return v ? v->ints : NULL;
+}
+
+const double *tfx_options_real_list(const tfx_options *o, const char *name, size_t *n)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_REAL_LIST);
+    *n = v ? v->n : 0;
+    return v ? v->reals : NULL;
+}
+
+const char *const *tfx_options_string_list(const tfx_options *o, const char *name, size_t *n)
+{
+    const option_value *v = find_typed(o, name, TFX_OPT_STRING_LIST);
+    *n = v ? v->n : 0;
+    return v ? (const char *const *)v->strings : NULL;
+}
+
+tfx_option_type tfx_options_type(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_value(o, name);
+    return v ? v->type : (tfx_option_type)0;
+}
+
+const char *tfx_options_origin(const tfx_options *o, const char *name, int *line)
+{
+    const option_value *v = find_value(o, name);
+    *line = v ? v->line : 0;
+    return v ? v->file : NULL;
+}
+
+size_t tfx_options_count(const tfx_options *o)
+{
+    return o->n;
+}
+
+void tfx_options_at(const tfx_options *o, size_t i, const char **name, const char **value)
+{
+    *name = o->values[i].name;
+    *value = o->values[i].text;
+}

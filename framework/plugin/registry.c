@@ -1,0 +1,375 @@
+/* The registry reads folders in the order of the search path and files in the order of their
+ * names, so that what is found does not depend on the file system. A file is opened as data
+ * first (elf_entry.h); only one whose version fits is handed to the dynamic loader, and only
+ * one whose tables are sound is kept.
+ *
+ * Of two plugins with the same name in different folders the earlier folder's wins, as with
+ * $PATH: that is how a researcher replaces a built-in. Within one folder there is no order
+ * that anybody chose, so both are refused rather than one picked. Classes follow the same rule. */
+#include "framework/plugin/registry.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "framework/base/hash.h"
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/plugin/classes.h"
+#include "framework/plugin/elf_entry.h"
+
+#define THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
+
+enum { MAX_FACTORIES = 1024 }; /* more means that the list lacks its NULL */
+
+typedef struct folder_id {
+    dev_t device;
+    ino_t inode;
+} folder_id;
+
+struct tfx_registry {
+    tfx_loaded_plugin *plugins;
+    size_t n_plugins, cap_plugins;
+    tfx_refused_plugin *refused;
+    size_t n_refused, cap_refused;
+    folder_id *folders; /* scanned so far */
+    size_t n_folders, cap_folders;
+};
+
+static void refuse(tfx_registry *r, const char *path, const char *reason)
+{
+    tfx_refused_plugin *p = TFX_APPEND(r->refused, r->n_refused, r->cap_refused);
+    p->path = tfx_strdup(path);
+    p->reason = tfx_strdup(reason);
+}
+
+static void plugin_finish(tfx_loaded_plugin *p)
+{
+    free(p->path);
+    p->path = NULL;
+}
+
+static tfx_status check_factory(const tfx_factory *f, size_t index, const tfx_plugin *entry, tfx_error *err)
+{
+    if (f->struct_size < THROUGH(tfx_factory, impl))
+        return tfx_fail(err, TFX_E_DATA, "factory %zu has struct_size %zu; expected at least %zu", index,
+                        f->struct_size, THROUGH(tfx_factory, impl));
+    if (!f->kind)
+        return tfx_fail(err, TFX_E_DATA, "factory %zu has no kind", index);
+    if (!f->impl)
+        return tfx_fail(err, TFX_E_DATA, "factory %zu (%s) has no class table", index, f->kind);
+    if (!tfx_kind_word(f->kind)) {
+        const tfx_host *host = tfx_host_table();
+        host->log(host, TFX_LOG_WARN, "plugin %s: kind \"%s\" is not known to this tfx; ignored", entry->name,
+                  f->kind);
+        return TFX_OK;
+    }
+    if (tfx_class_check(f->kind, f->impl, err))
+        return err->status;
+    const char *name = tfx_class_describe(f->kind, f->impl).name;
+    for (size_t j = 0; j < index; j++) {
+        const tfx_factory *other = entry->factories[j];
+        if (!strcmp(other->kind, f->kind) && !strcmp(tfx_class_describe(f->kind, other->impl).name, name))
+            return tfx_fail(err, TFX_E_DATA, "offers the %s %s twice", tfx_kind_word(f->kind), name);
+    }
+    return TFX_OK;
+}
+
+static tfx_status check_entry(const tfx_plugin *e, tfx_error *err)
+{
+    if (!tfx_name_valid(e->name, 0))
+        return tfx_fail(err, TFX_E_DATA, "its name is %s%s%s; expected letters, digits, '_', '.' and '-'",
+                        e->name ? "\"" : "", e->name ? e->name : "NULL", e->name ? "\"" : "");
+    if (!e->version || !*e->version)
+        return tfx_fail(err, TFX_E_DATA, "plugin %s has no version", e->name);
+    if (!e->summary)
+        return tfx_fail(err, TFX_E_DATA, "plugin %s has no summary", e->name);
+    if (!e->factories || !e->factories[0])
+        return tfx_fail(err, TFX_E_DATA, "plugin %s offers nothing: its list of factories is empty", e->name);
+    for (size_t i = 0; e->factories[i]; i++) {
+        if (i == MAX_FACTORIES)
+            return tfx_fail(err, TFX_E_DATA, "plugin %s has more than %d factories; does the list end with NULL?",
+                            e->name, MAX_FACTORIES);
+        if (check_factory(e->factories[i], i, e, err))
+            return err->status;
+    }
+    return TFX_OK;
+}
+
+static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
+{
+    tfx_elf_entry head = {0};
+    char file_hash[33];
+    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err))
+        return err->status;
+    if (tfx_file_hash(path, file_hash, err))
+        return err->status;
+
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: see DESIGN section 5, rule 3 */
+    if (!handle) {
+        const char *why = dlerror();
+        size_t n = strlen(path);
+        if (why && !strncmp(why, path, n) && !strncmp(why + n, ": ", 2))
+            why += n + 2;
+        return tfx_fail(err, TFX_E_DATA, "cannot be loaded: %s", why ? why : "no reason given");
+    }
+    const tfx_plugin *entry = dlsym(handle, "tfx_plugin_entry");
+    if (!entry)
+        return tfx_fail(err, TFX_E_DATA, "does not export `tfx_plugin_entry`");
+    if (entry->struct_size != head.struct_size || entry->abi_major != head.abi_major ||
+        entry->abi_minor != head.abi_minor)
+        return tfx_fail(err, TFX_E_DATA, "`tfx_plugin_entry` differs between the file and memory; it must be constant");
+    if (check_entry(entry, err))
+        return err->status;
+    out->entry = entry;
+    out->path = tfx_strdup(path);
+    memcpy(out->hash, file_hash, sizeof(file_hash));
+    return TFX_OK;
+}
+
+/* The name of a class that both plugins offer, for messages; NULL when there is none. */
+static char *common_class(const tfx_plugin *a, const tfx_plugin *b)
+{
+    for (size_t i = 0; a->factories[i]; i++) {
+        const tfx_factory *f = a->factories[i];
+        if (!tfx_kind_word(f->kind))
+            continue;
+        const char *name = tfx_class_describe(f->kind, f->impl).name;
+        for (size_t j = 0; b->factories[j]; j++) {
+            const tfx_factory *g = b->factories[j];
+            if (!strcmp(f->kind, g->kind) && !strcmp(name, tfx_class_describe(g->kind, g->impl).name))
+                return tfx_printf("%s %s", tfx_kind_word(f->kind), name);
+        }
+    }
+    return NULL;
+}
+
+/* Why `a` cannot be in one folder together with `b`; NULL when it can. */
+static char *conflict(const tfx_loaded_plugin *a, const tfx_loaded_plugin *b)
+{
+    if (!strcmp(a->entry->name, b->entry->name))
+        return tfx_printf("its name \"%s\" is also that of %s in the same folder; neither is used", a->entry->name,
+                          b->path);
+    char *class = common_class(a->entry, b->entry);
+    char *why = class ? tfx_printf("it offers the %s, and so does %s in the same folder; neither is used", class,
+                                   b->path)
+                      : NULL;
+    free(class);
+    return why;
+}
+
+static int has_plugin(const tfx_registry *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_plugins; i++)
+        if (!strcmp(r->plugins[i].entry->name, name))
+            return 1;
+    return 0;
+}
+
+/* Takes over the plugins of one folder that conflict with none of their neighbours and that
+ * no earlier folder has. */
+static void admit(tfx_registry *r, tfx_loaded_plugin *found, size_t n)
+{
+    char **why = TFX_NEW_ARRAY(char *, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n && !why[i]; j++)
+            if (j != i)
+                why[i] = conflict(&found[i], &found[j]);
+    for (size_t i = 0; i < n; i++) {
+        if (why[i]) {
+            refuse(r, found[i].path, why[i]);
+        } else if (!has_plugin(r, found[i].entry->name)) {
+            *TFX_APPEND(r->plugins, r->n_plugins, r->cap_plugins) = found[i];
+            found[i].path = NULL;
+        }
+        free(why[i]);
+    }
+    free(why);
+}
+
+static int is_candidate(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+    return n > 3 && e->d_name[0] != '.' && !strcmp(e->d_name + n - 3, ".so");
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name); /* alphasort would follow the locale */
+}
+
+/* Whether the folder was scanned already; remembers it. */
+static int seen_folder(tfx_registry *r, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return 0;
+    for (size_t i = 0; i < r->n_folders; i++)
+        if (r->folders[i].device == st.st_dev && r->folders[i].inode == st.st_ino)
+            return 1;
+    folder_id *f = TFX_APPEND(r->folders, r->n_folders, r->cap_folders);
+    *f = (folder_id){st.st_dev, st.st_ino};
+    return 0;
+}
+
+static void scan_folder(tfx_registry *r, const char *folder, const char *origin)
+{
+    char absolute[PATH_MAX];
+    struct dirent **names = NULL;
+    tfx_loaded_plugin *found = NULL;
+    size_t n_found = 0, cap_found = 0;
+    int n = -1;
+    if (realpath(folder, absolute)) {
+        if (seen_folder(r, absolute))
+            return;
+        n = scandir(absolute, &names, is_candidate, by_bytes);
+    }
+    if (n < 0) {
+        char *reason = tfx_printf("%s names this folder, which cannot be read: %s", origin, strerror(errno));
+        refuse(r, folder, reason);
+        free(reason);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        tfx_error err = {0};
+        tfx_loaded_plugin p = {0};
+        char *path = tfx_printf("%s/%s", absolute, names[i]->d_name);
+        if (load(path, &p, &err) == TFX_OK)
+            *TFX_APPEND(found, n_found, cap_found) = p;
+        else
+            refuse(r, path, err.text);
+        free(path);
+        free(names[i]);
+    }
+    admit(r, found, n_found);
+    for (size_t i = 0; i < n_found; i++)
+        plugin_finish(&found[i]);
+    free(found);
+    free(names);
+}
+
+tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
+{
+    const char *search = getenv("TFX_PLUGIN_PATH");
+    if ((!search || !*search) && !default_dir) {
+        tfx_fail(err, TFX_E_INVALID, "no plugin folder: set TFX_PLUGIN_PATH to the folders that hold plugins");
+        return NULL;
+    }
+    tfx_registry *r = TFX_NEW(tfx_registry);
+    for (const char *p = search; p && *p;) {
+        size_t n = strcspn(p, ":");
+        if (n) { /* an empty element is nothing, not the working directory */
+            char *folder = tfx_strndup(p, n);
+            scan_folder(r, folder, "TFX_PLUGIN_PATH");
+            free(folder);
+        }
+        p += n + (p[n] == ':');
+    }
+    if (default_dir)
+        scan_folder(r, default_dir, "the installation");
+    return r;
+}
+
+void tfx_registry_close(tfx_registry *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_plugins; i++)
+        plugin_finish(&r->plugins[i]);
+    for (size_t i = 0; i < r->n_refused; i++) {
+        free(r->refused[i].path);
+        free(r->refused[i].reason);
+    }
+    free(r->plugins);
+    free(r->refused);
+    free(r->folders);
+    free(r);
+}
+
+static int file_is_named(const char *path, const char *name)
+{
+    const char *file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    size_t n = strlen(name);
+    return !strncmp(file, name, n) && !strcmp(file + n, ".so");
+}
+
+void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text *t)
+{
+    if (r->n_refused)
+        tfx_text_add(t, "\nRefused plugins:");
+    for (int named = 1; named >= 0; named--)
+        for (size_t i = 0; i < r->n_refused; i++)
+            if (file_is_named(r->refused[i].path, name) == named)
+                tfx_text_add(t, "\n  %s: %s", r->refused[i].path, r->refused[i].reason);
+}
+
+static void not_found(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
+{
+    const char *word = tfx_kind_word(kind);
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    tfx_text t = {0};
+    for (size_t i = 0; i < r->n_plugins; i++)
+        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
+            const tfx_factory *f = r->plugins[i].entry->factories[j];
+            if (!strcmp(f->kind, kind))
+                *TFX_APPEND(names, n, cap) = tfx_class_describe(kind, f->impl).name;
+        }
+    const char *nearest = tfx_nearest(name, names, n);
+    tfx_text_add(&t, "there is no %s \"%s\"", word, name);
+    if (nearest)
+        tfx_text_add(&t, "; did you mean \"%s\"?", nearest);
+    for (size_t i = 0; i < n; i++)
+        tfx_text_add(&t, "%s%s", i ? ", " : nearest ? " Available: " : "; available: ", names[i]);
+    if (!n)
+        tfx_text_add(&t, "; no plugin offers any %s", word);
+    tfx_registry_add_refused(r, name, &t);
+    tfx_fail(err, TFX_E_INVALID, "%s", t.s);
+    tfx_text_free(&t);
+    free(names);
+}
+
+const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
+{
+    for (size_t i = 0; i < r->n_plugins; i++)
+        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
+            const tfx_factory *f = r->plugins[i].entry->factories[j];
+            if (!strcmp(f->kind, kind) && !strcmp(tfx_class_describe(kind, f->impl).name, name))
+                return f->impl;
+        }
+    not_found(r, kind, name, err);
+    return NULL;
+}
+
+size_t tfx_registry_count(const tfx_registry *r)
+{
+    return r->n_plugins;
+}
+
+const tfx_loaded_plugin *tfx_registry_at(const tfx_registry *r, size_t i)
+{
+    return &r->plugins[i];
+}
+
+size_t tfx_registry_refused_count(const tfx_registry *r)
+{
+    return r->n_refused;
+}
+
+const tfx_refused_plugin *tfx_registry_refused_at(const tfx_registry *r, size_t i)
+{
+    return &r->refused[i];
+}
+
+const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl)
+{
+    for (size_t i = 0; i < r->n_plugins; i++)
+        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++)
+            if (r->plugins[i].entry->factories[j]->impl == impl)
+                return &r->plugins[i];
+    return NULL;
+}

@@ -1,0 +1,49 @@
+/* Registry: finds plugins, checks their version, and looks classes up by kind and name. */
+#ifndef TFX_PLUGIN_REGISTRY_H
+#define TFX_PLUGIN_REGISTRY_H
+
+#include "framework/base/error.h"
+#include "framework/base/text.h"
+#include "tfx/tfx.h"
+
+typedef struct tfx_loaded_plugin {
+    const tfx_plugin *entry;
+    char *path;     /* absolute */
+    char hash[33];  /* XXH3-128 of the file, lower-case hex */
+} tfx_loaded_plugin;
+
+/* A plugin file that was found and refused, with the reason. */
+typedef struct tfx_refused_plugin {
+    char *path, *reason;
+} tfx_refused_plugin;
+
+typedef struct tfx_registry tfx_registry;
+
+/* Scans $TFX_PLUGIN_PATH (colon separated folders; first match of a name wins), then
+ * `default_dir`. Files that cannot be loaded are remembered as refused, and reported when
+ * somebody asks for a name that is not found. */
+tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err);
+void tfx_registry_close(tfx_registry *r); /* never unloads code */
+
+/* The class `name` of kind TFX_KIND_*, or NULL with a message that lists the nearest name
+ * and the refused files. */
+const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err);
+
+size_t tfx_registry_count(const tfx_registry *r);
+const tfx_loaded_plugin *tfx_registry_at(const tfx_registry *r, size_t i);
+size_t tfx_registry_refused_count(const tfx_registry *r);
+const tfx_refused_plugin *tfx_registry_refused_at(const tfx_registry *r, size_t i);
+/* Appends the refused files to a message, a line each; NAME.so comes first. */
+void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text *t);
+/* The plugin that offers a class. */
+const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl);
+
+/* The table every plugin gets. Messages that plugins pass to host->fail are collected per
+ * thread and call: every call into a plugin stands between a begin and its end, pairs may nest,
+ * and end moves the first message into err if `status` is an error. Asking for an option that
+ * was not declared makes the call an error (TFX_E_INTERNAL) whatever it returned. */
+const tfx_host *tfx_host_table(void);
+void tfx_host_call_begin(void);
+tfx_status tfx_host_call_end(tfx_status status, const char *what, tfx_error *err);
+
+#endif
