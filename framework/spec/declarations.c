@@ -1,0 +1,120 @@
+/* The declared keys of the host's sections: one table each, from which specs are checked
+ * and docs/spec-keys.md is written. */
+#include "framework/spec/declarations.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Short names for the columns of the tables below. */
+#define INT(name, def, min, max, doc) TFX_OPTION(name, TFX_OPT_INT, def, min, max, NULL, doc)
+#define REAL(name, def, min, max, doc) TFX_OPTION(name, TFX_OPT_REAL, def, min, max, NULL, doc)
+#define TEXT(name, def, doc) TFX_OPTION(name, TFX_OPT_STRING, def, 0, 0, NULL, doc)
+#define BOOL(name, def, doc) TFX_OPTION(name, TFX_OPT_BOOL, def, 0, 0, NULL, doc)
+#define CHOICE(name, def, choices, doc) TFX_OPTION(name, TFX_OPT_CHOICE, def, 0, 0, choices, doc)
+
+static const char *const schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
+static const char *const recompute[] = {"none", "block", NULL};
+
+#define MOST 1e12 /* far above any sensible count, far below what overflows a product */
+
+static const tfx_option experiment[] = {
+    TEXT("name", NULL, "name of the experiment in the database; letters, digits, -, _ and ."),
+    TEXT("description", "", "a sentence for people"),
+    TFX_OPTION("seeds", TFX_OPT_INT_LIST, "1", 0, 9e15, NULL, "every arm runs once with each of them"),
+    TEXT("backend", "cpu", "the backend plugin; its options are backend.KEY"),
+    TEXT("extends", "", "a spec file that this one starts from, relative to this file"),
+};
+
+static const tfx_option data[] = {
+    TEXT("loader", NULL, "the loader plugin; its options are loader.KEY"),
+};
+
+static const tfx_option train[] = {
+    INT("steps", NULL, 1, MOST, "optimizer steps of the run, or of stage 0 when the arm grows"),
+    INT("batch", NULL, 1, MOST, "rows per optimizer step"),
+    INT("micro_batch", "0", 0, MOST, "rows per forward pass, a divisor of batch; 0: the whole batch"),
+    REAL("lr", "6e-4", 0, INFINITY, "peak learning rate"),
+    REAL("min_lr", "-1", -1, INFINITY, "final learning rate, at most lr; -1: a tenth of lr"),
+    CHOICE("schedule", "cosine", schedules, "how the learning rate falls after the warm-up"),
+    REAL("warmup", "0.01", 0, 1, "fraction of the steps in which the learning rate rises linearly from 0; below 1"),
+    REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
+    REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
+    CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
+    INT("eval_every", "0", 0, MOST, "steps between evaluations; 0: at the start and end of each stage"),
+    INT("eval_batches", "16", 1, MOST, "evaluation batches of micro_batch rows, always the same ones"),
+    INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
+    INT("checkpoint_every", "0", 0, MOST, "steps between checkpoints; 0: at the end of each stage"),
+    INT("keep_checkpoints", "2", 1, MOST, "how many of the periodic checkpoints stay on disk, newest first"),
+    BOOL("keep_stages", "true", "keep the checkpoints around growth; false: only a run's newest checkpoint stays on disk"),
+    BOOL("keep_optimizer", "true", "keep the optimizer state in the last checkpoint of a finished run"),
+    TEXT("optimizer", "adamw", "the optimizer plugin; its options are optimizer.KEY"),
+};
+
+static const tfx_option model[] = {
+    INT("n_blocks", NULL, 1, 100000, "number of blocks"),
+    INT("dim", NULL, 1, MOST, "width of the residual stream"),
+    INT("context", NULL, 1, MOST, "tokens per row"),
+    INT("vocab", NULL, 1, MOST, "number of different tokens"),
+    TEXT("extends", "", "a [model NAME] whose settings hold where this one has none"),
+};
+
+static const tfx_option scaling[] = {
+    TEXT("policy", NULL, "the scaling plugin; its options are policy.KEY"),
+    TEXT("extends", "", "a [scaling NAME] whose settings hold where this one has none"),
+};
+
+static const tfx_option arm[] = {
+    TEXT("model", NULL, "the [model NAME] that the arm trains, or starts from when it grows"),
+    TEXT("scaling", "", "the [scaling NAME] by which it grows; nothing: it does not grow"),
+    TEXT("extends", "", "an [arm NAME] whose settings hold where this one has none"),
+};
+
+#define SECTION(s, key, plugin) {#s, s, sizeof(s) / sizeof(*s), key, plugin}
+static const struct {
+    const char *name;
+    const tfx_option *options;
+    size_t n;
+    const char *plugin_key, *plugin_kind;
+} sections[] = {
+    SECTION(experiment, "backend", TFX_KIND_BACKEND),
+    SECTION(data, "loader", TFX_KIND_LOADER),
+    SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),
+    SECTION(model, NULL, NULL),
+    SECTION(scaling, "policy", TFX_KIND_SCALING),
+    SECTION(arm, NULL, NULL),
+};
+#define N_SECTIONS (sizeof(sections) / sizeof(*sections))
+
+const tfx_option *tfx_spec_declaration(const char *kind, size_t *n)
+{
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        if (!strcmp(sections[i].name, kind)) {
+            *n = sections[i].n;
+            return sections[i].options;
+        }
+    }
+    *n = 0;
+    return NULL;
+}
+
+const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind)
+{
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        if (!strcmp(sections[i].name, section)) {
+            *plugin_kind = sections[i].plugin_kind;
+            return sections[i].plugin_key;
+        }
+    }
+    *plugin_kind = NULL;
+    return NULL;
+}
+
+const char *tfx_spec_default(const char *section, const char *key)
+{
+    size_t n;
+    const tfx_option *decl = tfx_spec_declaration(section, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(tfx_option_at(decl, i)->name, key))
+            return tfx_option_at(decl, i)->def;
+    return NULL;
+}

@@ -1,0 +1,15 @@
+/* What the host's own sections declare, beyond the options themselves (those are
+ * tfx_spec_declaration in experiment.h): which keys choose plugins. */
+#ifndef TFX_SPEC_DECLARATIONS_H
+#define TFX_SPEC_DECLARATIONS_H
+
+#include "framework/spec/experiment.h"
+
+/* The key of a section kind that chooses a plugin, and the kind of plugin; NULL when there
+ * is none. */
+const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind);
+
+/* The declared default of a key of a section kind; NULL when there is none. */
+const char *tfx_spec_default(const char *section, const char *key);
+
+#endif

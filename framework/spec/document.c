@@ -1,0 +1,151 @@
+#include "framework/spec/document.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/plugin/classes.h"
+#include "framework/spec/declarations.h"
+
+/* In a table, "|" and line breaks would end a cell. */
+static void cell(tfx_text *t, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '|')
+            tfx_text_add(t, "\\|");
+        else
+            tfx_text_add(t, "%c", *s == '\n' ? ' ' : *s);
+    }
+}
+
+static void options_table(tfx_text *t, const tfx_option *decl, size_t n, const char *prefix)
+{
+    if (!n) {
+        tfx_text_add(t, "No options.\n\n");
+        return;
+    }
+    tfx_text_add(t, "| key | takes | default | meaning |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < n; i++) {
+        const tfx_option *o = tfx_option_at(decl, i);
+        tfx_text takes = {0};
+        tfx_option_expectation(&takes, o);
+        tfx_text_add(t, "| `%s%s` | ", prefix, o->name);
+        cell(t, takes.s);
+        if (!o->def)
+            tfx_text_add(t, " | required | ");
+        else if (!*o->def)
+            tfx_text_add(t, " | nothing | ");
+        else {
+            tfx_text_add(t, " | `");
+            cell(t, o->def);
+            tfx_text_add(t, "` | ");
+        }
+        cell(t, o->doc);
+        tfx_text_add(t, " |\n");
+        tfx_text_free(&takes);
+    }
+    tfx_text_add(t, "\n");
+}
+
+static void slots_table(tfx_text *t, const tfx_slot *slots, size_t n)
+{
+    if (!n)
+        return;
+    tfx_text_add(t, "| slot | default layer | what fills it |\n|---|---|---|\n");
+    for (size_t i = 0; i < n; i++) {
+        const tfx_slot *s = tfx_slot_at(slots, i);
+        tfx_text_add(t, s->def ? "| `%s` | `%s` | " : "| `%s` | %s | ", s->name, s->def ? s->def : "required");
+        cell(t, s->doc);
+        tfx_text_add(t, " |\n");
+    }
+    tfx_text_add(t, "\n");
+}
+
+/* ---- classes ---- */
+
+typedef struct class_row {
+    tfx_class_info info;
+    const tfx_plugin *owner;
+} class_row;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const class_row *)a)->info.name, ((const class_row *)b)->info.name);
+}
+
+/* Several classes of one name can exist in different plugins; the first is the one that a
+ * spec gets. */
+static class_row *collect(const tfx_registry *r, const char *kind, size_t *n)
+{
+    class_row *rows = NULL;
+    size_t cap = 0;
+    *n = 0;
+    for (size_t i = 0; i < tfx_registry_count(r); i++) {
+        const tfx_plugin *p = tfx_registry_at(r, i)->entry;
+        for (size_t k = 0; p->factories[k]; k++) {
+            if (strcmp(p->factories[k]->kind, kind))
+                continue;
+            class_row row = {tfx_class_describe(kind, p->factories[k]->impl), p};
+            size_t same = 0;
+            while (same < *n && strcmp(rows[same].info.name, row.info.name))
+                same++;
+            if (same == *n)
+                *TFX_APPEND(rows, *n, cap) = row;
+        }
+    }
+    if (*n)
+        qsort(rows, *n, sizeof(*rows), by_name);
+    return rows;
+}
+
+static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const char *title, const char *prefix)
+{
+    size_t n;
+    class_row *rows = collect(r, kind, &n);
+    tfx_text_add(t, "## %s\n\n", title);
+    if (!n)
+        tfx_text_add(t, "No plugin offers any.\n\n");
+    for (size_t i = 0; i < n; i++) {
+        const tfx_class_info *c = &rows[i].info;
+        tfx_text_add(t, "### `%s`\n\n", c->name);
+        cell(t, c->summary ? c->summary : "");
+        tfx_text_add(t, " (plugin `%s` %s)\n\n", rows[i].owner->name, rows[i].owner->version);
+        slots_table(t, c->slots, c->n_slots);
+        options_table(t, c->options, c->n_options, prefix);
+    }
+    free(rows);
+}
+
+/* ---- the page ---- */
+
+static void host_section(tfx_text *t, const char *kind, const char *title, const char *intro)
+{
+    size_t n;
+    const tfx_option *decl = tfx_spec_declaration(kind, &n);
+    tfx_text_add(t, "## %s\n\n%s\n\n", title, intro);
+    options_table(t, decl, n, "");
+}
+
+void tfx_spec_document(const tfx_registry *r, tfx_text *out)
+{
+    tfx_text_add(out, "# Keys of a spec\n\n"
+                      "Written from the declarations in tfx and its plugins. How a spec is built is told in\n"
+                      "[spec.md](spec.md). Integers may end in k, M or G: `600k` is 600000.\n\n");
+    host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
+    host_section(out, "data", "`[data]`", "Where the tokens come from.");
+    host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");
+    host_section(out, "model", "`[model NAME]`",
+                 "The shape of a model, and its tree of layers: a key that names a slot says which layer fills it, and\n"
+                 "that layer's options and slots are the keys below that key. The slots of a model are `embedding`,\n"
+                 "`blocks`, `norm` and `head`; `blocks.3.KEY` holds for block 3 alone, counted from 0.");
+    host_section(out, "scaling", "`[scaling NAME]`", "When and how an arm grows.");
+    host_section(out, "arm", "`[arm NAME]`",
+                 "One recipe. Any key of `[train]`, with `train.` before it, holds for this arm alone.");
+    classes(out, r, TFX_KIND_LAYER, "Layers", "");
+    classes(out, r, TFX_KIND_OPTIMIZER, "Optimizers", "optimizer.");
+    classes(out, r, TFX_KIND_LOADER, "Loaders", "loader.");
+    classes(out, r, TFX_KIND_SCALING, "Scaling policies", "policy.");
+    classes(out, r, TFX_KIND_BACKEND, "Backends", "backend.");
+    classes(out, r, TFX_KIND_OP, "Ops", "");
+    while (out->n > 1 && out->s[out->n - 1] == '\n' && out->s[out->n - 2] == '\n')
+        out->s[--out->n] = 0; /* one line end closes the page */
+}

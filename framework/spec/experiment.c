@@ -1,0 +1,324 @@
+/* Experiment: resolved sections become the structs that the rest of tfx works with. */
+#include "framework/spec/experiment.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/plugin/classes.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/ini.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/resolve.h"
+#include "framework/spec/resolved_text.h"
+#include "framework/spec/section_values.h"
+
+/* The experiment with what it points into. */
+typedef struct loaded {
+    tfx_experiment e; /* first: a pointer to it is one to this */
+    tfx_ini *ini;
+} loaded;
+
+/* ---- models ---- */
+
+/* The layer class that fills `path` in a model, as far as the spec and the defaults of slots
+ * tell; name NULL when they do not. */
+static tfx_class_info layer_at(const tfx_registry *registry, const tfx_ini_section *model, const char *path)
+{
+    tfx_error quiet = {0};
+    const tfx_setting *s = tfx_section_find(model, path);
+    const char *name = s ? s->value : NULL, *dot = strrchr(path, '.');
+    char *general = name || tfx_key_own_part(model, path) ? NULL : tfx_key_general(path);
+    if (general) {
+        tfx_class_info layer = layer_at(registry, model, general);
+        free(general);
+        return layer;
+    }
+    if (!name && dot) {
+        char *above = tfx_strndup(path, (size_t)(dot - path));
+        tfx_class_info layer = layer_at(registry, model, above);
+        free(above);
+        for (size_t i = 0; i < layer.n_slots; i++)
+            if (!strcmp(tfx_slot_at(layer.slots, i)->name, dot + 1))
+                name = tfx_slot_at(layer.slots, i)->def;
+    }
+    const void *impl = name ? tfx_registry_find(registry, TFX_KIND_LAYER, name, &quiet) : NULL;
+    return impl ? tfx_class_describe(TFX_KIND_LAYER, impl) : (tfx_class_info){0};
+}
+
+/* Paths given to layers are relative to the file that sets them; the settings outlive that
+ * place, because the resolved text is stored. */
+static tfx_status make_paths_absolute(const tfx_registry *registry, tfx_ini *ini, tfx_ini_section *model,
+                                      tfx_error *err)
+{
+    for (size_t i = 0; i < model->n_keys; i++) {
+        tfx_setting *s = &model->keys[i];
+        const char *dot = strrchr(s->key, '.');
+        if (!dot)
+            continue;
+        char *above = tfx_strndup(s->key, (size_t)(dot - s->key));
+        tfx_class_info layer = layer_at(registry, model, above);
+        free(above);
+        for (size_t k = 0; k < layer.n_options; k++) {
+            const tfx_option *o = tfx_option_at(layer.options, k);
+            if (o->type != TFX_OPT_PATH || strcmp(o->name, dot + 1))
+                continue;
+            tfx_setting one = *s;
+            one.key = o->name;
+            tfx_options *value = tfx_options_resolve(o, 1, &one, 1, layer.name, err);
+            if (!value)
+                return err->status;
+            s->value = tfx_ini_keep(ini, tfx_strdup(tfx_options_string(value, o->name)));
+            tfx_options_destroy(value);
+        }
+    }
+    return TFX_OK;
+}
+
+/* ---- names ---- */
+
+static size_t count_kind(const tfx_ini *ini, const char *kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ini->n_sections; i++)
+        n += !strcmp(ini->sections[i].kind, kind);
+    return n;
+}
+
+/* Fails with what [kind NAME] the spec does have. */
+static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file, int line, const char *kind,
+                            const char *key, const char *name)
+{
+    const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections);
+    tfx_text t = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < ini->n_sections; i++)
+        if (!strcmp(ini->sections[i].kind, kind))
+            names[n++] = ini->sections[i].name;
+    const char *near = tfx_nearest(name, names, n);
+    if (near)
+        tfx_text_add(&t, "; did you mean \"%s\"?", near);
+    for (size_t i = 0; i < n && !near; i++)
+        tfx_text_add(&t, "%s%s", i ? ", " : "; expected one of: ", names[i]);
+    if (key)
+        tfx_fail_at(err, file, line, "%s: there is no [%s %.100s]%s", key, kind, name, t.s ? t.s : "");
+    else
+        tfx_fail_at(err, file, line, "there is no [%s %.100s]%s", kind, name, t.s ? t.s : "");
+    tfx_text_free(&t);
+    free(names);
+    return err->status;
+}
+
+const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err)
+{
+    for (size_t i = 0; i < e->n_models; i++)
+        if (!strcmp(e->models[i].name, name))
+            return &e->models[i];
+    fail_name(err, ((const loaded *)e)->ini, e->file, 0, "model", NULL, name);
+    return NULL;
+}
+
+const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err)
+{
+    for (size_t i = 0; i < e->n_arms; i++)
+        if (!strcmp(e->arms[i].name, name))
+            return &e->arms[i];
+    fail_name(err, ((const loaded *)e)->ini, e->file, 0, "arm", NULL, name);
+    return NULL;
+}
+
+/* ---- sections ---- */
+
+static const tfx_ini_section *need_section(const tfx_ini *ini, const char *kind, const char *file, tfx_error *err)
+{
+    const tfx_ini_section *s = tfx_ini_find(ini, kind, NULL);
+    if (!s)
+        tfx_fail_at(err, file, 0, "there is no [%s] section", kind);
+    return s;
+}
+
+static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const char *file, tfx_options **host,
+                                  tfx_error *err)
+{
+    tfx_experiment *e = &l->e;
+    const tfx_ini_section *s = need_section(l->ini, "experiment", file, err);
+    if (!s || tfx_section_values(registry, s, NULL, host, &e->backend, err) != TFX_OK)
+        return err->status;
+    e->name = tfx_strdup(tfx_options_string(*host, "name"));
+    e->description = tfx_strdup(tfx_options_string(*host, "description"));
+    const char *wrong = tfx_name_check(e->name);
+    if (wrong)
+        return tfx_fail_keys(err, *host, s, (const char *[]){"name", NULL},
+                             "name: \"%.100s\" cannot be the name of an experiment: %s", e->name, wrong);
+    const int64_t *seeds = tfx_options_int_list(*host, "seeds", &e->n_seeds);
+    e->seeds = TFX_NEW_ARRAY(int64_t, e->n_seeds);
+    for (size_t i = 0; i < e->n_seeds; i++) {
+        e->seeds[i] = seeds[i];
+        for (size_t k = 0; k < i; k++)
+            if (seeds[k] == seeds[i])
+                return tfx_fail_keys(err, *host, s, (const char *[]){"seeds", NULL},
+                                     "seeds: expected different numbers; found %lld twice", (long long)seeds[i]);
+    }
+    if (!e->n_seeds)
+        return tfx_fail_keys(err, *host, s, (const char *[]){"seeds", NULL},
+                             "seeds: expected at least one number; found none");
+    return TFX_OK;
+}
+
+static tfx_status fill_data(loaded *l, const tfx_registry *registry, const char *file, tfx_error *err)
+{
+    tfx_options *host = NULL;
+    const tfx_ini_section *s = need_section(l->ini, "data", file, err);
+    if (s)
+        tfx_section_values(registry, s, NULL, &host, &l->e.loader, err);
+    tfx_options_destroy(host);
+    return err->status;
+}
+
+static tfx_status fill_models(loaded *l, const tfx_registry *registry, tfx_error *err)
+{
+    tfx_experiment *e = &l->e;
+    e->models = TFX_NEW_ARRAY(tfx_model_spec, count_kind(l->ini, "model"));
+    for (size_t i = 0; i < l->ini->n_sections; i++) {
+        tfx_ini_section *s = &l->ini->sections[i];
+        if (strcmp(s->kind, "model"))
+            continue;
+        if (make_paths_absolute(registry, l->ini, s, err) != TFX_OK)
+            return err->status;
+        tfx_model_spec *m = &e->models[e->n_models++];
+        m->name = tfx_strdup(s->name);
+        m->settings = s->keys;
+        m->n_settings = s->n_keys;
+        m->file = s->file;
+        m->line = s->line;
+    }
+    return TFX_OK;
+}
+
+static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tfx_options *host,
+                               const tfx_ini_section *arm, tfx_arm *out, tfx_error *err)
+{
+    tfx_options *own = NULL;
+    const char *name = tfx_options_string(host, "scaling");
+    if (!*name)
+        return TFX_OK;
+    const tfx_ini_section *s = tfx_ini_find(l->ini, "scaling", name);
+    if (!s) {
+        const tfx_setting *k = tfx_section_find(arm, "scaling");
+        return fail_name(err, l->ini, k->file, k->line, "scaling", "scaling", name);
+    }
+    tfx_section_values(registry, s, NULL, &own, &out->scaling, err);
+    tfx_options_destroy(own);
+    if (err->status == TFX_OK)
+        out->scaling_name = tfx_strdup(name);
+    return err->status;
+}
+
+static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_ini_section *s, tfx_arm *out,
+                           tfx_error *err)
+{
+    tfx_options *host = NULL;
+    tfx_ini_section own = *s; /* without train.*, which is checked with [train] */
+    own.keys = TFX_NEW_ARRAY(tfx_setting, s->n_keys);
+    own.n_keys = 0;
+    for (size_t i = 0; i < s->n_keys; i++)
+        if (!tfx_key_below(s->keys[i].key, "train"))
+            own.keys[own.n_keys++] = s->keys[i];
+    out->name = tfx_strdup(s->name);
+    out->file = s->file;
+    out->line = s->line;
+    if (tfx_section_values(registry, &own, NULL, &host, NULL, err) != TFX_OK)
+        goto done;
+    const char *model = tfx_options_string(host, "model");
+    for (size_t i = 0; i < l->e.n_models; i++)
+        if (!strcmp(l->e.models[i].name, model))
+            out->model = &l->e.models[i];
+    if (!out->model) {
+        const tfx_setting *k = tfx_section_find(s, "model");
+        fail_name(err, l->ini, k->file, k->line, "model", "model", model);
+        goto done;
+    }
+    if (fill_scaling(l, registry, host, s, out, err) == TFX_OK)
+        tfx_train_values(registry, tfx_ini_find(l->ini, "train", NULL), s, &out->train, err);
+done:
+    free(own.keys);
+    tfx_options_destroy(host);
+    return err->status;
+}
+
+static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *err)
+{
+    tfx_experiment *e = &l->e;
+    e->arms = TFX_NEW_ARRAY(tfx_arm, count_kind(l->ini, "arm"));
+    for (size_t i = 0; i < l->ini->n_sections; i++) {
+        const tfx_ini_section *s = &l->ini->sections[i];
+        if (!strcmp(s->kind, "arm") && fill_arm(l, registry, s, &e->arms[e->n_arms++], err) != TFX_OK)
+            return err->status;
+    }
+    return TFX_OK;
+}
+
+/* ---- loading ---- */
+
+/* Takes over `ini` (NULL: resolving failed) and `file`. */
+static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const char *shown, char *file,
+                             tfx_error *err)
+{
+    loaded *l = TFX_NEW(loaded);
+    tfx_options *host = NULL;
+    l->ini = ini;
+    l->e.file = file;
+    if (!ini || fill_experiment(l, registry, shown, &host, err) != TFX_OK ||
+        fill_data(l, registry, shown, err) != TFX_OK || fill_models(l, registry, err) != TFX_OK)
+        goto done;
+    if (!count_kind(ini, "model") || !count_kind(ini, "arm")) {
+        const char *kind = count_kind(ini, "model") ? "arm" : "model";
+        tfx_fail_at(err, shown, 0, "expected at least one [%s NAME] section; found none", kind);
+        goto done;
+    }
+    if (fill_arms(l, registry, err) == TFX_OK)
+        l->e.resolved = tfx_resolved_text(&l->e, host, err);
+done:
+    tfx_options_destroy(host);
+    if (err->status == TFX_OK)
+        return &l->e;
+    tfx_experiment_destroy(&l->e);
+    return NULL;
+}
+
+tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
+                                    const char *const *sets, size_t n_sets, tfx_error *err)
+{
+    return build(registry, tfx_spec_resolve_file(path, profile, sets, n_sets, err), path, realpath(path, NULL), err);
+}
+
+tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,
+                                     tfx_error *err)
+{
+    return build(registry, tfx_spec_resolve_text(text, origin, err), origin, tfx_strdup(origin), err);
+}
+
+void tfx_experiment_destroy(tfx_experiment *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; i < e->n_models; i++)
+        free(e->models[i].name); /* settings belong to the sections */
+    for (size_t i = 0; i < e->n_arms; i++) {
+        free(e->arms[i].name);
+        free(e->arms[i].scaling_name);
+        tfx_plugin_use_finish(&e->arms[i].scaling);
+        tfx_train_finish(&e->arms[i].train);
+    }
+    tfx_plugin_use_finish(&e->backend);
+    tfx_plugin_use_finish(&e->loader);
+    free(e->models);
+    free(e->arms);
+    free(e->name);
+    free(e->description);
+    free(e->seeds);
+    free(e->file);
+    free(e->resolved);
+    tfx_ini_destroy(((loaded *)e)->ini);
+    free((loaded *)e);
+}

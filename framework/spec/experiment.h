@@ -1,0 +1,116 @@
+/* Experiment: a spec file, validated and resolved.
+ *
+ * A spec is an INI file:
+ *
+ *   [experiment]      name, description, seeds, extends, backend, backend.*
+ *   [vars]            NAME = text, used anywhere as ${NAME}
+ *   [data]            loader, loader.*
+ *   [train]           steps, batch, optimizer, optimizer.*, ...
+ *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
+ *   [scaling NAME]    policy, policy.*
+ *   [arm NAME]        model, scaling, and overrides of [train] as train.KEY
+ *   [profile NAME]    overrides: SECTION.KEY = value, applied by --profile NAME
+ *
+ * One rule holds everywhere: a key that names a plugin (`optimizer = adamw`) has that
+ * plugin's options below it (`optimizer.beta2 = 0.95`). Sections of a kind that has names
+ * are addressed from outside as kind.NAME.key, or kind.*.key for all of them. */
+#ifndef TFX_SPEC_EXPERIMENT_H
+#define TFX_SPEC_EXPERIMENT_H
+
+#include "framework/base/error.h"
+#include "framework/plugin/options.h"
+#include "framework/plugin/registry.h"
+
+/* A plugin class that the spec chose, with its resolved options. */
+typedef struct tfx_plugin_use {
+    char *name;
+    const void *impl; /* class table of the kind that the place calls for */
+    tfx_options *options;
+} tfx_plugin_use;
+
+typedef enum tfx_lr_schedule {
+    TFX_LR_CONSTANT = 1,
+    TFX_LR_LINEAR,
+    TFX_LR_COSINE,
+    TFX_LR_WSD /* warm-up, stable, decay */
+} tfx_lr_schedule;
+
+typedef enum tfx_recompute { TFX_RECOMPUTE_NONE = 0, TFX_RECOMPUTE_BLOCK = 1 } tfx_recompute;
+
+/* [train], with an arm's overrides applied. */
+typedef struct tfx_train_config {
+    int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
+    int64_t batch;       /* rows per optimizer step */
+    int64_t micro_batch; /* rows per forward pass; divides batch */
+    double lr, min_lr;   /* peak and final learning rate */
+    tfx_lr_schedule schedule;
+    double warmup;         /* fraction of the schedule's steps, linear from 0 */
+    double decay_fraction; /* WSD: the last fraction of the steps decays linearly */
+    double clip;           /* global gradient norm; 0: off */
+    tfx_recompute recompute;
+    int64_t eval_every;       /* steps; 0: only at the start and end of each stage */
+    int64_t eval_batches;     /* of `micro_batch` rows, always the same ones */
+    int64_t log_every;        /* steps between rows in the metric table */
+    int64_t checkpoint_every; /* steps; 0: only at the end of each stage */
+    int64_t keep_checkpoints; /* newest of the periodic ones kept on disk */
+    int keep_stages;    /* checkpoints at the ends of stages stay when a newer one exists */
+    int keep_optimizer; /* the last checkpoint of a finished run keeps its optimizer state */
+    tfx_plugin_use optimizer;
+    tfx_options *options;     /* all of the above as text, for the database */
+} tfx_train_config;
+
+/* [model NAME]: the settings as written; framework/model/tree.h makes a layer tree of
+ * them. */
+typedef struct tfx_model_spec {
+    char *name;
+    tfx_setting *settings;
+    size_t n_settings;
+    const char *file; /* where the section starts */
+    int line;
+} tfx_model_spec;
+
+typedef struct tfx_arm {
+    char *name;
+    const tfx_model_spec *model;
+    char *scaling_name;     /* NULL: the arm does not grow */
+    tfx_plugin_use scaling; /* impl NULL: does not grow */
+    tfx_train_config train;
+    const char *file; /* where the section starts */
+    int line;
+} tfx_arm;
+
+typedef struct tfx_experiment {
+    char *name, *description;
+    int64_t *seeds;
+    size_t n_seeds;
+    tfx_plugin_use backend, loader;
+    tfx_model_spec *models;
+    size_t n_models;
+    tfx_arm *arms;
+    size_t n_arms;
+    char *file;     /* absolute path of the spec */
+    char *resolved; /* the whole spec as INI without extends, vars and profiles: loading
+                       this text again gives the same experiment */
+} tfx_experiment;
+
+/* Loads, resolves and checks a spec. `profile` may be NULL; `sets` are "section.key=value"
+ * strings. On error returns NULL, with a message that names file, line, key, what was
+ * expected, what was found, and the nearest valid name. Writes nothing. */
+tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
+                                    const char *const *sets, size_t n_sets, tfx_error *err);
+/* The same from text that tfx_experiment.resolved held; `origin` stands for the file in
+ * messages. Paths in it are absolute. */
+tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,
+                                     tfx_error *err);
+void tfx_experiment_destroy(tfx_experiment *e);
+
+/* The [model NAME] of an experiment, or NULL with a message. */
+const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err);
+/* The [arm NAME] of an experiment, or NULL with a message. */
+const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);
+
+/* Declared options of the host's own sections, for documentation: kind is "experiment",
+ * "data", "train", "model", "arm" or "scaling". */
+const tfx_option *tfx_spec_declaration(const char *kind, size_t *n);
+
+#endif

@@ -1,0 +1,388 @@
+#include "framework/spec/ini.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "framework/base/memory.h"
+#include "framework/spec/keys.h"
+
+/* A spec is a page of text: whatever is larger was named by mistake. */
+#define MAX_FILE ((size_t)4 << 20)
+
+/* ---- kinds of sections ---- */
+
+static const char *const kinds[] = {"experiment", "vars", "data", "train", "model", "scaling", "arm", "profile"};
+#define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+#define FIRST_NAMED 4
+
+const char *const *tfx_section_kinds(size_t *n)
+{
+    *n = N_KINDS;
+    return kinds;
+}
+
+int tfx_section_kind(const char *kind, int *named)
+{
+    for (size_t i = 0; i < N_KINDS; i++) {
+        if (!strcmp(kind, kinds[i])) {
+            *named = i >= FIRST_NAMED;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the container ---- */
+
+void tfx_ini_destroy(tfx_ini *ini)
+{
+    if (!ini)
+        return;
+    for (size_t i = 0; i < ini->n_sections; i++)
+        free(ini->sections[i].keys);
+    for (size_t i = 0; i < ini->n_strings; i++)
+        free(ini->strings[i]);
+    free(ini->sections);
+    free(ini->strings);
+    free(ini);
+}
+
+const char *tfx_ini_keep(tfx_ini *ini, char *s)
+{
+    *TFX_APPEND(ini->strings, ini->n_strings, ini->cap_strings) = s;
+    return s;
+}
+
+void tfx_ini_absorb(tfx_ini *into, tfx_ini *from)
+{
+    for (size_t i = 0; i < from->n_strings; i++)
+        tfx_ini_keep(into, from->strings[i]);
+    from->n_strings = 0;
+    tfx_ini_destroy(from);
+}
+
+tfx_ini_section *tfx_ini_find(const tfx_ini *ini, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < ini->n_sections; i++) {
+        tfx_ini_section *s = &ini->sections[i];
+        if (!strcmp(s->kind, kind) && !strcmp(s->name ? s->name : "", name ? name : ""))
+            return s;
+    }
+    return NULL;
+}
+
+tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char *name, const char *file,
+                                     int line)
+{
+    tfx_ini_section *s = TFX_APPEND(ini->sections, ini->n_sections, ini->cap_sections);
+    s->kind = kind;
+    s->name = name;
+    s->file = file;
+    s->line = line;
+    return s;
+}
+
+tfx_setting *tfx_section_find(const tfx_ini_section *s, const char *key)
+{
+    for (size_t i = 0; s && i < s->n_keys; i++)
+        if (!strcmp(s->keys[i].key, key))
+            return &s->keys[i];
+    return NULL;
+}
+
+void tfx_section_set(tfx_ini_section *s, const tfx_setting *setting)
+{
+    tfx_setting *old = tfx_section_find(s, setting->key);
+    if (!old)
+        old = TFX_APPEND(s->keys, s->n_keys, s->cap_keys);
+    *old = *setting;
+}
+
+void tfx_section_remove(tfx_ini_section *s, const char *key)
+{
+    tfx_setting *old = tfx_section_find(s, key);
+    if (!old)
+        return;
+    size_t after = s->n_keys - (size_t)(old - s->keys) - 1;
+    memmove(old, old + 1, after * sizeof(*old));
+    s->n_keys--;
+}
+
+char *tfx_section_title(char *buf, const tfx_ini_section *s)
+{
+    snprintf(buf, 160, s->name ? "[%s %s]" : "[%s]", s->kind, s->name);
+    return buf;
+}
+
+tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...)
+{
+    char message[sizeof(err->text)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    if (line)
+        return tfx_fail(err, TFX_E_INVALID, "%s:%d: %s", file, line, message);
+    return tfx_fail(err, TFX_E_INVALID, "%s: %s", file, message);
+}
+
+/* ---- reading ---- */
+
+/* What the callbacks of inih share. inih asks for one line at a time and calls back for the
+ * key in it, so the reader always knows the line of the key that the handler is given. */
+typedef struct reader {
+    const char *text;
+    size_t n, at, max_line;
+    const char *file; /* kept by ini */
+    int line;
+    const char *expect_key; /* the last line, when inih owes a key for it */
+    size_t expect_length;
+    int in_section;
+    tfx_ini *ini;
+    tfx_error *err;
+} reader;
+
+static tfx_status open_section(reader *r, const char *line, size_t n)
+{
+    char title[160];
+    const char *close = memchr(line, ']', n);
+    if (!close)
+        return tfx_fail_at(r->err, r->file, r->line, "expected \"[section]\" or \"[section NAME]\"; found "
+                           "\"%.*s\" without \"]\"", (int)(n < 80 ? n : 80), line);
+    const char *rest = close + 1;
+    while (rest < line + n && isspace((unsigned char)*rest))
+        rest++;
+    if (rest < line + n && *rest != ';' && *rest != '#')
+        return tfx_fail_at(r->err, r->file, r->line, "expected the end of the line after \"]\"; found \"%.*s\"",
+                           (int)(line + n - rest < 80 ? line + n - rest : 80), rest);
+
+    /* Kind, then an optional name. */
+    const char *p = line + 1;
+    while (p < close && isspace((unsigned char)*p))
+        p++;
+    const char *end = p;
+    while (end < close && !isspace((unsigned char)*end))
+        end++;
+    const char *kind = tfx_ini_keep(r->ini, tfx_strndup(p, (size_t)(end - p)));
+    while (end < close && isspace((unsigned char)*end))
+        end++;
+    const char *stop = close;
+    while (stop > end && isspace((unsigned char)stop[-1]))
+        stop--;
+    const char *name = end < stop ? tfx_ini_keep(r->ini, tfx_strndup(end, (size_t)(stop - end))) : NULL;
+
+    int named;
+    if (!tfx_section_kind(kind, &named)) {
+        const char *near = tfx_nearest(kind, kinds, N_KINDS);
+        return tfx_fail_at(r->err, r->file, r->line, "unknown section [%.80s]%s%s%s", kind,
+                           near ? "; did you mean [" : "; expected experiment, vars, data, train, model NAME, "
+                                                       "scaling NAME, arm NAME or profile NAME",
+                           near ? near : "", near ? "]?" : "");
+    }
+    if (named && !name)
+        return tfx_fail_at(r->err, r->file, r->line, "[%s] needs a name: [%s NAME]", kind, kind);
+    if (!named && name)
+        return tfx_fail_at(r->err, r->file, r->line, "[%s] takes no name; found \"%.80s\"", kind, name);
+    const char *wrong = name ? tfx_name_check(name) : NULL;
+    if (wrong)
+        return tfx_fail_at(r->err, r->file, r->line, "\"%.80s\" cannot be the name of a section: %s", name, wrong);
+    const tfx_ini_section *other = tfx_ini_find(r->ini, kind, name);
+    if (other)
+        return tfx_fail_at(r->err, r->file, r->line, "%s is already at line %d", tfx_section_title(title, other),
+                           other->line);
+    tfx_ini_add_section(r->ini, kind, name, r->file, r->line);
+    r->in_section = 1;
+    return TFX_OK;
+}
+
+static tfx_status add_setting(reader *r, const char *key, const char *value)
+{
+    char **keys = NULL, title[160];
+    size_t n = 0, cap = 0;
+    if (!r->in_section)
+        return tfx_fail_at(r->err, r->file, r->line, "the key \"%.80s\" is in no section; expected a line such as "
+                           "[experiment] before it", key);
+    tfx_ini_section *s = &r->ini->sections[r->ini->n_sections - 1];
+    const char *wrong = tfx_key_expand(key, &keys, &n, &cap);
+    if (!wrong)
+        wrong = tfx_value_check(value);
+    for (size_t i = 0; i < n; i++) {
+        tfx_setting new = {tfx_ini_keep(r->ini, keys[i]), "", r->file, r->line};
+        const tfx_setting *old = tfx_section_find(s, new.key);
+        if (wrong)
+            continue; /* only handing the strings over */
+        if (strchr(new.key, '*') && strcmp(s->kind, "profile") != 0)
+            wrong = "\"*\" has a meaning only in a profile";
+        else if (old)
+            tfx_fail_at(r->err, r->file, r->line, "the key \"%s\" of %s is already set at line %d", new.key,
+                        tfx_section_title(title, s), old->line);
+        new.value = tfx_ini_keep(r->ini, tfx_strdup(value));
+        tfx_section_set(s, &new);
+    }
+    free(keys);
+    if (wrong)
+        tfx_fail_at(r->err, r->file, r->line, "\"%.80s\": %s", key, wrong);
+    return r->err->status;
+}
+
+/* Whether inih has swallowed the last line without finding a key in it. */
+static int missed_key(reader *r)
+{
+    if (r->expect_key && r->err->status == TFX_OK)
+        tfx_fail_at(r->err, r->file, r->line, "expected \"key = value\" or \"[section]\"; found \"%.*s\"",
+                    (int)(r->expect_length < 80 ? r->expect_length : 80), r->expect_key);
+    return r->err->status != TFX_OK;
+}
+
+/* Gives inih the next line without indentation, which inih would take for the continuation
+ * of a value, and without the line end's '\r'. */
+static char *read_line(char *buf, int size, void *stream)
+{
+    reader *r = stream;
+    if (missed_key(r) || r->at == r->n)
+        return NULL;
+    const char *line = r->text + r->at, *end = memchr(line, '\n', r->n - r->at);
+    size_t n = end ? (size_t)(end - line) : r->n - r->at;
+    r->at += n + (end != NULL);
+    r->line++;
+    while (n && isspace((unsigned char)line[n - 1]))
+        n--;
+    while (n && isspace((unsigned char)*line))
+        line++, n--;
+    if (n + 2 > (size_t)size || n > r->max_line) {
+        size_t most = (size_t)size - 2 < r->max_line ? (size_t)size - 2 : r->max_line;
+        tfx_fail_at(r->err, r->file, r->line, "the line has %zu characters; at most %zu are allowed", n, most);
+        return NULL;
+    }
+    r->expect_key = n && !strchr(";#[", *line) ? line : NULL;
+    r->expect_length = n;
+    if (n && *line == '[' && open_section(r, line, n) != TFX_OK)
+        return NULL;
+    memcpy(buf, line, n);
+    memcpy(buf + n, "\n", 2);
+    return buf;
+}
+
+static int take_key(void *user, const char *section, const char *key, const char *value)
+{
+    reader *r = user;
+    (void)section; /* inih cuts it at 49 characters; read_line knows the whole */
+    r->expect_key = NULL;
+    return add_setting(r, key, value) == TFX_OK;
+}
+
+/* The offset of the first byte that no text has (control characters, bytes that are not
+ * UTF-8), or n. */
+static size_t first_bad_byte(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < n;) {
+        unsigned char c = p[i];
+        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
+        if ((c < ' ' && c != '\t' && c != '\n' && !(c == '\r' && (i + 1 == n || p[i + 1] == '\n'))) || c == 0x7f)
+            return i;
+        if (more == 9 || i + more >= n)
+            return i;
+        for (size_t k = 1; k <= more; k++)
+            if ((p[i + k] & 0xc0) != 0x80)
+                return i;
+        i += more + 1;
+    }
+    return n;
+}
+
+tfx_ini *tfx_ini_parse(const char *text, size_t n, const char *file, size_t max_line, tfx_error *err)
+{
+    tfx_ini *ini = TFX_NEW(tfx_ini);
+    if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+        text += 3, n -= 3;
+    reader r = {.text = text, .n = n, .max_line = max_line, .ini = ini, .err = err};
+    r.file = tfx_ini_keep(ini, tfx_strdup(file));
+
+    size_t bad = first_bad_byte(text, n);
+    if (bad < n) {
+        int line = 1;
+        for (size_t i = 0; i < bad; i++)
+            line += text[i] == '\n';
+        tfx_fail_at(err, r.file, line, "expected a text file in UTF-8; found the byte 0x%02x",
+                    (unsigned char)text[bad]);
+        goto fail;
+    }
+
+    /* inih's own limit is 200 characters, on the stack. Its settings are process-wide, so
+     * they are put back for whoever else reads INI files here. */
+    bool use_stack = ini_use_stack, allow_realloc = ini_allow_realloc;
+    int old_max_line = ini_max_line, old_initial = ini_initial_alloc;
+    ini_use_stack = false;
+    ini_allow_realloc = false;
+    ini_max_line = ini_initial_alloc = (int)max_line + 3;
+    int rc = ini_parse_stream(read_line, &r, take_key, &r);
+    ini_use_stack = use_stack;
+    ini_allow_realloc = allow_realloc;
+    ini_max_line = old_max_line;
+    ini_initial_alloc = old_initial;
+    if (missed_key(&r))
+        goto fail;
+    if (rc != 0) { /* nothing that read_line and take_key let pass should come here */
+        if (rc == -2)
+            tfx_fail(err, TFX_E_MEMORY, "%s: out of memory", file);
+        else
+            tfx_fail_at(err, file, rc, "this line cannot be read");
+        goto fail;
+    }
+    return ini;
+fail:
+    tfx_ini_destroy(ini);
+    return NULL;
+}
+
+tfx_ini *tfx_ini_read(const char *file, tfx_error *err)
+{
+    tfx_ini *ini = NULL;
+    char *text = NULL;
+    size_t n = 0, cap = 0;
+    struct stat st;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        tfx_fail(err, TFX_E_INVALID, "%s: cannot open the spec: %s", file, strerror(errno));
+        goto done;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        tfx_fail(err, TFX_E_INVALID, "%s: expected a spec file; found a directory", file);
+        goto done;
+    }
+    for (;;) {
+        if (n == cap) {
+            cap = cap ? cap * 2 : 16384;
+            text = tfx_realloc(text, cap);
+        }
+        ssize_t got = read(fd, text + n, cap - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            tfx_fail(err, TFX_E_IO, "%s: cannot read the spec: %s", file, strerror(errno));
+            goto done;
+        }
+        if (!got)
+            break;
+        n += (size_t)got;
+        if (n > MAX_FILE) {
+            tfx_fail(err, TFX_E_INVALID, "%s: expected a spec file of at most %zu bytes; this one is larger", file,
+                     MAX_FILE);
+            goto done;
+        }
+    }
+    ini = tfx_ini_parse(text, n, file, TFX_INI_MAX_LINE, err);
+done:
+    if (fd >= 0)
+        close(fd);
+    free(text);
+    return ini;
+}

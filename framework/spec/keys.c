@@ -1,0 +1,170 @@
+#include "framework/spec/keys.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+
+int tfx_key_below(const char *key, const char *parent)
+{
+    size_t n = strlen(parent);
+    return !strncmp(key, parent, n) && key[n] == '.';
+}
+
+/* Letters, digits, _ and - in parts joined by dots; "*" may stand for a whole part, which
+ * only a profile's address gives a meaning. */
+static const char *check_key(const char *key)
+{
+    const char *part = key;
+    if (strlen(key) > TFX_KEY_MAX)
+        return "the key is longer than 400 characters";
+    for (const char *p = key;; p++) {
+        if (*p == '.' || !*p) {
+            if (p == part)
+                return *key ? "the key has an empty part" : "there is no key before the \"=\"";
+            part = p + 1;
+            if (!*p)
+                return NULL;
+        } else if (*p == '*') {
+            if (p != part || (p[1] && p[1] != '.'))
+                return "\"*\" must be a whole part of a key";
+        } else if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-') {
+            return "a key has letters, digits, _, - and parts joined by dots";
+        }
+    }
+}
+
+static const char *expand(const char *key, char ***out, size_t *n, size_t *cap, size_t start)
+{
+    const char *open = strchr(key, '{'), *close = open ? strchr(open, '}') : NULL;
+    if (!open) {
+        const char *wrong = strchr(key, '}') ? "a \"}\" without \"{\"" : check_key(key);
+        if (wrong)
+            return wrong;
+        if (*n - start >= TFX_KEY_MAX_EXPANDED)
+            return "the braces stand for more than 1024 keys";
+        *TFX_APPEND(*out, *n, *cap) = tfx_strdup(key);
+        return NULL;
+    }
+    if (!close)
+        return "a \"{\" without \"}\"";
+    if (memchr(open + 1, '{', (size_t)(close - open - 1)))
+        return "braces inside braces";
+    for (const char *p = open + 1;;) {
+        size_t length = strcspn(p, ",}");
+        const char *first = p, *last = p + length;
+        while (first < last && isspace((unsigned char)*first))
+            first++;
+        while (first < last && isspace((unsigned char)last[-1]))
+            last--;
+        if (first == last)
+            return "an empty alternative between braces";
+        char *one = tfx_printf("%.*s%.*s%s", (int)(open - key), key, (int)(last - first), first, close + 1);
+        const char *wrong = expand(one, out, n, cap, start);
+        free(one);
+        if (wrong)
+            return wrong;
+        p += length;
+        if (*p == '}')
+            return NULL;
+        p++;
+    }
+}
+
+const char *tfx_key_expand(const char *key, char ***out, size_t *n, size_t *cap)
+{
+    size_t start = *n;
+    const char *wrong = strlen(key) > 4 * TFX_KEY_MAX ? "the key is longer than 1600 characters"
+                                                      : expand(key, out, n, cap, start);
+    while (wrong && *n > start)
+        free((*out)[--*n]);
+    return wrong;
+}
+
+const char *tfx_name_check(const char *name)
+{
+    if (strlen(name) > 100)
+        return "it is longer than 100 characters";
+    if (!isalnum((unsigned char)*name) && *name != '_')
+        return "it must start with a letter, a digit or _";
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && !strchr("-_.", *name))
+            return "only letters, digits, -, _ and . are allowed";
+    return NULL;
+}
+
+const char *tfx_value_check(const char *value)
+{
+    if (*value == ';')
+        return "a value cannot start with \";\", which starts a comment";
+    for (const char *p = value; *p; p++) {
+        if ((unsigned char)*p < ' ' && *p != '\t')
+            return "a value cannot contain line breaks or other control characters";
+        if (*p == ';' && p > value && isspace((unsigned char)p[-1]))
+            return "a value cannot contain \" ;\", which starts a comment";
+    }
+    return NULL;
+}
+
+char *tfx_key_general(const char *key)
+{
+    const char *number = key + strlen("blocks."), *end = number;
+    if (!tfx_key_below(key, "blocks"))
+        return NULL;
+    while (isdigit((unsigned char)*end))
+        end++;
+    if (end == number || (*end && *end != '.'))
+        return NULL;
+    return tfx_printf("blocks%s", end);
+}
+
+int tfx_key_own_part(const tfx_ini_section *s, const char *key)
+{
+    char *part = tfx_strdup(key);
+    int own = 0;
+    while (!own && tfx_key_below(part, "blocks")) {
+        own = tfx_section_find(s, part) != NULL;
+        *strrchr(part, '.') = 0;
+    }
+    free(part);
+    return own;
+}
+
+/* Whether `key` sets something within one numbered block of which `general` is a part that
+ * the block does not replace by a part of its own. */
+static int below_in_block(const tfx_ini_section *s, const char *key, const char *general)
+{
+    char *plain = tfx_key_general(key);
+    int below = plain && tfx_key_below(plain, general);
+    free(plain);
+    if (!below)
+        return 0;
+    const char *number = key + strlen("blocks.");
+    char *part = tfx_printf("blocks.%.*s%s", (int)strspn(number, "0123456789"), number, general + strlen("blocks"));
+    below = !tfx_key_own_part(s, part);
+    free(part);
+    return below;
+}
+
+void tfx_section_overlay(tfx_ini_section *base, const tfx_setting *over, size_t n,
+                         tfx_implicit_value implicit, const void *ctx)
+{
+    char *dropped = TFX_NEW_ARRAY(char, base->n_keys);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const tfx_setting *old = tfx_section_find(base, over[i].key);
+        const char *before = old ? old->value : implicit ? implicit(ctx, base, over[i].key) : NULL;
+        if (!before || !strcmp(before, over[i].value))
+            continue;
+        for (size_t k = 0; k < base->n_keys; k++)
+            dropped[k] |= tfx_key_below(base->keys[k].key, over[i].key) ||
+                          below_in_block(base, base->keys[k].key, over[i].key);
+    }
+    for (size_t k = 0; k < base->n_keys; k++)
+        if (!dropped[k])
+            base->keys[kept++] = base->keys[k];
+    base->n_keys = kept;
+    free(dropped);
+    for (size_t i = 0; i < n; i++)
+        tfx_section_set(base, &over[i]);
+}

@@ -1,0 +1,199 @@
+#include "framework/spec/overrides.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+
+static char *trimmed(const char *s, size_t n)
+{
+    while (n && isspace((unsigned char)*s))
+        s++, n--;
+    while (n && isspace((unsigned char)s[n - 1]))
+        n--;
+    return tfx_strndup(s, n);
+}
+
+tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap,
+                              tfx_error *err)
+{
+    const char *equals = strchr(text, '=');
+    char *key = trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
+    const char *value = tfx_ini_keep(ini, trimmed(equals ? equals + 1 : "", equals ? strlen(equals + 1) : 0));
+    char **keys = NULL;
+    size_t n_keys = 0, cap_keys = 0;
+    const char *wrong = !equals ? "there is no \"=\"; expected section.key=value"
+                                : tfx_key_expand(key, &keys, &n_keys, &cap_keys);
+    if (!wrong)
+        wrong = tfx_value_check(value);
+    if (!wrong && strlen(value) > TFX_INI_MAX_LINE)
+        wrong = "the value is too long";
+    if (wrong)
+        tfx_fail(err, TFX_E_INVALID, "--set %.100s: %s", text, wrong);
+    for (size_t i = 0; i < n_keys; i++) {
+        tfx_setting s = {tfx_ini_keep(ini, keys[i]), value, "--set", 0};
+        size_t k = 0;
+        while (k < *n && strcmp((*out)[k].key, s.key))
+            k++;
+        if (k < *n)
+            (*out)[k] = s; /* the last --set of a key holds */
+        else
+            *TFX_APPEND(*out, *n, *cap) = s;
+    }
+    free(keys);
+    free(key);
+    return err->status;
+}
+
+static const char *vars_key(const tfx_setting *s)
+{
+    return tfx_key_below(s->key, "vars") ? s->key + 5 : NULL;
+}
+
+tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, size_t n, tfx_error *err)
+{
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
+        const char *name = vars_key(&over[i]);
+        if (!name)
+            continue;
+        tfx_setting *old = tfx_section_find(vars, name);
+        if (old) {
+            old->value = over[i].value;
+            old->file = over[i].file;
+            old->line = over[i].line;
+            continue;
+        }
+        const char **names = TFX_NEW_ARRAY(const char *, vars->n_keys);
+        for (size_t k = 0; k < vars->n_keys; k++)
+            names[k] = vars->keys[k].key;
+        const char *near = tfx_nearest(name, names, vars->n_keys);
+        tfx_fail_at(err, over[i].file, over[i].line, "%s: there is no variable \"%s\" in [vars]%s%s%s", over[i].key,
+                    name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        free(names);
+    }
+    return err->status;
+}
+
+/* An address no section answers to: finds the section name that was probably meant, by
+ * comparing with as many leading parts of `rest` as names could have. */
+static tfx_status fail_address(const tfx_ini *ini, const tfx_setting *s, const char *kind, const char *rest,
+                               tfx_error *err)
+{
+    const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections), *near = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < ini->n_sections; i++)
+        if (!strcmp(ini->sections[i].kind, kind))
+            names[n++] = ini->sections[i].name;
+    for (const char *dot = strchr(rest, '.'); dot && !near; dot = strchr(dot + 1, '.')) {
+        char *start = tfx_strndup(rest, (size_t)(dot - rest));
+        near = tfx_nearest(start, names, n);
+        free(start);
+    }
+    free(names);
+    return tfx_fail_at(err, s->file, s->line, "%s: no [%s NAME] section fits; expected %s.NAME.key or %s.*.key%s%s%s",
+                       s->key, kind, kind, kind, near ? "; did you mean the section \"" : "", near ? near : "",
+                       near ? "\"?" : "");
+}
+
+/* The overrides of one section. */
+typedef struct layer {
+    tfx_setting *over;
+    size_t n, cap;
+} layer;
+
+static void add_to_layer(layer *l, const tfx_setting *s, const char *key)
+{
+    tfx_setting one = {key, s->value, s->file, s->line};
+    for (size_t i = 0; i < l->n; i++) {
+        if (!strcmp(l->over[i].key, key)) {
+            l->over[i] = one;
+            return;
+        }
+    }
+    *TFX_APPEND(l->over, l->n, l->cap) = one;
+}
+
+/* Adds the override to the layers of the sections it addresses. `wild` chooses between
+ * addresses with "*" and those with a name, so that a name wins over "*". */
+static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int wild, tfx_error *err)
+{
+    size_t n_kinds, length = strcspn(s->key, ".");
+    const char *const *kinds = tfx_section_kinds(&n_kinds);
+    char *kind = tfx_strndup(s->key, length);
+    const char *rest = s->key[length] ? s->key + length + 1 : "";
+    int named = 0, known = tfx_section_kind(kind, &named);
+
+    if (!known || !strcmp(kind, "profile")) {
+        const char *near = known ? NULL : tfx_nearest(kind, kinds, n_kinds - 1);
+        tfx_fail_at(err, s->file, s->line, "%s: no section is called \"%s\"; expected experiment, vars, data, train, "
+                    "model.NAME, scaling.NAME or arm.NAME before the key%s%s%s", s->key, kind,
+                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    } else if (!*rest) {
+        tfx_fail_at(err, s->file, s->line, "%s: expected %s%s.key", s->key, kind, named ? ".NAME" : "");
+    } else if (!strcmp(kind, "experiment") && !strcmp(rest, "extends")) {
+        tfx_fail_at(err, s->file, s->line, "%s can be set only in the [experiment] of a file", s->key);
+    } else if (!named) {
+        if (strchr(rest, '*'))
+            tfx_fail_at(err, s->file, s->line, "%s: \"*\" stands for the name of a section; [%s] has none", s->key,
+                        kind);
+        for (size_t i = 0; i < ini->n_sections && !wild; i++)
+            if (!strcmp(ini->sections[i].kind, kind))
+                add_to_layer(&layers[i], s, rest);
+    } else if (!strncmp(rest, "*.", 2)) {
+        int found = 0;
+        for (size_t i = 0; i < ini->n_sections; i++) {
+            if (strcmp(ini->sections[i].kind, kind))
+                continue;
+            found = 1;
+            if (wild)
+                add_to_layer(&layers[i], s, rest + 2);
+        }
+        if (!found)
+            tfx_fail_at(err, s->file, s->line, "%s: the spec has no [%s NAME] section", s->key, kind);
+        else if (strchr(rest + 1, '*'))
+            tfx_fail_at(err, s->file, s->line, "%s: \"*\" can stand only for the name of a section", s->key);
+    } else {
+        size_t best = ini->n_sections;
+        for (size_t i = 0; i < ini->n_sections; i++)
+            if (!strcmp(ini->sections[i].kind, kind) && tfx_key_below(rest, ini->sections[i].name) &&
+                (best == ini->n_sections || strlen(ini->sections[i].name) > strlen(ini->sections[best].name)))
+                best = i;
+        if (best == ini->n_sections)
+            fail_address(ini, s, kind, rest, err);
+        else if (strchr(rest, '*'))
+            tfx_fail_at(err, s->file, s->line, "%s: \"*\" can stand only for the name of a section", s->key);
+        else if (!wild)
+            add_to_layer(&layers[best], s, rest + strlen(ini->sections[best].name) + 1);
+    }
+    free(kind);
+    return err->status;
+}
+
+tfx_status tfx_override_sections(tfx_ini *ini, const tfx_setting *over, size_t n, int apply,
+                                 tfx_implicit_value implicit, tfx_error *err)
+{
+    static const char *const nameless[] = {"experiment", "data", "train"};
+    for (size_t i = 0; i < sizeof(nameless) / sizeof(*nameless) && apply; i++) {
+        const tfx_setting *first = NULL;
+        for (size_t k = 0; k < n && !first; k++)
+            if (tfx_key_below(over[k].key, nameless[i]))
+                first = &over[k];
+        if (first && !tfx_ini_find(ini, nameless[i], NULL))
+            tfx_ini_add_section(ini, nameless[i], NULL, first->file, first->line);
+    }
+    layer *layers = TFX_NEW_ARRAY(layer, ini->n_sections);
+    for (int wild = 1; wild >= 0; wild--)
+        for (size_t i = 0; i < n && err->status == TFX_OK; i++)
+            if (!vars_key(&over[i]))
+                address(ini, layers, &over[i], wild, err);
+    /* Arms last: what they leave unsaid is decided by [train]. */
+    for (int arms = 0; arms <= 1 && apply && err->status == TFX_OK; arms++)
+        for (size_t i = 0; i < ini->n_sections; i++)
+            if (arms == !strcmp(ini->sections[i].kind, "arm"))
+                tfx_section_overlay(&ini->sections[i], layers[i].over, layers[i].n, implicit, ini);
+    for (size_t i = 0; i < ini->n_sections; i++)
+        free(layers[i].over);
+    free(layers);
+    return err->status;
+}

@@ -1,0 +1,22 @@
+/* Overrides: the settings of a profile or of --set, which address the sections of a spec as
+ * section.key, kind.NAME.key or kind.*.key. */
+#ifndef TFX_SPEC_OVERRIDES_H
+#define TFX_SPEC_OVERRIDES_H
+
+#include "framework/spec/keys.h"
+
+/* Splits "section.key=value" into settings whose place is "--set"; strings go to `ini`.
+ * Appends to (*out, *n, *cap). */
+tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap,
+                              tfx_error *err);
+
+/* Lays those overrides that address [vars] over the variables, which must exist there. */
+tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, size_t n, tfx_error *err);
+
+/* Checks every address against the sections of `ini`, and lays the overrides over them when
+ * `apply` is nonzero; those of [vars] are left out. [train], [data] and [experiment] are
+ * made when they are missing. */
+tfx_status tfx_override_sections(tfx_ini *ini, const tfx_setting *over, size_t n, int apply,
+                                 tfx_implicit_value implicit, tfx_error *err);
+
+#endif

@@ -1,0 +1,324 @@
+#include "framework/spec/resolve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/overrides.h"
+#include "framework/spec/vars.h"
+
+/* A chain of files longer than this was not written by a person. */
+#define MAX_CHAIN 32
+
+/* ---- files ---- */
+
+/* The files of the `extends` chain, the spec itself first. */
+typedef struct chain {
+    tfx_ini *files[MAX_CHAIN];
+    char *real[MAX_CHAIN]; /* absolute names, to see cycles */
+    size_t n;
+} chain;
+
+static void free_chain(chain *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        tfx_ini_destroy(c->files[i]);
+        free(c->real[i]);
+    }
+}
+
+static char *beside(const char *file, const char *name)
+{
+    const char *slash = strrchr(file, '/');
+    if (*name == '/' || !slash)
+        return tfx_strdup(name);
+    return tfx_printf("%.*s%s", (int)(slash - file) + 1, file, name);
+}
+
+/* Reads what the last file of the chain extends, and so on. */
+static tfx_status follow_extends(chain *c, tfx_error *err)
+{
+    for (;;) {
+        tfx_ini *last = c->files[c->n - 1];
+        tfx_ini_section *s = tfx_ini_find(last, "experiment", NULL);
+        const tfx_setting *extends = tfx_section_find(s, "extends");
+        if (!extends)
+            return TFX_OK;
+        tfx_setting from = *extends; /* its strings belong to `last` */
+        tfx_section_remove(s, "extends");
+        if (strstr(from.value, "${"))
+            return tfx_fail_at(err, from.file, from.line, "extends: variables cannot be used here, because they are "
+                               "known only when every file is read; found \"%.100s\"", from.value);
+        if (!*from.value)
+            return tfx_fail_at(err, from.file, from.line, "extends: expected the path of a spec file; found nothing");
+        char *path = beside(from.file, from.value), *real = realpath(path, NULL);
+        for (size_t i = 0; real && i < c->n; i++) {
+            if (c->real[i] && !strcmp(c->real[i], real)) {
+                tfx_fail_at(err, from.file, from.line, "extends: %s extends itself, directly or through others", path);
+                break;
+            }
+        }
+        if (err->status == TFX_OK && c->n == MAX_CHAIN)
+            tfx_fail_at(err, from.file, from.line, "extends: more than %d files extend each other", MAX_CHAIN);
+        tfx_ini *next = NULL;
+        if (err->status == TFX_OK) {
+            next = tfx_ini_read(path, err);
+            /* A file that cannot be read has no line of its own to point at. */
+            if (!next && !real)
+                tfx_error_prefix(err, "%s:%d: extends", from.file, from.line);
+        }
+        free(path);
+        if (!next) {
+            free(real);
+            return err->status;
+        }
+        c->files[c->n] = next;
+        c->real[c->n++] = real;
+    }
+}
+
+/* ---- layers ---- */
+
+/* What a section leaves unsaid: the default that its kind declares, for an arm what [train]
+ * says, and for a numbered block of a model what all blocks have. */
+static const char *implicit_value(const void *ctx, const tfx_ini_section *s, const char *key)
+{
+    char *general = tfx_key_general(key);
+    if (general && !strcmp(s->kind, "model")) {
+        const tfx_setting *all_blocks = tfx_section_find(s, general);
+        free(general);
+        return all_blocks ? all_blocks->value : NULL;
+    }
+    free(general);
+    if (strcmp(s->kind, "arm") != 0)
+        return tfx_spec_default(s->kind, key);
+    if (!tfx_key_below(key, "train"))
+        return tfx_spec_default("arm", key);
+    const tfx_setting *from_train = tfx_section_find(tfx_ini_find(ctx, "train", NULL), key + 6);
+    return from_train ? from_train->value : tfx_spec_default("train", key + 6);
+}
+
+/* Lays the sections of `over` over those of `ini`, and takes over its strings. */
+static void merge_file(tfx_ini *ini, tfx_ini *over)
+{
+    for (size_t i = 0; i < over->n_sections; i++) {
+        const tfx_ini_section *s = &over->sections[i];
+        tfx_ini_section *base = tfx_ini_find(ini, s->kind, s->name);
+        if (!base)
+            base = tfx_ini_add_section(ini, s->kind, s->name, s->file, s->line);
+        base->file = s->file;
+        base->line = s->line;
+        tfx_section_overlay(base, s->keys, s->n_keys, implicit_value, ini);
+    }
+    tfx_ini_absorb(ini, over);
+}
+
+/* The keys of one section over the whole chain, later files first to last; the caller
+ * frees keys. Values are as written. */
+static tfx_ini_section gather(const chain *c, const char *kind, const char *name)
+{
+    tfx_ini_section all = {.kind = kind, .name = name};
+    for (size_t i = c->n; i-- > 0;) {
+        const tfx_ini_section *s = tfx_ini_find(c->files[i], kind, name);
+        for (size_t k = 0; s && k < s->n_keys; k++)
+            tfx_section_set(&all, &s->keys[k]);
+    }
+    return all;
+}
+
+static tfx_status check_profile_name(const chain *c, const char *file, const char *profile, tfx_error *err)
+{
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    int found = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        for (size_t k = 0; k < c->files[i]->n_sections; k++) {
+            const tfx_ini_section *s = &c->files[i]->sections[k];
+            if (strcmp(s->kind, "profile"))
+                continue;
+            *TFX_APPEND(names, n, cap) = s->name;
+            found |= !strcmp(s->name, profile);
+        }
+    }
+    if (!found) {
+        const char *near = tfx_nearest(profile, names, n);
+        tfx_text known = {0};
+        for (size_t i = 0; i < n && !near; i++)
+            tfx_text_add(&known, "%s%s", i ? ", " : "; it has: ", names[i]);
+        tfx_fail_at(err, file, 0, "--profile %s: there is no [profile %s] in this spec%s%s%s", profile, profile,
+                    near ? "; did you mean \"" : known.s ? known.s : "; it has no profiles", near ? near : "",
+                    near ? "\"?" : "");
+        tfx_text_free(&known);
+    }
+    free(names);
+    return err->status;
+}
+
+/* ---- sections that extend another of their kind ---- */
+
+enum { UNTOUCHED = 0, IN_PROGRESS, DONE };
+
+static tfx_status inherit(tfx_ini *ini, size_t at, int *state, tfx_error *err)
+{
+    tfx_ini_section *s = &ini->sections[at];
+    const tfx_setting *extends = tfx_section_find(s, "extends");
+    int named;
+    if (state[at] == DONE || !extends || !tfx_section_kind(s->kind, &named) || !named)
+        return TFX_OK;
+    tfx_setting from = *extends;
+    const tfx_ini_section *parent = tfx_ini_find(ini, s->kind, from.value);
+    if (!*from.value) {
+        tfx_section_remove(s, "extends"); /* extends nothing: a profile may want that */
+        state[at] = DONE;
+        return TFX_OK;
+    }
+    if (!parent) {
+        const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections);
+        size_t n = 0;
+        for (size_t i = 0; i < ini->n_sections; i++)
+            if (!strcmp(ini->sections[i].kind, s->kind) && i != at)
+                names[n++] = ini->sections[i].name;
+        const char *near = tfx_nearest(from.value, names, n);
+        tfx_fail_at(err, from.file, from.line, "extends: there is no [%s %.100s]%s%s%s", s->kind, from.value,
+                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        free(names);
+        return err->status;
+    }
+    state[at] = IN_PROGRESS;
+    size_t parent_at = (size_t)(parent - ini->sections);
+    if (state[parent_at] == IN_PROGRESS)
+        return tfx_fail_at(err, from.file, from.line, "extends: [%s %s] extends [%s %s], which extends it in turn",
+                           s->kind, s->name, s->kind, from.value);
+    if (inherit(ini, parent_at, state, err) != TFX_OK)
+        return err->status;
+
+    tfx_section_remove(s, "extends");
+    tfx_ini_section all = {.kind = s->kind, .name = s->name};
+    for (size_t i = 0; i < parent->n_keys; i++)
+        tfx_section_set(&all, &parent->keys[i]);
+    tfx_section_overlay(&all, s->keys, s->n_keys, implicit_value, ini);
+    free(s->keys);
+    s->keys = all.keys;
+    s->n_keys = all.n_keys;
+    s->cap_keys = all.cap_keys;
+    state[at] = DONE;
+    return TFX_OK;
+}
+
+/* ---- everything in order ---- */
+
+static void remove_helpers(tfx_ini *ini)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < ini->n_sections; i++) {
+        if (strcmp(ini->sections[i].kind, "vars") && strcmp(ini->sections[i].kind, "profile"))
+            ini->sections[kept++] = ini->sections[i];
+        else
+            free(ini->sections[i].keys);
+    }
+    ini->n_sections = kept;
+}
+
+/* Takes over the files of the chain. */
+static tfx_ini *resolve(chain *c, const char *file, const char *profile, const char *const *sets, size_t n_sets,
+                        tfx_error *err)
+{
+    tfx_ini *ini = TFX_NEW(tfx_ini);
+    tfx_ini_section vars = {0}, chosen = {0};
+    tfx_setting *set = NULL;
+    size_t n_set = 0, cap_set = 0;
+    int *state = NULL;
+
+    if (follow_extends(c, err) != TFX_OK || (profile && check_profile_name(c, file, profile, err) != TFX_OK))
+        goto done;
+    for (size_t i = 0; i < n_sets; i++)
+        if (tfx_override_parse(sets[i], ini, &set, &n_set, &cap_set, err) != TFX_OK)
+            goto done;
+
+    vars = gather(c, "vars", NULL);
+    if (profile)
+        chosen = gather(c, "profile", profile);
+    if (tfx_override_vars(&vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
+        tfx_override_vars(&vars, set, n_set, err) != TFX_OK || tfx_vars_expand(&vars, ini, err) != TFX_OK)
+        goto done;
+    for (size_t i = c->n; i-- > 0;)
+        for (size_t k = 0; k < c->files[i]->n_sections; k++)
+            if (strcmp(c->files[i]->sections[k].kind, "vars"))
+                for (size_t j = 0; j < c->files[i]->sections[k].n_keys; j++)
+                    if (tfx_vars_substitute(&vars, &c->files[i]->sections[k].keys[j], ini, err) != TFX_OK)
+                        goto done;
+    for (size_t i = 0; i < n_set; i++)
+        if (!tfx_key_below(set[i].key, "vars") && tfx_vars_substitute(&vars, &set[i], ini, err) != TFX_OK)
+            goto done;
+
+    while (c->n > 0) {
+        merge_file(ini, c->files[--c->n]);
+        free(c->real[c->n]);
+    }
+    /* Every profile must fit the spec, so that a slip in one shows before somebody needs it. */
+    for (size_t i = 0; i < ini->n_sections; i++) {
+        const tfx_ini_section *p = &ini->sections[i];
+        if (strcmp(p->kind, "profile"))
+            continue;
+        tfx_ini_section scratch = {0};
+        for (size_t k = 0; k < vars.n_keys; k++)
+            tfx_section_set(&scratch, &vars.keys[k]);
+        tfx_override_vars(&scratch, p->keys, p->n_keys, err);
+        free(scratch.keys);
+        if (err->status != TFX_OK || tfx_override_sections(ini, p->keys, p->n_keys, 0, NULL, err) != TFX_OK)
+            goto done;
+    }
+    if (profile) {
+        /* A copy: the section moves when others are added. */
+        const tfx_ini_section *p = tfx_ini_find(ini, "profile", profile);
+        free(chosen.keys);
+        chosen = (tfx_ini_section){0};
+        for (size_t k = 0; k < p->n_keys; k++)
+            tfx_section_set(&chosen, &p->keys[k]);
+        if (tfx_override_sections(ini, chosen.keys, chosen.n_keys, 1, implicit_value, err) != TFX_OK)
+            goto done;
+    }
+    if (tfx_override_sections(ini, set, n_set, 1, implicit_value, err) != TFX_OK)
+        goto done;
+    remove_helpers(ini);
+    state = TFX_NEW_ARRAY(int, ini->n_sections);
+    for (size_t i = 0; i < ini->n_sections; i++)
+        if (inherit(ini, i, state, err) != TFX_OK)
+            goto done;
+done:
+    free(state);
+    free(set);
+    free(vars.keys);
+    free(chosen.keys);
+    if (err->status != TFX_OK) {
+        tfx_ini_destroy(ini);
+        ini = NULL;
+    }
+    free_chain(c);
+    return ini;
+}
+
+tfx_ini *tfx_spec_resolve_file(const char *path, const char *profile, const char *const *sets, size_t n_sets,
+                               tfx_error *err)
+{
+    chain c = {0};
+    c.files[0] = tfx_ini_read(path, err);
+    if (!c.files[0])
+        return NULL;
+    c.real[0] = realpath(path, NULL);
+    c.n = 1;
+    return resolve(&c, path, profile, sets, n_sets, err);
+}
+
+tfx_ini *tfx_spec_resolve_text(const char *text, const char *origin, tfx_error *err)
+{
+    chain c = {0};
+    c.files[0] = tfx_ini_parse(text, strlen(text), origin, TFX_INI_MAX_RESOLVED_LINE, err);
+    if (!c.files[0])
+        return NULL;
+    c.n = 1;
+    return resolve(&c, origin, NULL, NULL, 0, err);
+}

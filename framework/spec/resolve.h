@@ -1,0 +1,19 @@
+/* Resolve: from a spec file, the files it extends, a profile and --set to plain sections.
+ *
+ * In this order: files are read, the root of the `extends` chain first; a profile's and
+ * --set's variables replace those of [vars]; variables are substituted; each file's sections
+ * are laid over those of the file it extends; the profile and then --set are laid over the
+ * result; and sections that extend another take over its settings. What comes out has
+ * [experiment], [data], [train], [model NAME], [scaling NAME] and [arm NAME] only. */
+#ifndef TFX_SPEC_RESOLVE_H
+#define TFX_SPEC_RESOLVE_H
+
+#include "framework/spec/ini.h"
+
+/* `profile` may be NULL. NULL on error. */
+tfx_ini *tfx_spec_resolve_file(const char *path, const char *profile, const char *const *sets, size_t n_sets,
+                               tfx_error *err);
+/* The same from text, without profile and --set. */
+tfx_ini *tfx_spec_resolve_text(const char *text, const char *origin, tfx_error *err);
+
+#endif

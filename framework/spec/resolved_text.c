@@ -1,0 +1,136 @@
+#include "framework/spec/resolved_text.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/spec/ini.h"
+#include "framework/spec/keys.h"
+
+typedef struct writer {
+    tfx_text t;
+    tfx_error *err;
+} writer;
+
+static void section(writer *w, const char *kind, const char *name)
+{
+    tfx_text_add(&w->t, "%s[%s%s%s]\n", w->t.n ? "\n" : "", kind, name ? " " : "", name ? name : "");
+}
+
+static void put(writer *w, const char *prefix, const char *key, const char *value)
+{
+    const char *wrong = tfx_value_check(value);
+    if (!wrong && strlen(value) + TFX_KEY_MAX + 8 > TFX_INI_MAX_RESOLVED_LINE)
+        wrong = "the value is too long to be recorded";
+    if (wrong)
+        tfx_fail(w->err, TFX_E_INVALID, "%s%s = %.200s: %s", prefix, key, value, wrong);
+    tfx_text_add(&w->t, "%s%s =%s%s\n", prefix, key, *value ? " " : "", value);
+}
+
+/* Every option but `extends`, whose work is done. */
+static void put_options(writer *w, const char *prefix, const tfx_options *o)
+{
+    for (size_t i = 0; i < tfx_options_count(o); i++) {
+        const char *name, *value;
+        tfx_options_at(o, i, &name, &value);
+        if (*prefix || strcmp(name, "extends"))
+            put(w, prefix, name, value);
+    }
+}
+
+static void put_plugin(writer *w, const char *key, const tfx_plugin_use *use)
+{
+    char *prefix = tfx_printf("%s.", key);
+    put(w, "", key, use->name);
+    put_options(w, prefix, use->options);
+    free(prefix);
+}
+
+/* ---- training settings: what all arms share goes into [train], the rest into the arms ---- */
+
+static const char *value_of(const tfx_options *o, const char *name)
+{
+    for (size_t i = 0; i < tfx_options_count(o); i++) {
+        const char *n, *value;
+        tfx_options_at(o, i, &n, &value);
+        if (!strcmp(n, name))
+            return value;
+    }
+    return NULL;
+}
+
+/* Whether all arms have the same value. Options of the optimizer count as shared only when
+ * the optimizer is: below another one the same name may mean something else. */
+static int shared(const tfx_experiment *e, const char *name, int optimizer)
+{
+    const tfx_train_config *first = &e->arms[0].train;
+    for (size_t i = 1; i < e->n_arms; i++) {
+        const tfx_train_config *t = &e->arms[i].train;
+        if (optimizer && strcmp(t->optimizer.name, first->optimizer.name))
+            return 0;
+        if (strcmp(value_of(optimizer ? t->optimizer.options : t->options, name),
+                   value_of(optimizer ? first->optimizer.options : first->options, name)))
+            return 0;
+    }
+    return 1;
+}
+
+static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config *t, const char *prefix,
+                      int want_shared)
+{
+    for (int optimizer = 0; optimizer <= 1; optimizer++) {
+        const tfx_options *o = optimizer ? t->optimizer.options : t->options;
+        char *full = tfx_printf("%s%s", prefix, optimizer ? "optimizer." : "");
+        for (size_t i = 0; i < tfx_options_count(o); i++) {
+            const char *name, *value;
+            tfx_options_at(o, i, &name, &value);
+            if (shared(e, name, optimizer) == want_shared)
+                put(w, full, name, value);
+        }
+        free(full);
+    }
+}
+
+/* ---- everything ---- */
+
+/* Several arms may share a scaling; it is written once. */
+static int first_use(const tfx_experiment *e, size_t arm)
+{
+    for (size_t i = 0; i < arm; i++)
+        if (e->arms[i].scaling_name && !strcmp(e->arms[i].scaling_name, e->arms[arm].scaling_name))
+            return 0;
+    return 1;
+}
+
+char *tfx_resolved_text(const tfx_experiment *e, const tfx_options *host, tfx_error *err)
+{
+    writer w = {.err = err};
+    section(&w, "experiment", NULL);
+    put_options(&w, "", host);
+    put_options(&w, "backend.", e->backend.options);
+    section(&w, "data", NULL);
+    put_plugin(&w, "loader", &e->loader);
+    section(&w, "train", NULL);
+    put_train(&w, e, &e->arms[0].train, "", 1);
+    for (size_t i = 0; i < e->n_models; i++) {
+        section(&w, "model", e->models[i].name);
+        for (size_t k = 0; k < e->models[i].n_settings; k++)
+            put(&w, "", e->models[i].settings[k].key, e->models[i].settings[k].value);
+    }
+    for (size_t i = 0; i < e->n_arms; i++) {
+        if (!e->arms[i].scaling_name || !first_use(e, i))
+            continue;
+        section(&w, "scaling", e->arms[i].scaling_name);
+        put_plugin(&w, "policy", &e->arms[i].scaling);
+    }
+    for (size_t i = 0; i < e->n_arms; i++) {
+        section(&w, "arm", e->arms[i].name);
+        put(&w, "", "model", e->arms[i].model->name);
+        if (e->arms[i].scaling_name)
+            put(&w, "", "scaling", e->arms[i].scaling_name);
+        put_train(&w, e, &e->arms[i].train, "train.", 0);
+    }
+    if (err->status != TFX_OK)
+        tfx_text_free(&w.t);
+    return w.t.s;
+}

@@ -1,0 +1,221 @@
+#include "framework/spec/section_values.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/plugin/classes.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/keys.h"
+
+/* A section while it is checked. */
+typedef struct values {
+    const tfx_ini_section *s, *arm;
+    const tfx_option *decl;
+    size_t n_decl;
+    const char *plugin_key; /* NULL: the kind chooses none */
+    tfx_class_info plugin;
+    tfx_error *err;
+} values;
+
+static const tfx_option *find_option(const tfx_option *decl, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(tfx_option_at(decl, i)->name, name))
+            return tfx_option_at(decl, i);
+    return NULL;
+}
+
+/* The part of `key` that names an option of the chosen plugin, or NULL. */
+static const char *plugin_part(const values *v, const char *key)
+{
+    return v->plugin_key && tfx_key_below(key, v->plugin_key) ? key + strlen(v->plugin_key) + 1 : NULL;
+}
+
+/* ---- unknown and missing keys ---- */
+
+typedef struct name_list {
+    char **names;
+    size_t n, cap;
+} name_list;
+
+static void add_names(name_list *l, const char *prefix, const tfx_option *decl, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        *TFX_APPEND(l->names, l->n, l->cap) = tfx_printf("%s%s", prefix, tfx_option_at(decl, i)->name);
+}
+
+/* Messages about a key suggest from everything that the section may hold. A key that only
+ * lacks its prefix is the likeliest slip: "path" for "loader.path". */
+static tfx_status fail_unknown(const values *v, const tfx_setting *s)
+{
+    name_list l = {0};
+    tfx_text t = {0}, known = {0};
+    char title[160];
+    const char *near = NULL, *key = s->key, *train = "";
+    char *in_arm = tfx_printf("train.%s", s->key);
+
+    if (v->arm && tfx_section_find(v->arm, in_arm))
+        train = "train.";
+    add_names(&l, "", v->decl, v->n_decl);
+    if (v->plugin_key) {
+        char *prefix = tfx_printf("%s.", v->plugin_key);
+        add_names(&l, prefix, v->plugin.options, v->plugin.n_options);
+        free(prefix);
+    }
+    if (!strcmp(v->s->kind, "arm")) {
+        size_t n;
+        const tfx_option *decl = tfx_spec_declaration("train", &n);
+        add_names(&l, "train.", decl, n);
+    }
+    for (size_t i = 0; i < l.n && !near; i++) {
+        const char *dot = strchr(l.names[i], '.');
+        if (dot && !strcmp(dot + 1, key))
+            near = l.names[i];
+    }
+    if (!near)
+        near = tfx_nearest(key, (const char *const *)l.names, l.n);
+    for (size_t i = 0; i < l.n && !near; i++)
+        tfx_text_add(&known, "%s%s", i ? ", " : "; expected one of: ", l.names[i]);
+    if (plugin_part(v, key))
+        tfx_text_add(&t, "unknown key \"%s%s\" of %s %s", train, key, v->plugin.kind, v->plugin.name);
+    else
+        tfx_text_add(&t, "unknown key \"%s%s\" in %s", train, key,
+                     tfx_section_title(title, *train ? v->arm : v->s));
+    if (near)
+        tfx_text_add(&t, "; did you mean \"%s%s\"?", train, near);
+    tfx_fail_at(v->err, s->file, s->line, "%s%s", t.s, known.s ? known.s : "");
+    for (size_t i = 0; i < l.n; i++)
+        free(l.names[i]);
+    free(l.names);
+    free(in_arm);
+    tfx_text_free(&t);
+    tfx_text_free(&known);
+    return v->err->status;
+}
+
+static tfx_status check_required(const values *v, const char *prefix, const tfx_option *decl, size_t n)
+{
+    char title[160];
+    for (size_t i = 0; i < n; i++) {
+        const tfx_option *o = tfx_option_at(decl, i);
+        char *key = tfx_printf("%s%s%s", prefix, *prefix ? "." : "", o->name);
+        if (!o->def && !tfx_section_find(v->s, key)) {
+            tfx_text expected = {0};
+            tfx_option_expectation(&expected, o);
+            tfx_fail_at(v->err, v->s->file, v->s->line, "%s: missing key \"%s\": expected %s (%s)",
+                        tfx_section_title(title, v->s), key, expected.s, o->doc);
+            tfx_text_free(&expected);
+        }
+        free(key);
+        if (v->err->status != TFX_OK)
+            break;
+    }
+    return v->err->status;
+}
+
+/* ---- the section ---- */
+
+/* The settings of the host (below = NULL) or those below `below`, without it. */
+static tfx_setting *select_settings(const tfx_ini_section *s, const char *below, const char *not_below, size_t *n)
+{
+    tfx_setting *out = TFX_NEW_ARRAY(tfx_setting, s->n_keys);
+    *n = 0;
+    for (size_t i = 0; i < s->n_keys; i++) {
+        const tfx_setting *k = &s->keys[i];
+        if (below ? !tfx_key_below(k->key, below) : not_below && tfx_key_below(k->key, not_below))
+            continue;
+        out[*n] = *k;
+        if (below)
+            out[*n].key += strlen(below) + 1;
+        ++*n;
+    }
+    return out;
+}
+
+void tfx_plugin_use_finish(tfx_plugin_use *use)
+{
+    free(use->name);
+    tfx_options_destroy(use->options);
+    *use = (tfx_plugin_use){0};
+}
+
+tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
+                              tfx_options **host, tfx_plugin_use *use, tfx_error *err)
+{
+    values v = {.s = s, .arm = arm, .err = err};
+    const char *plugin_kind;
+    char title[160];
+    tfx_setting *mine = NULL, *theirs = NULL;
+    size_t n_mine, n_theirs;
+
+    *host = NULL;
+    v.decl = tfx_spec_declaration(s->kind, &v.n_decl);
+    v.plugin_key = tfx_spec_plugin_key(s->kind, &plugin_kind);
+    if (v.plugin_key) {
+        const tfx_setting *chosen = tfx_section_find(s, v.plugin_key);
+        const char *name = chosen ? chosen->value : tfx_spec_default(s->kind, v.plugin_key);
+        *use = (tfx_plugin_use){0};
+        if (!name)
+            return check_required(&v, "", find_option(v.decl, v.n_decl, v.plugin_key), 1);
+        use->impl = tfx_registry_find(registry, plugin_kind, name, err);
+        if (!use->impl) {
+            if (chosen ? chosen->line : s->line)
+                tfx_error_prefix(err, "%s:%d: %s", chosen ? chosen->file : s->file, chosen ? chosen->line : s->line,
+                                 v.plugin_key);
+            else
+                tfx_error_prefix(err, "%s: %s", chosen ? chosen->file : s->file, v.plugin_key);
+            return err->status;
+        }
+        use->name = tfx_strdup(name);
+        v.plugin = tfx_class_describe(plugin_kind, use->impl);
+    }
+    for (size_t i = 0; i < s->n_keys; i++) {
+        const char *part = plugin_part(&v, s->keys[i].key);
+        if (part ? !find_option(v.plugin.options, v.plugin.n_options, part)
+                 : !find_option(v.decl, v.n_decl, s->keys[i].key)) {
+            fail_unknown(&v, &s->keys[i]);
+            goto done;
+        }
+    }
+    if (check_required(&v, "", v.decl, v.n_decl) != TFX_OK ||
+        (v.plugin_key && check_required(&v, v.plugin_key, v.plugin.options, v.plugin.n_options) != TFX_OK))
+        goto done;
+    mine = select_settings(s, NULL, v.plugin_key, &n_mine);
+    *host = tfx_options_resolve(v.decl, v.n_decl, mine, n_mine, tfx_section_title(title, s), err);
+    if (*host && v.plugin_key) {
+        char *what = tfx_printf("%s %s", v.plugin.kind, v.plugin.name);
+        theirs = select_settings(s, v.plugin_key, NULL, &n_theirs);
+        use->options = tfx_options_resolve(v.plugin.options, v.plugin.n_options, theirs, n_theirs, what, err);
+        free(what);
+    }
+done:
+    free(mine);
+    free(theirs);
+    if (err->status != TFX_OK) {
+        tfx_options_destroy(*host);
+        *host = NULL;
+        if (use)
+            tfx_plugin_use_finish(use);
+    }
+    return err->status;
+}
+
+tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const char *const *keys,
+                         const char *fmt, ...)
+{
+    char message[1024];
+    const char *file = NULL;
+    int line = 0;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    for (; *keys && !file; keys++)
+        file = tfx_options_origin(o, *keys, &line);
+    if (!file)
+        file = s->file, line = s->line;
+    return tfx_fail_at(err, file, line, "%s", message);
+}

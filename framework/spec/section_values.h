@@ -1,0 +1,26 @@
+/* Section values: a resolved section checked against its declaration, together with the
+ * plugin that it chooses. */
+#ifndef TFX_SPEC_SECTION_VALUES_H
+#define TFX_SPEC_SECTION_VALUES_H
+
+#include "framework/spec/experiment.h"
+#include "framework/spec/ini.h"
+
+/* Resolves the settings of `s` by the declaration of its kind into *host and, for kinds
+ * that choose a plugin, *use (else NULL). Keys that an arm overrides are shown as in
+ * `arm` (may be NULL), where they start with "train.". On error both are left empty. */
+tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
+                              tfx_options **host, tfx_plugin_use *use, tfx_error *err);
+void tfx_plugin_use_finish(tfx_plugin_use *use);
+
+/* Fails at the place of the first of `keys` (ends with NULL) that the spec sets, or at the
+ * section when all are defaults. */
+tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const char *const *keys,
+                         const char *fmt, ...) TFX_PRINTF(5, 6);
+
+/* [train] with the overrides of an arm. `train` may be NULL. On error *out is left empty. */
+tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,
+                            tfx_train_config *out, tfx_error *err);
+void tfx_train_finish(tfx_train_config *t);
+
+#endif

@@ -1,0 +1,139 @@
+/* Train values: [train] with an arm's overrides, as the numbers that the trainer uses. */
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/section_values.h"
+
+static const char *declared_default(const void *ctx, const tfx_ini_section *s, const char *key)
+{
+    (void)ctx;
+    return tfx_spec_default(s->kind, key);
+}
+
+/* The keys of [train] under those of the arm that start with "train.". */
+static tfx_ini_section merge(const tfx_ini_section *train, const tfx_ini_section *arm)
+{
+    const tfx_ini_section *place = train ? train : arm;
+    tfx_ini_section all = {.kind = "train", .file = place->file, .line = place->line}, over = {0};
+    for (size_t i = 0; train && i < train->n_keys; i++)
+        tfx_section_set(&all, &train->keys[i]);
+    for (size_t i = 0; i < arm->n_keys; i++) {
+        if (!tfx_key_below(arm->keys[i].key, "train"))
+            continue;
+        tfx_setting s = arm->keys[i];
+        s.key += strlen("train.");
+        tfx_section_set(&over, &s);
+    }
+    tfx_section_overlay(&all, over.keys, over.n_keys, declared_default, NULL);
+    free(over.keys);
+    return all;
+}
+
+static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, tfx_error *err)
+{
+    const tfx_options *o = t->options;
+    if (!(t->lr > 0))
+        return tfx_fail_keys(err, o, s, (const char *[]){"lr", NULL}, "lr: expected a number above 0; found %g", t->lr);
+    if (!(t->min_lr >= 0 && t->min_lr <= t->lr))
+        return tfx_fail_keys(err, o, s, (const char *[]){"min_lr", "lr", NULL},
+                             "min_lr: expected a number from 0 to lr (%g); found %g", t->lr, t->min_lr);
+    if (t->micro_batch > t->batch || t->batch % t->micro_batch)
+        return tfx_fail_keys(err, o, s, (const char *[]){"micro_batch", "batch", NULL},
+                             "micro_batch: expected a divisor of batch (%lld); found %lld", (long long)t->batch,
+                             (long long)t->micro_batch);
+    if (!(t->warmup < 1))
+        return tfx_fail_keys(err, o, s, (const char *[]){"warmup", NULL},
+                             "warmup: expected a number from 0 to below 1; found %g", t->warmup);
+    /* A rounding error's worth of overlap (0.7 and 0.3) is none. */
+    if (t->schedule == TFX_LR_WSD && t->warmup + t->decay_fraction > 1 + 1e-9)
+        return tfx_fail_keys(err, o, s, (const char *[]){"decay_fraction", "warmup", "schedule", NULL},
+                             "decay_fraction: expected at most 1 together with warmup; found %g and %g",
+                             t->decay_fraction, t->warmup);
+    return TFX_OK;
+}
+
+static void read_numbers(tfx_train_config *t)
+{
+    static const char *const schedules[] = {"constant", "linear", "cosine", "wsd"};
+    const tfx_options *o = t->options;
+    t->steps = tfx_options_int(o, "steps");
+    t->batch = tfx_options_int(o, "batch");
+    t->micro_batch = tfx_options_int(o, "micro_batch");
+    t->lr = tfx_options_real(o, "lr");
+    t->min_lr = tfx_options_real(o, "min_lr");
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(schedules[i], tfx_options_string(o, "schedule")))
+            t->schedule = (tfx_lr_schedule)(TFX_LR_CONSTANT + i);
+    t->warmup = tfx_options_real(o, "warmup");
+    t->decay_fraction = tfx_options_real(o, "decay_fraction");
+    t->clip = tfx_options_real(o, "clip");
+    t->recompute = strcmp(tfx_options_string(o, "recompute"), "block") ? TFX_RECOMPUTE_NONE : TFX_RECOMPUTE_BLOCK;
+    t->eval_every = tfx_options_int(o, "eval_every");
+    t->eval_batches = tfx_options_int(o, "eval_batches");
+    t->log_every = tfx_options_int(o, "log_every");
+    t->checkpoint_every = tfx_options_int(o, "checkpoint_every");
+    t->keep_checkpoints = tfx_options_int(o, "keep_checkpoints");
+    t->keep_stages = tfx_options_bool(o, "keep_stages");
+    t->keep_optimizer = tfx_options_bool(o, "keep_optimizer");
+}
+
+/* Two defaults depend on other keys. They are replaced by the numbers they stand for, at the
+ * place of the key that they follow, so that the recorded settings say what ran. Returns how
+ * many were replaced; `texts` must outlive the section. */
+static int replace_dependent(tfx_ini_section *all, const tfx_options *o, char texts[2][40])
+{
+    static const char *const keys[] = {"micro_batch", "min_lr"}, *const follow[] = {"batch", "lr"};
+    int replaced = 0;
+    *texts[0] = *texts[1] = 0;
+    if (tfx_options_int(o, "micro_batch") == 0)
+        snprintf(texts[0], 40, "%lld", (long long)tfx_options_int(o, "batch"));
+    if (tfx_options_real(o, "min_lr") == -1)
+        snprintf(texts[1], 40, "%.12g", tfx_options_real(o, "lr") / 10);
+    for (int i = 0; i < 2; i++) {
+        if (!*texts[i])
+            continue;
+        tfx_setting s = {keys[i], texts[i], all->file, all->line};
+        const char *file = tfx_options_origin(o, follow[i], &s.line);
+        s.file = file ? file : all->file;
+        s.line = file ? s.line : all->line;
+        tfx_section_set(all, &s);
+        replaced++;
+    }
+    return replaced;
+}
+
+tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,
+                            tfx_train_config *out, tfx_error *err)
+{
+    tfx_ini_section all = merge(train, arm);
+    char texts[2][40];
+    *out = (tfx_train_config){0};
+    if (tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)
+        goto done;
+    if (replace_dependent(&all, out->options, texts)) {
+        tfx_options *first = out->options; /* the new settings point into it */
+        out->options = NULL;
+        tfx_plugin_use_finish(&out->optimizer);
+        tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err);
+        tfx_options_destroy(first);
+        if (err->status != TFX_OK)
+            goto done;
+    }
+    read_numbers(out);
+    check(out, &all, err);
+done:
+    if (err->status != TFX_OK)
+        tfx_train_finish(out);
+    free(all.keys);
+    return err->status;
+}
+
+void tfx_train_finish(tfx_train_config *t)
+{
+    tfx_plugin_use_finish(&t->optimizer);
+    tfx_options_destroy(t->options);
+    *t = (tfx_train_config){0};
+}

@@ -1,0 +1,128 @@
+#include "framework/spec/vars.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/spec/keys.h"
+
+enum { UNTOUCHED = 0, IN_PROGRESS, DONE };
+
+typedef struct expander {
+    tfx_ini_section *vars;
+    int *state;     /* per variable */
+    size_t *trail;  /* the variables in progress, outermost first */
+    size_t n_trail;
+    tfx_ini *ini;
+    tfx_error *err;
+} expander;
+
+static tfx_status fail_unknown(const expander *x, const tfx_setting *s, const char *name)
+{
+    size_t n = x->vars ? x->vars->n_keys : 0;
+    const char **names = TFX_NEW_ARRAY(const char *, n);
+    for (size_t i = 0; i < n; i++)
+        names[i] = x->vars->keys[i].key;
+    const char *near = tfx_nearest(name, names, n);
+    tfx_fail_at(x->err, s->file, s->line, "%s: unknown variable ${%.80s}%s%s%s", s->key, name,
+                near ? "; did you mean ${" : n ? "; expected a name from [vars]" : "; there is no [vars] section",
+                near ? near : "", near ? "}?" : "");
+    free(names);
+    return x->err->status;
+}
+
+static tfx_status fail_cycle(const expander *x, size_t var)
+{
+    tfx_text t = {0};
+    const tfx_setting *s = &x->vars->keys[var];
+    size_t first = 0;
+    while (x->trail[first] != var)
+        first++;
+    for (size_t i = first; i < x->n_trail; i++)
+        tfx_text_add(&t, "%s -> ", x->vars->keys[x->trail[i]].key);
+    tfx_fail_at(x->err, s->file, s->line, "the variable %s is made of itself: %s%s", s->key, t.s, s->key);
+    tfx_text_free(&t);
+    return x->err->status;
+}
+
+static tfx_status expand_var(expander *x, size_t var);
+
+/* Replaces s->value. */
+static tfx_status substitute(expander *x, tfx_setting *s)
+{
+    tfx_text out = {0};
+    if (!strstr(s->value, "${"))
+        return TFX_OK;
+    for (const char *p = s->value; *p;) {
+        const char *ref = strstr(p, "${");
+        if (!ref) {
+            tfx_text_add(&out, "%s", p);
+            break;
+        }
+        const char *close = strchr(ref, '}');
+        if (!close) {
+            tfx_fail_at(x->err, s->file, s->line, "%s: \"${\" without \"}\" in \"%.80s\"", s->key, s->value);
+            goto done;
+        }
+        tfx_text_add(&out, "%.*s", (int)(ref - p), p);
+        char *name = tfx_strndup(ref + 2, (size_t)(close - ref - 2));
+        const tfx_setting *found = tfx_section_find(x->vars, name);
+        if (!found)
+            fail_unknown(x, s, name);
+        else if (expand_var(x, (size_t)(found - x->vars->keys)) == TFX_OK)
+            tfx_text_add(&out, "%s", found->value);
+        free(name);
+        if (x->err->status == TFX_OK && out.n > TFX_INI_MAX_LINE)
+            tfx_fail_at(x->err, s->file, s->line, "%s: the value has more than %zu characters after substitution",
+                        s->key, TFX_INI_MAX_LINE);
+        if (x->err->status != TFX_OK)
+            goto done;
+        p = close + 1;
+    }
+    char *first = out.s ? out.s : "";
+    while (isspace((unsigned char)*first))
+        first++;
+    size_t n = strlen(first);
+    while (n && isspace((unsigned char)first[n - 1]))
+        n--;
+    s->value = tfx_ini_keep(x->ini, tfx_strndup(first, n));
+    const char *wrong = tfx_value_check(s->value);
+    if (wrong)
+        tfx_fail_at(x->err, s->file, s->line, "%s: after substitution: %s", s->key, wrong);
+done:
+    tfx_text_free(&out);
+    return x->err->status;
+}
+
+static tfx_status expand_var(expander *x, size_t var)
+{
+    if (!x->state || x->state[var] == DONE)
+        return TFX_OK;
+    if (x->state[var] == IN_PROGRESS)
+        return fail_cycle(x, var);
+    x->state[var] = IN_PROGRESS;
+    x->trail[x->n_trail++] = var;
+    substitute(x, &x->vars->keys[var]);
+    x->n_trail--;
+    x->state[var] = DONE;
+    return x->err->status;
+}
+
+tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err)
+{
+    size_t n = vars ? vars->n_keys : 0;
+    expander x = {vars, TFX_NEW_ARRAY(int, n), TFX_NEW_ARRAY(size_t, n), 0, ini, err};
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++)
+        expand_var(&x, i);
+    free(x.state);
+    free(x.trail);
+    return err->status;
+}
+
+tfx_status tfx_vars_substitute(const tfx_ini_section *vars, tfx_setting *s, tfx_ini *ini, tfx_error *err)
+{
+    /* Without a state array every variable counts as done, and none is written. */
+    expander x = {(tfx_ini_section *)vars, NULL, NULL, 0, ini, err};
+    return substitute(&x, s);
+}
