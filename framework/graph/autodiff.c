@@ -1,0 +1,129 @@
+/* Reverse-mode differentiation over the node list, last node first. */
+#include "framework/graph/autodiff.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+
+typedef struct backward {
+    tfx_graph *g;
+    uint32_t n_nodes;   /* of the forward pass */
+    uint32_t n_values;
+    tfx_value *grad;    /* per forward value: its gradient so far */
+    tfx_value *clone;   /* per forward value: its recomputed copy, in the current region */
+    uint32_t region;    /* the region the backward pass is in */
+} backward;
+
+/* Adds `d` to the gradient of v. */
+static void accumulate(backward *s, tfx_value v, tfx_value d, int absorbed)
+{
+    if (!d)
+        return;
+    tfx_value have = s->grad[v];
+    s->grad[v] = have && !absorbed ? tfx_emit_binary(s->g, TFX_OP_ADD, have, d) : d;
+}
+
+/* Emits the forward nodes of a region once more. */
+static void recompute(backward *s, uint32_t region)
+{
+    tfx_graph *g = s->g;
+    g->recomputed = 1;
+    for (uint32_t i = 0; i < s->n_nodes; i++) {
+        tfx_graph_node node = g->nodes[i];
+        if (node.region != region)
+            continue;
+        tfx_value in[16], *operands = node.n_in <= 16 ? in : TFX_NEW_ARRAY(tfx_value, node.n_in);
+        for (uint32_t k = 0; k < node.n_in; k++)
+            operands[k] = s->clone[node.in[k]] ? s->clone[node.in[k]] : node.in[k];
+        tfx_value like[4];
+        for (uint32_t k = 0; k < node.n_out; k++)
+            like[k] = node.out + k;
+        tfx_value out = tfx_emit_like(g, node.op, node.n_in, operands, node.ints, node.reals, node.n_out, like);
+        if (out) {
+            g->nodes[g->values[out].node].custom = node.custom;
+            for (uint32_t k = 0; k < node.n_out; k++)
+                s->clone[node.out + k] = out + k;
+        }
+        if (operands != in)
+            free(operands);
+    }
+    g->recomputed = 0;
+}
+
+/* The value that the backward pass reads in place of the forward value v. */
+static tfx_value saved(const backward *s, tfx_value v)
+{
+    return s->region && s->clone[v] ? s->clone[v] : v;
+}
+
+static void backward_node(backward *s, uint32_t index)
+{
+    tfx_graph *g = s->g;
+    tfx_graph_node node = g->nodes[index];
+    tfx_value dout[4] = {0}, out[4] = {0};
+    int any = 0;
+    for (uint32_t k = 0; k < node.n_out; k++) {
+        dout[k] = s->grad[node.out + k];
+        any |= dout[k] != TFX_POISON;
+    }
+    if (!any || node.n_in == 0)
+        return;
+    if (!dout[0]) { /* only an auxiliary result is used: no op passes gradients through one */
+        tfx_graph_fail(g, "%s: the gradient of an auxiliary result is not defined", tfx_op_name(node.op));
+        return;
+    }
+    if (node.region != s->region) {
+        s->region = node.region;
+        memset(s->clone, 0, sizeof(*s->clone) * s->n_values);
+        if (node.region)
+            recompute(s, node.region);
+    }
+    uint32_t n = node.n_in;
+    tfx_value *in = TFX_NEW_ARRAY(tfx_value, n), *din = TFX_NEW_ARRAY(tfx_value, n);
+    tfx_value *sofar = TFX_NEW_ARRAY(tfx_value, n);
+    int *needs = TFX_NEW_ARRAY(int, n), *absorbed = TFX_NEW_ARRAY(int, n);
+    int needed = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        in[k] = saved(s, node.in[k]);
+        needs[k] = g->values[node.in[k]].requires_grad;
+        needed |= needs[k];
+        sofar[k] = s->grad[node.in[k]];
+    }
+    for (uint32_t k = 0; k < node.n_out; k++)
+        out[k] = saved(s, node.out + k);
+    tfx_vjp_args args = {&node, in, out, dout, needs, din, sofar, absorbed};
+    if (needed && !tfx_vjp(g, &args))
+        tfx_graph_fail(g, "%s has no derivative, but a trained parameter is below it",
+                       node.op == TFX_OP_CUSTOM ? node.custom->id : tfx_op_name(node.op));
+    for (uint32_t k = 0; k < n; k++)
+        if (needs[k])
+            accumulate(s, node.in[k], din[k], absorbed[k]);
+    free(in);
+    free(din);
+    free(sofar);
+    free(needs);
+    free(absorbed);
+}
+
+void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wrt, uint32_t n, tfx_value *grads)
+{
+    if (!loss || g->err->status != TFX_OK)
+        return;
+    uint32_t region = g->region;
+    g->region = 0; /* the backward pass itself belongs to no region */
+    backward s = {.g = g, .n_nodes = g->n_nodes, .n_values = g->n_values};
+    s.grad = TFX_NEW_ARRAY(tfx_value, s.n_values);
+    s.clone = TFX_NEW_ARRAY(tfx_value, s.n_values);
+    for (uint32_t i = 0; i < n; i++)
+        s.grad[wrt[i]] = grads[i];
+    tfx_graph_value l = g->values[loss];
+    s.grad[loss] = tfx_emit_constant(g, seed, l.n_dims, l.dims);
+    for (uint32_t i = s.n_nodes; i-- > 0 && g->err->status == TFX_OK;)
+        if (g->values[g->nodes[i].out].requires_grad && g->nodes[i].n_out)
+            backward_node(&s, i);
+    for (uint32_t i = 0; i < n; i++)
+        grads[i] = s.grad[wrt[i]];
+    g->region = region;
+    free(s.grad);
+    free(s.clone);
+}

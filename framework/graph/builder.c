@@ -1,0 +1,244 @@
+#include "framework/graph/builder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/plugin/registry.h"
+
+tfx_graph *tfx_builder_graph(const tfx_builder *b)
+{
+    return b->impl;
+}
+
+static tfx_value no_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
+                          const tfx_init *init, int grow_axis, uint32_t flags)
+{
+    (void)n_dims, (void)dims, (void)init, (void)grow_axis, (void)flags;
+    return tfx_graph_fail(b->impl, "param %s: only layers have parameters", name);
+}
+
+static tfx_value no_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
+{
+    (void)x, (void)out_dim;
+    return tfx_graph_fail(b->impl, "slot %s: only layers have slots", slot);
+}
+
+static tfx_value b_error(const tfx_builder *b, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return tfx_graph_fail(b->impl, "%s", text);
+}
+
+static uint32_t b_rank(const tfx_builder *b, tfx_value x)
+{
+    tfx_graph *g = b->impl;
+    return x ? g->values[x].n_dims : 0;
+}
+
+static int64_t b_dim_of(const tfx_builder *b, tfx_value x, int axis)
+{
+    tfx_graph *g = b->impl;
+    if (!x)
+        return 0;
+    int n = (int)g->values[x].n_dims;
+    int a = axis < 0 ? axis + n : axis;
+    if (a < 0 || a >= n) {
+        tfx_graph_fail(g, "dim_of: a value of rank %d has no axis %d", n, axis);
+        return 0;
+    }
+    return g->values[x].dims[a];
+}
+
+static tfx_dtype b_dtype(const tfx_builder *b, tfx_value x)
+{
+    tfx_graph *g = b->impl;
+    return g->values[x].dtype;
+}
+
+static tfx_value b_reshape(const tfx_builder *b, tfx_value x, uint32_t n_dims, const int64_t *dims)
+{
+    return tfx_emit_reshape(b->impl, x, n_dims, dims);
+}
+
+static tfx_value b_permute(const tfx_builder *b, tfx_value x, const int *perm)
+{
+    return tfx_emit_permute(b->impl, x, perm);
+}
+
+static tfx_value b_slice(const tfx_builder *b, tfx_value x, int axis, int64_t start, int64_t length)
+{
+    return tfx_emit_slice(b->impl, x, axis, start, length);
+}
+
+static tfx_value b_concat(const tfx_builder *b, uint32_t n, const tfx_value *xs, int axis)
+{
+    return tfx_emit_concat(b->impl, n, xs, axis);
+}
+
+static tfx_value b_broadcast(const tfx_builder *b, tfx_value x, uint32_t n_dims, const int64_t *dims)
+{
+    return tfx_emit_broadcast(b->impl, x, n_dims, dims);
+}
+
+static tfx_value b_add(const tfx_builder *b, tfx_value x, tfx_value y)
+{
+    return tfx_emit_binary(b->impl, TFX_OP_ADD, x, y);
+}
+
+static tfx_value b_sub(const tfx_builder *b, tfx_value x, tfx_value y)
+{
+    return tfx_emit_binary(b->impl, TFX_OP_SUB, x, y);
+}
+
+static tfx_value b_mul(const tfx_builder *b, tfx_value x, tfx_value y)
+{
+    return tfx_emit_binary(b->impl, TFX_OP_MUL, x, y);
+}
+
+static tfx_value b_div(const tfx_builder *b, tfx_value x, tfx_value y)
+{
+    return tfx_emit_binary(b->impl, TFX_OP_DIV, x, y);
+}
+
+static tfx_value b_affine(const tfx_builder *b, tfx_value x, double scale, double shift)
+{
+    return tfx_emit_affine(b->impl, x, scale, shift);
+}
+
+static tfx_value b_unary(const tfx_builder *b, tfx_unary kind, tfx_value x)
+{
+    return tfx_emit_unary(b->impl, kind, x);
+}
+
+static tfx_value b_constant(const tfx_builder *b, double value, uint32_t n_dims, const int64_t *dims)
+{
+    return tfx_emit_constant(b->impl, value, n_dims, dims);
+}
+
+static tfx_value b_cast(const tfx_builder *b, tfx_value x, tfx_dtype dtype)
+{
+    return tfx_emit_cast(b->impl, x, dtype);
+}
+
+static tfx_value b_sum(const tfx_builder *b, tfx_value x, uint32_t n_axes, const int *axes, int keep_dims)
+{
+    uint32_t mask = 0, rank = b_rank(b, x);
+    for (uint32_t i = 0; x && i < n_axes; i++) {
+        int a = axes[i] < 0 ? axes[i] + (int)rank : axes[i];
+        if (a < 0 || a >= (int)rank)
+            return tfx_graph_fail(b->impl, "sum: a value of rank %u has no axis %d", rank, axes[i]);
+        mask |= 1u << a;
+    }
+    return tfx_emit_sum(b->impl, x, mask, keep_dims);
+}
+
+static tfx_value b_matmul(const tfx_builder *b, tfx_value x, tfx_value y, uint32_t flags, double alpha)
+{
+    return tfx_emit_matmul(b->impl, x, y, flags, alpha, TFX_POISON);
+}
+
+static tfx_value b_softmax(const tfx_builder *b, tfx_value x)
+{
+    return tfx_emit_softmax(b->impl, x);
+}
+
+static tfx_value b_norm(const tfx_builder *b, tfx_norm kind, tfx_value x, double eps)
+{
+    return tfx_emit_norm(b->impl, kind, x, eps);
+}
+
+static tfx_value b_rope(const tfx_builder *b, tfx_value x, int64_t n_dims, double base)
+{
+    return tfx_emit_rope(b->impl, x, n_dims, 1, base);
+}
+
+static tfx_value b_attention(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale)
+{
+    return tfx_emit_attention(b->impl, q, k, v, scale);
+}
+
+static tfx_value b_gather(const tfx_builder *b, tfx_value table, tfx_value indices)
+{
+    return tfx_emit_gather(b->impl, table, indices);
+}
+
+static tfx_value b_cross_entropy(const tfx_builder *b, tfx_value logits, tfx_value targets)
+{
+    return tfx_emit_cross_entropy(b->impl, logits, targets);
+}
+
+static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
+{
+    tfx_graph *g = b->impl;
+    if (!(p >= 0 && p < 1))
+        return tfx_graph_fail(g, "dropout: probability %g is outside [0, 1)", p);
+    if (!g->training || p == 0)
+        return x;
+    return tfx_emit_dropout(g, x, g->dropout_key, p, g->n_dropouts++);
+}
+
+static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in,
+                          uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals)
+{
+    tfx_graph *g = b->impl;
+    tfx_error err = {0};
+    const tfx_op_class *cls = g->registry ? tfx_registry_find(g->registry, TFX_KIND_OP, op_id, &err) : NULL;
+    if (!cls)
+        return tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
+    int has_kernel = 0;
+    for (const tfx_kernel *const *k = cls->kernels; g->device && k && *k; k++)
+        has_kernel |= !strcmp((*k)->device, g->device);
+    if (has_kernel && (!g->training || cls->vjp))
+        return tfx_emit_custom(g, cls, n_in, in, n_ints, ints, n_reals, reals);
+    int64_t all_ints[TFX_MAX_INTS] = {0};
+    double all_reals[TFX_MAX_REALS] = {0};
+    if (n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS)
+        return tfx_graph_fail(g, "custom op %s: too many attributes", op_id);
+    if (n_ints)
+        memcpy(all_ints, ints, sizeof(*ints) * n_ints);
+    if (n_reals)
+        memcpy(all_reals, reals, sizeof(*reals) * n_reals);
+    return cls->lower(b, n_in, in, all_ints, all_reals);
+}
+
+void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
+{
+    *b = (tfx_builder){
+        .struct_size = sizeof(tfx_builder),
+        .host = tfx_host_table(),
+        .param = no_param,
+        .slot = no_slot,
+        .error = b_error,
+        .rank = b_rank,
+        .dim_of = b_dim_of,
+        .dtype = b_dtype,
+        .reshape = b_reshape,
+        .permute = b_permute,
+        .slice = b_slice,
+        .concat = b_concat,
+        .broadcast = b_broadcast,
+        .add = b_add,
+        .sub = b_sub,
+        .mul = b_mul,
+        .div = b_div,
+        .affine = b_affine,
+        .unary = b_unary,
+        .constant = b_constant,
+        .cast = b_cast,
+        .sum = b_sum,
+        .matmul = b_matmul,
+        .softmax = b_softmax,
+        .norm = b_norm,
+        .rope = b_rope,
+        .attention = b_attention,
+        .gather = b_gather,
+        .cross_entropy = b_cross_entropy,
+        .dropout = b_dropout,
+        .custom = b_custom,
+        .impl = g,
+    };
+}

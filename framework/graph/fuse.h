@@ -1,0 +1,10 @@
+/* Fusion: groups pointwise nodes into units. */
+#ifndef TFX_GRAPH_FUSE_H
+#define TFX_GRAPH_FUSE_H
+
+#include "framework/graph/schedule.h"
+
+/* Fills s->units (unordered) and s->unit_of from s->graph. */
+void tfx_fuse(tfx_schedule *s, int fuse);
+
+#endif

@@ -1,0 +1,39 @@
+/* Schedule: which nodes run, in which order, and which run together.
+ *
+ * Dead nodes go; pointwise nodes over one shape that feed each other become one unit, so
+ * that a backend can run the whole chain tile by tile in cache; and every unit gets its
+ * place in the order. Updates run as soon as they can, so that a gradient can be consumed
+ * and its memory reused before the next one is made. */
+#ifndef TFX_GRAPH_SCHEDULE_H
+#define TFX_GRAPH_SCHEDULE_H
+
+#include "framework/graph/graph.h"
+
+typedef struct tfx_unit {
+    uint32_t *nodes; /* in dependency order */
+    uint32_t n_nodes;
+    size_t cap_nodes;
+    int pointwise;       /* all nodes pointwise over `domain` (or sums of all of it) */
+    tfx_value domain;    /* a value of that shape */
+} tfx_unit;
+
+typedef struct tfx_schedule {
+    tfx_graph graph;   /* a rewritten copy, without dead nodes; owned */
+    tfx_unit *units;   /* in order of execution */
+    uint32_t n_units;
+    size_t cap_units;
+    uint32_t *unit_of; /* per node: its unit; UINT32_MAX for sources and views */
+    int *in_place;     /* per node: a STORE whose value is computed right into its target */
+    tfx_value *outputs; /* what the caller asked to keep, as handles of `graph` */
+    uint32_t n_outputs;
+} tfx_schedule;
+
+/* Schedules what is needed for the stores of g and for outputs[0..n). With `fuse` 0 every
+ * unit is a single node. */
+void tfx_schedule_create(tfx_schedule *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse);
+void tfx_schedule_finish(tfx_schedule *s);
+
+/* The value whose memory v is a view of: follows RESHAPE to its origin. */
+tfx_value tfx_schedule_base(const tfx_graph *g, tfx_value v);
+
+#endif

@@ -1,0 +1,52 @@
+#include "framework/graph/state.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+
+uint64_t tfx_dtype_bytes(tfx_dtype d)
+{
+    return d == TFX_BF16 ? 2 : 4;
+}
+
+const char *tfx_dtype_name(tfx_dtype d)
+{
+    return d == TFX_F32 ? "f32" : d == TFX_BF16 ? "bf16" : "i32";
+}
+
+uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
+                       uint32_t n_dims, const int64_t *dims)
+{
+    tfx_state_tensor *t = TFX_APPEND(s->tensors, s->n, s->cap);
+    t->name = tfx_strdup(name);
+    t->kind = kind;
+    t->dtype = dtype;
+    t->n_dims = n_dims;
+    t->elements = 1;
+    for (uint32_t i = 0; i < n_dims; i++) {
+        t->dims[i] = dims[i];
+        t->elements *= (uint64_t)dims[i];
+    }
+    t->bytes = t->elements * tfx_dtype_bytes(dtype);
+    t->offset = s->bytes;
+    t->grow_axis = TFX_NOT_GROWABLE;
+    t->owner = TFX_STATE_NONE;
+    s->bytes += (t->bytes + 63) & ~(uint64_t)63;
+    return s->n - 1;
+}
+
+uint32_t tfx_state_find(const tfx_state_layout *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (!strcmp(s->tensors[i].name, name))
+            return i;
+    return TFX_STATE_NONE;
+}
+
+void tfx_state_finish(tfx_state_layout *s)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        free(s->tensors[i].name);
+    free(s->tensors);
+    *s = (tfx_state_layout){0};
+}

@@ -1,0 +1,50 @@
+/* State: the tensors that persist between steps, and where each lives.
+ *
+ * One layout serves all programs of a stage (training, evaluation): a tensor is declared
+ * once, by name, and every program finds it at the same offset. */
+#ifndef TFX_GRAPH_STATE_H
+#define TFX_GRAPH_STATE_H
+
+#include "tfx/graph.h"
+
+typedef enum tfx_state_kind {
+    TFX_STATE_INPUT = 1, /* written by the host before a run; not in checkpoints */
+    TFX_STATE_PARAM,     /* a model parameter */
+    TFX_STATE_OPTIMIZER, /* optimizer state of the parameter `owner` */
+    TFX_STATE_SCRATCH    /* kept between steps, but zero at every step boundary */
+} tfx_state_kind;
+
+typedef struct tfx_state_tensor {
+    char *name; /* a parameter's path; "PATH/STATE" for optimizer state */
+    tfx_state_kind kind;
+    tfx_dtype dtype;
+    uint32_t n_dims;
+    int64_t dims[TFX_MAX_DIMS];
+    uint64_t elements, bytes, offset;
+    /* PARAM only */
+    tfx_init init;
+    int grow_axis;
+    uint32_t flags; /* TFX_PARAM_* */
+    /* OPTIMIZER and SCRATCH only */
+    uint32_t owner; /* index of the parameter */
+} tfx_state_tensor;
+
+typedef struct tfx_state_layout {
+    tfx_state_tensor *tensors;
+    uint32_t n;
+    size_t cap;
+    uint64_t bytes; /* so far; offsets are multiples of 64 */
+} tfx_state_layout;
+
+#define TFX_STATE_NONE UINT32_MAX
+
+/* Appends a tensor; its name must be new. Returns its index. */
+uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
+                       uint32_t n_dims, const int64_t *dims);
+uint32_t tfx_state_find(const tfx_state_layout *s, const char *name); /* or TFX_STATE_NONE */
+void tfx_state_finish(tfx_state_layout *s);
+
+uint64_t tfx_dtype_bytes(tfx_dtype d);
+const char *tfx_dtype_name(tfx_dtype d);
+
+#endif
