@@ -1,0 +1,114 @@
+#include "framework/model/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/graph/builder.h"
+
+/* The builder that one layer sees. `b` comes first: param and slot get it back from the
+ * pointer the layer passes. */
+typedef struct layer_builder {
+    tfx_builder b;
+    const tfx_layer_config *config;
+    const char *path;
+} layer_builder;
+
+static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *config, const char *path, tfx_value x,
+                             int64_t out_dim);
+
+static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
+                             const tfx_init *init, int grow_axis, uint32_t flags)
+{
+    const layer_builder *self = (const layer_builder *)b;
+    tfx_graph *g = tfx_builder_graph(b);
+    if (g->err->status != TFX_OK)
+        return TFX_POISON;
+    if (!name || !*name || strpbrk(name, "./ "))
+        return tfx_graph_fail(g, "param: '%s' is not a name; use letters, digits and _", name ? name : "(null)");
+    if (n_dims > TFX_MAX_DIMS || grow_axis < TFX_NOT_GROWABLE || grow_axis >= (int)n_dims)
+        return tfx_graph_fail(g, "param %s: rank %u with growable axis %d", name, n_dims, grow_axis);
+    for (uint32_t i = 0; i < n_dims; i++)
+        if (dims[i] < 1)
+            return tfx_graph_fail(g, "param %s: dimension %u is %lld", name, i, (long long)dims[i]);
+    char *path = tfx_printf("%s.%s", self->path, name);
+    uint32_t at = tfx_state_find(g->state, path);
+    if (at == TFX_STATE_NONE) {
+        at = tfx_state_add(g->state, TFX_STATE_PARAM, path, TFX_F32, n_dims, dims);
+        tfx_state_tensor *t = &g->state->tensors[at];
+        t->init = *init;
+        t->grow_axis = grow_axis;
+        t->flags = flags;
+    }
+    free(path);
+    const tfx_state_tensor *t = &g->state->tensors[at];
+    if (t->n_dims != n_dims || (n_dims && memcmp(t->dims, dims, sizeof(*dims) * n_dims)))
+        return tfx_graph_fail(g, "param %s: asked for twice with different shapes", name);
+    return tfx_emit_state(g, at);
+}
+
+static tfx_value layer_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
+{
+    const layer_builder *self = (const layer_builder *)b;
+    for (size_t i = 0; i < self->config->n_children; i++) {
+        if (strcmp(self->config->children[i]->slot, slot))
+            continue;
+        char *path = tfx_printf("%s.%s", self->path, slot);
+        tfx_value y = build_layer(b, self->config->children[i], path, x, out_dim);
+        free(path);
+        return y;
+    }
+    return tfx_graph_fail(tfx_builder_graph(b), "has no slot '%s'", slot);
+}
+
+static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *config, const char *path, tfx_value x,
+                             int64_t out_dim)
+{
+    tfx_graph *g = tfx_builder_graph(parent);
+    if (!x || g->err->status != TFX_OK)
+        return TFX_POISON;
+    layer_builder self = {.b = *parent, .config = config, .path = path};
+    self.b.options = config->options;
+    self.b.param = layer_param;
+    self.b.slot = layer_slot;
+    char *label = tfx_printf("%s (%s)", path, config->cls->name);
+    const char *outer = g->path;
+    g->path = label;
+    if (out_dim < 1)
+        tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
+    tfx_host_call_begin();
+    tfx_value y = config->cls->build(&self.b, x, out_dim);
+    tfx_error from_plugin = {0};
+    if (tfx_host_call_end(y ? TFX_OK : TFX_E_INVALID, "", &from_plugin) != TFX_OK && g->err->status == TFX_OK)
+        tfx_graph_fail(g, "%s", from_plugin.text);
+    if (y >= g->n_values)
+        y = tfx_graph_fail(g, "returned a value that does not exist");
+    if (y && (g->values[y].n_dims == 0 || g->values[y].dims[g->values[y].n_dims - 1] != out_dim))
+        y = tfx_graph_fail(g, "returned an output of width %lld, expected %lld",
+                           g->values[y].n_dims ? (long long)g->values[y].dims[g->values[y].n_dims - 1] : 0LL,
+                           (long long)out_dim);
+    g->path = outer;
+    free(label);
+    return y;
+}
+
+tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int regions)
+{
+    tfx_builder b;
+    tfx_builder_for_graph(&b, g);
+    b.dim = m->dim;
+    b.n_blocks = m->n_blocks;
+    b.context = m->context;
+    b.vocab = m->vocab;
+    tfx_value x = build_layer(&b, m->embedding, "embedding", tokens, m->dim);
+    for (int64_t i = 0; i < m->n_blocks; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "blocks.%lld", (long long)i);
+        g->region = regions ? (uint32_t)i + 1 : 0;
+        x = build_layer(&b, m->blocks[i], path, x, m->dim);
+        g->region = 0;
+    }
+    x = build_layer(&b, m->norm, "norm", x, m->dim);
+    return m->head ? build_layer(&b, m->head, "head", x, m->vocab)
+                   : build_layer(&b, m->embedding, "embedding", x, m->vocab);
+}

@@ -1,0 +1,154 @@
+#include "framework/model/growth.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/random.h"
+#include "framework/plugin/registry.h"
+
+static void shape_text(const tfx_state_tensor *t, char *buf, size_t n)
+{
+    size_t at = (size_t)snprintf(buf, n, "[");
+    for (uint32_t i = 0; i < t->n_dims && at < n; i++)
+        at += (size_t)snprintf(buf + at, n - at, "%s%" PRId64, i ? ", " : "", t->dims[i]);
+    if (at < n)
+        snprintf(buf + at, n - at, "]");
+}
+
+static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
+{
+    if (old->n_dims != t->n_dims)
+        return 0;
+    for (uint32_t i = 0; i < t->n_dims; i++) {
+        int grows = (int)i == t->grow_axis;
+        if (grows ? t->dims[i] < old->dims[i] : t->dims[i] != old->dims[i])
+            return 0;
+    }
+    return 1;
+}
+
+tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model, const tfx_state_layout *to,
+                            const char *to_model, tfx_error *err)
+{
+    char a[160], b[160];
+    for (uint32_t i = 0; i < to->n; i++) {
+        const tfx_state_tensor *t = &to->tensors[i];
+        if (t->kind != TFX_STATE_PARAM)
+            continue;
+        uint32_t at = tfx_state_find(from, t->name);
+        if (at == TFX_STATE_NONE)
+            return tfx_fail(err, TFX_E_INVALID,
+                            "model '%s' cannot grow into '%s': parameter %s has nothing to grow from", from_model,
+                            to_model, t->name);
+        const tfx_state_tensor *old = &from->tensors[at];
+        if (connects(old, t))
+            continue;
+        shape_text(old, a, sizeof(a));
+        shape_text(t, b, sizeof(b));
+        return tfx_fail(err, TFX_E_INVALID,
+                        "model '%s' cannot grow into '%s': parameter %s is %s and would be %s; only %s may change, and "
+                        "only to more",
+                        from_model, to_model, t->name, a, b,
+                        t->grow_axis < 0 ? "growable parameters" : t->grow_axis == 0 ? "its first dimension"
+                                                                                     : "its growable dimension");
+    }
+    for (uint32_t i = 0; i < from->n; i++)
+        if (from->tensors[i].kind == TFX_STATE_PARAM && tfx_state_find(to, from->tensors[i].name) == TFX_STATE_NONE)
+            return tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': parameter %s would be lost", from_model,
+                            to_model, from->tensors[i].name);
+    return TFX_OK;
+}
+
+uint64_t tfx_growth_carried(const tfx_state_layout *from)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < from->n; i++)
+        if (from->tensors[i].kind == TFX_STATE_PARAM)
+            n += from->tensors[i].elements;
+    return n;
+}
+
+void tfx_growth_describe(const tfx_state_layout *from, const tfx_state_layout *to, tfx_text *json)
+{
+    int first = 1;
+    tfx_text_add(json, "[");
+    for (uint32_t i = 0; i < to->n; i++) {
+        const tfx_state_tensor *t = &to->tensors[i];
+        if (t->kind != TFX_STATE_PARAM)
+            continue;
+        const tfx_state_tensor *old = &from->tensors[tfx_state_find(from, t->name)];
+        if (old->elements == t->elements)
+            continue;
+        char a[160], b[160];
+        shape_text(old, a, sizeof(a));
+        shape_text(t, b, sizeof(b));
+        tfx_text_add(json, "%s{\"path\":\"%s\",\"from\":%s,\"to\":%s,\"axis\":%d}", first ? "" : ",", t->name, a, b,
+                     t->grow_axis);
+        first = 0;
+    }
+    tfx_text_add(json, "]");
+}
+
+tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, const tfx_state_tensor *old,
+                            const tfx_state_tensor *t, const float *old_data, uint64_t seed, float *data,
+                            tfx_error *err)
+{
+    const char *dot = strrchr(t->name, '.');
+    tfx_grown_param p = {
+        .struct_size = sizeof(p),
+        .path = t->name,
+        .name = dot ? dot + 1 : t->name,
+        .flags = t->flags,
+        .n_dims = t->n_dims,
+        .dims = t->dims,
+        .old_dims = old->dims,
+        .grow_axis = old->elements == t->elements ? TFX_NOT_GROWABLE : t->grow_axis,
+        .seed = seed,
+        .stream = tfx_random_stream(t->name),
+        .old_data = old_data,
+        .data = data,
+    };
+    char what[512];
+    snprintf(what, sizeof(what), "growing %s", t->name);
+    tfx_host_call_begin();
+    return tfx_host_call_end(cls->grow_param(policy, &p), what, err);
+}
+
+void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,
+                      const void *old_data, void *data)
+{
+    size_t element = tfx_dtype_bytes(t->dtype);
+    if (axis < 0 || old->elements == t->elements) {
+        memcpy(data, old_data, old->bytes);
+        return;
+    }
+    size_t before = 1, after = element;
+    for (int i = 0; i < axis; i++)
+        before *= (size_t)t->dims[i];
+    for (uint32_t i = (uint32_t)axis + 1; i < t->n_dims; i++)
+        after *= (size_t)t->dims[i];
+    size_t n_old = (size_t)old->dims[axis], n_new = (size_t)t->dims[axis];
+    for (size_t i = 0; i < before; i++) {
+        const char *from = (const char *)old_data + i * n_old * after;
+        char *to = (char *)data + i * n_new * after;
+        memcpy(to, from, n_old * after);
+        for (size_t k = n_old; k < n_new; k++) {
+            if (repeat_last)
+                memcpy(to + k * after, from + (n_old - 1) * after, after);
+            else
+                memset(to + k * after, 0, after);
+        }
+    }
+}
+
+void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, float *data)
+{
+    if (t->init.kind == TFX_INIT_NORMAL) {
+        tfx_random_normal(seed, tfx_random_stream(t->name), 0, t->elements, t->init.mean, t->init.std, data);
+        return;
+    }
+    for (uint64_t i = 0; i < t->elements; i++)
+        data[i] = (float)t->init.mean;
+}

@@ -1,0 +1,330 @@
+#include "framework/plan/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/graph/autodiff.h"
+#include "framework/graph/builder.h"
+#include "framework/model/build.h"
+
+uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
+{
+    return s->state_bytes + s->arena_bytes + s->workspace_bytes;
+}
+
+/* What the optimizer keeps for one parameter. */
+typedef struct param_state {
+    uint32_t param;             /* index in the state layout */
+    uint32_t state[TFX_MAX_STATES];
+    uint32_t accumulator;       /* or TFX_STATE_NONE */
+} param_state;
+
+typedef struct stage_builder {
+    const tfx_stage_params *p;
+    tfx_stage_plan *s;
+    tfx_error *err;
+    param_state *params; /* the trained ones */
+    uint32_t n_params;
+    size_t n_states;
+    int64_t rows;
+} stage_builder;
+
+static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
+{
+    tfx_graph_init(g, &b->s->state, b->err);
+    g->registry = b->p->registry;
+    g->device = b->p->device->cls->device;
+    g->training = training;
+}
+
+/* Mean cross-entropy of the model on the inputs, and the logits. */
+static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, tfx_value *logits)
+{
+    tfx_value tokens = tfx_emit_state(g, b->s->tokens);
+    tfx_value targets = tfx_emit_state(g, b->s->targets);
+    g->dropout_key = tfx_emit_state(g, b->s->key);
+    int regions = g->training && b->p->train->recompute == TFX_RECOMPUTE_BLOCK;
+    *logits = tfx_model_build(b->s->model, g, tokens, regions);
+    tfx_value per_token = tfx_emit_cross_entropy(g, *logits, targets);
+    return tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
+}
+
+static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls)
+{
+    const tfx_train_config *train = b->p->train;
+    tfx_state states[TFX_MAX_STATES] = {{0}};
+    tfx_host_call_begin();
+    if (tfx_host_call_end(cls->states(tfx_host_table(), train->optimizer.options, states, &b->n_states),
+                          cls->name, b->err) != TFX_OK)
+        return;
+    uint32_t n = b->s->state.n; /* parameters only so far, besides inputs */
+    b->params = TFX_NEW_ARRAY(param_state, n);
+    for (uint32_t i = 0; i < n; i++) {
+        tfx_state_tensor t = b->s->state.tensors[i];
+        if (t.kind != TFX_STATE_PARAM || t.flags & TFX_PARAM_FIXED)
+            continue;
+        param_state *ps = &b->params[b->n_params++];
+        ps->param = i;
+        ps->accumulator = TFX_STATE_NONE;
+        int64_t slices[TFX_MAX_DIMS];
+        for (uint32_t d = 0; d < t.n_dims; d++)
+            slices[d] = (int)d == t.grow_axis ? t.dims[d] : 1;
+        for (size_t k = 0; k < b->n_states; k++) {
+            char *name = tfx_printf("%s/%s", t.name, states[k].name);
+            ps->state[k] = tfx_state_add(&b->s->state, TFX_STATE_OPTIMIZER, name, states[k].dtype, t.n_dims,
+                                         states[k].shape == TFX_STATE_PER_SLICE ? slices : t.dims);
+            b->s->state.tensors[ps->state[k]].owner = i;
+            b->s->state.tensors[ps->state[k]].grow_axis = t.grow_axis;
+            free(name);
+        }
+        if (b->s->n_micro > 1) {
+            char *name = tfx_printf("%s/grad", t.name);
+            ps->accumulator = tfx_state_add(&b->s->state, TFX_STATE_SCRATCH, name, TFX_F32, t.n_dims, t.dims);
+            b->s->state.tensors[ps->accumulator].owner = i;
+            free(name);
+        }
+    }
+}
+
+/* sqrt of the sum of squares over all gradients. */
+static tfx_value build_grad_norm(tfx_graph *g, const tfx_value *grads, uint32_t n)
+{
+    tfx_value total = tfx_emit_constant(g, 0.0, 0, NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        tfx_value square = tfx_emit_binary(g, TFX_OP_MUL, grads[i], grads[i]);
+        uint32_t all = (1u << g->values[square].n_dims) - 1;
+        total = tfx_emit_binary(g, TFX_OP_ADD, total, tfx_emit_sum(g, square, all, 0));
+    }
+    return tfx_emit_unary(g, TFX_SQRT, total);
+}
+
+/* min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it. */
+static tfx_value build_clip_factor(tfx_graph *g, tfx_value norm, double clip)
+{
+    tfx_value limit = tfx_emit_constant(g, clip, 0, NULL);
+    tfx_value ratio = tfx_emit_binary(g, TFX_OP_DIV, limit, tfx_emit_affine(g, norm, 1.0, 1e-6));
+    tfx_value over = tfx_emit_unary(g, TFX_RELU, tfx_emit_affine(g, ratio, -1.0, 1.0)); /* 1 - ratio, or 0 */
+    return tfx_emit_affine(g, over, -1.0, 1.0);
+}
+
+/* Emits clipping and every parameter's update; returns the gradient norm. */
+static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_optimizer_class *cls, tfx_value *grads)
+{
+    const tfx_train_config *train = b->p->train;
+    tfx_builder builder;
+    tfx_builder_for_graph(&builder, g);
+    g->update = 1;
+    tfx_value norm = build_grad_norm(g, grads, b->n_params);
+    tfx_value factor = train->clip > 0 ? build_clip_factor(g, norm, train->clip) : TFX_POISON;
+    tfx_value lr = tfx_emit_state(g, b->s->lr);
+    for (uint32_t i = 0; i < b->n_params && g->err->status == TFX_OK; i++) {
+        const param_state *ps = &b->params[i];
+        const tfx_state_tensor *t = &b->s->state.tensors[ps->param];
+        tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options};
+        u.param = tfx_emit_state(g, ps->param);
+        u.grad = factor ? tfx_emit_binary(g, TFX_OP_MUL, grads[i], factor) : grads[i];
+        u.lr = lr;
+        u.decay = t->n_dims >= 2 && !(t->flags & TFX_PARAM_NO_DECAY);
+        for (size_t k = 0; k < b->n_states; k++)
+            u.state[k] = tfx_emit_cast(g, tfx_emit_state(g, ps->state[k]), TFX_F32);
+        char *label = tfx_printf("%s (optimizer %s)", t->name, cls->name);
+        g->path = label;
+        tfx_host_call_begin();
+        tfx_error from_plugin = {0};
+        if (tfx_host_call_end(cls->build_update(&builder, &u), cls->name, &from_plugin) != TFX_OK)
+            tfx_graph_fail(g, "%s", from_plugin.text);
+        tfx_emit_store(g, u.new_param, u.param);
+        if (!u.new_param)
+            tfx_graph_fail(g, "gave no new value for the parameter");
+        for (size_t k = 0; k < b->n_states; k++) {
+            tfx_value place = tfx_emit_state(g, ps->state[k]);
+            if (!u.new_state[k])
+                tfx_graph_fail(g, "gave no new value for state %zu", k);
+            else
+                tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
+        }
+        g->path = NULL;
+        free(label);
+    }
+    g->update = 0;
+    return norm;
+}
+
+/* The gradient of every trained parameter, added to its accumulator if there is one. */
+static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, double seed, tfx_value *grads)
+{
+    tfx_value *wrt = TFX_NEW_ARRAY(tfx_value, b->n_params);
+    for (uint32_t i = 0; i < b->n_params; i++) {
+        wrt[i] = tfx_emit_state(g, b->params[i].param);
+        grads[i] = b->params[i].accumulator == TFX_STATE_NONE ? TFX_POISON
+                                                              : tfx_emit_state(g, b->params[i].accumulator);
+    }
+    tfx_value *before = TFX_NEW_ARRAY(tfx_value, b->n_params);
+    memcpy(before, grads, sizeof(*grads) * b->n_params);
+    tfx_autodiff(g, loss, seed, wrt, b->n_params, grads);
+    for (uint32_t i = 0; i < b->n_params; i++)
+        if (grads[i] == before[i])
+            tfx_graph_fail(g, "parameter %s does not influence the loss", b->s->state.tensors[b->params[i].param].name);
+    free(before);
+    free(wrt);
+}
+
+static tfx_planned *finish_graph(const stage_builder *b, tfx_graph *g, const tfx_value *outputs, uint32_t n)
+{
+    tfx_plan_options options = {
+        .fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
+        .reuse = !b->p->no_reuse,
+    };
+    tfx_planned *planned = g->err->status == TFX_OK ? tfx_plan_create(g, outputs, n, &options, b->err) : NULL;
+    tfx_graph_finish(g);
+    return planned;
+}
+
+static void build_training(stage_builder *b)
+{
+    const tfx_optimizer_class *cls = b->p->train->optimizer.impl;
+    tfx_stage_plan *s = b->s;
+    double scale = 1.0 / ((double)s->micro_batch * (double)s->context);
+    tfx_graph g;
+    tfx_value logits, out[2];
+
+    /* The first graph declares the parameters; the optimizer's state follows them. */
+    begin_graph(b, &g, 1);
+    out[0] = build_loss(b, &g, scale, &logits);
+    if (b->err->status == TFX_OK)
+        add_optimizer_state(b, cls);
+    if (b->err->status != TFX_OK) {
+        tfx_graph_finish(&g);
+        return;
+    }
+    tfx_value *grads = TFX_NEW_ARRAY(tfx_value, b->n_params);
+    build_grads(b, &g, out[0], 1.0 / (double)s->n_micro, grads);
+    if (s->n_micro == 1) {
+        out[1] = build_updates(b, &g, cls, grads);
+        s->step = finish_graph(b, &g, out, 2);
+    } else {
+        for (uint32_t i = 0; i < b->n_params; i++)
+            tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->params[i].accumulator));
+        s->accumulate = finish_graph(b, &g, out, 1);
+
+        begin_graph(b, &g, 0);
+        for (uint32_t i = 0; i < b->n_params; i++)
+            grads[i] = tfx_emit_state(&g, b->params[i].accumulator);
+        out[0] = build_updates(b, &g, cls, grads);
+        for (uint32_t i = 0; i < b->n_params; i++) {
+            const tfx_state_tensor *t = &s->state.tensors[b->params[i].accumulator];
+            tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, t->n_dims, t->dims), grads[i]);
+        }
+        s->update = finish_graph(b, &g, out, 1);
+    }
+    free(grads);
+}
+
+static void build_eval(stage_builder *b)
+{
+    tfx_graph g;
+    tfx_value out[2];
+    begin_graph(b, &g, 0);
+    out[0] = build_loss(b, &g, 1.0, &out[1]);
+    b->s->eval = finish_graph(b, &g, out, 2);
+}
+
+/* What the backend has to say of one program: can it run all of it, and with how much
+ * scratch memory. */
+static void check_program(const stage_builder *b, const tfx_planned *planned)
+{
+    if (!planned || b->err->status != TFX_OK)
+        return;
+    const tfx_device *d = b->p->device;
+    const tfx_program *p = &planned->program;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
+            if (!d->cls->supports(d->backend, p, p->steps[i]->nodes[k])) {
+                tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it", d->cls->name,
+                         tfx_op_name(p->steps[i]->nodes[k]->op), b->s->model->name);
+                return;
+            }
+    uint64_t workspace = d->cls->workspace(d->backend, p);
+    b->s->workspace_bytes = workspace > b->s->workspace_bytes ? workspace : b->s->workspace_bytes;
+    b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
+}
+
+static void sum_up(tfx_stage_plan *s)
+{
+    s->state_bytes = s->state.bytes;
+    for (uint32_t i = 0; i < s->state.n; i++) {
+        const tfx_state_tensor *t = &s->state.tensors[i];
+        if (t->kind == TFX_STATE_PARAM) {
+            s->n_params += t->elements;
+            s->param_bytes += t->bytes;
+        } else if (t->kind == TFX_STATE_OPTIMIZER) {
+            s->optimizer_bytes += t->bytes;
+        }
+    }
+    const tfx_planned *pass = s->step ? s->step : s->accumulate;
+    if (pass) {
+        double tokens = (double)s->micro_batch * (double)s->context;
+        s->flops_per_token = pass->cost.flops / tokens;
+        s->executed_flops = (pass->cost.flops + pass->cost.recomputed) * (double)s->n_micro;
+        if (s->update) {
+            /* An optimizer's own matrix products count like any others. */
+            s->flops_per_token += s->update->cost.flops / (tokens * (double)s->n_micro);
+            s->executed_flops += s->update->cost.flops;
+        }
+    }
+    /* Every program sees the whole state, also the part declared after it was planned. */
+    tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    for (size_t i = 0; i < 4; i++)
+        if (all[i])
+            all[i]->program.state_bytes = s->state.bytes;
+}
+
+tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
+{
+    tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
+    stage_builder b = {.p = p, .s = s, .err = err};
+    s->model = tfx_model_create(p->registry, p->model, err);
+    if (s->model) {
+        s->batch = p->train->batch;
+        s->micro_batch = p->train->micro_batch;
+        s->n_micro = s->batch / s->micro_batch;
+        s->context = s->model->context;
+        int64_t rows[2] = {p->eval_only && p->eval_rows ? p->eval_rows : s->micro_batch, s->context}, key[1] = {2};
+        s->tokens = tfx_state_add(&s->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, rows);
+        s->targets = tfx_state_add(&s->state, TFX_STATE_INPUT, "/targets", TFX_I32, 2, rows);
+        s->lr = tfx_state_add(&s->state, TFX_STATE_INPUT, "/lr", TFX_F32, 0, NULL);
+        s->key = tfx_state_add(&s->state, TFX_STATE_INPUT, "/key", TFX_I32, 1, key);
+        if (!p->eval_only)
+            build_training(&b);
+        if (err->status == TFX_OK)
+            build_eval(&b);
+        check_program(&b, s->step);
+        check_program(&b, s->accumulate);
+        check_program(&b, s->update);
+        check_program(&b, s->eval);
+        if (err->status == TFX_OK)
+            sum_up(s);
+        else if (err->status != TFX_OK && !strstr(err->text, p->model->name))
+            tfx_error_prefix(err, "%s:%d: [model %s]", p->model->file, p->model->line, p->model->name);
+    }
+    free(b.params);
+    if (err->status != TFX_OK) {
+        tfx_stage_plan_destroy(s);
+        return NULL;
+    }
+    return s;
+}
+
+void tfx_stage_plan_destroy(tfx_stage_plan *s)
+{
+    if (!s)
+        return;
+    tfx_plan_destroy(s->step);
+    tfx_plan_destroy(s->accumulate);
+    tfx_plan_destroy(s->update);
+    tfx_plan_destroy(s->eval);
+    tfx_state_finish(&s->state);
+    tfx_model_destroy(s->model);
+    free(s);
+}

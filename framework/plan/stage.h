@@ -1,0 +1,60 @@
+/* Plan: everything that is known before step 0.
+ *
+ * For each stage of an arm: the model, its parameters and optimizer state, the programs
+ * that will run, their FLOPs and exact memory. A run executes the very plan that
+ * `tfx plan` prints. */
+#ifndef TFX_PLAN_STAGE_H
+#define TFX_PLAN_STAGE_H
+
+#include "framework/graph/planner.h"
+#include "framework/model/tree.h"
+#include "framework/spec/experiment.h"
+
+typedef struct tfx_stage_plan {
+    uint32_t index;
+    tfx_model *model;
+    int64_t first_step; /* steps of the run before this stage */
+    int64_t steps;      /* of this stage, at most */
+    int64_t schedule_first, schedule_steps; /* the span of the learning-rate schedule it is in */
+    tfx_carry_state carry; /* what became of the optimizer state when this stage began */
+    int64_t batch, micro_batch, n_micro, context;
+
+    tfx_state_layout state;
+    uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
+
+    /* n_micro == 1: `step` does everything. Otherwise `accumulate` runs for each micro-batch
+     * and `update` once. Outputs: step: loss, gradient norm; accumulate: loss; update:
+     * gradient norm; eval: summed loss, logits. */
+    tfx_planned *step, *accumulate, *update, *eval;
+
+    uint64_t n_params;       /* stored elements, the fixed ones (tau) included */
+    double flops_per_token;  /* forward and backward, without recomputation */
+    double executed_flops;   /* of one optimizer step, with recomputation */
+    uint64_t state_bytes, arena_bytes, workspace_bytes;
+    uint64_t param_bytes, optimizer_bytes; /* parts of state_bytes */
+} tfx_stage_plan;
+
+/* Bytes that the backend holds while the stage runs: state + arena + workspace. */
+uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);
+
+typedef struct tfx_device {
+    const tfx_backend_class *cls;
+    tfx_backend *backend;
+} tfx_device;
+
+/* How to build a stage's programs; everything borrowed. */
+typedef struct tfx_stage_params {
+    const tfx_registry *registry;
+    const tfx_device *device;
+    const tfx_model_spec *model;
+    const tfx_train_config *train;
+    int64_t eval_rows; /* 0: micro_batch */
+    int eval_only;     /* no training programs, no optimizer state */
+    int no_reuse;      /* plan without sharing memory: for tests */
+} tfx_stage_params;
+
+/* NULL with a message. Steps, index and schedule are left for the caller. */
+tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err);
+void tfx_stage_plan_destroy(tfx_stage_plan *s);
+
+#endif

@@ -1,0 +1,112 @@
+#include "framework/plan/summary.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "framework/base/text.h"
+
+/* The share of the measured matrix speed that whole training steps reach (the rest is
+ * memory traffic); tests/bench prints the figure for the GPT-2 124M step. */
+#define STEP_EFFICIENCY 0.85
+
+static double stage_tokens(const tfx_stage_plan *s)
+{
+    return (double)s->steps * (double)s->batch * (double)s->context;
+}
+
+static double stage_seconds(const tfx_stage_plan *s, double device_flops)
+{
+    return (double)s->steps * s->executed_flops / (device_flops * STEP_EFFICIENCY);
+}
+
+static int stage_fits(const tfx_stage_plan *s, const tfx_device *device)
+{
+    return tfx_stage_peak_bytes(s) + TFX_HOST_BYTES <= device->cls->memory(device->backend);
+}
+
+void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device, double device_flops,
+                    FILE *out)
+{
+    char a[32], b[32], c[32], d[32], f[32];
+    int all_fit = 1;
+    fprintf(out, "experiment %s: %zu arm%s x %zu seed%s on %s\n\n", e->name, e->n_arms, e->n_arms == 1 ? "" : "s",
+            e->n_seeds, e->n_seeds == 1 ? "" : "s", device->cls->describe(device->backend));
+    fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11s %10s %11s\n", "arm", "stage", "model", "parameters", "steps",
+            "tokens", "FLOPs/token", "FLOPs", "peak", "time");
+    for (size_t i = 0; i < e->n_arms; i++) {
+        double total_seconds = 0;
+        for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
+            const tfx_stage_plan *s = arms[i]->stages[k];
+            double seconds = stage_seconds(s, device_flops);
+            int fits = stage_fits(s, device);
+            all_fit &= fits;
+            total_seconds += seconds;
+            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n", arms[i]->arm->name, k,
+                    s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
+                    tfx_format_count(b, stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
+                    stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
+                    tfx_format_seconds(f, seconds), fits ? "" : "  DOES NOT FIT");
+        }
+        if (arms[i]->n_stages > 1)
+            fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11.4g %10s %11s\n", "", "all", "", "", "",
+                    tfx_format_count(b, tfx_arm_plan_tokens(arms[i])), "", tfx_arm_plan_flops(arms[i]), "",
+                    tfx_format_seconds(f, total_seconds));
+    }
+    fprintf(out, "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
+    fprintf(out, "peak: parameters, optimizer state, activations, gradients and scratch; the process needs about %s more.\n",
+            tfx_format_bytes(a, (double)TFX_HOST_BYTES));
+    fprintf(out, "time: per seed, at %.0f GFLOP/s measured now on this machine.\n", device_flops * STEP_EFFICIENCY * 1e-9);
+    fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
+            tfx_format_bytes(b, (double)device->cls->memory(device->backend)), tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
+    if (!all_fit)
+        fprintf(out, "Some stages do not fit: lower train.micro_batch, or set train.recompute = block or "
+                     "train.optimizer.moments = bf16.\n");
+}
+
+void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
+                         double device_flops, FILE *out)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "experiment", e->name);
+    cJSON_AddStringToObject(o, "backend", device->cls->describe(device->backend));
+    cJSON_AddNumberToObject(o, "device_flops_per_second", device_flops);
+    cJSON_AddNumberToObject(o, "device_memory_bytes", (double)device->cls->memory(device->backend));
+    cJSON_AddNumberToObject(o, "host_bytes", (double)TFX_HOST_BYTES);
+    cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
+    cJSON *list = cJSON_AddArrayToObject(o, "arms");
+    for (size_t i = 0; i < e->n_arms; i++) {
+        cJSON *arm = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, arm);
+        cJSON_AddStringToObject(arm, "arm", arms[i]->arm->name);
+        cJSON_AddNumberToObject(arm, "tokens", tfx_arm_plan_tokens(arms[i]));
+        cJSON_AddNumberToObject(arm, "flops", tfx_arm_plan_flops(arms[i]));
+        cJSON_AddNumberToObject(arm, "disk_bytes", (double)tfx_arm_plan_disk_bytes(arms[i]));
+        cJSON *stages = cJSON_AddArrayToObject(arm, "stages");
+        for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
+            const tfx_stage_plan *s = arms[i]->stages[k];
+            cJSON *stage = cJSON_CreateObject();
+            cJSON_AddItemToArray(stages, stage);
+            cJSON_AddNumberToObject(stage, "stage", k);
+            cJSON_AddStringToObject(stage, "model", s->model->name);
+            cJSON_AddNumberToObject(stage, "parameters", (double)s->n_params);
+            cJSON_AddNumberToObject(stage, "first_step", (double)s->first_step);
+            cJSON_AddNumberToObject(stage, "steps", (double)s->steps);
+            cJSON_AddNumberToObject(stage, "tokens", stage_tokens(s));
+            cJSON_AddNumberToObject(stage, "flops_per_token", s->flops_per_token);
+            cJSON_AddNumberToObject(stage, "flops", stage_tokens(s) * s->flops_per_token);
+            cJSON_AddNumberToObject(stage, "executed_flops", (double)s->steps * s->executed_flops);
+            cJSON_AddNumberToObject(stage, "peak_bytes", (double)tfx_stage_peak_bytes(s));
+            cJSON_AddNumberToObject(stage, "parameter_bytes", (double)s->param_bytes);
+            cJSON_AddNumberToObject(stage, "optimizer_bytes", (double)s->optimizer_bytes);
+            cJSON_AddNumberToObject(stage, "arena_bytes", (double)s->arena_bytes);
+            cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
+            cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, device_flops));
+            cJSON_AddBoolToObject(stage, "fits", stage_fits(s, device));
+        }
+    }
+    char *text = cJSON_Print(o);
+    fprintf(out, "%s\n", text);
+    free(text);
+    cJSON_Delete(o);
+}
