@@ -1,0 +1,149 @@
+/* Store: opening the database file so that several processes can write to it and a power
+ * cut loses nothing, and grouping writes into transactions. */
+#include "framework/store/store.h"
+
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "framework/base/memory.h"
+#include "framework/store/statement.h"
+
+/* Longer than any transaction of ours, even on a slow disk under load. */
+#define BUSY_TIMEOUT_MS 60000
+
+static tfx_status check_path(const char *path, tfx_store_mode mode, tfx_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return mode == TFX_STORE_WRITE ? TFX_OK
+                                       : tfx_fail(err, TFX_E_INVALID, "no database %s (`tfx run` creates it; --db "
+                                                                      "names another file)",
+                                                  path);
+    if (S_ISDIR(st.st_mode))
+        return tfx_fail(err, TFX_E_INVALID, "database %s: expected a file, found a folder", path);
+    return TFX_OK;
+}
+
+/* Switching a new file to WAL needs the file for itself, and SQLite does not always ask
+ * the busy handler before it gives up. */
+static tfx_status enter_wal(tfx_store *s, tfx_error *err)
+{
+    for (int waited_ms = 0;; waited_ms += 10) {
+        sqlite3_stmt *stmt = NULL;
+        int rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_step(stmt);
+        int is_wal = rc == SQLITE_ROW && !sqlite3_stricmp((const char *)sqlite3_column_text(stmt, 0), "wal");
+        sqlite3_finalize(stmt);
+        if (is_wal)
+            return TFX_OK;
+        if (rc == SQLITE_ROW)
+            return tfx_fail(err, TFX_E_IO,
+                            "database %s: its file system does not support shared memory (SQLite's WAL mode); "
+                            "put it on a local disk",
+                            s->path);
+        if ((rc & 0xff) != SQLITE_BUSY || waited_ms >= BUSY_TIMEOUT_MS)
+            return tfx_sql_fail(s, err);
+        sqlite3_sleep(10);
+    }
+}
+
+static tfx_status set_up(tfx_store *s, tfx_error *err)
+{
+    int64_t version = 0;
+    sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (tfx_store_identify(s, &version, err) != TFX_OK)
+        return err->status;
+    if (s->mode == TFX_STORE_READ) {
+        if (version < tfx_store_version())
+            return tfx_fail(err, TFX_E_DATA, version ? "database %s is of an older version: `tfx run` updates it"
+                                                     : "database %s is empty: no run was ever recorded in it",
+                            s->path);
+        return tfx_sql_do(s, err, "PRAGMA query_only = ON", "");
+    }
+    if (enter_wal(s, err) != TFX_OK)
+        return err->status;
+    /* FULL, not the NORMAL often used with WAL: under NORMAL a power cut can undo the last
+     * commits, and a checkpoint would then lie on disk that the database does not know.
+     * The price is one fsync per transaction, and we commit a few times per second. */
+    tfx_sql_do(s, err, "PRAGMA synchronous = FULL", "");
+    tfx_sql_do(s, err, "PRAGMA foreign_keys = ON", "");
+    if (err->status == TFX_OK && version < tfx_store_version())
+        tfx_store_migrate(s, err);
+    return err->status;
+}
+
+tfx_store *tfx_store_open(const char *path, tfx_store_mode mode, tfx_error *err)
+{
+    if (check_path(path, mode, err) != TFX_OK)
+        return NULL;
+    tfx_store *s = TFX_NEW(tfx_store);
+    s->path = tfx_strdup(path);
+    s->mode = mode;
+    s->doing = "opening";
+    int flags = mode == TFX_STORE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
+        tfx_sql_fail(s, err);
+    else if (set_up(s, err) == TFX_OK) {
+        s->doing = NULL;
+        return s;
+    }
+    tfx_store_close(s);
+    return NULL;
+}
+
+void tfx_store_close(tfx_store *s)
+{
+    if (!s)
+        return;
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s);
+}
+
+const char *tfx_store_path(const tfx_store *s)
+{
+    return s->path;
+}
+
+struct sqlite3 *tfx_store_connection(tfx_store *s)
+{
+    return s->db;
+}
+
+tfx_status tfx_store_begin(tfx_store *s, tfx_error *err)
+{
+    tfx_error e = {0};
+    if (s->in_group)
+        return tfx_fail(err, TFX_E_INTERNAL, "database %s: a transaction within a transaction", s->path);
+    if (tfx_write_enter(s, "beginning a transaction", &e) != TFX_OK)
+        return tfx_write_leave(s, &e, err);
+    s->writing = 0; /* commit or rollback ends it */
+    s->in_group = 1;
+    return TFX_OK;
+}
+
+tfx_status tfx_store_commit(tfx_store *s, tfx_error *err)
+{
+    tfx_error e = {0};
+    if (!s->in_group)
+        return tfx_fail(err, TFX_E_INTERNAL, "database %s: commit without a transaction", s->path);
+    s->doing = "committing";
+    if (sqlite3_get_autocommit(s->db))
+        tfx_fail(&e, TFX_E_IO, "database %s: an earlier error has undone this transaction", s->path);
+    tfx_sql_do(s, &e, "COMMIT", "");
+    if (e.status != TFX_OK)
+        tfx_store_rollback(s);
+    s->in_group = 0;
+    s->doing = NULL;
+    return e.status == TFX_OK ? TFX_OK : tfx_fail(err, e.status, "%s", e.text);
+}
+
+void tfx_store_rollback(tfx_store *s)
+{
+    if (s->in_group && !sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->in_group = 0;
+}

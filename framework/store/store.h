@@ -1,0 +1,173 @@
+/* Store: the SQLite file that holds every run, metric, checkpoint and growth event.
+ *
+ * WAL, a busy timeout, short transactions, one writer connection per process. Several
+ * processes may write to one file at the same time. Schema: framework/store/schema.sql;
+ * documentation: docs/database.md. All functions are called from the main thread. */
+#ifndef TFX_STORE_STORE_H
+#define TFX_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "framework/base/error.h"
+
+typedef struct tfx_store tfx_store;
+typedef int64_t tfx_id; /* a row id; 0 stands for SQL NULL */
+
+typedef enum tfx_store_mode {
+    TFX_STORE_READ = 0,  /* the file must exist; nothing can be written through it */
+    TFX_STORE_WRITE = 1  /* created and migrated as needed */
+} tfx_store_mode;
+
+/* A file from a newer tfx (user_version above ours) or that is not a tfx database is
+ * refused with a message. */
+tfx_store *tfx_store_open(const char *path, tfx_store_mode mode, tfx_error *err);
+void tfx_store_close(tfx_store *s);
+const char *tfx_store_path(const tfx_store *s);
+
+/* Groups what is written between them into one short transaction. */
+tfx_status tfx_store_begin(tfx_store *s, tfx_error *err);
+tfx_status tfx_store_commit(tfx_store *s, tfx_error *err);
+void tfx_store_rollback(tfx_store *s);
+
+/* ---- writing; every function returns the new row's id, or 0 with a message ---- */
+
+/* One call of `tfx run`. `spec` is the resolved text, `spec_path` the file it came from. */
+tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description,
+                                const char *spec_path, const char *profile, const char *spec, tfx_error *err);
+/* `train` is the arm's resolved settings as JSON. scaling may be NULL. */
+tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model,
+                         const char *scaling, const char *train_json, tfx_error *err);
+
+typedef struct tfx_environment {
+    const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */
+    const char *host, *os, *cpu;
+    int64_t n_cores, memory_bytes;
+    const char *backend;        /* backend->describe() */
+    const char *libraries_json; /* {"sqlite": "3.40.1", ...} */
+} tfx_environment;
+/* Returns the existing row when an equal one is there. */
+tfx_id tfx_store_add_environment(tfx_store *s, const tfx_environment *e, tfx_error *err);
+
+/* A run in status 'planned'. */
+tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err);
+/* The plugin files a run uses; equal ones are stored once and linked. */
+tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version,
+                                    const char *abi, const char *path, const char *hash, tfx_error *err);
+
+typedef enum tfx_run_status {
+    TFX_RUN_PLANNED = 0,
+    TFX_RUN_RUNNING,
+    TFX_RUN_DONE,
+    TFX_RUN_INTERRUPTED, /* stopped on request, resumable */
+    TFX_RUN_FAILED       /* an error, or a signal; resumable when it has a checkpoint */
+} tfx_run_status;
+const char *tfx_run_status_name(tfx_run_status s);
+
+/* Marks a run as started by this process (host, pid, time, environment, directory). */
+tfx_status tfx_store_start_run(tfx_store *s, tfx_id run, tfx_id environment, const char *directory,
+                               int64_t pid, tfx_error *err);
+/* `detail` may be NULL: an error message, or "killed by signal 9 (Killed)". */
+tfx_status tfx_store_end_run(tfx_store *s, tfx_id run, tfx_run_status status, const char *detail, tfx_error *err);
+
+typedef struct tfx_stage_row {
+    tfx_id run;
+    int64_t index; /* 0: from init */
+    const char *model;
+    int64_t n_params;        /* stored elements */
+    double flops_per_token;  /* forward + backward, matmul and attention, without recomputation */
+    int64_t planned_steps;   /* at most */
+    int64_t first_step;      /* steps of the run before this stage */
+    int64_t planned_peak_bytes;
+    tfx_id parent_checkpoint; /* 0: from init */
+} tfx_stage_row;
+/* Returns the existing row of (run, index) when there is one (a resumed run). */
+tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *err);
+tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_t peak_rss_bytes, tfx_error *err);
+
+/* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second. */
+typedef struct tfx_metric_row {
+    tfx_id run, stage;
+    int64_t step;     /* optimizer steps done in the run */
+    int64_t tokens;   /* training tokens seen in the run */
+    double flops;     /* training FLOPs of this run up to here */
+    double seconds;   /* training time of this run up to here, over all its processes */
+    const char *name;
+    double value;     /* NaN and infinities are stored as NULL */
+} tfx_metric_row;
+/* Also updates metric_latest. */
+tfx_status tfx_store_add_metric(tfx_store *s, const tfx_metric_row *row, tfx_error *err);
+/* After a resume from `step`: rows of the run after that step (metrics, checkpoints, growth events, stages) no longer count. They
+ * stay in the table, marked superseded, and metric_latest is made right again. */
+tfx_status tfx_store_supersede(tfx_store *s, tfx_id run, int64_t step, tfx_error *err);
+
+typedef struct tfx_checkpoint_row {
+    tfx_id run, stage;
+    int64_t step, tokens;
+    double flops, seconds;
+    double ancestor_flops;   /* spent by ancestors in OTHER runs before this run's init; 0 mostly */
+    const char *path;        /* folder, relative to the database's folder */
+    const char *hash;        /* of model.safetensors, 32 hex digits */
+    int64_t bytes;           /* of all its files */
+    double val_loss;         /* of the last evaluation; NaN: none */
+    tfx_id parent;           /* previous checkpoint of the lineage; 0: none */
+    const char *reason;      /* "periodic", "stage_end", "grown", "interrupted", "final" */
+} tfx_checkpoint_row;
+tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx_error *err);
+/* The files of a periodic checkpoint were removed; the row stays for the lineage. */
+tfx_status tfx_store_mark_checkpoint_deleted(tfx_store *s, tfx_id checkpoint, tfx_error *err);
+
+typedef struct tfx_growth_row {
+    tfx_id run;
+    tfx_id from_checkpoint, to_checkpoint;
+    int64_t step;
+    const char *from_model, *to_model, *policy;
+    int64_t params_before, params_after;
+    int64_t carried_params; /* elements copied from the old model */
+    const char *params_json; /* [{"path":..., "from":[...], "to":[...], "rule":...}, ...] */
+    double probe_loss_before, probe_loss_after;
+    double probe_max_abs_delta_logit;
+    double seconds;
+} tfx_growth_row;
+/* Also adds the lineage edge from_checkpoint -> to_checkpoint. */
+tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_error *err);
+
+/* ---- reading what a run needs; strings are malloced and owned by the caller ---- */
+
+typedef struct tfx_run_info {
+    tfx_id run, arm, experiment;
+    char *arm_name, *experiment_name, *directory, *spec, *profile;
+    int64_t seed;
+    tfx_run_status status;
+    int64_t pid;   /* of the process that started it last; 0: none */
+    char *host;
+} tfx_run_info;
+/* TFX_E_INVALID when there is no such run. */
+tfx_status tfx_store_run_info(tfx_store *s, tfx_id run, tfx_run_info *out, tfx_error *err);
+void tfx_run_info_finish(tfx_run_info *i);
+
+/* Runs of an experiment row, in (arm, seed) order: fills *ids (malloced). */
+tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err);
+/* The newest experiment row with this name and spec text (any status); 0 without message when none. */
+tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err);
+/* The newest experiment row with this name; 0 without message when none. */
+tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err);
+
+typedef struct tfx_checkpoint_info {
+    tfx_id id, run, stage, parent;
+    int64_t step, tokens, stage_index, stage_first_step;
+    double flops, seconds, val_loss;
+    char *path, *hash; /* path relative to the database's folder */
+} tfx_checkpoint_info;
+/* The newest whole checkpoint of a run that is neither superseded nor deleted, or before step `before` (INT64_MAX: any). id 0
+ * when there is none. */
+tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, int64_t before, tfx_checkpoint_info *out, tfx_error *err);
+tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
+void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
+/* Periodic checkpoints of a run that still have files, oldest first: for pruning. */
+tfx_status tfx_store_periodic_checkpoints(tfx_store *s, tfx_id run, tfx_checkpoint_info **out, size_t *n, tfx_error *err);
+
+/* The connection, for read-only queries in framework/report/. */
+struct sqlite3;
+struct sqlite3 *tfx_store_connection(tfx_store *s);
+
+#endif
