@@ -1,0 +1,176 @@
+#include "framework/train/engine.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/model/growth.h"
+
+struct tfx_engine {
+    const tfx_device *device;
+    const tfx_stage_plan *plan;
+    tfx_buffer *state, *arena;
+    tfx_exec *step, *accumulate, *update, *eval;
+};
+
+static tfx_status compile(tfx_engine *e, const tfx_planned *planned, tfx_exec **out, tfx_error *err)
+{
+    if (!planned || err->status != TFX_OK)
+        return err->status;
+    tfx_host_call_begin();
+    return tfx_host_call_end(e->device->cls->compile(e->device->backend, &planned->program, out), e->device->cls->name, err);
+}
+
+static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_error *err)
+{
+    tfx_host_call_begin();
+    return tfx_host_call_end(e->device->cls->buffer_create(e->device->backend, bytes, out), e->device->cls->name, err);
+}
+
+tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *plan, tfx_error *err)
+{
+    tfx_engine *e = TFX_NEW(tfx_engine);
+    e->device = device;
+    e->plan = plan;
+    if (allocate(e, plan->state_bytes, &e->state, err) == TFX_OK &&
+        allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err) == TFX_OK) {
+        compile(e, plan->step, &e->step, err);
+        compile(e, plan->accumulate, &e->accumulate, err);
+        compile(e, plan->update, &e->update, err);
+        compile(e, plan->eval, &e->eval, err);
+    }
+    if (err->status != TFX_OK) {
+        tfx_engine_destroy(e);
+        return NULL;
+    }
+    return e;
+}
+
+void tfx_engine_destroy(tfx_engine *e)
+{
+    if (!e)
+        return;
+    const tfx_backend_class *cls = e->device->cls;
+    tfx_exec *execs[] = {e->step, e->accumulate, e->update, e->eval};
+    for (size_t i = 0; i < 4; i++)
+        if (execs[i])
+            cls->exec_destroy(execs[i]);
+    if (e->arena)
+        cls->buffer_destroy(e->device->backend, e->arena);
+    if (e->state)
+        cls->buffer_destroy(e->device->backend, e->state);
+    free(e);
+}
+
+static void upload(tfx_engine *e, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
+{
+    e->device->cls->upload(e->device->backend, e->state, t->offset + first, src, n);
+}
+
+static void io_read(void *ctx, const tfx_state_tensor *t, uint64_t first, void *dst, size_t n)
+{
+    tfx_engine *e = ctx;
+    e->device->cls->download(e->device->backend, e->state, t->offset + first, dst, n);
+}
+
+static void io_write(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
+{
+    upload(ctx, t, first, src, n);
+}
+
+tfx_state_io tfx_engine_io(tfx_engine *e)
+{
+    return (tfx_state_io){e, io_read, io_write};
+}
+
+static tfx_status initialise(tfx_engine *e, uint64_t seed, int only_fixed, tfx_error *err)
+{
+    const tfx_state_layout *s = &e->plan->state;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const tfx_state_tensor *t = &s->tensors[i];
+        if (t->kind != TFX_STATE_PARAM || (only_fixed && !(t->flags & TFX_PARAM_FIXED)))
+            continue;
+        float *data = malloc(t->bytes);
+        if (!data)
+            return tfx_fail(err, TFX_E_MEMORY, "initialising %s: out of memory", t->name);
+        tfx_param_initialise(t, seed, data);
+        upload(e, t, 0, data, t->bytes);
+        free(data);
+    }
+    return TFX_OK;
+}
+
+tfx_status tfx_engine_initialise(tfx_engine *e, uint64_t seed, tfx_error *err)
+{
+    return initialise(e, seed, 0, err);
+}
+
+tfx_status tfx_engine_initialise_fixed(tfx_engine *e, tfx_error *err)
+{
+    return initialise(e, 0, 1, err);
+}
+
+void tfx_engine_set_batch(tfx_engine *e, const int32_t *tokens, const int32_t *targets)
+{
+    const tfx_state_tensor *t = e->plan->state.tensors;
+    upload(e, &t[e->plan->tokens], 0, tokens, t[e->plan->tokens].bytes);
+    upload(e, &t[e->plan->targets], 0, targets, t[e->plan->targets].bytes);
+}
+
+void tfx_engine_set_step(tfx_engine *e, double lr, uint32_t seed, uint32_t step)
+{
+    const tfx_state_tensor *t = e->plan->state.tensors;
+    float lr_value = (float)lr;
+    uint32_t key[2] = {seed, step};
+    upload(e, &t[e->plan->lr], 0, &lr_value, sizeof(lr_value));
+    upload(e, &t[e->plan->key], 0, key, sizeof(key));
+}
+
+static tfx_status execute(tfx_engine *e, tfx_exec *exec, tfx_error *err)
+{
+    tfx_host_call_begin();
+    return tfx_host_call_end(e->device->cls->run(exec, e->state, e->arena), e->device->cls->name, err);
+}
+
+/* Bytes of a program's output; outputs lie in the arena or in the state. */
+static void output(tfx_engine *e, const tfx_planned *planned, uint32_t index, uint64_t first, void *dst, size_t n)
+{
+    const tfx_tensor *t = planned->program.tensors[planned->outputs[index]];
+    tfx_buffer *from = t->buffer == TFX_BUFFER_STATE ? e->state : e->arena;
+    e->device->cls->download(e->device->backend, from, t->offset + first, dst, n);
+}
+
+tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
+{
+    const tfx_planned *planned = e->plan->step ? e->plan->step : e->plan->accumulate;
+    if (execute(e, e->step ? e->step : e->accumulate, err) == TFX_OK)
+        output(e, planned, 0, 0, loss, sizeof(*loss));
+    return err->status;
+}
+
+tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err)
+{
+    if (e->plan->step) {
+        output(e, e->plan->step, 1, 0, grad_norm, sizeof(*grad_norm));
+        return TFX_OK;
+    }
+    if (execute(e, e->update, err) == TFX_OK)
+        output(e, e->plan->update, 0, 0, grad_norm, sizeof(*grad_norm));
+    return err->status;
+}
+
+tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err)
+{
+    if (execute(e, e->eval, err) == TFX_OK)
+        output(e, e->plan->eval, 0, 0, loss_sum, sizeof(*loss_sum));
+    return err->status;
+}
+
+void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
+{
+    output(e, e->plan->eval, 1, first * sizeof(float), out, n * sizeof(float));
+}
+
+void tfx_engine_profile(const tfx_engine *e, double *seconds)
+{
+    e->device->cls->profile(e->step ? e->step : e->accumulate, seconds);
+}

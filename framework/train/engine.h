@@ -1,0 +1,38 @@
+/* Engine: one stage's programs on one device, with their memory. */
+#ifndef TFX_TRAIN_ENGINE_H
+#define TFX_TRAIN_ENGINE_H
+
+#include "framework/checkpoint/checkpoint.h"
+#include "framework/plan/stage.h"
+
+typedef struct tfx_engine tfx_engine;
+
+/* Allocates memory and compiles; parameters and state start at zero. */
+tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *plan, tfx_error *err);
+void tfx_engine_destroy(tfx_engine *e);
+
+/* Access for checkpoints, growth and tests. Valid while the engine is. */
+tfx_state_io tfx_engine_io(tfx_engine *e);
+
+/* Sets every parameter to its layer's initialisation. */
+tfx_status tfx_engine_initialise(tfx_engine *e, uint64_t seed, tfx_error *err);
+/* Sets only those that are never trained (tau): before loading a file that may lack them. */
+tfx_status tfx_engine_initialise_fixed(tfx_engine *e, tfx_error *err);
+
+/* Inputs of the next pass; tokens and targets are [micro_batch, context]. */
+void tfx_engine_set_batch(tfx_engine *e, const int32_t *tokens, const int32_t *targets);
+void tfx_engine_set_step(tfx_engine *e, double lr, uint32_t seed, uint32_t step);
+
+/* One micro-batch: forward and backward, and when n_micro is 1 the update as well. */
+tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err);
+/* After the last pass of a step. *grad_norm: before clipping. */
+tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err);
+/* Forward only: the summed loss of the batch that is set. */
+tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err);
+/* Logits of the last evaluation: n values from element `first` of [rows, context, vocab]. */
+void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out);
+
+/* Seconds spent in each step of the training program so far, for benchmarks. */
+void tfx_engine_profile(const tfx_engine *e, double *seconds);
+
+#endif

@@ -1,0 +1,15 @@
+/* The growth event: between two stages, a checkpoint of the old model becomes the state of
+ * the new one. */
+#ifndef TFX_TRAIN_GROW_H
+#define TFX_TRAIN_GROW_H
+
+#include "framework/plan/arm.h"
+#include "framework/train/engine.h"
+
+/* Fills the engine of stage `to` from the checkpoint folder of stage `to` - 1: parameters
+ * through the arm's policy, optimizer state by the stage's carry rule. Reads the old model
+ * tensor by tensor, so the two models never share memory. */
+tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const char *checkpoint, uint64_t seed,
+                                    tfx_engine *engine, tfx_error *err);
+
+#endif

@@ -1,0 +1,214 @@
+#include "framework/train/inference.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/random.h"
+#include "framework/train/evaluate.h"
+
+/* Names of the models an arm goes through: stage 0 and what its policy grows it into. */
+static const tfx_model_spec *model_of_stage(const tfx_experiment *e, const tfx_arm *arm, tfx_scaling *policy,
+                                            uint32_t stage, tfx_error *err)
+{
+    const tfx_scaling_class *cls = arm->scaling.impl;
+    tfx_stage s = {.struct_size = sizeof(s)};
+    if (!policy)
+        return arm->model;
+    tfx_host_call_begin();
+    if (tfx_host_call_end(cls->stage(policy, stage, &s), arm->scaling_name, err) != TFX_OK)
+        return NULL;
+    return s.model ? tfx_experiment_model(e, s.model, err) : arm->model;
+}
+
+static tfx_stage_plan *plan_stage(const tfx_experiment *e, const tfx_arm *arm, tfx_scaling *policy, uint32_t stage,
+                                  const tfx_registry *registry, const tfx_device *device, int64_t rows, tfx_error *err)
+{
+    const tfx_model_spec *model = model_of_stage(e, arm, policy, stage, err);
+    tfx_stage_params p = {.registry = registry, .device = device, .model = model, .train = &arm->train,
+                          .eval_rows = rows, .eval_only = 1};
+    return model ? tfx_stage_plan_create(&p, err) : NULL;
+}
+
+/* Plans the stage that is asked for, or the last one whose shapes the weights have. */
+static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
+                               const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
+                               const char *weights, tfx_error *err)
+{
+    const tfx_scaling_class *cls = arm->scaling.impl;
+    tfx_scaling *policy = NULL;
+    if (cls) {
+        tfx_host_call_begin();
+        if (tfx_host_call_end(cls->create(tfx_host_table(), arm->scaling.options, &policy), arm->scaling_name, err) != TFX_OK)
+            return err->status;
+    }
+    uint32_t n = policy ? cls->n_stages(policy) : 1;
+    if (stage >= (int64_t)n) {
+        tfx_fail(err, TFX_E_INVALID, "arm %s has %u stage%s, there is no stage %lld (they count from 0)", arm->name, n,
+                 n == 1 ? "" : "s", (long long)stage);
+    } else {
+        tfx_error first = {0};
+        for (uint32_t k = n; k-- > 0 && !f->plan && err->status == TFX_OK;) {
+            if (stage >= 0 && k != stage)
+                continue;
+            tfx_error mismatch = {0};
+            tfx_stage_plan *plan = plan_stage(e, arm, policy, k, registry, device, rows, err);
+            if (!plan)
+                break;
+            if (tfx_weights_check(weights, &plan->state, &mismatch) == TFX_OK) {
+                f->plan = plan;
+                f->stage = k;
+            } else {
+                tfx_error_prefix(&mismatch, "stage %u (model %s) of arm %s", k, plan->model->name, arm->name);
+                tfx_fail(&first, mismatch.status, "%s", mismatch.text);
+                tfx_stage_plan_destroy(plan);
+            }
+        }
+        if (!f->plan)
+            tfx_fail(err, first.status, "%s", first.text);
+    }
+    if (policy)
+        cls->destroy(policy);
+    return err->status;
+}
+
+tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
+                              const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
+                              const char *weights, tfx_error *err)
+{
+    *f = (tfx_inference){0};
+    if (choose_stage(f, e, arm, registry, device, stage, rows, weights, err) != TFX_OK)
+        return err->status;
+    f->engine = tfx_engine_create(device, f->plan, err);
+    if (!f->engine || tfx_engine_initialise_fixed(f->engine, err) != TFX_OK)
+        return err->status;
+    tfx_state_io io = tfx_engine_io(f->engine);
+    return tfx_weights_load(weights, &f->plan->state, &io, &f->n_missing, err);
+}
+
+void tfx_inference_close(tfx_inference *f)
+{
+    tfx_engine_destroy(f->engine);
+    tfx_stage_plan_destroy(f->plan);
+    *f = (tfx_inference){0};
+}
+
+tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, double *loss,
+                                  double *bits_per_byte, tfx_error *err)
+{
+    tfx_evaluator v;
+    if (tfx_evaluator_open(&v, e, f->plan, arm->train.eval_batches, err) == TFX_OK &&
+        tfx_evaluate(&v, f->engine, loss, err) == TFX_OK)
+        *bits_per_byte = tfx_bits_per_byte(*loss, v.bytes_per_token);
+    tfx_evaluator_close(&v);
+    return err->status;
+}
+
+/* Puts `n` tokens into the window and their successors into the targets; what follows them
+ * is padding that causal attention never looks at. */
+static void set_window(tfx_inference *f, const int32_t *tokens, uint64_t n, int32_t *in, int32_t *targets)
+{
+    uint64_t context = (uint64_t)f->plan->context;
+    for (uint64_t i = 0; i < context; i++) {
+        in[i] = i < n ? tokens[i] : 0;
+        targets[i] = i + 1 < n ? tokens[i + 1] : -1;
+    }
+    tfx_engine_set_batch(f->engine, in, targets);
+}
+
+tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
+                                double *loss, tfx_error *err)
+{
+    uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab, counted = 0;
+    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
+    float *row = TFX_NEW_ARRAY(float, vocab);
+    double total = 0;
+    tfx_st_writer *w = NULL;
+    if (logits_file) {
+        int64_t dims[2] = {(int64_t)n, (int64_t)vocab};
+        w = tfx_st_writer_create();
+        tfx_st_writer_declare(w, "logits", TFX_ST_F32, 2, dims);
+        tfx_st_writer_begin(w, logits_file, err);
+    }
+    for (uint64_t at = 0; at < n && err->status == TFX_OK; at += context) {
+        uint64_t here = n - at < context ? n - at : context;
+        float sum;
+        set_window(f, tokens + at, here, in, targets);
+        if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
+            break;
+        total += (double)sum;
+        counted += here - 1;
+        for (uint64_t i = 0; w && i < here && err->status == TFX_OK; i++) {
+            tfx_engine_logits(f->engine, i * vocab, vocab, row);
+            tfx_st_writer_write(w, row, vocab * sizeof(float), err);
+        }
+    }
+    uint64_t bytes;
+    if (w && err->status == TFX_OK)
+        tfx_st_writer_finish(w, &bytes, NULL, err);
+    if (w)
+        tfx_st_writer_destroy(w);
+    *loss = counted ? total / (double)counted : NAN;
+    free(in);
+    free(targets);
+    free(row);
+    return err->status;
+}
+
+static int descending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Draws a token: softmax of logits / temperature over the top_k largest. */
+static int32_t draw(const float *logits, uint64_t vocab, const tfx_sampling *s, uint64_t index, float *scratch)
+{
+    uint64_t best = 0;
+    for (uint64_t i = 1; i < vocab; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    if (s->temperature == 0)
+        return (int32_t)best;
+    float least = -INFINITY;
+    if (s->top_k && (uint64_t)s->top_k < vocab) {
+        memcpy(scratch, logits, vocab * sizeof(float));
+        qsort(scratch, vocab, sizeof(float), descending);
+        least = scratch[s->top_k - 1];
+    }
+    double total = 0;
+    for (uint64_t i = 0; i < vocab; i++) {
+        scratch[i] = logits[i] < least ? 0.0f : (float)exp(((double)logits[i] - (double)logits[best]) / s->temperature);
+        total += (double)scratch[i];
+    }
+    double u = (double)(tfx_random_u64(s->seed, tfx_random_stream("generate"), index) >> 11) * 0x1p-53 * total;
+    for (uint64_t i = 0; i < vocab; i++) {
+        u -= (double)scratch[i];
+        if (u < 0)
+            return (int32_t)i;
+    }
+    return (int32_t)best;
+}
+
+tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n,
+                                  uint64_t count, void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err)
+{
+    uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
+    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
+    float *logits = TFX_NEW_ARRAY(float, vocab), *scratch = TFX_NEW_ARRAY(float, vocab), sum;
+    for (uint64_t i = 0; i < count && err->status == TFX_OK; i++) {
+        uint64_t here = *n < context ? *n : context;
+        set_window(f, tokens + *n - here, here, in, targets);
+        if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
+            break;
+        tfx_engine_logits(f->engine, (here - 1) * vocab, vocab, logits);
+        tokens[*n] = draw(logits, vocab, s, i, scratch);
+        emit(ctx, tokens[*n]);
+        ++*n;
+    }
+    free(in);
+    free(targets);
+    free(logits);
+    free(scratch);
+    return err->status;
+}

@@ -1,0 +1,44 @@
+/* Inference: a model with given weights, evaluated or sampled from. */
+#ifndef TFX_TRAIN_INFERENCE_H
+#define TFX_TRAIN_INFERENCE_H
+
+#include "framework/plan/arm.h"
+#include "framework/train/engine.h"
+
+typedef struct tfx_inference {
+    tfx_stage_plan *plan; /* evaluation only */
+    tfx_engine *engine;
+    size_t n_missing;     /* fixed parameters (tau) the weights file did not have */
+    uint32_t stage;
+} tfx_inference;
+
+/* The model of an arm with the weights of a safetensors file, `rows` rows at a time (0:
+ * the arm's micro_batch). stage -1: the last one whose shapes the file has. */
+tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
+                              const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
+                              const char *weights, tfx_error *err);
+void tfx_inference_close(tfx_inference *f);
+
+/* Mean loss on the validation set: the arm's eval_batches batches. bits_per_byte may be NaN. */
+tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, double *loss,
+                                  double *bits_per_byte, tfx_error *err);
+
+/* Evaluates tokens cut into windows of the model's context from the start, each on its
+ * own; the last may be shorter. *loss: mean over the tokens that have a successor inside
+ * their window; NaN when none has. Writes tensor "logits" [n, vocab], f32, to `logits_file` unless NULL.
+ * Needs rows = 1. */
+tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
+                                double *loss, tfx_error *err);
+
+typedef struct tfx_sampling {
+    double temperature; /* 0: the most likely token */
+    int64_t top_k;      /* 0: all */
+    uint64_t seed;
+} tfx_sampling;
+
+/* Appends `count` tokens to tokens[0..*n) (capacity *n + count), calling `emit` with each.
+ * Sees the last `context` tokens. Needs rows = 1. */
+tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n,
+                                  uint64_t count, void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err);
+
+#endif

@@ -1,0 +1,163 @@
+#include "framework/train/launch.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "framework/base/memory.h"
+
+extern char **environ;
+
+static char *options_json(const tfx_options *o)
+{
+    cJSON *json = cJSON_CreateObject();
+    for (size_t i = 0; i < tfx_options_count(o); i++) {
+        const char *name, *value;
+        tfx_options_at(o, i, &name, &value);
+        cJSON_AddStringToObject(json, name, value);
+    }
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err)
+{
+    if (tfx_store_begin(store, err) != TFX_OK)
+        return 0;
+    tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
+    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
+        const tfx_arm *arm = &e->arms[i];
+        char *json = options_json(arm->train.options);
+        tfx_id arm_id = tfx_store_add_arm(store, id, arm->name, arm->model->name, arm->scaling_name, json, err);
+        free(json);
+        for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
+            tfx_store_add_run(store, arm_id, e->seeds[k], err);
+    }
+    if (err->status == TFX_OK && tfx_store_commit(store, err) == TFX_OK)
+        return id;
+    tfx_store_rollback(store);
+    return 0;
+}
+
+/* Whether the process that started the run last is still alive here. */
+static int is_running(const tfx_run_info *info)
+{
+    char host[256] = "", path[64], name[32] = "";
+    gethostname(host, sizeof(host) - 1);
+    if (info->status != TFX_RUN_RUNNING || !info->pid || !info->host || strcmp(host, info->host))
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)info->pid);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return 0;
+    if (!fgets(name, sizeof(name), f))
+        name[0] = 0;
+    fclose(f);
+    return !strcmp(name, "tfx\n"); /* another program may have got the number since */
+}
+
+tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tfx_error *err)
+{
+    tfx_id id = tfx_store_find_experiment(store, e->name, e->resolved, err), *runs = NULL;
+    if (err->status != TFX_OK)
+        return 0;
+    if (!id) {
+        tfx_id other = tfx_store_newest_experiment(store, e->name, err);
+        tfx_fail(err, TFX_E_INVALID, other ? "%s: nothing to resume: experiment '%s' was run with other settings (same spec, profile and "
+                                             "--set are needed)"
+                                           : "%s: nothing to resume: experiment '%s' has not been run yet",
+                 tfx_store_path(store), e->name);
+        return 0;
+    }
+    size_t n = 0;
+    if (tfx_store_runs_of(store, id, &runs, &n, err) != TFX_OK)
+        return 0;
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
+        tfx_run_info info = {0};
+        if (tfx_store_run_info(store, runs[i], &info, err) == TFX_OK && is_running(&info))
+            tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is being executed by process %lld; stop it first",
+                     (long long)runs[i], info.arm_name, (long long)info.seed, (long long)info.pid);
+        tfx_run_info_finish(&info);
+    }
+    free(runs);
+    return err->status == TFX_OK ? id : 0;
+}
+
+/* Starts one worker and waits for it; passes a request to stop on. */
+static tfx_status run_worker(const char *const *command, tfx_id run, const volatile sig_atomic_t *stop, int *status,
+                             tfx_error *err)
+{
+    size_t n = 0;
+    while (command[n])
+        n++;
+    char **argv = TFX_NEW_ARRAY(char *, n + 1), id[32];
+    snprintf(id, sizeof(id), "%lld", (long long)run);
+    for (size_t i = 0; i < n; i++)
+        argv[i] = (char *)(strcmp(command[i], "{run}") ? command[i] : id);
+    pid_t pid;
+    int failure = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ), told = 0;
+    if (failure) {
+        tfx_fail(err, TFX_E_IO, "cannot start %s: %s", argv[0], strerror(failure));
+        free(argv);
+        return err->status;
+    }
+    while (waitpid(pid, status, 0) < 0) {
+        if (errno != EINTR) {
+            tfx_fail(err, TFX_E_IO, "waiting for run %lld: %s", (long long)run, strerror(errno));
+            break;
+        }
+        if (*stop && !told) {
+            told = 1;
+            kill(pid, SIGINT);
+        }
+    }
+    free(argv);
+    return err->status;
+}
+
+tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
+                           const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err)
+{
+    tfx_id *runs = NULL;
+    *result = (tfx_launch_result){0};
+    if (tfx_store_runs_of(store, experiment, &runs, &result->n_runs, err) != TFX_OK)
+        return err->status;
+    for (size_t i = 0; i < result->n_runs && err->status == TFX_OK; i++) {
+        tfx_run_info info = {0};
+        if (tfx_store_run_info(store, runs[i], &info, err) != TFX_OK)
+            break;
+        int done = info.status == TFX_RUN_DONE, status = 0;
+        tfx_run_info_finish(&info);
+        if (done) {
+            result->n_done++;
+            continue;
+        }
+        if (*stop) {
+            result->interrupted = 1;
+            break;
+        }
+        if (run_worker(command, runs[i], stop, &status, err) != TFX_OK)
+            break;
+        if (WIFSIGNALED(status)) {
+            char detail[128];
+            snprintf(detail, sizeof(detail), "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+            tfx_store_end_run(store, runs[i], TFX_RUN_FAILED, detail, err);
+            fprintf(stderr, "tfx: run %lld was %s\n", (long long)runs[i], detail);
+            result->n_failed++;
+        } else if (WEXITSTATUS(status) == 130) {
+            result->interrupted = 1;
+            break;
+        } else if (WEXITSTATUS(status)) {
+            result->n_failed++;
+        } else {
+            result->n_done++;
+        }
+    }
+    free(runs);
+    return err->status;
+}

@@ -1,0 +1,30 @@
+/* Launch: executes an experiment, one worker process per run, one after the other.
+ *
+ * A run has a process of its own so that a crash ends that run alone, and so that its
+ * memory returns whole. */
+#ifndef TFX_TRAIN_LAUNCH_H
+#define TFX_TRAIN_LAUNCH_H
+
+#include <signal.h>
+
+#include "framework/plan/arm.h"
+#include "framework/store/store.h"
+
+/* Records the experiment with its arms and planned runs. Returns the experiment's id. */
+tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err);
+
+/* The interrupted experiment with this very spec that a resume continues; 0 with a message. Refuses
+ * while a live process of this machine executes one of its runs. */
+tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tfx_error *err);
+
+typedef struct tfx_launch_result {
+    size_t n_runs, n_done, n_failed;
+    int interrupted;
+} tfx_launch_result;
+
+/* Executes every run of the experiment that is not done. `command` is the program and the
+ * arguments that execute one run; "{run}" in it stands for the run's id. */
+tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
+                           const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err);
+
+#endif

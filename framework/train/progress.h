@@ -1,0 +1,27 @@
+/* Progress of a run on standard error: one line that redraws itself on a terminal, plain
+ * lines now and then when piped. */
+#ifndef TFX_TRAIN_PROGRESS_H
+#define TFX_TRAIN_PROGRESS_H
+
+#include <stdint.h>
+
+typedef struct tfx_progress {
+    char label[128];      /* "tokenformer seed 1" */
+    int terminal;
+    int64_t total_steps;
+    int64_t first_step;   /* where this process started */
+    double started, drawn;
+    int drawn_any;
+} tfx_progress;
+
+void tfx_progress_begin(tfx_progress *p, const char *label, int64_t first_step, int64_t total_steps);
+/* After each step; draws when enough time has passed. */
+void tfx_progress_step(tfx_progress *p, int64_t step, double tokens_per_second, double loss);
+/* A line that stays: an evaluation, a growth event, a checkpoint. */
+void tfx_progress_note(tfx_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Clears the redrawn line. */
+void tfx_progress_end(tfx_progress *p);
+
+double tfx_now(void); /* monotonic seconds */
+
+#endif

@@ -1,0 +1,429 @@
+/* The training loop. A run is a sequence of stages; each begins with parameters from the
+ * initialisation, from growth, or from a checkpoint, and ends with a checkpoint. */
+#include "framework/train/run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "framework/base/memory.h"
+#include "framework/checkpoint/files.h"
+#include "framework/model/growth.h"
+#include "framework/train/evaluate.h"
+#include "framework/train/grow.h"
+#include "framework/train/prefetch.h"
+#include "framework/train/progress.h"
+#include "framework/train/schedule.h"
+
+typedef struct trainer {
+    const tfx_run_params *p;
+    const tfx_train_config *config;
+    tfx_run_progress at;
+    tfx_id stage_id, checkpoint; /* rows: current stage; newest checkpoint of the lineage */
+    char *checkpoint_path;       /* absolute */
+    const tfx_stage_plan *stage;
+    tfx_engine *engine;
+    tfx_evaluator evaluator;
+    tfx_loader *loader;
+    tfx_prefetch *prefetch;
+    int32_t *tokens, *targets;
+    tfx_progress progress;
+} trainer;
+
+/* ---- records ---- */
+
+static tfx_status record(trainer *t, const char *name, double value, tfx_error *err)
+{
+    tfx_metric_row row = {.run = t->p->run, .stage = t->stage_id, .step = t->at.step, .tokens = t->at.tokens,
+                          .flops = t->at.flops, .seconds = t->at.seconds, .name = name, .value = value};
+    return tfx_store_add_metric(t->p->store, &row, err);
+}
+
+static tfx_status record_step(trainer *t, double lr, double grad_norm, double seconds, tfx_error *err)
+{
+    if (tfx_store_begin(t->p->store, err) != TFX_OK)
+        return err->status;
+    record(t, "train_loss", t->at.train_loss, err);
+    record(t, "lr", lr, err);
+    record(t, "grad_norm", grad_norm, err);
+    record(t, "tokens_per_second", (double)(t->stage->batch * t->stage->context) / seconds, err);
+    if (err->status == TFX_OK)
+        return tfx_store_commit(t->p->store, err);
+    tfx_store_rollback(t->p->store);
+    return err->status;
+}
+
+static tfx_status evaluate(trainer *t, tfx_error *err)
+{
+    double loss;
+    if (tfx_evaluate(&t->evaluator, t->engine, &loss, err) != TFX_OK)
+        return err->status;
+    t->at.val_loss = loss;
+    t->at.val_step = t->at.step;
+    double bpb = tfx_bits_per_byte(loss, t->evaluator.bytes_per_token);
+    if (tfx_store_begin(t->p->store, err) != TFX_OK)
+        return err->status;
+    record(t, "val_loss", loss, err);
+    if (isfinite(bpb))
+        record(t, "val_bpb", bpb, err);
+    if (err->status != TFX_OK || tfx_store_commit(t->p->store, err) != TFX_OK) {
+        tfx_store_rollback(t->p->store);
+        return err->status;
+    }
+    if (isfinite(bpb))
+        tfx_progress_note(&t->progress, "step %" PRId64 "  val loss %.4f  %.4f bits/byte", t->at.step, loss, bpb);
+    else
+        tfx_progress_note(&t->progress, "step %" PRId64 "  val loss %.4f", t->at.step, loss);
+    return TFX_OK;
+}
+
+/* A checkpoint's files, and what its row will say. */
+typedef struct saved {
+    char *relative, *path, hash[33];
+    uint64_t bytes;
+    const char *reason;
+} saved;
+
+static tfx_status save_files(trainer *t, const char *reason, saved *s, tfx_error *err)
+{
+    tfx_state_io io = tfx_engine_io(t->engine);
+    *s = (saved){.reason = reason};
+    s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
+    s->path = tfx_printf("%s/%s", t->p->root, s->relative);
+    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, &s->bytes, s->hash, err);
+}
+
+/* The row of saved files; from then on it is the lineage's newest. */
+static tfx_id record_saved(trainer *t, const saved *s, tfx_error *err)
+{
+    tfx_checkpoint_row row = {.run = t->p->run, .stage = t->stage_id, .step = t->at.step, .tokens = t->at.tokens,
+                              .flops = t->at.flops, .seconds = t->at.seconds, .path = s->relative, .hash = s->hash,
+                              .bytes = (int64_t)s->bytes, .val_loss = t->at.val_loss, .parent = t->checkpoint,
+                              .reason = s->reason};
+    return tfx_store_add_checkpoint(t->p->store, &row, err);
+}
+
+/* Makes saved files the newest checkpoint; now that it is whole and recorded, the older one
+ * may go. */
+static tfx_status adopt_saved(trainer *t, tfx_id id, saved *s, tfx_error *err)
+{
+    if (t->checkpoint && !t->config->keep_stages &&
+        tfx_store_mark_checkpoint_deleted(t->p->store, t->checkpoint, err) == TFX_OK)
+        tfx_remove_dir(t->checkpoint_path, err);
+    t->checkpoint = id;
+    free(t->checkpoint_path);
+    t->checkpoint_path = s->path;
+    s->path = NULL;
+    return err->status;
+}
+
+static void saved_finish(saved *s)
+{
+    free(s->relative);
+    free(s->path);
+}
+
+static tfx_status checkpoint(trainer *t, const char *reason, tfx_error *err)
+{
+    saved s;
+    if (save_files(t, reason, &s, err) == TFX_OK) {
+        tfx_id id = record_saved(t, &s, err);
+        if (id)
+            adopt_saved(t, id, &s, err);
+    }
+    saved_finish(&s);
+    return err->status;
+}
+
+/* Removes the files of the oldest periodic checkpoints. */
+static tfx_status prune(trainer *t, tfx_error *err)
+{
+    tfx_checkpoint_info *list = NULL;
+    size_t n = 0;
+    if (tfx_store_periodic_checkpoints(t->p->store, t->p->run, &list, &n, err) != TFX_OK)
+        return err->status;
+    for (size_t i = 0; i < n; i++) {
+        if (i + (size_t)t->config->keep_checkpoints < n && err->status == TFX_OK &&
+            tfx_store_mark_checkpoint_deleted(t->p->store, list[i].id, err) == TFX_OK) {
+            char *path = tfx_printf("%s/%s", t->p->root, list[i].path);
+            tfx_remove_dir(path, err);
+            free(path);
+        }
+        tfx_checkpoint_info_finish(&list[i]);
+    }
+    free(list);
+    return err->status;
+}
+
+/* ---- a stage's engine and data ---- */
+
+static void close_data(trainer *t)
+{
+    tfx_prefetch_destroy(t->prefetch);
+    if (t->loader)
+        ((const tfx_loader_class *)t->p->experiment->loader.impl)->close(t->loader);
+    tfx_evaluator_close(&t->evaluator);
+    free(t->tokens);
+    free(t->targets);
+    t->prefetch = NULL;
+    t->loader = NULL;
+    t->tokens = t->targets = NULL;
+}
+
+static tfx_status open_data(trainer *t, tfx_error *err)
+{
+    const tfx_stage_plan *s = t->stage;
+    const tfx_loader_class *cls = t->p->experiment->loader.impl;
+    tfx_loader_config config = {.struct_size = sizeof(config), .options = t->p->experiment->loader.options,
+                                .split = TFX_SPLIT_TRAIN, .batch = s->micro_batch, .context = s->context,
+                                .seed = (uint64_t)t->p->seed};
+    close_data(t);
+    tfx_host_call_begin();
+    if (tfx_host_call_end(cls->open(tfx_host_table(), &config, &t->loader), "[data]", err) != TFX_OK)
+        return err->status;
+    t->prefetch = tfx_prefetch_create(cls, t->loader, s->micro_batch, s->context, &t->at.position, err);
+    if (!t->prefetch)
+        return err->status;
+    t->tokens = TFX_NEW_ARRAY(int32_t, s->micro_batch * s->context);
+    t->targets = TFX_NEW_ARRAY(int32_t, s->micro_batch * s->context);
+    return tfx_evaluator_open(&t->evaluator, t->p->experiment, s, t->config->eval_batches, err);
+}
+
+/* Replaces the engine by one for stage `index`, its parameters still zero. */
+static tfx_status enter_stage(trainer *t, uint32_t index, tfx_id parent, tfx_error *err)
+{
+    tfx_engine_destroy(t->engine);
+    t->stage = t->p->plan->stages[index];
+    t->engine = tfx_engine_create(t->p->device, t->stage, err);
+    if (!t->engine)
+        return err->status;
+    const tfx_stage_plan *s = t->stage;
+    tfx_stage_row row = {.run = t->p->run, .index = index, .model = s->model->name, .n_params = (int64_t)s->n_params,
+                         .flops_per_token = s->flops_per_token, .planned_steps = s->steps,
+                         .first_step = t->at.step - t->at.stage_step,
+                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = parent};
+    t->stage_id = tfx_store_add_stage(t->p->store, &row, err);
+    return t->stage_id ? open_data(t, err) : err->status;
+}
+
+/* ---- growth ---- */
+
+/* The grown model's checkpoint and the growth event, in one transaction: a resume never
+ * finds one without the other. */
+static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_probe *before, double loss_after,
+                                double delta, double seconds, tfx_error *err)
+{
+    saved s;
+    tfx_text params = {0};
+    tfx_id id = 0;
+    if (save_files(t, "grown", &s, err) != TFX_OK || tfx_store_begin(t->p->store, err) != TFX_OK)
+        goto done;
+    tfx_growth_describe(&from->state, &t->stage->state, &params);
+    id = record_saved(t, &s, err);
+    tfx_growth_row row = {.run = t->p->run, .from_checkpoint = t->checkpoint, .to_checkpoint = id, .step = t->at.step,
+                          .from_model = from->model->name, .to_model = t->stage->model->name,
+                          .policy = t->p->plan->arm->scaling.name, .params_before = (int64_t)from->n_params,
+                          .params_after = (int64_t)t->stage->n_params,
+                          .carried_params = (int64_t)tfx_growth_carried(&from->state), .params_json = params.s,
+                          .probe_loss_before = before->loss, .probe_loss_after = loss_after,
+                          .probe_max_abs_delta_logit = delta, .seconds = seconds};
+    if (!id || !tfx_store_add_growth_event(t->p->store, &row, err) || tfx_store_commit(t->p->store, err) != TFX_OK) {
+        tfx_store_rollback(t->p->store);
+        goto done;
+    }
+    adopt_saved(t, id, &s, err);
+    char a[32], b[32];
+    tfx_progress_note(&t->progress, "step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
+                      t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
+                      tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
+done:
+    saved_finish(&s);
+    tfx_text_free(&params);
+    return err->status;
+}
+
+static tfx_status grow(trainer *t, tfx_error *err)
+{
+    const tfx_stage_plan *from = t->stage;
+    uint32_t to = (uint32_t)t->at.stage + 1;
+    tfx_probe before = {0};
+    double started = tfx_now(), loss_after, delta;
+
+    if (tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
+        goto done;
+    t->at.stage = to;
+    t->at.stage_step = 0;
+    t->at.stage_done = 0;
+    if (enter_stage(t, to, t->checkpoint, err) == TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, err) == TFX_OK &&
+        tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
+        record_growth(t, from, &before, loss_after, delta, tfx_now() - started, err);
+done:
+    tfx_probe_finish(&before);
+    return err->status;
+}
+
+/* ---- steps ---- */
+
+static tfx_status train_step(trainer *t, double *lr, double *norm, double *seconds, tfx_error *err)
+{
+    const tfx_stage_plan *s = t->stage;
+    double started = tfx_now(), total = 0;
+    float loss, grad_norm;
+    *lr = tfx_learning_rate(t->config, t->at.step - s->schedule_first, s->schedule_steps);
+    for (int64_t i = 0; i < s->n_micro; i++) {
+        if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
+            return err->status;
+        tfx_engine_set_batch(t->engine, t->tokens, t->targets);
+        /* Every micro-batch has dropout masks of its own. */
+        tfx_engine_set_step(t->engine, *lr, (uint32_t)t->p->seed, (uint32_t)(t->at.step * s->n_micro + i));
+        if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
+            return err->status;
+        total += (double)loss;
+    }
+    if (tfx_engine_update(t->engine, &grad_norm, err) != TFX_OK)
+        return err->status;
+    *seconds = tfx_now() - started;
+    *norm = (double)grad_norm;
+    t->at.train_loss = total / (double)s->n_micro;
+    t->at.step++;
+    t->at.stage_step++;
+    t->at.tokens += s->batch * s->context;
+    t->at.flops += s->flops_per_token * (double)(s->batch * s->context);
+    t->at.seconds += *seconds;
+    if (!isfinite(t->at.train_loss) || !isfinite(grad_norm))
+        return tfx_fail(err, TFX_E_INTERNAL,
+                        "step %" PRId64 ": the loss is %g and the gradient norm %g: training has diverged; lower "
+                        "train.lr, or lengthen train.warmup",
+                        t->at.step, t->at.train_loss, (double)grad_norm);
+    return TFX_OK;
+}
+
+static int policy_wants_growth(const trainer *t)
+{
+    const tfx_arm_plan *plan = t->p->plan;
+    if (!plan->policy || t->at.stage + 1 >= plan->n_stages)
+        return 0;
+    tfx_growth_signals signals = {.struct_size = sizeof(signals), .stage = (uint32_t)t->at.stage,
+                                  .stage_step = t->at.stage_step, .step = t->at.step, .tokens = t->at.tokens,
+                                  .flops = t->at.flops, .train_loss = t->at.train_loss, .val_loss = t->at.val_loss,
+                                  .val_step = t->at.val_step};
+    return ((const tfx_scaling_class *)plan->arm->scaling.impl)->should_grow(plan->policy, &signals);
+}
+
+/* Trains until the stage ends or somebody asks to stop. */
+static tfx_status train_stage(trainer *t, tfx_error *err)
+{
+    const tfx_train_config *c = t->config;
+    if (t->at.val_step != t->at.step || !isfinite(t->at.val_loss) || t->at.stage_step == 0)
+        if (evaluate(t, err) != TFX_OK)
+            return err->status;
+    while (!t->at.stage_done && !*t->p->stop) {
+        double lr = 0, norm = 0, seconds = 1;
+        if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK)
+            return err->status;
+        t->at.stage_done = t->at.stage_step >= t->stage->steps || policy_wants_growth(t);
+        tfx_progress_step(&t->progress, t->at.step, (double)(t->stage->batch * t->stage->context) / seconds,
+                          t->at.train_loss);
+        if ((t->at.step % c->log_every == 0 || t->at.stage_done) && record_step(t, lr, norm, seconds, err) != TFX_OK)
+            return err->status;
+        if (((c->eval_every && t->at.step % c->eval_every == 0) || t->at.stage_done) && evaluate(t, err) != TFX_OK)
+            return err->status;
+        if (c->checkpoint_every && t->at.step % c->checkpoint_every == 0 && !t->at.stage_done &&
+            (checkpoint(t, "periodic", err) != TFX_OK || prune(t, err) != TFX_OK))
+            return err->status;
+    }
+    return TFX_OK;
+}
+
+/* Peak resident bytes of this process so far. */
+static int64_t peak_rss(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (int64_t)u.ru_maxrss * 1024;
+}
+
+static tfx_status end_stage(trainer *t, tfx_error *err)
+{
+    int last = t->at.stage + 1 == t->p->plan->n_stages;
+    if (checkpoint(t, last ? "final" : "stage_end", err) != TFX_OK)
+        return err->status;
+    if (last && !t->config->keep_optimizer) {
+        char *state = tfx_printf("%s/optimizer.safetensors", t->checkpoint_path);
+        unlink(state);
+        free(state);
+    }
+    return tfx_store_end_stage(t->p->store, t->stage_id, t->at.stage_step, peak_rss(), err);
+}
+
+/* ---- the whole run ---- */
+
+/* Stage 0 from init, or the state of the latest checkpoint. */
+static tfx_status begin(trainer *t, tfx_error *err)
+{
+    tfx_checkpoint_info latest = {0};
+    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, INT64_MAX, &latest, err) != TFX_OK)
+        return err->status;
+    if (!latest.id) {
+        t->at = (tfx_run_progress){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
+                                   .position = {.struct_size = sizeof(tfx_loader_position)}};
+        if (tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK && enter_stage(t, 0, 0, err) == TFX_OK)
+            tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err);
+        return err->status;
+    }
+    t->checkpoint = latest.id;
+    t->checkpoint_path = tfx_printf("%s/%s", t->p->root, latest.path);
+    if (tfx_checkpoint_read_progress(t->checkpoint_path, &t->at, err) == TFX_OK &&
+        (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages))
+        tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
+    if (err->status == TFX_OK && tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
+        enter_stage(t, (uint32_t)t->at.stage, 0, err) == TFX_OK) {
+        tfx_state_io io = tfx_engine_io(t->engine);
+        if (tfx_checkpoint_load(t->checkpoint_path, latest.hash, &t->stage->state, &io, 0, err) == TFX_OK)
+            tfx_progress_note(&t->progress, "continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest.id);
+    }
+    tfx_checkpoint_info_finish(&latest);
+    return err->status;
+}
+
+tfx_status tfx_run_train(const tfx_run_params *p, int *interrupted, tfx_error *err)
+{
+    trainer t = {.p = p, .config = &p->plan->arm->train};
+    int64_t total = 0;
+    *interrupted = 0;
+    for (uint32_t i = 0; i < p->plan->n_stages; i++)
+        total += p->plan->stages[i]->steps;
+    tfx_progress_begin(&t.progress, p->label, 0, total);
+    if (begin(&t, err) == TFX_OK) {
+        tfx_progress_begin(&t.progress, p->label, t.at.step, total);
+        for (;;) {
+            int resumed_at_end = t.at.stage_done;
+            if (!resumed_at_end && train_stage(&t, err) != TFX_OK)
+                break;
+            if (!t.at.stage_done) { /* asked to stop */
+                *interrupted = 1;
+                checkpoint(&t, "interrupted", err);
+                break;
+            }
+            if (!resumed_at_end && end_stage(&t, err) != TFX_OK)
+                break;
+            if (t.at.stage + 1 == p->plan->n_stages)
+                break;
+            if (*p->stop) {
+                *interrupted = 1;
+                break;
+            }
+            if (grow(&t, err) != TFX_OK)
+                break;
+        }
+    }
+    tfx_progress_end(&t.progress);
+    close_data(&t);
+    tfx_engine_destroy(t.engine);
+    free(t.checkpoint_path);
+    return err->status;
+}

@@ -1,0 +1,28 @@
+#include "framework/train/schedule.h"
+
+#include <math.h>
+
+double tfx_learning_rate(const tfx_train_config *t, int64_t step, int64_t steps)
+{
+    int64_t warm = (int64_t)ceil(t->warmup * (double)steps);
+    if (step < warm)
+        return t->lr * (double)(step + 1) / (double)warm;
+    if (step >= steps)
+        step = steps - 1;
+    double fall = t->lr - t->min_lr;
+    double done = (double)(step - warm + 1) / (double)(steps - warm); /* (0, 1]: 1 in the last step */
+    switch (t->schedule) {
+    case TFX_LR_LINEAR:
+        return t->lr - fall * done;
+    case TFX_LR_COSINE:
+        return t->min_lr + fall * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
+    case TFX_LR_WSD: {
+        int64_t decay = (int64_t)ceil(t->decay_fraction * (double)steps);
+        int64_t left = steps - step; /* 1 in the last step */
+        return left > decay ? t->lr : t->lr - fall * (double)(decay - left + 1) / (double)decay;
+    }
+    case TFX_LR_CONSTANT:
+        break;
+    }
+    return t->lr;
+}
