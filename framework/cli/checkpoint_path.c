@@ -1,0 +1,79 @@
+#include "framework/cli/checkpoint_path.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "framework/base/memory.h"
+#include "framework/cli/database.h"
+
+char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
+{
+    tfx_checkpoint_info info = {0};
+    if (tfx_store_checkpoint(s, checkpoint, &info, err) != TFX_OK)
+        return NULL;
+    char *db = realpath(tfx_store_path(s), NULL), *slash = db ? strrchr(db, '/') : NULL;
+    if (slash)
+        *slash = 0;
+    char *folder = tfx_printf("%s/%s", db ? db : ".", info.path);
+    if (access(folder, R_OK)) {
+        tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint, folder);
+        free(folder);
+        folder = NULL;
+    }
+    free(db);
+    tfx_checkpoint_info_finish(&info);
+    return folder;
+}
+
+/* The newest checkpoint of the newest run of the arm. */
+static tfx_id newest_checkpoint(tfx_store *s, const char *experiment, const char *arm, tfx_error *err)
+{
+    tfx_id row = tfx_store_newest_experiment(s, experiment, err), *runs = NULL, found = 0;
+    size_t n = 0;
+    if (!row || tfx_store_runs_of(s, row, &runs, &n, err) != TFX_OK) {
+        tfx_fail(err, TFX_E_INVALID, "%s: experiment '%s' has not been run; give --weights or --checkpoint", tfx_store_path(s),
+                 experiment);
+        return 0;
+    }
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
+        tfx_run_info info = {0};
+        tfx_checkpoint_info latest = {0};
+        if (tfx_store_run_info(s, runs[i], &info, err) == TFX_OK && !strcmp(info.arm_name, arm) &&
+            tfx_store_latest_checkpoint(s, runs[i], INT64_MAX, &latest, err) == TFX_OK && latest.id)
+            found = latest.id;
+        tfx_run_info_finish(&info);
+        tfx_checkpoint_info_finish(&latest);
+    }
+    free(runs);
+    if (!found)
+        tfx_fail(err, TFX_E_INVALID, "%s: arm '%s' of experiment '%s' has no checkpoint yet", tfx_store_path(s), arm, experiment);
+    return found;
+}
+
+char *tfx_cli_checkpoint_weights(const tfx_cli_args *a, const char *experiment, const char *arm, tfx_error *err)
+{
+    const char *weights = tfx_cli_value(a, "weights");
+    struct stat st;
+    long long id;
+    if (weights && tfx_cli_value(a, "checkpoint")) {
+        tfx_fail(err, TFX_E_INVALID, "give --weights or --checkpoint, not both");
+        return NULL;
+    }
+    if (weights)
+        return !stat(weights, &st) && S_ISDIR(st.st_mode) ? tfx_printf("%s/model.safetensors", weights) : tfx_strdup(weights);
+    if (tfx_cli_int(a, "checkpoint", 0, 1, INT64_MAX, &id, err) != TFX_OK)
+        return NULL;
+    tfx_store *s = tfx_cli_open_database(a, err);
+    char *folder = NULL, *file = NULL;
+    if (s && !id)
+        id = newest_checkpoint(s, experiment, arm, err);
+    if (s && id)
+        folder = tfx_cli_checkpoint_folder(s, id, err);
+    if (folder)
+        file = tfx_printf("%s/model.safetensors", folder);
+    free(folder);
+    tfx_store_close(s);
+    return file;
+}

@@ -1,0 +1,50 @@
+/* CLI: one file per verb; a verb parses, calls the framework, and prints. No logic here. */
+#ifndef TFX_CLI_CLI_H
+#define TFX_CLI_CLI_H
+
+#include <stddef.h>
+
+#include "framework/base/error.h"
+
+/* An option of a verb: `--name` or, with metavar, `--name METAVAR` (`--name=METAVAR`). */
+typedef struct tfx_cli_option {
+    const char *name;
+    const char *metavar; /* NULL: a flag */
+    int repeat;          /* may be given more than once */
+    const char *doc;
+} tfx_cli_option;
+
+typedef struct tfx_cli_args tfx_cli_args;
+
+typedef struct tfx_command {
+    const char *name;     /* "plan", or "plugin list" */
+    const char *synopsis; /* "SPEC [--json]" */
+    const char *summary;  /* one line for `tfx --help` */
+    const char *example;  /* whole lines for `tfx VERB --help`, "  tfx plan ..." */
+    const tfx_cli_option *options; /* ends with a NULL name; --help is always there */
+    int min_args, max_args;        /* positional; max_args -1: any number */
+    int (*run)(const tfx_cli_args *a); /* returns the exit status */
+} tfx_command;
+
+/* Values; asking for an undeclared option is a bug (assert). */
+size_t tfx_cli_count(const tfx_cli_args *a);
+const char *tfx_cli_arg(const tfx_cli_args *a, size_t i); /* NULL past the end */
+int tfx_cli_flag(const tfx_cli_args *a, const char *name);
+const char *tfx_cli_value(const tfx_cli_args *a, const char *name); /* NULL: not given; the last when repeated */
+const char *const *tfx_cli_values(const tfx_cli_args *a, const char *name, size_t *n);
+/* A whole number within [min, max]; `def` when not given; a message and exit status 2 otherwise. */
+int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long long min, long long max,
+                long long *out, tfx_error *err);
+
+/* Prints "tfx: message" to stderr and returns the exit status that goes with it. */
+int tfx_cli_fail(const tfx_error *err);
+
+/* The folder with the plugins that belong to this program: "plugins" beside the
+ * executable when that exists (a build folder), else the installed one. Static. */
+const char *tfx_cli_plugin_dir(void);
+
+/* The verbs, each defined in the file of its name. */
+extern const tfx_command tfx_cmd_run, tfx_cmd_plan, tfx_cmd_plugin_list, tfx_cmd_plugin_show, tfx_cmd_runs,
+    tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate;
+
+#endif

@@ -1,0 +1,34 @@
+/* Database: see framework/cli/database.h. */
+#include "framework/cli/database.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
+{
+    const char *path = tfx_cli_value(a, "db");
+    return tfx_store_open(path ? path : "tfx.db", TFX_STORE_READ, err);
+}
+
+tfx_id tfx_cli_run_id(const char *argument, tfx_error *err)
+{
+    char *end;
+    errno = 0;
+    long long id = strtoll(argument, &end, 10);
+    if (errno || end == argument || *end || id <= 0) {
+        tfx_fail(err, TFX_E_INVALID, "expected the id of a run, found '%s' (`tfx runs` lists them; two runs may share "
+                                     "a name, so names do not do)",
+                 argument);
+        return 0;
+    }
+    return id;
+}
+
+tfx_status tfx_cli_format(const tfx_cli_args *a, tfx_format *out, tfx_error *err)
+{
+    int json = tfx_cli_flag(a, "json"), csv = tfx_cli_flag(a, "csv");
+    if (json && csv)
+        return tfx_fail(err, TFX_E_INVALID, "expected --json or --csv, found both");
+    *out = json ? TFX_FORMAT_JSON : csv ? TFX_FORMAT_CSV : TFX_FORMAT_TEXT;
+    return TFX_OK;
+}

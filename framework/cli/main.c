@@ -1,0 +1,168 @@
+/* The program: finds the verb, parses its arguments, runs it. */
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "framework/base/text.h"
+#include "framework/cli/args.h"
+#include "framework/cli/cli.h"
+#include "framework/cli/config.h"
+#include "framework/plugin/options.h"
+#include "framework/plugin/registry.h"
+
+/* In the order of `tfx --help`. */
+static const tfx_command *const commands[] = {
+    &tfx_cmd_run,  &tfx_cmd_plan,    &tfx_cmd_runs,  &tfx_cmd_show,     &tfx_cmd_lineage,     &tfx_cmd_curve,
+    &tfx_cmd_sql,  &tfx_cmd_eval,    &tfx_cmd_generate, &tfx_cmd_plugin_list, &tfx_cmd_plugin_show,
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const char *tfx_cli_plugin_dir(void)
+{
+    static char path[PATH_MAX + 16];
+    struct stat st;
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+    if (n > 0) {
+        path[n] = '\0';
+        strcpy(strrchr(path, '/'), "/plugins");
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            return path;
+    }
+    return TFX_INSTALLED_PLUGINS;
+}
+
+static void print_usage(FILE *out)
+{
+    fputs("tfx: train, grow and compare language models\n\nUsage: tfx VERB ...\n\n", out);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-12s  %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\ntfx VERB --help shows a verb's options with an example.\n"
+          "tfx --version names the versions of tfx, its plugin ABI and its libraries.\n",
+          out);
+}
+
+/* The compute backend knows its library and core; it is a plugin like any other. */
+static void print_backend(void)
+{
+    tfx_error err = {0};
+    tfx_registry *registry = tfx_registry_open(tfx_cli_plugin_dir(), &err);
+    const tfx_backend_class *class =
+        registry ? tfx_registry_find(registry, TFX_KIND_BACKEND, "cpu", &err) : NULL;
+    tfx_options *options =
+        class ? tfx_options_resolve(class->options, class->n_options, NULL, 0, "backend cpu", &err) : NULL;
+    tfx_backend *backend = NULL;
+    if (options) {
+        tfx_host_call_begin();
+        tfx_host_call_end(class->open(tfx_host_table(), options, &backend), "backend cpu", &err);
+    }
+    if (err.status == TFX_OK)
+        printf("backend cpu: %s\n", class->describe(backend));
+    else
+        printf("backend cpu: not available (%s)\n", err.text);
+    if (backend)
+        class->close(backend);
+    tfx_options_destroy(options);
+    tfx_registry_close(registry);
+}
+
+static int print_version(void)
+{
+    printf("tfx %s\nplugin ABI %d.%d\nSQLite %s\n", TFX_VERSION, TFX_ABI_MAJOR, TFX_ABI_MINOR, sqlite3_libversion());
+    print_backend();
+    return 0;
+}
+
+/* The command that argv starts with; *words is how many arguments its name takes. */
+static const tfx_command *find_command(int argc, char **argv, int *words)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const char *name = commands[i]->name, *space = strchr(name, ' ');
+        size_t first = space ? (size_t)(space - name) : strlen(name);
+        if (strlen(argv[0]) != first || strncmp(argv[0], name, first) != 0)
+            continue;
+        if (space && (argc < 2 || strcmp(argv[1], space + 1) != 0))
+            continue;
+        *words = space ? 2 : 1;
+        return commands[i];
+    }
+    return NULL;
+}
+
+static int fail_unknown(int argc, char **argv)
+{
+    tfx_error err = {0};
+    tfx_text given = {0};
+    const char *names[N_COMMANDS];
+    size_t n = 0, first = strlen(argv[0]);
+    /* When the first word is right ("plugin"), the second one is the question. */
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (!strncmp(commands[i]->name, argv[0], first) && commands[i]->name[first] == ' ')
+            names[n++] = commands[i]->name;
+    if (n > 0) {
+        int has_word = argc > 1 && argv[1][0] != '-';
+        tfx_text_add(&given, "%s%s%s", argv[0], has_word ? " " : "", has_word ? argv[1] : "");
+        tfx_text all = {0};
+        for (size_t i = 0; i < n; i++)
+            tfx_text_add(&all, "%s'tfx %s'", i ? " or " : "", names[i]);
+        tfx_fail(&err, TFX_E_INVALID, "expected %s, found 'tfx %s'", all.s, given.s);
+        tfx_text_free(&all);
+    } else {
+        char words[N_COMMANDS][32]; /* of "plugin list", only the first can be meant */
+        for (n = 0; n < N_COMMANDS; n++) {
+            snprintf(words[n], sizeof(words[n]), "%.*s", (int)strcspn(commands[n]->name, " "), commands[n]->name);
+            names[n] = words[n];
+        }
+        const char *nearest = tfx_nearest(argv[0], names, n);
+        if (nearest)
+            tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s'; did you mean 'tfx %s'?", argv[0], nearest);
+        else
+            tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s' (tfx --help lists them)", argv[0]);
+    }
+    tfx_text_free(&given);
+    return tfx_cli_fail(&err);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 1) {
+        print_usage(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[0], "--version"))
+        return print_version();
+
+    int words = 0;
+    const tfx_command *command = find_command(argc, argv, &words);
+    if (!command)
+        return fail_unknown(argc, argv);
+    tfx_error err = {0};
+    tfx_cli_args *args = tfx_cli_args_parse(command, argc - words, argv + words, &err);
+    if (!args)
+        return tfx_cli_fail(&err);
+    int status = 0;
+    if (tfx_cli_args_help(args))
+        tfx_cli_print_help(command, stdout);
+    else
+        status = command->run(args);
+    tfx_cli_args_destroy(args);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int status = dispatch(argc - 1, argv + 1);
+    /* A full disk behind a redirection must not look like success. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+        perror("tfx: standard output");
+        status = 1;
+    }
+    return status;
+}

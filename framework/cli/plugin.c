@@ -1,0 +1,357 @@
+/* tfx plugin list, tfx plugin show: what is installed, what was refused, and the options of
+ * each class as it declares them. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/cli/cli.h"
+#include "framework/plugin/classes.h"
+#include "framework/plugin/options.h"
+#include "framework/plugin/registry.h"
+
+static const tfx_cli_option plugin_options[] = {
+    {"json", NULL, 0, "print JSON"},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- shared ---- */
+
+/* The plugin whose class of this name is used instead; NULL: this one is used. */
+static const tfx_loaded_plugin *replaced_by(const tfx_registry *r, const tfx_factory *f)
+{
+    tfx_error err = {0};
+    const void *used = tfx_registry_find(r, f->kind, tfx_class_describe(f->kind, f->impl).name, &err);
+    return used == f->impl ? NULL : tfx_registry_owner(r, used);
+}
+
+static void print_json(cJSON *json)
+{
+    char *text = cJSON_Print(json);
+    puts(text ? text : "null");
+    cJSON_free(text);
+    cJSON_Delete(json);
+}
+
+static const char *type_word(tfx_option_type type)
+{
+    static const char *const words[] = {"", "integer", "real", "boolean", "string", "choice", "path",
+                                        "integer list", "real list", "string list"};
+    return words[type];
+}
+
+static cJSON *option_json(const tfx_option *o)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", o->name);
+    cJSON_AddStringToObject(json, "type", type_word(o->type));
+    if (o->def)
+        cJSON_AddStringToObject(json, "default", o->def);
+    else
+        cJSON_AddNullToObject(json, "default");
+    cJSON_AddBoolToObject(json, "required", !o->def);
+    if (o->min < o->max) {
+        cJSON_AddNumberToObject(json, "min", o->min);
+        cJSON_AddNumberToObject(json, "max", o->max);
+    }
+    if (o->type == TFX_OPT_CHOICE) {
+        cJSON *choices = cJSON_AddArrayToObject(json, "choices");
+        for (size_t i = 0; o->choices[i]; i++)
+            cJSON_AddItemToArray(choices, cJSON_CreateString(o->choices[i]));
+    }
+    cJSON_AddStringToObject(json, "doc", o->doc);
+    return json;
+}
+
+static cJSON *slot_json(const tfx_slot *s)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", s->name);
+    if (s->def)
+        cJSON_AddStringToObject(json, "default", s->def);
+    else
+        cJSON_AddNullToObject(json, "default");
+    cJSON_AddStringToObject(json, "doc", s->doc);
+    return json;
+}
+
+static cJSON *class_json(const tfx_registry *r, const tfx_factory *f, int detail)
+{
+    tfx_class_info c = tfx_class_describe(f->kind, f->impl);
+    const tfx_loaded_plugin *other = replaced_by(r, f);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "kind", c.kind);
+    cJSON_AddStringToObject(json, "name", c.name);
+    cJSON_AddStringToObject(json, "summary", c.summary);
+    if (other)
+        cJSON_AddStringToObject(json, "replaced_by", other->path);
+    if (detail) {
+        cJSON *options = cJSON_AddArrayToObject(json, "options");
+        for (size_t i = 0; i < c.n_options; i++)
+            cJSON_AddItemToArray(options, option_json(tfx_option_at(c.options, i)));
+        cJSON *slots = cJSON_AddArrayToObject(json, "slots");
+        for (size_t i = 0; i < c.n_slots; i++)
+            cJSON_AddItemToArray(slots, slot_json(tfx_slot_at(c.slots, i)));
+    }
+    return json;
+}
+
+/* Whether `plugin show NAME` prints this class: NAME is its name or its plugin's. */
+static int wanted(const tfx_loaded_plugin *p, const tfx_factory *f, const char *name)
+{
+    if (!tfx_kind_word(f->kind))
+        return 0;
+    return !name || !strcmp(p->entry->name, name) || !strcmp(tfx_class_describe(f->kind, f->impl).name, name);
+}
+
+static cJSON *plugin_json(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name)
+{
+    char abi[32];
+    cJSON *json = cJSON_CreateObject();
+    snprintf(abi, sizeof(abi), "%u.%u", p->entry->abi_major, p->entry->abi_minor);
+    cJSON_AddStringToObject(json, "name", p->entry->name);
+    cJSON_AddStringToObject(json, "version", p->entry->version);
+    cJSON_AddStringToObject(json, "summary", p->entry->summary);
+    cJSON_AddStringToObject(json, "abi", abi);
+    cJSON_AddStringToObject(json, "path", p->path);
+    cJSON_AddStringToObject(json, "hash", p->hash);
+    cJSON *classes = cJSON_AddArrayToObject(json, "classes");
+    for (size_t j = 0; p->entry->factories[j]; j++)
+        if (wanted(p, p->entry->factories[j], name))
+            cJSON_AddItemToArray(classes, class_json(r, p->entry->factories[j], name != NULL));
+    return json;
+}
+
+/* ---- list ---- */
+
+/* "layer: linear, mlp; optimizer: lion" */
+static char *offers(const tfx_registry *r, const tfx_loaded_plugin *p)
+{
+    tfx_text t = {0};
+    const char *last = "";
+    tfx_text_add(&t, "%s", "");
+    for (size_t j = 0; p->entry->factories[j]; j++) {
+        const tfx_factory *f = p->entry->factories[j];
+        if (!wanted(p, f, NULL))
+            continue;
+        tfx_class_info c = tfx_class_describe(f->kind, f->impl);
+        const tfx_loaded_plugin *other = replaced_by(r, f);
+        if (strcmp(last, c.kind))
+            tfx_text_add(&t, "%s%s: %s", *last ? "; " : "", c.kind, c.name);
+        else
+            tfx_text_add(&t, ", %s", c.name);
+        if (other)
+            tfx_text_add(&t, " (replaced by plugin %s)", other->entry->name);
+        last = c.kind;
+    }
+    return t.s;
+}
+
+static int width(int least, const char *s)
+{
+    int n = (int)strlen(s);
+    return n > least ? n : least;
+}
+
+static void list_text(const tfx_registry *r)
+{
+    size_t n = tfx_registry_count(r), n_refused = tfx_registry_refused_count(r);
+    char **offer = TFX_NEW_ARRAY(char *, n);
+    int w_name = 4, w_version = 7, w_offer = 6, w_summary = 7;
+    for (size_t i = 0; i < n; i++) {
+        const tfx_plugin *e = tfx_registry_at(r, i)->entry;
+        offer[i] = offers(r, tfx_registry_at(r, i));
+        w_name = width(w_name, e->name);
+        w_version = width(w_version, e->version);
+        w_offer = width(w_offer, offer[i]);
+        w_summary = width(w_summary, e->summary);
+    }
+    if (n)
+        printf("%-*s  %-*s  %-*s  %-*s  %s\n", w_name, "name", w_version, "version", w_offer, "offers", w_summary,
+               "summary", "file");
+    else
+        printf("no plugins\n");
+    for (size_t i = 0; i < n; i++) {
+        const tfx_loaded_plugin *p = tfx_registry_at(r, i);
+        printf("%-*s  %-*s  %-*s  %-*s  %s\n", w_name, p->entry->name, w_version, p->entry->version, w_offer,
+               offer[i], w_summary, p->entry->summary, p->path);
+        free(offer[i]);
+    }
+    free(offer);
+    if (n_refused)
+        printf("\nrefused:\n");
+    for (size_t i = 0; i < n_refused; i++) {
+        const tfx_refused_plugin *p = tfx_registry_refused_at(r, i);
+        printf("  %s\n      %s\n", p->path, p->reason);
+    }
+}
+
+static void list_json(const tfx_registry *r)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON *plugins = cJSON_AddArrayToObject(json, "plugins");
+    for (size_t i = 0; i < tfx_registry_count(r); i++)
+        cJSON_AddItemToArray(plugins, plugin_json(r, tfx_registry_at(r, i), NULL));
+    cJSON *refused = cJSON_AddArrayToObject(json, "refused");
+    for (size_t i = 0; i < tfx_registry_refused_count(r); i++) {
+        const tfx_refused_plugin *p = tfx_registry_refused_at(r, i);
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "path", p->path);
+        cJSON_AddStringToObject(item, "reason", p->reason);
+        cJSON_AddItemToArray(refused, item);
+    }
+    print_json(json);
+}
+
+static int run_list(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);
+    if (!r)
+        return tfx_cli_fail(&err);
+    if (tfx_cli_flag(a, "json"))
+        list_json(r);
+    else
+        list_text(r);
+    tfx_registry_close(r);
+    return 0;
+}
+
+/* ---- show ---- */
+
+static void show_class(const tfx_registry *r, const tfx_factory *f)
+{
+    tfx_class_info c = tfx_class_describe(f->kind, f->impl);
+    const tfx_loaded_plugin *other = replaced_by(r, f);
+    printf("\n%s %s: %s\n", c.kind, c.name, c.summary);
+    if (other)
+        printf("  not used: replaced by %s\n", other->path);
+    if (!strcmp(f->kind, TFX_KIND_BACKEND))
+        printf("  device %s\n", ((const tfx_backend_class *)f->impl)->device);
+    if (c.n_options)
+        printf("  options\n");
+    for (size_t i = 0; i < c.n_options; i++) {
+        const tfx_option *o = tfx_option_at(c.options, i);
+        tfx_text expected = {0};
+        tfx_option_expectation(&expected, o);
+        if (o->def)
+            printf("    %s = %s\n", o->name, o->def);
+        else
+            printf("    %s (required)\n", o->name);
+        printf("        %s\n        %s\n", o->doc, expected.s ? expected.s : type_word(o->type));
+        tfx_text_free(&expected);
+    }
+    if (c.n_slots)
+        printf("  slots\n");
+    for (size_t i = 0; i < c.n_slots; i++) {
+        const tfx_slot *s = tfx_slot_at(c.slots, i);
+        if (s->def)
+            printf("    %s = %s\n", s->name, s->def);
+        else
+            printf("    %s (required)\n", s->name);
+        printf("        %s\n", s->doc);
+    }
+    if (!strcmp(f->kind, TFX_KIND_OP)) {
+        const tfx_op_class *op = f->impl;
+        for (size_t i = 0; op->kernels && op->kernels[i]; i++)
+            printf("  kernel for %s\n", op->kernels[i]->device);
+    }
+}
+
+static void show_plugin(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name, int again)
+{
+    const tfx_plugin *e = p->entry;
+    printf("%s%s %s: %s\n  file  %s\n  hash  %s (XXH3-128)\n  ABI   %u.%u\n", again ? "\n" : "", e->name, e->version,
+           e->summary, p->path, p->hash, e->abi_major, e->abi_minor);
+    for (size_t j = 0; e->factories[j]; j++)
+        if (wanted(p, e->factories[j], name))
+            show_class(r, e->factories[j]);
+}
+
+static int offers_name(const tfx_loaded_plugin *p, const char *name)
+{
+    int any = !strcmp(p->entry->name, name);
+    for (size_t j = 0; !any && p->entry->factories[j]; j++)
+        any = wanted(p, p->entry->factories[j], name);
+    return any;
+}
+
+static void fail_unknown(const tfx_registry *r, const char *name, tfx_error *err)
+{
+    const char **names = NULL;
+    size_t n = 0, cap = 0;
+    tfx_text t = {0};
+    for (size_t i = 0; i < tfx_registry_count(r); i++) {
+        const tfx_plugin *e = tfx_registry_at(r, i)->entry;
+        *TFX_APPEND(names, n, cap) = e->name;
+        for (size_t j = 0; e->factories[j]; j++) {
+            const tfx_factory *f = e->factories[j];
+            if (tfx_kind_word(f->kind) && strcmp(tfx_class_describe(f->kind, f->impl).name, e->name))
+                *TFX_APPEND(names, n, cap) = tfx_class_describe(f->kind, f->impl).name;
+        }
+    }
+    const char *nearest = tfx_nearest(name, names, n);
+    tfx_text_add(&t, "there is no plugin or class \"%s\"", name);
+    if (nearest)
+        tfx_text_add(&t, "; did you mean \"%s\"?", nearest);
+    for (size_t i = 0; i < n; i++)
+        tfx_text_add(&t, "%s%s", i ? ", " : nearest ? " Available: " : "; available: ", names[i]);
+    tfx_registry_add_refused(r, name, &t);
+    tfx_fail(err, TFX_E_INVALID, "%s", t.s);
+    tfx_text_free(&t);
+    free(names);
+}
+
+static int run_show(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    const char *name = tfx_cli_arg(a, 0);
+    int json = tfx_cli_flag(a, "json"), shown = 0, status = 0;
+    cJSON *found = NULL;
+    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);
+    if (!r)
+        return tfx_cli_fail(&err);
+    if (json)
+        found = cJSON_CreateArray();
+    for (size_t i = 0; i < tfx_registry_count(r); i++) {
+        const tfx_loaded_plugin *p = tfx_registry_at(r, i);
+        if (!offers_name(p, name))
+            continue;
+        if (json)
+            cJSON_AddItemToArray(found, plugin_json(r, p, name));
+        else
+            show_plugin(r, p, name, shown);
+        shown++;
+    }
+    if (!shown) {
+        fail_unknown(r, name, &err);
+        status = tfx_cli_fail(&err);
+        cJSON_Delete(found);
+    } else if (json) {
+        print_json(found);
+    }
+    tfx_registry_close(r);
+    return status;
+}
+
+const tfx_command tfx_cmd_plugin_list = {
+    .name = "plugin list",
+    .synopsis = "[--json]",
+    .summary = "list the plugins that were found, and those that were refused",
+    .example = "  tfx plugin list\n"
+               "  TFX_PLUGIN_PATH=$HOME/my-plugins tfx plugin list --json\n",
+    .options = plugin_options,
+    .run = run_list,
+};
+
+const tfx_command tfx_cmd_plugin_show = {
+    .name = "plugin show",
+    .synopsis = "NAME [--json]",
+    .summary = "show a plugin or class: its options, slots, file and hash",
+    .example = "  tfx plugin show pattention\n",
+    .options = plugin_options,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_show,
+};

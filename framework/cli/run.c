@@ -1,0 +1,141 @@
+/* tfx run: executes a spec. */
+#include <stdio.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "framework/base/memory.h"
+#include "framework/checkpoint/files.h"
+#include "framework/cli/session.h"
+#include "framework/report/run_table.h"
+#include "framework/train/launch.h"
+#include "framework/train/worker.h"
+#include "git_commit.h"
+
+#define EXIT_INTERRUPTED 130
+#define EXIT_RUNS_FAILED 3
+
+static volatile sig_atomic_t stop;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction a = {.sa_handler = request_stop}; /* no SA_RESTART: waiting must wake up */
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+/* The process that executes one run; started by `tfx run` itself. */
+static int worker(const char *db, tfx_id run)
+{
+    tfx_error err = {0};
+    int interrupted = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a run does not outlive the command that started it */
+    tfx_registry *registry = tfx_registry_open(tfx_cli_plugin_dir(), &err);
+    tfx_store *store = registry ? tfx_store_open(db, TFX_STORE_WRITE, &err) : NULL;
+    if (store) {
+        tfx_worker_params p = {.registry = registry, .store = store, .run = run, .tfx_version = TFX_VERSION,
+                               .git_commit = *TFX_GIT_COMMIT ? TFX_GIT_COMMIT : NULL, .stop = &stop};
+        tfx_worker_execute(&p, &interrupted, &err);
+    }
+    tfx_store_close(store);
+    tfx_registry_close(registry);
+    return err.status != TFX_OK ? tfx_cli_fail(&err) : interrupted ? EXIT_INTERRUPTED : 0;
+}
+
+/* Everything must fit before anything is written. */
+static tfx_status check_fits(const tfx_session *s, const char *db, tfx_error *err)
+{
+    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
+        if (tfx_arm_plan_check_data(s->experiment, s->plans[i], err) == TFX_OK)
+            tfx_arm_plan_fits(s->plans[i], &s->device, err);
+    uint64_t disk = tfx_plan_disk_bytes(s->plans, s->experiment->n_arms, s->experiment->n_seeds);
+    uint64_t have = tfx_free_bytes(db);
+    char need_text[32], have_text[32];
+    if (err->status == TFX_OK && disk > have)
+        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", s->experiment->file,
+                 tfx_format_bytes(need_text, (double)disk), tfx_format_bytes(have_text, (double)have), db);
+    return err->status;
+}
+
+static int run(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    const char *db = tfx_cli_value(a, "db") ? tfx_cli_value(a, "db") : "tfx.db";
+    long long worker_run;
+    catch_signals();
+    if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, &err) != TFX_OK)
+        return tfx_cli_fail(&err);
+    if (worker_run)
+        return worker(db, worker_run);
+    if (!tfx_cli_arg(a, 0)) {
+        tfx_fail(&err, TFX_E_INVALID, "run: expected a spec file; see tfx run --help");
+        return tfx_cli_fail(&err);
+    }
+
+    tfx_session s;
+    tfx_store *store = NULL;
+    tfx_id experiment = 0;
+    tfx_launch_result result = {0};
+    char program[4096];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[n > 0 ? n : 0] = 0;
+    if (tfx_session_open(&s, a, &err) != TFX_OK || tfx_session_plan(&s, &err) != TFX_OK ||
+        check_fits(&s, db, &err) != TFX_OK)
+        goto done;
+    tfx_device_close(&s.device); /* the workers open their own */
+    /* A resume only makes sense with a database that exists. */
+    if (tfx_cli_flag(a, "resume") && access(db, F_OK)) {
+        tfx_fail(&err, TFX_E_INVALID, "%s: nothing to resume: there is no such database", db);
+        goto done;
+    }
+    store = tfx_store_open(db, TFX_STORE_WRITE, &err);
+    if (!store)
+        goto done;
+    experiment = tfx_cli_flag(a, "resume") ? tfx_launch_find_interrupted(store, s.experiment, &err)
+                                           : tfx_launch_record(store, s.experiment, tfx_cli_value(a, "profile"), &err);
+    if (!experiment)
+        goto done;
+    const char *command[] = {program, "run", "--worker", "{run}", "--db", db, NULL};
+    if (tfx_launch_runs(store, experiment, command, &stop, &result, &err) == TFX_OK)
+        tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, &err);
+    if (result.interrupted)
+        fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n", tfx_cli_arg(a, 0));
+done:
+    tfx_store_close(store);
+    tfx_session_close(&s);
+    if (err.status != TFX_OK)
+        return tfx_cli_fail(&err);
+    return result.interrupted ? EXIT_INTERRUPTED : result.n_failed ? EXIT_RUNS_FAILED : 0;
+}
+
+static const tfx_cli_option options[] = {
+    {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},
+    TFX_CLI_PROFILE_OPTION,
+    TFX_CLI_SET_OPTION,
+    {"db", "FILE", 0, "the database (default: tfx.db); runs/ is made beside it"},
+    {"json", NULL, 0, "print the final table as JSON"},
+    {"worker", "RUN", 0, "execute one recorded run; tfx run uses it for its own processes"},
+    {NULL},
+};
+
+const tfx_command tfx_cmd_run = {
+    "run",
+    "SPEC [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE] [--json]",
+    "Train every arm of an experiment and compare them.",
+    "  tfx run experiments/quickstart.ini\n"
+    "  tfx run experiments/quickstart.ini --set train.steps=100 --set experiment.seeds=1,2\n\n"
+    "Exit status: 0 all runs done; 2 the spec, data or machine does not allow it; 3 some runs failed;\n"
+    "130 interrupted (SIGINT finishes the step and writes a checkpoint).\n",
+    options,
+    0,
+    1,
+    run,
+};

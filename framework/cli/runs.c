@@ -1,0 +1,31 @@
+/* tfx runs: every run in the database, newest first. */
+#include "framework/cli/database.h"
+#include "framework/report/run_table.h"
+
+static int run(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    tfx_store *store = tfx_cli_open_database(a, &err);
+    if (store)
+        tfx_report_runs(store, tfx_cli_value(a, "experiment"), tfx_cli_flag(a, "json"), stdout, &err);
+    tfx_store_close(store);
+    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+}
+
+static const tfx_cli_option options[] = {
+    {"experiment", "NAME", 0, "only runs of experiments with this name (or id)"},
+    TFX_CLI_JSON_OPTION,
+    TFX_CLI_DB_OPTION,
+    {NULL},
+};
+
+const tfx_command tfx_cmd_runs = {
+    "runs",
+    "[--experiment NAME] [--json] [--db FILE]",
+    "List runs, newest first.",
+    "  tfx runs --experiment quickstart\n",
+    options,
+    0,
+    0,
+    run,
+};

@@ -1,0 +1,36 @@
+#include "framework/cli/session.h"
+
+#include "framework/base/memory.h"
+
+tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
+{
+    size_t n_sets;
+    const char *const *sets = tfx_cli_values(a, "set", &n_sets);
+    *s = (tfx_session){0};
+    s->registry = tfx_registry_open(tfx_cli_plugin_dir(), err);
+    if (s->registry)
+        s->experiment = tfx_experiment_load(s->registry, tfx_cli_arg(a, 0), tfx_cli_value(a, "profile"), sets, n_sets,
+                                            err);
+    return err->status;
+}
+
+tfx_status tfx_session_plan(tfx_session *s, tfx_error *err)
+{
+    if (tfx_device_open(&s->device, s->experiment, err) != TFX_OK)
+        return err->status;
+    s->plans = TFX_NEW_ARRAY(tfx_arm_plan *, s->experiment->n_arms);
+    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
+        s->plans[i] = tfx_arm_plan_create(s->experiment, &s->experiment->arms[i], s->registry, &s->device, err);
+    return err->status;
+}
+
+void tfx_session_close(tfx_session *s)
+{
+    for (size_t i = 0; s->plans && i < s->experiment->n_arms; i++)
+        tfx_arm_plan_destroy(s->plans[i]);
+    free(s->plans);
+    tfx_device_close(&s->device);
+    tfx_experiment_destroy(s->experiment);
+    tfx_registry_close(s->registry);
+    *s = (tfx_session){0};
+}

@@ -1,0 +1,25 @@
+/* Session: what the verbs that work on a spec have in common. Internal to framework/cli. */
+#ifndef TFX_CLI_SESSION_H
+#define TFX_CLI_SESSION_H
+
+#include "framework/cli/cli.h"
+#include "framework/plan/arm.h"
+
+typedef struct tfx_session {
+    tfx_registry *registry;
+    tfx_experiment *experiment;
+    tfx_device device;
+    tfx_arm_plan **plans; /* [experiment->n_arms]; NULL until tfx_session_plan */
+} tfx_session;
+
+#define TFX_CLI_PROFILE_OPTION {"profile", "NAME", 0, "apply the overrides of [profile NAME]"}
+#define TFX_CLI_SET_OPTION {"set", "SECTION.KEY=VALUE", 1, "override a setting; may be repeated"}
+
+/* Plugins, and the spec that the first argument names, with --profile and --set. */
+tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err);
+/* The backend, and a plan for every arm. */
+tfx_status tfx_session_plan(tfx_session *s, tfx_error *err);
+/* Closes whatever is open; always call it. */
+void tfx_session_close(tfx_session *s);
+
+#endif

@@ -1,0 +1,34 @@
+/* tfx show: everything about one run. */
+#include "framework/cli/database.h"
+#include "framework/report/run_detail.h"
+
+static int run(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    tfx_id id = tfx_cli_run_id(tfx_cli_arg(a, 0), &err);
+    tfx_store *store = id ? tfx_cli_open_database(a, &err) : NULL;
+    if (store && tfx_cli_flag(a, "spec"))
+        tfx_report_run_spec(store, id, stdout, &err);
+    else if (store)
+        tfx_report_run(store, id, tfx_cli_flag(a, "json"), stdout, &err);
+    tfx_store_close(store);
+    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+}
+
+static const tfx_cli_option options[] = {
+    {"spec", NULL, 0, "print the resolved spec that the run was started from, and nothing else"},
+    TFX_CLI_JSON_OPTION,
+    TFX_CLI_DB_OPTION,
+    {NULL},
+};
+
+const tfx_command tfx_cmd_show = {
+    "show",
+    "RUN [--spec] [--json] [--db FILE]",
+    "Show a run: stages, metrics, checkpoints, growth events, plugins, environment.",
+    "  tfx show 3\n  tfx show 3 --spec > again.ini\n",
+    options,
+    1,
+    1,
+    run,
+};

@@ -1,0 +1,32 @@
+/* tfx sql: one query of the user's, read-only. */
+#include "framework/cli/database.h"
+#include "framework/report/query.h"
+
+static int run(const tfx_cli_args *a)
+{
+    tfx_error err = {0};
+    tfx_format format = TFX_FORMAT_TEXT;
+    tfx_store *store = tfx_cli_format(a, &format, &err) == TFX_OK ? tfx_cli_open_database(a, &err) : NULL;
+    if (store)
+        tfx_report_query(store, tfx_cli_arg(a, 0), format, stdout, &err);
+    tfx_store_close(store);
+    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+}
+
+static const tfx_cli_option options[] = {
+    TFX_CLI_JSON_OPTION,
+    TFX_CLI_CSV_OPTION,
+    TFX_CLI_DB_OPTION,
+    {NULL},
+};
+
+const tfx_command tfx_cmd_sql = {
+    "sql",
+    "\"SELECT ...\" [--json | --csv] [--db FILE]",
+    "Query the database, read-only; docs/database.md explains every table and view.",
+    "  tfx sql \"SELECT arm, seed, val_loss FROM run_summary ORDER BY val_loss\"\n",
+    options,
+    1,
+    1,
+    run,
+};

@@ -1,0 +1,20 @@
+/* Run tables: one line per run, with cost including and excluding ancestors. */
+#ifndef TFX_REPORT_RUN_TABLE_H
+#define TFX_REPORT_RUN_TABLE_H
+
+#include <stdio.h>
+
+#include "framework/store/store.h"
+
+/* The table at the end of `tfx run`: every run of an experiment. The text form adds why
+ * runs failed and, when an arm has several seeds, mean and spread per arm. */
+tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err);
+
+/* All runs, newest first; of the experiments named `experiment` only, unless it is NULL. */
+tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE *out, tfx_error *err);
+
+/* The experiment that `name` (an id, or the name of the newest one) stands for; 0 with a
+ * message that has the nearest name. */
+tfx_id tfx_report_find_experiment(tfx_store *s, const char *name, tfx_error *err);
+
+#endif

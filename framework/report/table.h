@@ -1,0 +1,45 @@
+/* Tables: the rows of a prepared SQLite statement as aligned text, JSON or CSV. */
+#ifndef TFX_REPORT_TABLE_H
+#define TFX_REPORT_TABLE_H
+
+#include <stdio.h>
+
+#include "framework/base/error.h"
+
+struct cJSON;
+struct sqlite3_stmt;
+
+typedef enum tfx_format { TFX_FORMAT_TEXT = 0, TFX_FORMAT_JSON, TFX_FORMAT_CSV } tfx_format;
+
+/* How the text form shows a number; JSON and CSV always hold it exactly. */
+typedef enum tfx_cell {
+    TFX_CELL_PLAIN = 0, /* as SQLite prints it */
+    TFX_CELL_COUNT,     /* 123.6M */
+    TFX_CELL_FLOPS,     /* 1.24e15 */
+    TFX_CELL_LOSS,      /* 2.3457 */
+    TFX_CELL_SMALL,     /* 1.2e-06 */
+    TFX_CELL_TENTHS,    /* 187.3 */
+    TFX_CELL_SECONDS,   /* 3m07s */
+    TFX_CELL_BYTES      /* 1.5 GB */
+} tfx_cell;
+
+typedef struct tfx_column {
+    const char *title; /* of the text form; JSON and CSV use the statement's column name */
+    tfx_cell cell;
+} tfx_column;
+
+/* Steps `stmt` to its end and prints every row. `columns` has one element per column of the
+ * statement, or is NULL: its own names, plain. *n_rows may be NULL. */
+tfx_status tfx_table_print(struct sqlite3_stmt *stmt, const tfx_column *columns, tfx_format format, FILE *out,
+                           size_t *n_rows, tfx_error *err);
+
+/* The same rows as a JSON array of objects, for a larger document. The caller deletes it. */
+struct cJSON *tfx_table_json(struct sqlite3_stmt *stmt, tfx_error *err);
+
+/* Prints a JSON document, indented, and a newline. */
+void tfx_json_print(const struct cJSON *json, FILE *out);
+
+/* A number as the text form of `cell` shows it; buf has at least 32 bytes. */
+char *tfx_cell_format(char *buf, tfx_cell cell, double x);
+
+#endif
