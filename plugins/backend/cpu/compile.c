@@ -1,0 +1,264 @@
+/* Programs: from tfx_program to an array of prepared steps, and running it. */
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct tfx_exec {
+    tfx_backend *backend;
+    tfx_cpu_step *steps;
+    uint32_t n_steps;
+    tfx_cpu_ctx ctx;
+    char *scratch; /* per-thread areas, then the shared one */
+    uint64_t scratch_mapped;
+};
+
+/* By the first node's op, or for a group (which may begin with a SUM), fused. */
+static tfx_cpu_compile_fn compile_function(const tfx_step *step)
+{
+    if (step->n_nodes > 1 || tfx_cpu_is_pointwise(step->nodes[0]->op))
+        return tfx_cpu_compile_fused;
+    switch (step->nodes[0]->op) {
+    case TFX_OP_PERMUTE:
+        return tfx_cpu_compile_permute;
+    case TFX_OP_SLICE:
+    case TFX_OP_PAD:
+    case TFX_OP_CONCAT:
+        return tfx_cpu_compile_slab;
+    case TFX_OP_SUM:
+        return tfx_cpu_compile_sum;
+    case TFX_OP_MATMUL:
+        return tfx_cpu_compile_matmul;
+    case TFX_OP_SOFTMAX:
+    case TFX_OP_SOFTMAX_GRAD:
+        return tfx_cpu_compile_softmax;
+    case TFX_OP_NORM:
+    case TFX_OP_NORM_GRAD:
+        return tfx_cpu_compile_norm;
+    case TFX_OP_ROPE:
+        return tfx_cpu_compile_rope;
+    case TFX_OP_ATTENTION:
+        return tfx_cpu_compile_attention;
+    case TFX_OP_ATTENTION_GRAD:
+        return tfx_cpu_compile_attention_grad;
+    case TFX_OP_GATHER:
+        return tfx_cpu_compile_gather;
+    case TFX_OP_GATHER_GRAD:
+        return tfx_cpu_compile_gather_grad;
+    case TFX_OP_CROSS_ENTROPY:
+    case TFX_OP_CROSS_ENTROPY_GRAD:
+        return tfx_cpu_compile_loss;
+    case TFX_OP_CUSTOM:
+        return tfx_cpu_compile_custom;
+    default:
+        return NULL;
+    }
+}
+
+int tfx_cpu_supports(const tfx_backend *b, const tfx_program *p, const tfx_node *node)
+{
+    (void)b;
+    return tfx_cpu_check_node(p, node) == NULL;
+}
+
+/* Whether a tensor that a step reads or writes lies within its buffer. */
+static int is_placed(const tfx_program *p, const tfx_tensor *t)
+{
+    uint64_t bytes = tfx_cpu_bytes(t);
+    uint64_t size = t->buffer == TFX_BUFFER_STATE   ? p->state_bytes
+                    : t->buffer == TFX_BUFFER_ARENA ? p->arena_bytes
+                                                    : 0;
+    return t->buffer <= TFX_BUFFER_ARENA && (bytes == 0 || (bytes <= size && t->offset <= size - bytes));
+}
+
+static int made_in_step(const tfx_step *step, uint32_t before, tfx_value v)
+{
+    for (uint32_t i = 0; i < before; i++)
+        if (step->nodes[i]->n_out && step->nodes[i]->out[0] == v)
+            return 1;
+    return 0;
+}
+
+static const char *check_places(const tfx_program *p, const tfx_step *step)
+{
+    for (uint32_t i = 0; i < step->n_nodes; i++) {
+        const tfx_node *node = step->nodes[i];
+        for (uint32_t k = 0; k < node->n_in; k++)
+            if (!is_placed(p, p->tensors[node->in[k]]) && !made_in_step(step, i, node->in[k]))
+                return "an operand that has no place in memory";
+        for (uint32_t k = 0; k < node->n_out; k++) {
+            const tfx_tensor *t = p->tensors[node->out[k]];
+            int inside = step->n_nodes > 1 && node->op != TFX_OP_SUM && t->buffer == TFX_BUFFER_NONE;
+            if (!inside && !is_placed(p, t))
+                return "a result that has no place in memory";
+        }
+    }
+    return NULL;
+}
+
+/* What is wrong with a step, or NULL. */
+static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
+{
+    const tfx_program *p = c->program;
+    if (step->n_nodes == 0)
+        return "a step without nodes";
+    int64_t domain = tfx_cpu_product(step->dims, 0, step->n_dims);
+    for (uint32_t i = 0; i < step->n_nodes; i++) {
+        const tfx_node *node = step->nodes[i];
+        const char *why = tfx_cpu_check_node(p, node);
+        if (why)
+            return why;
+        if (step->n_nodes == 1)
+            continue;
+        if (node->op == TFX_OP_SUM) {
+            if (tfx_cpu_count(p->tensors[node->out[0]]) != 1)
+                return "a fused sum must reduce to one element";
+        } else if (!tfx_cpu_is_pointwise(node->op)) {
+            return "only pointwise ops and whole sums can be fused";
+        }
+        const tfx_tensor *over = node->op == TFX_OP_STORE || node->op == TFX_OP_SUM ? p->tensors[node->in[0]]
+                                                                                     : p->tensors[node->out[0]];
+        if (tfx_cpu_count(over) != domain)
+            return "a fused node's element count differs from the step's domain";
+    }
+    return c->dry ? NULL : check_places(p, step);
+}
+
+static void free_steps(tfx_cpu_step *steps, uint32_t n)
+{
+    for (uint32_t i = 0; steps && i < n; i++) {
+        free(steps[i].plan);
+        free(steps[i].table);
+    }
+    free(steps);
+}
+
+/* Compiles every step. *n_failed is the step that could not be, and *why what was wrong. */
+static tfx_status compile_steps(const tfx_cpu_compiler *c, tfx_cpu_step **out, uint32_t *failed, const char **why)
+{
+    const tfx_program *p = c->program;
+    tfx_cpu_step *steps = calloc(p->n_steps ? p->n_steps : 1, sizeof(*steps));
+    *failed = 0;
+    *why = NULL;
+    tfx_status status = steps ? TFX_OK : TFX_E_MEMORY;
+    for (uint32_t i = 0; status == TFX_OK && i < p->n_steps; i++) {
+        *failed = i;
+        *why = check_step(c, p->steps[i]);
+        status = *why ? TFX_E_UNSUPPORTED : compile_function(p->steps[i])(c, p->steps[i], &steps[i]);
+    }
+    if (status != TFX_OK) {
+        free_steps(steps, p->n_steps);
+        steps = NULL;
+    }
+    *out = steps;
+    return status;
+}
+
+typedef struct sizes {
+    uint64_t stride, shared, tables;
+} sizes;
+
+static sizes step_sizes(const tfx_cpu_step *steps, uint32_t n)
+{
+    sizes s = {0, 0, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        s.stride = steps[i].scratch > s.stride ? steps[i].scratch : s.stride;
+        s.shared = steps[i].shared > s.shared ? steps[i].shared : s.shared;
+        s.tables += steps[i].table_bytes;
+    }
+    s.stride = tfx_cpu_round_up(s.stride, 64);
+    /* Areas at a multiple of a page apart would compete for the same cache sets. */
+    if (s.stride)
+        s.stride += 64;
+    s.shared = tfx_cpu_round_up(s.shared, 64);
+    return s;
+}
+
+uint64_t tfx_cpu_workspace(const tfx_backend *b, const tfx_program *p)
+{
+    tfx_cpu_compiler c = {p, b->n_threads, 1};
+    tfx_cpu_step *steps;
+    uint32_t failed;
+    const char *why;
+    if (compile_steps(&c, &steps, &failed, &why) != TFX_OK)
+        return 0; /* compile() will say why */
+    sizes s = step_sizes(steps, p->n_steps);
+    free_steps(steps, p->n_steps);
+    return s.stride * (uint64_t)b->n_threads + s.shared + s.tables;
+}
+
+tfx_status tfx_cpu_compile(tfx_backend *b, const tfx_program *p, tfx_exec **out)
+{
+    tfx_cpu_compiler c = {p, b->n_threads, 0};
+    tfx_exec *e = calloc(1, sizeof(*e));
+    if (!e)
+        return b->host->fail(b->host, TFX_E_MEMORY, "cpu: no memory for a program of %u steps", p->n_steps);
+    e->backend = b;
+    e->n_steps = p->n_steps;
+    uint32_t failed;
+    const char *why;
+    tfx_status status = compile_steps(&c, &e->steps, &failed, &why);
+    if (status != TFX_OK) {
+        status = why ? b->host->fail(b->host, status, "cpu: step %u (op %d): %s", failed,
+                                     p->steps[failed]->n_nodes ? (int)p->steps[failed]->nodes[0]->op : 0, why)
+                     : b->host->fail(b->host, status, "cpu: no memory to prepare step %u", failed);
+        tfx_cpu_exec_destroy(e);
+        return status;
+    }
+    sizes s = step_sizes(e->steps, e->n_steps);
+    uint64_t bytes = s.stride * (uint64_t)b->n_threads + s.shared;
+    if (bytes) {
+        e->scratch = tfx_cpu_map(bytes, &e->scratch_mapped);
+        if (!e->scratch) {
+            tfx_cpu_exec_destroy(e);
+            return b->host->fail(b->host, TFX_E_MEMORY, "cpu: the system refused %.2f GB of scratch memory",
+                                 (double)bytes * 1e-9);
+        }
+        tfx_cpu_touch(b->pool, e->scratch, bytes);
+    }
+    e->ctx = (tfx_cpu_ctx){.pool = b->pool,
+                           .n_threads = b->n_threads,
+                           .scratch = e->scratch,
+                           .scratch_stride = s.stride,
+                           .shared = e->scratch ? e->scratch + s.stride * (uint64_t)b->n_threads : NULL};
+    *out = e;
+    return TFX_OK;
+}
+
+void tfx_cpu_exec_destroy(tfx_exec *e)
+{
+    if (!e)
+        return;
+    free_steps(e->steps, e->n_steps);
+    tfx_cpu_unmap(e->scratch, e->scratch_mapped);
+    free(e);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
+{
+    e->ctx.base[TFX_BUFFER_NONE] = NULL;
+    e->ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
+    e->ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
+    double before = seconds_now();
+    for (uint32_t i = 0; i < e->n_steps; i++) {
+        e->steps[i].run(&e->steps[i], &e->ctx);
+        double after = seconds_now();
+        e->steps[i].seconds += after - before;
+        before = after;
+    }
+    return TFX_OK;
+}
+
+void tfx_cpu_profile(const tfx_exec *e, double *seconds)
+{
+    for (uint32_t i = 0; i < e->n_steps; i++)
+        seconds[i] = e->steps[i].seconds;
+}

@@ -1,0 +1,69 @@
+/* CUSTOM: the kernel that the op's author wrote for the device "cpu", called once per thread
+ * with that thread's share. */
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct custom_plan {
+    const tfx_kernel *kernel;
+    const tfx_node *node;
+    const tfx_tensor *const *in; /* [n_in], in the plan's own memory */
+    const tfx_tensor *out;
+    const void **pointers; /* [n_in], resolved at each run */
+} custom_plan;
+
+typedef struct custom_job {
+    const custom_plan *plan;
+    void *out;
+    uint32_t n_parts;
+} custom_job;
+
+static void custom_task(void *arg, int64_t task, int worker)
+{
+    const custom_job *j = arg;
+    const custom_plan *p = j->plan;
+    (void)worker;
+    tfx_kernel_args args = {.struct_size = sizeof(args),
+                            .n_in = p->node->n_in,
+                            .in = p->pointers,
+                            .in_info = p->in,
+                            .out = j->out,
+                            .out_info = p->out,
+                            .ints = p->node->ints,
+                            .reals = p->node->reals,
+                            .part = (uint32_t)task,
+                            .n_parts = j->n_parts};
+    p->kernel->run(&args);
+}
+
+static void custom_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const custom_plan *p = step->plan;
+    for (uint32_t i = 0; i < p->node->n_in; i++)
+        p->pointers[i] = tfx_cpu_at(ctx, p->in[i]);
+    custom_job job = {p, tfx_cpu_at(ctx, p->out), (uint32_t)ctx->n_threads};
+    tfx_cpu_pool_run(ctx->pool, ctx->n_threads, custom_task, &job);
+}
+
+tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    size_t n = node->n_in;
+    custom_plan *p = calloc(1, sizeof(*p) + n * (sizeof(tfx_tensor *) + sizeof(void *)));
+    if (!p)
+        return TFX_E_MEMORY;
+    const tfx_tensor **in = (const tfx_tensor **)(p + 1);
+    for (uint32_t i = 0; i < node->n_in; i++)
+        in[i] = tfx_cpu_in(c, node, i);
+    p->in = in;
+    p->pointers = (const void **)(in + n);
+    p->node = node;
+    p->out = tfx_cpu_out(c, node, 0);
+    for (const tfx_kernel *const *k = node->custom->kernels; *k; k++)
+        if (strcmp((*k)->device, "cpu") == 0)
+            p->kernel = *k;
+    out->plan = p;
+    out->run = custom_run;
+    return TFX_OK;
+}

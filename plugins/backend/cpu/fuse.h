@@ -1,0 +1,74 @@
+/* The compiled form of a fused pointwise step: built by fuse.c, executed by fuse_run.c. */
+#ifndef TFX_CPU_FUSE_H
+#define TFX_CPU_FUSE_H
+
+#include "kernels.h"
+#include "tile_ops.h"
+
+/* A value of the group. While a tile is executed each slot has an address and a step: 1 for
+ * a number per element, 0 for one number that stands for the whole tile. */
+typedef enum slot_kind {
+    SLOT_CONST,   /* one number known now */
+    SLOT_EXTERN,  /* f32 memory read at the element's own index: used in place */
+    SLOT_LOADED,  /* memory that is broadcast, bf16, or must be read early: see fuse_slot.view */
+    SLOT_COMPUTED,
+    SLOT_NAME     /* another name of the slot `same_as` */
+} slot_kind;
+
+/* How the index of the domain maps to memory: dims of the domain after merging what can be
+ * merged, outermost first, with the operand's strides in elements. The innermost stride is
+ * 0 or 1, so the innermost dimension is a run of consecutive or of equal elements. */
+typedef struct fuse_view {
+    uint32_t n_dims; /* 0: a single number */
+    int64_t dims[TFX_MAX_DIMS], strides[TFX_MAX_DIMS];
+} fuse_view;
+
+typedef struct fuse_slot {
+    slot_kind kind;
+    tfx_value value; /* 0: none */
+    const tfx_tensor *tensor; /* memory of EXTERN and LOADED */
+    fuse_view view;           /* LOADED */
+    float constant;
+    int same_as;              /* NAME */
+    int reg;                  /* register, or -1 */
+    const tfx_tensor *direct; /* COMPUTED: written straight to this f32 tensor, or NULL */
+    int32_t first_use, last_use; /* instruction indices; FUSE_AT_END for stores */
+} fuse_slot;
+
+#define FUSE_AT_END INT32_MAX
+
+typedef enum instr_kind { INSTR_LOAD, INSTR_BINARY, INSTR_UNARY, INSTR_SUM } instr_kind;
+
+typedef struct fuse_instr {
+    instr_kind kind;
+    int dst, a, b; /* slots, or -1 */
+    const tfx_cpu_tile_fn *binary; /* [3] */
+    tfx_cpu_tile_fn unary;
+    int round_bf16; /* the result's dtype is bf16 */
+    int per_index;  /* the result depends on the index: never one number for a tile */
+    float scale, shift;
+    const tfx_tensor *key;
+    uint64_t stream, threshold;
+    uint32_t sum; /* SUM: which */
+} fuse_instr;
+
+typedef struct fuse_store {
+    int slot;
+    const tfx_tensor *target;
+} fuse_store;
+
+typedef struct fuse_plan {
+    int64_t n;                     /* elements of the domain */
+    int64_t row, tile;             /* tiles never cross a multiple of `row` */
+    int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
+    uint32_t n_slots, n_instrs, n_stores, n_sums, n_regs;
+    fuse_slot *slots;
+    fuse_instr *instrs;
+    fuse_store *stores;
+    const tfx_tensor **sums; /* results */
+    uint64_t slot_bytes;     /* of the slots' addresses and steps in scratch memory */
+} fuse_plan;
+
+void tfx_cpu_fused_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
+
+#endif

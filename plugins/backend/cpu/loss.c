@@ -1,0 +1,110 @@
+/* CROSS_ENTROPY and its gradient over rows of logits.
+ *
+ * A row (50304 floats: 200 KB) fits in the second-level cache, so the forward pass reads
+ * memory once although it goes over the row twice (largest logit; sum of exponentials), and
+ * the gradient, which may replace the logits, reads and writes it once.
+ *
+ * A negative target counts nothing: loss 0, gradient 0. A target beyond the vocabulary gives
+ * NaN rather than a read outside the row. */
+#include "simd.h"
+
+#include "kernels.h"
+#include "softmax.h"
+#include "vmath.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TASK 65536
+
+/* out = exp(x - lse) * d; out may be x. */
+TFX_CPU_CLONES static void row_grad(int64_t n, const float *x, float lse, float d, float *out)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        out[i] = vm_exp(x[i] - lse) * d;
+}
+
+typedef struct loss_plan {
+    int grad;
+    const tfx_tensor *logits, *targets;
+    const tfx_tensor *loss, *lse; /* the gradient reads: dloss, lse */
+    const tfx_tensor *dlogits;
+    int64_t rows, cols, rows_per_task;
+} loss_plan;
+
+typedef struct loss_job {
+    const loss_plan *p;
+    const float *logits;
+    const int32_t *targets;
+    float *loss, *lse, *dlogits;
+} loss_job;
+
+static void loss_row(const loss_job *j, int64_t row, int64_t n)
+{
+    const float *x = j->logits + row * n;
+    int32_t target = j->targets[row];
+    float max = tfx_cpu_row_max(n, x);
+    double lse = (double)max + log(tfx_cpu_row_exp_sum(n, x, max));
+    j->lse[row] = (float)lse;
+    j->loss[row] = target < 0 ? 0.0f : target < n ? (float)(lse - (double)x[target]) : NAN;
+}
+
+static void loss_grad_row(const loss_job *j, int64_t row, int64_t n)
+{
+    float *out = j->dlogits + row * n;
+    int32_t target = j->targets[row];
+    float d = j->loss[row];
+    if (target < 0) {
+        memset(out, 0, (size_t)n * sizeof(float));
+        return;
+    }
+    row_grad(n, j->logits + row * n, j->lse[row], target < n ? d : NAN, out);
+    if (target < n)
+        out[target] -= d;
+}
+
+static void loss_task(void *arg, int64_t task, int worker)
+{
+    const loss_job *j = arg;
+    const loss_plan *p = j->p;
+    (void)worker;
+    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    for (int64_t row = task * p->rows_per_task; row < end; row++) {
+        if (p->grad)
+            loss_grad_row(j, row, p->cols);
+        else
+            loss_row(j, row, p->cols);
+    }
+}
+
+static void loss_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const loss_plan *p = step->plan;
+    loss_job job = {p,
+                    tfx_cpu_at(ctx, p->logits),
+                    tfx_cpu_at(ctx, p->targets),
+                    tfx_cpu_at(ctx, p->loss),
+                    tfx_cpu_at(ctx, p->lse),
+                    p->grad ? tfx_cpu_at(ctx, p->dlogits) : NULL};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), loss_task, &job);
+}
+
+tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    loss_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    p->grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
+    p->logits = tfx_cpu_in(c, node, 0);
+    p->targets = tfx_cpu_in(c, node, 1);
+    p->lse = p->grad ? tfx_cpu_in(c, node, 2) : tfx_cpu_out(c, node, 1);
+    p->loss = p->grad ? tfx_cpu_in(c, node, 3) : tfx_cpu_out(c, node, 0);
+    p->dlogits = p->grad ? tfx_cpu_out(c, node, 0) : NULL;
+    p->cols = p->logits->dims[p->logits->n_dims - 1];
+    p->rows = tfx_cpu_product(p->logits->dims, 0, p->logits->n_dims - 1);
+    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
+    out->plan = p;
+    out->run = loss_run;
+    return TFX_OK;
+}

@@ -1,0 +1,125 @@
+/* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads.
+ *
+ * A product is divided between threads over the columns of the result (row-major), which
+ * leaves each thread its own part of b and c. Measured on two Zen 4 cores over the shapes of
+ * a GPT-2 124M step, this runs as fast as OpenBLAS's own threading, while dividing the rows
+ * is slower at some of them; rows are divided only when there are too few columns. Batches
+ * with at least as many matrices as threads are divided by matrix. */
+#include "kernels.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns per thread below which rows are divided instead, and the granularity of both. */
+#define MIN_COLUMNS 64
+#define GRAIN 16
+
+/* Multiply-adds below which waking other threads costs more than they save. */
+#define SMALL 65536
+
+typedef struct matmul_plan {
+    const tfx_tensor *a, *b, *c, *out; /* c may be NULL */
+    int64_t batch, m, n, k;
+    int64_t lda, ldb;
+    int trans_a, trans_b;
+    float alpha, beta;
+    int copy_c;          /* c is elsewhere: bring it to out first */
+    int64_t parts;       /* per matrix */
+    int over_rows;       /* the parts are rows */
+} matmul_plan;
+
+typedef struct matmul_job {
+    const matmul_plan *p;
+    const float *a, *b, *c;
+    float *out;
+} matmul_job;
+
+static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            out[i * ld + j] = beta == 0.0f ? 0.0f : beta * out[i * ld + j];
+}
+
+static void matmul_task(void *arg, int64_t task, int worker)
+{
+    const matmul_job *job = arg;
+    const matmul_plan *p = job->p;
+    (void)worker;
+    int64_t matrix = task / p->parts, part = task % p->parts;
+    int64_t total = p->over_rows ? p->m : p->n;
+    int64_t grains = tfx_cpu_div_up(total, GRAIN);
+    int64_t from = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part) * GRAIN);
+    int64_t to = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part + 1) * GRAIN);
+    if (from == to)
+        return;
+    int64_t row = p->over_rows ? from : 0, rows = p->over_rows ? to - from : p->m;
+    int64_t col = p->over_rows ? 0 : from, cols = p->over_rows ? p->n : to - from;
+    const float *a = job->a + matrix * p->m * p->k + (p->trans_a ? row : row * p->lda);
+    const float *b = job->b + matrix * p->k * p->n + (p->trans_b ? col * p->ldb : col);
+    float *out = job->out + matrix * p->m * p->n + row * p->n + col;
+    if (p->copy_c) {
+        const float *c = job->c + matrix * p->m * p->n + row * p->n + col;
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(out + i * p->n, c + i * p->n, (size_t)cols * sizeof(float));
+    }
+    if (p->k == 0) {
+        scale(out, p->n, rows, cols, p->beta);
+        return;
+    }
+    cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
+                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
+                p->beta, out, (blasint)p->n);
+}
+
+static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const matmul_plan *p = step->plan;
+    matmul_job job = {p, tfx_cpu_at(ctx, p->a), tfx_cpu_at(ctx, p->b), p->c ? tfx_cpu_at(ctx, p->c) : NULL,
+                      tfx_cpu_at(ctx, p->out)};
+    tfx_cpu_pool_run(ctx->pool, p->batch * p->parts, matmul_task, &job);
+}
+
+tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    matmul_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    const tfx_tensor *a = tfx_cpu_in(c, node, 0), *b = tfx_cpu_in(c, node, 1), *y = tfx_cpu_out(c, node, 0);
+    p->a = a;
+    p->b = b;
+    p->out = y;
+    p->trans_a = (node->ints[0] & TFX_TRANS_A) != 0;
+    p->trans_b = (node->ints[0] & TFX_TRANS_B) != 0;
+    p->alpha = (float)node->reals[0];
+    uint32_t r = y->n_dims;
+    p->n = y->dims[r - 1];
+    p->k = a->dims[r - (p->trans_a ? 2 : 1)];
+    if (b->n_dims == 2) {
+        p->batch = 1;
+        p->m = tfx_cpu_product(y->dims, 0, r - 1);
+    } else {
+        p->batch = tfx_cpu_product(y->dims, 0, r - 2);
+        p->m = y->dims[r - 2];
+    }
+    p->lda = tfx_cpu_max(1, p->trans_a ? p->m : p->k);
+    p->ldb = tfx_cpu_max(1, p->trans_b ? p->k : p->n);
+    if (node->n_in == 3 && node->reals[1] != 0.0) {
+        p->c = tfx_cpu_in(c, node, 2);
+        p->beta = (float)node->reals[1];
+        p->copy_c = p->c->buffer != y->buffer || p->c->offset != y->offset;
+    }
+    if (p->batch >= c->n_threads || (double)p->m * (double)p->n * (double)p->k < SMALL) {
+        p->parts = 1;
+    } else {
+        p->over_rows = p->n < MIN_COLUMNS * c->n_threads && p->m > p->n;
+        p->parts = tfx_cpu_min(c->n_threads, tfx_cpu_div_up(p->over_rows ? p->m : p->n, GRAIN));
+    }
+    if (p->m == 0 || p->n == 0)
+        p->batch = 0;
+    out->plan = p;
+    out->run = matmul_run;
+    return TFX_OK;
+}

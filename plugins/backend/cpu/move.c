@@ -1,0 +1,261 @@
+/* Movement: PERMUTE, and SLICE, PAD and CONCAT, which copy slabs.
+ *
+ * A slab op divides a tensor at one axis into [outer][axis][inner]: seen as rows of
+ * axis * inner consecutive elements, all it does is copy pieces of rows. PERMUTE merges the
+ * dimensions that stay neighbours; what remains is either rows that stay consecutive, or a
+ * transposition, done in blocks so that both sides are read and written in whole cache
+ * lines. */
+#include "simd.h"
+
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Elements per task. */
+#define TASK 32768
+#define BLOCK 32
+
+/* ---- slabs ---- */
+
+/* One operand's piece of each row. */
+typedef struct slab_piece {
+    const tfx_tensor *t;
+    int64_t from, stride; /* in the operand's rows, in bytes */
+    int64_t to, bytes;    /* in the result's rows */
+} slab_piece;
+
+typedef struct slab_plan {
+    const tfx_tensor *out;
+    int64_t rows, row_bytes, rows_per_task;
+    int64_t zero_before, zero_from; /* PAD: zeros in [0, before) and [from, row_bytes) */
+    uint32_t n_pieces;
+    slab_piece pieces[];
+} slab_plan;
+
+typedef struct slab_job {
+    const slab_plan *p;
+    const tfx_cpu_ctx *ctx;
+} slab_job;
+
+static void slab_task(void *arg, int64_t task, int worker)
+{
+    const slab_job *j = arg;
+    const slab_plan *p = j->p;
+    (void)worker;
+    char *out = tfx_cpu_at(j->ctx, p->out);
+    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+        char *row = out + r * p->row_bytes;
+        memset(row, 0, (size_t)p->zero_before);
+        memset(row + p->zero_from, 0, (size_t)(p->row_bytes - p->zero_from));
+        for (uint32_t i = 0; i < p->n_pieces; i++) {
+            const slab_piece *s = &p->pieces[i];
+            const char *src = tfx_cpu_at(j->ctx, s->t);
+            memcpy(row + s->to, src + r * s->stride + s->from, (size_t)s->bytes);
+        }
+    }
+}
+
+static void slab_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const slab_plan *p = step->plan;
+    slab_job job = {p, ctx};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), slab_task, &job);
+}
+
+tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    slab_plan *p = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
+    if (!p)
+        return TFX_E_MEMORY;
+    const tfx_tensor *y = tfx_cpu_out(c, node, 0);
+    uint32_t axis = (uint32_t)node->ints[0];
+    int64_t element = (int64_t)tfx_cpu_dtype_bytes(y->dtype);
+    int64_t inner = tfx_cpu_product(y->dims, axis + 1, y->n_dims) * element;
+    p->out = y;
+    p->rows = tfx_cpu_product(y->dims, 0, axis);
+    p->row_bytes = y->dims[axis] * inner;
+    p->zero_from = p->row_bytes;
+    p->n_pieces = node->n_in;
+    int64_t at = 0;
+    for (uint32_t i = 0; i < node->n_in; i++) {
+        const tfx_tensor *x = tfx_cpu_in(c, node, i);
+        slab_piece *s = &p->pieces[i];
+        *s = (slab_piece){.t = x, .stride = x->dims[axis] * inner, .to = at, .bytes = x->dims[axis] * inner};
+        at += s->bytes;
+        if (node->op == TFX_OP_SLICE) {
+            s->from = node->ints[1] * inner;
+            s->bytes = p->row_bytes;
+        } else if (node->op == TFX_OP_PAD) {
+            s->to = node->ints[1] * inner;
+            p->zero_before = s->to;
+            p->zero_from = s->to + s->bytes;
+        }
+    }
+    /* A single long row is cut where it can be: SLICE on the outermost axis is one memcpy. */
+    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->row_bytes / element, TASK);
+    if (p->row_bytes == 0)
+        p->rows = 0;
+    out->plan = p;
+    out->run = slab_run;
+    return TFX_OK;
+}
+
+/* ---- permute ---- */
+
+/* out[i0]..[in] (consecutive) = x at sum of i * stride. */
+typedef struct permute_plan {
+    const tfx_tensor *x, *out;
+    int bytes; /* of an element: 2 or 4 */
+    uint32_t n_outer;
+    int64_t outer[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS]; /* dims and strides */
+    int64_t n_rows;          /* product of outer */
+    int64_t cols;            /* the innermost dimension of out */
+    int64_t col_stride;      /* its stride in x; 1: rows are copied whole */
+    int64_t lines, line_to;  /* transposition: x's innermost dimension and its stride in out */
+    int64_t rows_per_task;
+} permute_plan;
+
+typedef struct permute_job {
+    const permute_plan *p;
+    const char *x;
+    char *out;
+} permute_job;
+
+/* out[j * to + i] = x[j + i * from] for a block. */
+TFX_CPU_INLINE void transpose_4(const uint32_t *x, int64_t from, uint32_t *out, int64_t to, int64_t nj, int64_t ni)
+{
+    for (int64_t j = 0; j < nj; j++)
+        for (int64_t i = 0; i < ni; i++)
+            out[j * to + i] = x[j + i * from];
+}
+
+TFX_CPU_INLINE void transpose_2(const uint16_t *x, int64_t from, uint16_t *out, int64_t to, int64_t nj, int64_t ni)
+{
+    for (int64_t j = 0; j < nj; j++)
+        for (int64_t i = 0; i < ni; i++)
+            out[j * to + i] = x[j + i * from];
+}
+
+static void transpose(const permute_plan *p, const char *x, char *out)
+{
+    for (int64_t j = 0; j < p->lines; j += BLOCK)
+        for (int64_t i = 0; i < p->cols; i += BLOCK) {
+            int64_t nj = tfx_cpu_min(BLOCK, p->lines - j), ni = tfx_cpu_min(BLOCK, p->cols - i);
+            const char *from = x + (j + i * p->col_stride) * p->bytes;
+            char *to = out + (j * p->line_to + i) * p->bytes;
+            if (p->bytes == 4)
+                transpose_4((const uint32_t *)from, p->col_stride, (uint32_t *)to, p->line_to, nj, ni);
+            else
+                transpose_2((const uint16_t *)from, p->col_stride, (uint16_t *)to, p->line_to, nj, ni);
+        }
+}
+
+static void permute_task(void *arg, int64_t task, int worker)
+{
+    const permute_job *j = arg;
+    const permute_plan *p = j->p;
+    (void)worker;
+    int64_t end = tfx_cpu_min(p->n_rows, (task + 1) * p->rows_per_task);
+    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+        int64_t rest = r, from = 0, to = 0;
+        for (uint32_t d = p->n_outer; d-- > 0;) {
+            int64_t i = rest % p->outer[d];
+            rest /= p->outer[d];
+            from += i * p->from[d];
+            to += i * p->to[d];
+        }
+        const char *x = j->x + from * p->bytes;
+        char *out = j->out + to * p->bytes;
+        if (p->col_stride == 1)
+            memcpy(out, x, (size_t)(p->cols * p->bytes));
+        else
+            transpose(p, x, out);
+    }
+}
+
+static void permute_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const permute_plan *p = step->plan;
+    permute_job job = {p, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->n_rows, p->rows_per_task), permute_task, &job);
+}
+
+/* Cuts a long dimension into an outer one of pieces and an inner one, if it divides. */
+static void cut_lines(permute_plan *p)
+{
+    int64_t piece = p->lines;
+    while (piece % 2 == 0 && piece > BLOCK && piece * p->cols > TASK)
+        piece /= 2;
+    if (piece == p->lines)
+        return;
+    p->outer[p->n_outer] = p->lines / piece;
+    p->from[p->n_outer] = piece;
+    p->to[p->n_outer] = piece * p->line_to;
+    p->n_outer++;
+    p->n_rows *= p->lines / piece;
+    p->lines = piece;
+}
+
+tfx_status tfx_cpu_compile_permute(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    permute_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    out->plan = p;
+    out->run = permute_run;
+    const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
+    p->x = x;
+    p->out = y;
+    p->bytes = (int)tfx_cpu_dtype_bytes(y->dtype);
+    p->rows_per_task = 1;
+
+    /* Dimensions of out with their strides in x, neighbours that stay neighbours merged. */
+    int64_t dims[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < y->n_dims; i++) {
+        int64_t stride = tfx_cpu_product(x->dims, (uint32_t)node->ints[i] + 1, x->n_dims);
+        if (y->dims[i] == 1)
+            continue;
+        if (n && from[n - 1] == stride * y->dims[i]) {
+            dims[n - 1] *= y->dims[i];
+            from[n - 1] = stride;
+        } else {
+            dims[n] = y->dims[i];
+            from[n++] = stride;
+        }
+    }
+    if (tfx_cpu_count(y) == 0) {
+        p->n_rows = 0;
+        return TFX_OK;
+    }
+    if (n == 0)
+        dims[n] = 1, from[n++] = 1;
+    int64_t stride = 1;
+    for (uint32_t d = n; d-- > 0;) {
+        to[d] = stride;
+        stride *= dims[d];
+    }
+    p->cols = dims[n - 1];
+    p->col_stride = from[n - 1];
+    p->n_rows = 1;
+    p->lines = 1;
+    for (uint32_t d = 0; d + 1 < n; d++) {
+        if (p->col_stride != 1 && from[d] == 1) {
+            p->lines = dims[d];
+            p->line_to = to[d];
+            continue;
+        }
+        p->outer[p->n_outer] = dims[d];
+        p->from[p->n_outer] = from[d];
+        p->to[p->n_outer++] = to[d];
+        p->n_rows *= dims[d];
+    }
+    if (p->col_stride != 1 && p->n_outer < TFX_MAX_DIMS)
+        cut_lines(p);
+    p->rows_per_task = tfx_cpu_rows_per_task(p->n_rows, p->cols * p->lines, TASK);
+    return TFX_OK;
+}

@@ -1,0 +1,155 @@
+/* NORM and its gradient: layer, RMS and L2 normalisation of rows, without parameters.
+ *
+ * With m the mean (0 unless layer) and c = 1/columns (1 for L2), the result is (x - m) * r,
+ * r = 1 / sqrt(c * sum((x - m)^2) + eps), and the gradient
+ *
+ *   dx = r * (dy - mean(dy) - (x - m) * r^2 * c * sum(dy * (x - m)))
+ *
+ * with mean(dy) for layer only. Sums are in double: rows are read from memory once and the
+ * arithmetic hides behind that. Where the root is exactly zero (a row without spread, eps 0)
+ * r is taken as 0: the row gives zero and receives no gradient. */
+#include "simd.h"
+
+#include "kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define TASK 16384
+
+TFX_CPU_CLONES static double row_sum(int64_t n, const float *x)
+{
+    double acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] += (double)x[i + j];
+    double sum = 0.0;
+    for (; i < n; i++)
+        sum += (double)x[i];
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += acc[j];
+    return sum;
+}
+
+/* The sum of (x - m)^2. */
+TFX_CPU_CLONES static double row_squares(int64_t n, const float *x, double m)
+{
+    double acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++) {
+            double d = (double)x[i + j] - m;
+            acc[j] += d * d;
+        }
+    double sum = 0.0;
+    for (; i < n; i++) {
+        double d = (double)x[i] - m;
+        sum += d * d;
+    }
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += acc[j];
+    return sum;
+}
+
+/* *dy_x = sum(dy * (x - m)) and the sum of dy. */
+TFX_CPU_CLONES static double row_products(int64_t n, const float *x, const float *dy, double m, double *dy_x)
+{
+    double acc[TFX_CPU_LANES] = {0}, acc_dy[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++) {
+            double d = (double)dy[i + j];
+            acc[j] += d * ((double)x[i + j] - m);
+            acc_dy[j] += d;
+        }
+    double sum = 0.0, sum_dy = 0.0;
+    for (; i < n; i++) {
+        sum += (double)dy[i] * ((double)x[i] - m);
+        sum_dy += (double)dy[i];
+    }
+    for (int j = 0; j < TFX_CPU_LANES; j++) {
+        sum += acc[j];
+        sum_dy += acc_dy[j];
+    }
+    *dy_x = sum;
+    return sum_dy;
+}
+
+/* In double: r may be beyond float's range where the result is not. */
+TFX_CPU_CLONES static void row_apply(int64_t n, const float *x, double m, double r, float *out)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(((double)x[i] - m) * r);
+}
+
+/* out = r * dy - a - (x - m) * b */
+TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r, double a,
+                                          double b, float *out)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(r * (double)dy[i] - a - ((double)x[i] - m) * b);
+}
+
+typedef struct norm_plan {
+    const tfx_tensor *x, *dy, *out; /* dy: gradient only */
+    tfx_norm kind;
+    double eps;
+    int64_t rows, cols, rows_per_task;
+} norm_plan;
+
+typedef struct norm_job {
+    const norm_plan *p;
+    const float *x, *dy;
+    float *out;
+} norm_job;
+
+static void norm_task(void *arg, int64_t task, int worker)
+{
+    const norm_job *j = arg;
+    const norm_plan *p = j->p;
+    (void)worker;
+    int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
+    for (int64_t row = task * p->rows_per_task; row < end; row++) {
+        const float *x = j->x + row * n;
+        float *out = j->out + row * n;
+        double m = p->kind == TFX_NORM_LAYER ? row_sum(n, x) * c : 0.0;
+        double square = c * row_squares(n, x, m) + p->eps;
+        double r = square == 0.0 ? 0.0 : 1.0 / sqrt(square);
+        if (!j->dy) {
+            row_apply(n, x, m, r, out);
+            continue;
+        }
+        const float *dy = j->dy + row * n;
+        double dy_x, sum_dy = row_products(n, x, dy, m, &dy_x);
+        double a = p->kind == TFX_NORM_LAYER ? r * sum_dy * c : 0.0;
+        row_apply_grad(n, x, dy, m, r, a, dy_x * c * r * r * r, out);
+    }
+}
+
+static void norm_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const norm_plan *p = step->plan;
+    norm_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), norm_task, &job);
+}
+
+tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    norm_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    p->x = tfx_cpu_in(c, node, 0);
+    p->dy = node->op == TFX_OP_NORM_GRAD ? tfx_cpu_in(c, node, 1) : NULL;
+    p->out = tfx_cpu_out(c, node, 0);
+    p->kind = (tfx_norm)node->ints[0];
+    p->eps = node->reals[0];
+    p->cols = p->x->dims[p->x->n_dims - 1];
+    p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
+    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
+    out->plan = p;
+    out->run = norm_run;
+    return TFX_OK;
+}

@@ -1,0 +1,95 @@
+/* ROPE: rotary position embedding, half-split as in GPT-NeoX, with tables of cosines and
+ * sines computed when the program is compiled. The adjoint is the rotation by the negative
+ * angle. */
+#include "simd.h"
+
+#include "kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TASK 16384
+
+typedef struct rope_plan {
+    const tfx_tensor *x, *out;
+    int64_t rows, time, heads, dims, half; /* rows = batch * time; 2 * half dims are rotated */
+    float sign;
+    int64_t rows_per_task;
+} rope_plan;
+
+typedef struct rope_job {
+    const rope_plan *p;
+    const float *table; /* [time][2][half]: cosines, sines */
+    const float *x;
+    float *out;
+} rope_job;
+
+TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cosines, const float *sines, float sign,
+                                  float *out)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < half; i++)
+    {
+        float a = x[i], b = x[i + half], c = cosines[i], s = sines[i] * sign;
+        out[i] = a * c - b * s;
+        out[i + half] = b * c + a * s;
+    }
+}
+
+static void rope_task(void *arg, int64_t task, int worker)
+{
+    const rope_job *j = arg;
+    const rope_plan *p = j->p;
+    (void)worker;
+    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+        const float *cosines = j->table + r % p->time * 2 * p->half;
+        for (int64_t h = 0; h < p->heads; h++) {
+            int64_t at = (r * p->heads + h) * p->dims;
+            rotate(p->half, j->x + at, cosines, cosines + p->half, p->sign, j->out + at);
+            if (j->x != j->out)
+                memcpy(j->out + at + 2 * p->half, j->x + at + 2 * p->half,
+                       (size_t)(p->dims - 2 * p->half) * sizeof(float));
+        }
+    }
+}
+
+static void rope_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const rope_plan *p = step->plan;
+    rope_job job = {p, step->table, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), rope_task, &job);
+}
+
+tfx_status tfx_cpu_compile_rope(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    rope_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    out->plan = p;
+    p->x = tfx_cpu_in(c, node, 0);
+    p->out = tfx_cpu_out(c, node, 0);
+    p->time = p->x->dims[1];
+    p->rows = p->x->dims[0] * p->time;
+    p->heads = p->x->dims[2];
+    p->dims = p->x->dims[3];
+    p->half = node->ints[0] / 2;
+    p->sign = (float)node->ints[1];
+    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->heads * p->dims, TASK);
+    out->run = rope_run;
+    out->table_bytes = (uint64_t)(p->time * 2 * p->half) * sizeof(float);
+    if (c->dry || out->table_bytes == 0)
+        return TFX_OK;
+    out->table = malloc(out->table_bytes);
+    if (!out->table)
+        return TFX_E_MEMORY;
+    for (int64_t i = 0; i < p->half; i++) {
+        double frequency = pow(node->reals[0], -2.0 * (double)i / (double)node->ints[0]);
+        for (int64_t t = 0; t < p->time; t++) {
+            out->table[t * 2 * p->half + i] = (float)cos((double)t * frequency);
+            out->table[t * 2 * p->half + p->half + i] = (float)sin((double)t * frequency);
+        }
+    }
+    return TFX_OK;
+}

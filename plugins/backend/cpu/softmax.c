@@ -1,0 +1,152 @@
+/* SOFTMAX and its gradient, and the row primitives that attention and cross entropy share.
+ *
+ * Sums run in TFX_CPU_LANES independent float accumulators, which are added up in double: each
+ * adds few enough positive terms that its rounding stays far below that of the terms. */
+#include "simd.h"
+
+#include "kernels.h"
+#include "softmax.h"
+#include "vmath.h"
+
+#include <stdlib.h>
+
+/* Elements per task. */
+#define TASK 32768
+
+TFX_CPU_CLONES float tfx_cpu_row_max(int64_t n, const float *x)
+{
+    float acc[TFX_CPU_LANES];
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        acc[j] = -INFINITY;
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] = x[i + j] > acc[j] ? x[i + j] : acc[j];
+    float m = -INFINITY;
+    for (; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        m = acc[j] > m ? acc[j] : m;
+    return m;
+}
+
+TFX_CPU_CLONES double tfx_cpu_row_exp(int64_t n, const float *x, float scale, float shift, float *out)
+{
+    float acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES) {
+        float e[TFX_CPU_LANES];
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            e[j] = vm_exp(x[i + j] * scale - shift);
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            out[i + j] = e[j];
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] += e[j];
+    }
+    double sum = 0.0;
+    for (; i < n; i++) {
+        float e = vm_exp(x[i] * scale - shift);
+        out[i] = e;
+        sum += (double)e;
+    }
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += (double)acc[j];
+    return sum;
+}
+
+TFX_CPU_CLONES double tfx_cpu_row_exp_sum(int64_t n, const float *x, float shift)
+{
+    float acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] += vm_exp(x[i + j] - shift);
+    double sum = 0.0;
+    for (; i < n; i++)
+        sum += (double)vm_exp(x[i] - shift);
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += (double)acc[j];
+    return sum;
+}
+
+TFX_CPU_CLONES void tfx_cpu_row_scale(int64_t n, float *x, float scale)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= scale;
+}
+
+TFX_CPU_CLONES double tfx_cpu_row_dot(int64_t n, const float *x, const float *y)
+{
+    double acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] += (double)x[i + j] * (double)y[i + j];
+    double sum = 0.0;
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)y[i];
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += acc[j];
+    return sum;
+}
+
+/* dx = y * (dy - dot) */
+TFX_CPU_CLONES static void softmax_grad_row(int64_t n, const float *y, const float *dy, float dot, float *dx)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] * (dy[i] - dot);
+}
+
+typedef struct softmax_plan {
+    const tfx_tensor *x, *dy, *out; /* dy: gradient only; then x is the softmax */
+    int64_t rows, cols, rows_per_task;
+} softmax_plan;
+
+typedef struct softmax_job {
+    const softmax_plan *p;
+    const float *x, *dy;
+    float *out;
+} softmax_job;
+
+static void softmax_task(void *arg, int64_t task, int worker)
+{
+    const softmax_job *j = arg;
+    const softmax_plan *p = j->p;
+    (void)worker;
+    int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+        const float *x = j->x + r * n;
+        float *out = j->out + r * n;
+        if (j->dy) {
+            const float *dy = j->dy + r * n;
+            softmax_grad_row(n, x, dy, (float)tfx_cpu_row_dot(n, x, dy), out);
+        } else {
+            double sum = tfx_cpu_row_exp(n, x, 1.0f, tfx_cpu_row_max(n, x), out);
+            tfx_cpu_row_scale(n, out, (float)(1.0 / sum));
+        }
+    }
+}
+
+static void softmax_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+{
+    const softmax_plan *p = step->plan;
+    softmax_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
+    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), softmax_task, &job);
+}
+
+tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    softmax_plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    p->x = tfx_cpu_in(c, node, 0);
+    p->dy = node->op == TFX_OP_SOFTMAX_GRAD ? tfx_cpu_in(c, node, 1) : NULL;
+    p->out = tfx_cpu_out(c, node, 0);
+    p->cols = p->x->dims[p->x->n_dims - 1];
+    p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
+    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
+    out->plan = p;
+    out->run = softmax_run;
+    return TFX_OK;
+}

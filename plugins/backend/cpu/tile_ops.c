@@ -1,0 +1,241 @@
+/* The pointwise operations on one tile, vectorised by the compiler.
+ *
+ * A tile is short enough to stay in the first-level cache, so each of these loops is limited
+ * by arithmetic, and the memory traffic of a fused chain is that of its inputs and outputs. */
+#include "simd.h"
+
+#include "tile_ops.h"
+#include "vmath.h"
+
+#define BINARY(name, expr)                                                                   \
+    TFX_CPU_CLONES static void name##_vv(const tfx_cpu_tile *t)                              \
+    {                                                                                        \
+        float *dst = t->dst;                                                                 \
+        const float *a = t->a, *b = t->b;                                                    \
+        int64_t n = t->n;                                                                    \
+        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                    \
+            float x = a[i], y = b[i];                                                        \
+            (void)x;                                                                         \
+            dst[i] = (expr);                                                                 \
+        }                                                                                    \
+    }                                                                                        \
+    TFX_CPU_CLONES static void name##_vs(const tfx_cpu_tile *t)                              \
+    {                                                                                        \
+        float *dst = t->dst;                                                                 \
+        const float *a = t->a;                                                               \
+        float y = t->b[0];                                                                   \
+        int64_t n = t->n;                                                                    \
+        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                    \
+            float x = a[i];                                                                  \
+            (void)x;                                                                         \
+            dst[i] = (expr);                                                                 \
+        }                                                                                    \
+    }                                                                                        \
+    TFX_CPU_CLONES static void name##_sv(const tfx_cpu_tile *t)                              \
+    {                                                                                        \
+        float *dst = t->dst;                                                                 \
+        const float *b = t->b;                                                               \
+        float x = t->a[0];                                                                   \
+        (void)x;                                                                             \
+        int64_t n = t->n;                                                                    \
+        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                    \
+            float y = b[i];                                                                  \
+            dst[i] = (expr);                                                                 \
+        }                                                                                    \
+    }                                                                                        \
+    static const tfx_cpu_tile_fn name##_table[3] = {name##_vv, name##_vs, name##_sv};
+
+#define UNARY(name, expr)                                                                    \
+    TFX_CPU_CLONES static void name##_v(const tfx_cpu_tile *t)                               \
+    {                                                                                        \
+        float *dst = t->dst;                                                                 \
+        const float *a = t->a;                                                               \
+        int64_t n = t->n;                                                                    \
+        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                    \
+            float x = a[i];                                                                  \
+            dst[i] = (expr);                                                                 \
+        }                                                                                    \
+    }
+
+BINARY(add, x + y)
+BINARY(sub, x - y)
+BINARY(mul, x *y)
+BINARY(div, x / y)
+
+UNARY(neg, -x)
+UNARY(exp, vm_exp(x))
+UNARY(log, vm_log(x))
+UNARY(sqrt, sqrtf(x))
+UNARY(rsqrt, 1.0f / sqrtf(x))
+UNARY(tanh, vm_tanh(x))
+UNARY(relu, x < 0.0f ? 0.0f : x)
+UNARY(silu, vm_silu(x))
+UNARY(gelu_erf, vm_gelu_erf(x))
+UNARY(gelu_tanh, vm_gelu_tanh(x))
+
+/* x is the operand of the function, y the gradient of its result. */
+BINARY(neg_grad, -y)
+BINARY(exp_grad, y *vm_exp(x))
+BINARY(log_grad, y / x)
+BINARY(sqrt_grad, y * (0.5f / sqrtf(x)))
+BINARY(rsqrt_grad, y * (-0.5f / x / sqrtf(x)))
+BINARY(tanh_grad, y *vm_tanh_grad(x))
+BINARY(relu_grad, x <= 0.0f ? 0.0f : y)
+BINARY(silu_grad, y *vm_silu_grad(x))
+BINARY(gelu_erf_grad, y *vm_gelu_erf_grad(x))
+BINARY(gelu_tanh_grad, y *vm_gelu_tanh_grad(x))
+
+const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op)
+{
+    switch (op) {
+    case TFX_OP_ADD:
+        return add_table;
+    case TFX_OP_SUB:
+        return sub_table;
+    case TFX_OP_MUL:
+        return mul_table;
+    case TFX_OP_DIV:
+        return div_table;
+    default:
+        return NULL;
+    }
+}
+
+tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind)
+{
+    static const tfx_cpu_tile_fn table[] = {
+        [TFX_NEG] = neg_v,   [TFX_EXP] = exp_v,           [TFX_LOG] = log_v,   [TFX_SQRT] = sqrt_v,
+        [TFX_RSQRT] = rsqrt_v, [TFX_TANH] = tanh_v,       [TFX_RELU] = relu_v, [TFX_SILU] = silu_v,
+        [TFX_GELU_ERF] = gelu_erf_v, [TFX_GELU_TANH] = gelu_tanh_v,
+    };
+    return kind >= TFX_NEG && kind <= TFX_GELU_TANH ? table[kind] : NULL;
+}
+
+const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind)
+{
+    static const tfx_cpu_tile_fn *const table[] = {
+        [TFX_NEG] = neg_grad_table,           [TFX_EXP] = exp_grad_table,
+        [TFX_LOG] = log_grad_table,           [TFX_SQRT] = sqrt_grad_table,
+        [TFX_RSQRT] = rsqrt_grad_table,       [TFX_TANH] = tanh_grad_table,
+        [TFX_RELU] = relu_grad_table,         [TFX_SILU] = silu_grad_table,
+        [TFX_GELU_ERF] = gelu_erf_grad_table, [TFX_GELU_TANH] = gelu_tanh_grad_table,
+    };
+    return kind >= TFX_NEG && kind <= TFX_GELU_TANH ? table[kind] : NULL;
+}
+
+TFX_CPU_CLONES void tfx_cpu_tile_affine(const tfx_cpu_tile *t)
+{
+    float *dst = t->dst;
+    const float *a = t->a;
+    float scale = t->scale, shift = t->shift;
+    int64_t n = t->n;
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        dst[i] = a[i] * scale + shift;
+}
+
+/* Bits 32..63 of the first Philox4x32-10 output (tfx_host.random_u64), for the element with
+ * the 64-bit counter (lo, hi). */
+TFX_CPU_INLINE uint32_t philox_high(uint32_t lo, uint32_t hi, uint32_t s0, uint32_t s1, uint32_t k0, uint32_t k1)
+{
+    uint32_t c0 = lo, c1 = hi, c2 = s0, c3 = s1;
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0;
+        uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        uint32_t n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)p1;
+        c3 = (uint32_t)p0;
+        c0 = n0;
+        c2 = n2;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return c1;
+}
+
+TFX_CPU_CLONES void tfx_cpu_tile_dropout(const tfx_cpu_tile *t)
+{
+    float *dst = t->dst;
+    const float *a = t->a;
+    uint32_t k0 = (uint32_t)t->key[1], k1 = (uint32_t)t->key[0];
+    uint32_t s0 = (uint32_t)t->stream, s1 = (uint32_t)(t->stream >> 32);
+    float scale = t->scale;
+    int64_t n = t->n;
+    uint64_t threshold = t->threshold;
+    /* Within a tile the counter's upper half changes at most once: split there. */
+    for (int64_t from = 0; from < n;) {
+        uint64_t first = (uint64_t)t->index + (uint64_t)from;
+        uint32_t lo = (uint32_t)first, hi = (uint32_t)(first >> 32);
+        uint64_t room = ((uint64_t)1 << 32) - lo;
+        int64_t len = (uint64_t)(n - from) < room ? n - from : (int64_t)room;
+        const float *src = a + from;
+        float *out = dst + from;
+        TFX_CPU_IVDEP for (int64_t i = 0; i < len; i++)
+        {
+            uint64_t r = philox_high(lo + (uint32_t)i, hi, s0, s1, k0, k1);
+            out[i] = r >= threshold ? src[i] * scale : 0.0f;
+        }
+        from += len;
+    }
+}
+
+/* The upper half of x, rounded to nearest, ties to even; a NaN stays a (quiet) NaN. */
+TFX_CPU_INLINE uint32_t round_bf16(float x)
+{
+    uint32_t u = vm_bits(x);
+    uint32_t rounded = u + 0x7fffu + (u >> 16 & 1u);
+    return (x != x ? u | 0x00400000u : rounded) >> 16;
+}
+
+TFX_CPU_CLONES void tfx_cpu_tile_round_bf16(const tfx_cpu_tile *t)
+{
+    float *dst = t->dst;
+    const float *a = t->a;
+    int64_t n = t->n;
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        dst[i] = vm_float(round_bf16(a[i]) << 16);
+}
+
+TFX_CPU_CLONES void tfx_cpu_fill(int64_t n, float *dst, float value)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = value;
+}
+
+TFX_CPU_CLONES void tfx_cpu_load_bf16(int64_t n, float *dst, const uint16_t *src)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        dst[i] = vm_float((uint32_t)src[i] << 16);
+}
+
+TFX_CPU_CLONES void tfx_cpu_store_bf16(int64_t n, uint16_t *dst, const float *src)
+{
+    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+        dst[i] = (uint16_t)round_bf16(src[i]);
+}
+
+TFX_CPU_CLONES void tfx_cpu_fill_bf16(int64_t n, uint16_t *dst, float value)
+{
+    uint16_t v = (uint16_t)round_bf16(value);
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = v;
+}
+
+TFX_CPU_CLONES double tfx_cpu_tile_sum(int64_t n, const float *x)
+{
+    double acc[TFX_CPU_LANES] = {0};
+    int64_t i = 0;
+    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
+        for (int j = 0; j < TFX_CPU_LANES; j++)
+            acc[j] += (double)x[i + j];
+    double sum = 0.0;
+    for (; i < n; i++)
+        sum += (double)x[i];
+    for (int j = 0; j < TFX_CPU_LANES; j++)
+        sum += acc[j];
+    return sum;
+}

@@ -1,0 +1,74 @@
+/* pattention: token-parameter attention, TokenFormer's replacement of a linear projection
+ * (Wang et al. 2024, arXiv 2410.23168, Eq. 4-5). Input rows attend to n learned key-value
+ * pairs, the slots:
+ *
+ *     a = x K^T                 K [n, d_in]
+ *     y = score(a) V            V [n, d_out]
+ *
+ * with one of the three score normalisations found in the released code:
+ *
+ *     l2_norm_gelu   gelu(tau a / sqrt(sum_j a_j^2 + eps))            the paper's
+ *     gelu_l2_norm   tau g / sqrt(sum_j g_j^2 + eps), g = gelu(a)
+ *     softmax        tau softmax(a)
+ *
+ * tau is stored with the weights, so that growing n need not change it: sqrt(n) at
+ * creation, and n for softmax. */
+#include <math.h>
+#include <string.h>
+
+#include "tfx/layer.h"
+
+static const char *const scores[] = {"l2_norm_gelu", "gelu_l2_norm", "softmax", NULL};
+static const char *const gelus[] = {"erf", "tanh", NULL};
+
+static const tfx_option options[] = {
+    TFX_OPTION("slots", TFX_OPT_INT, NULL, 1, 1e9, NULL, "number of key-value parameter tokens; can grow"),
+    TFX_OPTION("score", TFX_OPT_CHOICE, "l2_norm_gelu", 0, 0, scores, "normalisation of the scores"),
+    TFX_OPTION("gelu", TFX_OPT_CHOICE, "erf", 0, 0, gelus, "exact GELU, or its tanh approximation"),
+    TFX_OPTION("eps", TFX_OPT_REAL, "1e-12", 0, 1, NULL, "added to the sum of squares under the root"),
+    TFX_OPTION("tau", TFX_OPT_REAL, "0", 0, 1e9, NULL,
+               "score scale at creation; 0: sqrt(slots), and slots for softmax"),
+    TFX_OPTION("key_std", TFX_OPT_REAL, "0.02", 0, 10, NULL, "standard deviation of the initial keys"),
+    TFX_OPTION("value_std", TFX_OPT_REAL, "0", 0, 10, NULL,
+               "standard deviation of the initial values; 0: 2 / (n_blocks sqrt(dim))"),
+};
+
+static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    const tfx_host *h = b->host;
+    int64_t slots = h->opt_int(h, b->options, "slots");
+    const char *score = h->opt_string(h, b->options, "score");
+    double eps = h->opt_real(h, b->options, "eps");
+    double tau_value = h->opt_real(h, b->options, "tau");
+    double value_std = h->opt_real(h, b->options, "value_std");
+    tfx_unary gelu = strcmp(h->opt_string(h, b->options, "gelu"), "erf") ? TFX_GELU_TANH : TFX_GELU_ERF;
+    int softmax = !strcmp(score, "softmax");
+    if (tau_value == 0)
+        tau_value = softmax ? (double)slots : sqrt((double)slots);
+    if (value_std == 0)
+        value_std = 2.0 / ((double)b->n_blocks * sqrt((double)b->dim));
+
+    tfx_init key_init = tfx_init_normal(h->opt_real(h, b->options, "key_std"));
+    tfx_init value_init = tfx_init_normal(value_std), tau_init = tfx_init_constant(tau_value);
+    int64_t key_shape[2] = {slots, b->dim_of(b, x, -1)}, value_shape[2] = {slots, out_dim};
+    tfx_value key = b->param(b, "key", 2, key_shape, &key_init, 0, 0);
+    tfx_value value = b->param(b, "value", 2, value_shape, &value_init, 0, 0);
+    tfx_value tau = b->param(b, "tau", 0, NULL, &tau_init, TFX_NOT_GROWABLE, TFX_PARAM_FIXED);
+
+    tfx_value a = b->matmul(b, x, key, TFX_TRANS_B, 1.0);
+    tfx_value s;
+    if (softmax)
+        s = b->mul(b, b->softmax(b, a), tau);
+    else if (!strcmp(score, "gelu_l2_norm"))
+        s = b->mul(b, b->norm(b, TFX_NORM_L2, b->unary(b, gelu, a), eps), tau);
+    else
+        s = b->unary(b, gelu, b->mul(b, b->norm(b, TFX_NORM_L2, a, eps), tau));
+    return b->matmul(b, s, value, 0, 1.0);
+}
+
+static const tfx_layer_class layer = {
+    sizeof(tfx_layer_class), "pattention", "token-parameter attention (TokenFormer); grows by appending slots",
+    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+};
+
+TFX_PLUGIN("pattention", "1.0.0", "token-parameter attention", TFX_KIND_LAYER, &layer);
