@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# What the scripts in tools/ share: where the tree is, how they speak, and how they build.
+# To be sourced, after `set -euo pipefail`.
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+program=${0##*/}
+jobs=2 # what the smallest supported machine has; more would need more memory, too
+step_number=0
+
+say() { printf '%s: %s\n' "$program" "$*"; }
+
+# Numbered headings, so that a long log shows how far it came.
+step() {
+    step_number=$((step_number + 1))
+    printf '\n== %d. %s\n' "$step_number" "$*"
+}
+
+die() { # die [STATUS] MESSAGE
+    local status=1
+    if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+        status=$1
+        shift
+    fi
+    printf '%s: %s\n' "$program" "$*" >&2
+    exit "$status"
+}
+
+# Bad use of a script ends with status 2, like bad use of tfx.
+usage_error() { die 2 "$* (try '$program --help')"; }
+
+# Prints the comment at the top of the script, which is its help text, with the # removed.
+show_help() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"; }
+
+need_command() { # need_command COMMAND...
+    local c
+    for c in "$@"; do
+        command -v "$c" > /dev/null || die "'$c' is not installed; run $root/tools/setup first"
+    done
+}
+
+# Text as the inside of a JSON string. The text must be UTF-8.
+json_escape() {
+    local s=$1 i c
+    s=${s//\\/\\\\}
+    s=${s//\"/\\\"}
+    for ((i = 1; i < 32; i++)); do
+        printf -v c '%b' "\\x$(printf '%02x' "$i")"
+        [[ $s != *"$c"* ]] || s=${s//"$c"/"$(printf '\\u%04x' "$i")"}
+    done
+    printf '%s' "$s"
+}
+
+# The value of "KEY" in a JSON file that one of these scripts wrote: one key per line, and
+# strings still escaped.
+json_field() { # json_field FILE KEY
+    sed -n -e "s/^ *\"$2\": \"\(.*\)\",\{0,1\}\$/\1/p" -e "s/^ *\"$2\": \([0-9.]*\),\{0,1\}\$/\1/p" -- "$1" | head -n 1
+}
+
+file_sha256() { sha256sum < "$1" | cut -d ' ' -f 1; }
+
+# Configures and builds into $root/FOLDER; an existing build is reused, unless the tree
+# was moved or copied since, which makes the folder's absolute paths wrong.
+build_tree() { # build_tree FOLDER [MESON_OPTION...]
+    local folder=$1 build=$root/$1 info=$root/$1/meson-info/meson-info.json
+    shift
+    need_command meson ninja
+    if [[ -f $build/build.ninja && -f $info ]] && grep -qF "\"source\": \"$root\"" "$info"; then
+        say "reusing $folder/"
+        (($# == 0)) || meson configure "$@" "$build"
+    elif [[ -f $build/meson-private/coredata.dat ]]; then
+        say "configuring $folder/ again from scratch: what is there belongs to another folder or is not whole"
+        meson setup --wipe "$@" "$build" "$root"
+    else
+        meson setup "$@" "$build" "$root"
+    fi
+    ninja -C "$build" -j "$jobs"
+}
