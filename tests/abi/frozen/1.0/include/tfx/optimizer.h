@@ -1,0 +1,63 @@
+/* tfx plugin ABI: optimizers.
+ *
+ * An optimizer describes one parameter's update with the same op set that layers use. The
+ * host clips gradients, applies schedules, fuses the update into one pass over memory,
+ * and carries the state over when a parameter grows.
+ */
+#ifndef TFX_OPTIMIZER_H
+#define TFX_OPTIMIZER_H
+
+#include "graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Shape of a state tensor, given the parameter it belongs to. */
+typedef enum tfx_state_shape {
+    TFX_STATE_LIKE_PARAM = 1, /* the parameter's shape */
+    TFX_STATE_PER_SLICE = 2   /* [n] along a growable axis, broadcastable against the
+                                 parameter (other dimensions 1); all ones when not growable */
+} tfx_state_shape;
+
+#define TFX_MAX_STATES 8
+
+typedef struct tfx_state {
+    size_t struct_size;
+    const char *name; /* part of the checkpoint's tensor name */
+    tfx_state_shape shape;
+    tfx_dtype dtype;  /* how it is stored; the update reads and writes f32 */
+} tfx_state;
+
+/* What an update sees and gives back. */
+typedef struct tfx_update {
+    size_t struct_size;
+    const tfx_options *options;
+    tfx_value param, grad;      /* same shape; grad is already clipped */
+    tfx_value lr;               /* scalar: the schedule's value times the group's multiplier */
+    int decay;                  /* whether weight decay applies to this parameter */
+    tfx_value state[TFX_MAX_STATES];     /* in, f32, in the order of `states`; zero at first */
+    tfx_value new_param;                 /* out */
+    tfx_value new_state[TFX_MAX_STATES]; /* out, f32, every one of them */
+} tfx_update;
+
+typedef struct tfx_optimizer_class {
+    size_t struct_size;
+    const char *name;
+    const char *summary;
+    const tfx_option *options;
+    size_t n_options;
+
+    /* [main] Describes the state of one parameter: fills out[0..*n), at most
+     * TFX_MAX_STATES; `options` may choose dtypes or which states exist. */
+    tfx_status (*states)(const tfx_host *host, const tfx_options *options, tfx_state *out, size_t *n);
+
+    /* [main] Builds the update of one parameter. Called per parameter per graph. Of the
+     * builder, the members about layers (options, param, slot) are not available. */
+    tfx_status (*build_update)(const tfx_builder *b, tfx_update *u);
+} tfx_optimizer_class;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,90 @@
+/* tfx plugin ABI: scaling policies.
+ *
+ * A policy decides when a model grows, into what, and how each new parameter is made from
+ * the old ones. The host performs the growth between two steps, verifies it with a probe
+ * batch, and records it.
+ */
+#ifndef TFX_SCALING_H
+#define TFX_SCALING_H
+
+#include "host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What happens to the optimizer's state when parameters grow. */
+typedef enum tfx_carry_state {
+    TFX_STATE_EXTEND = 1, /* old slots keep theirs; new slots start at zero with a step
+                             count of their own, so their bias correction is right */
+    TFX_STATE_KEEP = 2,   /* old slots keep theirs; new slots start at zero moments under
+                             the old step count, as most published code does */
+    TFX_STATE_RESET = 3   /* everything starts at zero */
+} tfx_carry_state;
+
+/* One stage, in order. Stage 0 uses the arm's own model. */
+typedef struct tfx_stage {
+    size_t struct_size;
+    const char *model;    /* a [model NAME] of the spec; NULL in stage 0: the arm's model */
+    int64_t steps;        /* at most this many optimizer steps; 0: the arm's train.steps */
+    int restart_schedule; /* nonzero: the learning-rate schedule starts anew, over `steps` */
+    tfx_carry_state carry;
+} tfx_stage;
+
+/* What a policy may base its decision on. */
+typedef struct tfx_growth_signals {
+    size_t struct_size;
+    uint32_t stage;      /* current stage */
+    int64_t stage_step;  /* steps done in it */
+    int64_t step;        /* steps done in the run */
+    int64_t tokens;      /* tokens seen in the run */
+    double flops;        /* spent in the run */
+    double train_loss;   /* of the last step; NaN before the first */
+    double val_loss;     /* of the last evaluation; NaN before the first */
+    int64_t val_step;    /* step of that evaluation */
+} tfx_growth_signals;
+
+/* One parameter of the grown model. */
+typedef struct tfx_grown_param {
+    size_t struct_size;
+    const char *path;     /* e.g. "blocks.3.mixer.q.key" */
+    const char *name;     /* the last part of the path, e.g. "key" */
+    uint32_t flags;       /* TFX_PARAM_* */
+    uint32_t n_dims;
+    const int64_t *dims;     /* new shape */
+    const int64_t *old_dims; /* old shape; differs from dims only at grow_axis */
+    int grow_axis;           /* TFX_NOT_GROWABLE (-1): shapes are equal */
+    uint64_t seed;           /* for random_u64/random_normal, unique to (run, event) */
+    uint64_t stream;         /* unique to this parameter */
+    const float *old_data;   /* old values */
+    float *data;             /* new values; arrives filled with the layer's own random
+                                initialisation of the new shape */
+} tfx_grown_param;
+
+typedef struct tfx_scaling tfx_scaling; /* an instance; the plugin's own type */
+
+typedef struct tfx_scaling_class {
+    size_t struct_size;
+    const char *name;
+    const char *summary;
+    const tfx_option *options;
+    size_t n_options;
+
+    /* [main] Options live as long as the instance. */
+    tfx_status (*create)(const tfx_host *host, const tfx_options *options, tfx_scaling **out);
+    /* [main] */
+    void (*destroy)(tfx_scaling *s);
+    /* [main] Number of stages, stage 0 included; at least 1. */
+    uint32_t (*n_stages)(const tfx_scaling *s);
+    /* [main] Fills *out (struct_size already set); its strings live as long as `s`. */
+    tfx_status (*stage)(const tfx_scaling *s, uint32_t index, tfx_stage *out);
+    /* [main] Asked after every step before the stage's last; nonzero ends the stage now. */
+    int (*should_grow)(tfx_scaling *s, const tfx_growth_signals *signals);
+    /* [main] Writes p->data. Called once for each parameter of the grown model. */
+    tfx_status (*grow_param)(tfx_scaling *s, const tfx_grown_param *p);
+} tfx_scaling_class;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,131 @@
+/* MATMUL of the CPU backend against three loops in double precision. */
+#include "tests/check_main.h"
+#include "tests/plugins/program.h"
+
+typedef struct product {
+    shape a, b; /* as stored */
+    int flags;
+} product;
+
+static const product products[] = {
+    {{2, {1, 1}}, {2, {1, 1}}, 0},
+    {{2, {3, 5}}, {2, {5, 7}}, 0},
+    {{2, {5, 3}}, {2, {5, 7}}, TFX_TRANS_A},
+    {{2, {3, 5}}, {2, {7, 5}}, TFX_TRANS_B},
+    {{2, {5, 3}}, {2, {7, 5}}, TFX_TRANS_A | TFX_TRANS_B},
+    {{2, {64, 96}}, {2, {96, 1000}}, 0},
+    {{2, {96, 64}}, {2, {96, 1000}}, TFX_TRANS_A},
+    {{2, {64, 96}}, {2, {1000, 96}}, TFX_TRANS_B},
+    {{2, {96, 64}}, {2, {1000, 96}}, TFX_TRANS_A | TFX_TRANS_B},
+    {{2, {1001, 65}}, {2, {65, 17}}, 0},           /* rows are divided */
+    {{2, {65, 1001}}, {2, {17, 65}}, TFX_TRANS_A | TFX_TRANS_B},
+    {{2, {2000, 70}}, {2, {70, 1}}, 0},
+    {{2, {1, 300}}, {2, {300, 999}}, 0},
+    {{3, {4, 33, 20}}, {2, {20, 50}}, 0},          /* leading dims are rows */
+    {{4, {2, 3, 17, 20}}, {2, {50, 20}}, TFX_TRANS_B},
+    {{3, {7, 33, 20}}, {3, {7, 20, 50}}, 0},       /* batches */
+    {{4, {2, 3, 20, 33}}, {4, {2, 3, 50, 20}}, TFX_TRANS_A | TFX_TRANS_B},
+    {{3, {2, 150, 40}}, {3, {2, 160, 40}}, TFX_TRANS_B},
+    {{3, {1, 150, 40}}, {3, {1, 40, 300}}, 0},
+    {{3, {2, 40, 150}}, {3, {2, 40, 30}}, TFX_TRANS_A},
+    {{2, {0, 5}}, {2, {5, 7}}, 0},                 /* nothing */
+    {{2, {3, 5}}, {2, {5, 0}}, 0},
+    {{2, {3, 0}}, {2, {0, 7}}, 0},                 /* sums of nothing */
+    {{3, {0, 3, 5}}, {3, {0, 5, 7}}, 0},
+};
+enum { N_PRODUCTS = sizeof(products) / sizeof(products[0]) };
+
+/* How c takes part: not at all; from memory of its own; from the result's memory. */
+enum { NO_C, C_APART, C_SHARED, N_C };
+
+typedef struct sizes {
+    int64_t batch, m, n, k;
+    shape out;
+    int b_shared;
+} sizes;
+
+static sizes sizes_of(const product *p)
+{
+    sizes s = {0};
+    uint32_t r = p->a.n;
+    s.out = p->a;
+    s.m = p->flags & TFX_TRANS_A ? p->a.d[r - 1] : p->a.d[r - 2];
+    s.k = p->flags & TFX_TRANS_A ? p->a.d[r - 2] : p->a.d[r - 1];
+    s.n = p->flags & TFX_TRANS_B ? p->b.d[p->b.n - 2] : p->b.d[p->b.n - 1];
+    s.out.d[r - 2] = s.m, s.out.d[r - 1] = s.n;
+    s.batch = 1;
+    for (uint32_t i = 0; i + 2 < r; i++)
+        s.batch *= p->a.d[i];
+    s.b_shared = p->b.n == 2;
+    return s;
+}
+
+static void reference(const product *p, const sizes *s, const float *a, const float *b, const float *c, double alpha,
+                      double beta, double *out)
+{
+    for (int64_t z = 0; z < s->batch; z++)
+        for (int64_t i = 0; i < s->m; i++)
+            for (int64_t j = 0; j < s->n; j++) {
+                const float *az = a + z * s->m * s->k, *bz = b + (s->b_shared ? 0 : z * s->k * s->n);
+                double sum = 0;
+                for (int64_t l = 0; l < s->k; l++)
+                    sum += (double)(p->flags & TFX_TRANS_A ? az[l * s->m + i] : az[i * s->k + l]) *
+                           (double)(p->flags & TFX_TRANS_B ? bz[j * s->k + l] : bz[l * s->n + j]);
+                int64_t at = (z * s->m + i) * s->n + j;
+                out[at] = alpha * sum + (c ? beta * (double)c[at] : 0);
+            }
+}
+
+START_TEST(products_are_right)
+{
+    const product *p = &products[_i / N_C];
+    int kind = _i % N_C;
+    sizes s = sizes_of(p);
+    int64_t n = shape_count(s.out);
+    double alpha = _i % 2 ? 0.75 : 1, beta = kind == C_SHARED ? 1 : -0.5;
+    double *want = calloc((size_t)n + 1, sizeof(double));
+    program *g = program_create();
+    tfx_value a = random_input(g, p->a, 1), b = random_input(g, p->b, 1);
+    tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
+    tfx_value y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
+    reference(p, &s, program_data(g, a), program_data(g, b), c ? program_data(g, c) : NULL, alpha, beta, want);
+    tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
+    node->ints[0] = p->flags;
+    node->reals[0] = alpha, node->reals[1] = beta;
+    for (int threads = 1; threads <= 3; threads++) {
+        program_run_twice(g, threads);
+        check_close(program_data(g, y), want, n, 2e-6, sqrt((double)s.k) + 1, "matmul");
+    }
+    free(want);
+    program_destroy(g);
+}
+END_TEST
+
+/* What is in the result's memory before has no influence without c: the arena starts as NaN
+ * (see program.h). With c and beta 0 it is the same. */
+START_TEST(beta_zero_ignores_c)
+{
+    shape s = SHAPE(40, 40);
+    program *g = program_create();
+    tfx_value a = random_input(g, s, 1), b = random_input(g, s, 1), c = random_input(g, s, 1), y = result(g, s), z = result(g, s);
+    *(float *)program_data(g, c) = NAN;
+    ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y)->reals[0] = 1;
+    ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, z)->reals[0] = 1;
+    program_run_twice(g, 2);
+    ck_assert_mem_eq(program_data(g, y), program_data(g, z), value_bytes(g, y));
+    program_destroy(g);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("cpu: matmul");
+    TCase *c = tcase_create("matmul");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, products_are_right, 0, N_PRODUCTS * N_C);
+    tcase_add_test(c, beta_zero_ignores_c);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)

@@ -1,0 +1,232 @@
+/* Opening a database: what is created, what is refused, and what a reader may not do. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/check_main.h"
+#include "tests/store/sample.h"
+
+static char *folder, *path;
+
+static void set_up(void)
+{
+    folder = sample_folder();
+    path = sample_path(folder, "tfx.db");
+}
+
+static void tear_down(void)
+{
+    free(path);
+    sample_remove(folder);
+}
+
+/* Opening must fail with this status and a message that holds every given word. */
+static void refuse(const char *file, tfx_store_mode mode, tfx_status status, const char *word, const char *word2)
+{
+    tfx_error err = {0};
+    ck_assert_ptr_null(tfx_store_open(file, mode, &err));
+    ck_assert_int_eq(err.status, status);
+    ck_assert_msg(strstr(err.text, file) && strstr(err.text, word) && strstr(err.text, word2), "%s", err.text);
+}
+
+static void change(const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s", message);
+    sqlite3_close(db);
+}
+
+static void write_bytes(const char *bytes)
+{
+    FILE *f = fopen(path, "w");
+    fputs(bytes, f);
+    fclose(f);
+}
+
+START_TEST(creates)
+{
+    tfx_store *s = NULL;
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    ck_assert_str_eq(tfx_store_path(s), path);
+    ck_assert_sql(path, "PRAGMA user_version", "1");
+    ck_assert_sql(path, "PRAGMA application_id", "1952872497"); /* "tfx1" */
+    ck_assert_sql(path, "PRAGMA journal_mode", "wal");
+    sqlite3_stmt *q = NULL;
+    static const char *const settings[][2] = {{"PRAGMA synchronous", "2"}, {"PRAGMA foreign_keys", "1"}};
+    for (int i = 0; i < 2; i++) {
+        sqlite3_prepare_v2(tfx_store_connection(s), settings[i][0], -1, &q, NULL);
+        ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+        ck_assert_str_eq((const char *)sqlite3_column_text(q, 0), settings[i][1]);
+        sqlite3_finalize(q);
+    }
+    sqlite3_prepare_v2(tfx_store_connection(s), "PRAGMA busy_timeout", -1, &q, NULL);
+    sqlite3_step(q);
+    ck_assert_int_ge(sqlite3_column_int(q, 0), 30000);
+    sqlite3_finalize(q);
+    tfx_store_close(s);
+    tfx_store_close(NULL);
+
+    /* Opening again finds it as it is. */
+    sample_fill(path);
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    tfx_store_close(s);
+    ck_assert_sql(path, "SELECT count(*) FROM run", "6");
+}
+END_TEST
+
+START_TEST(refuses_missing)
+{
+    char *inside = sample_path(folder, "no-such-folder/tfx.db");
+    refuse(path, TFX_STORE_READ, TFX_E_INVALID, "no database", "tfx run");
+    ck_assert_int_eq(access(path, F_OK), -1);
+    refuse(inside, TFX_STORE_WRITE, TFX_E_IO, "opening", "No such file");
+    free(inside);
+}
+END_TEST
+
+START_TEST(refuses_folder)
+{
+    refuse(folder, TFX_STORE_READ, TFX_E_INVALID, "expected a file", "folder");
+    refuse(folder, TFX_STORE_WRITE, TFX_E_INVALID, "expected a file", "folder");
+}
+END_TEST
+
+START_TEST(refuses_other_files)
+{
+    char before[200], after[200];
+    memset(before, 'x', sizeof(before) - 1);
+    before[sizeof(before) - 1] = '\0';
+    write_bytes(before);
+    refuse(path, TFX_STORE_READ, TFX_E_DATA, "not an SQLite database", "");
+    refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "not an SQLite database", "");
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(fgets(after, sizeof(after), f));
+    fclose(f);
+    ck_assert_str_eq(before, after);
+}
+END_TEST
+
+START_TEST(refuses_other_databases)
+{
+    change("CREATE TABLE notes (text)");
+    refuse(path, TFX_STORE_READ, TFX_E_DATA, "not one of tfx", "application_id");
+    refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "not one of tfx", "application_id");
+    ck_assert_sql(path, "SELECT group_concat(name) FROM sqlite_schema", "notes");
+    ck_assert_sql(path, "PRAGMA journal_mode", "delete");
+}
+END_TEST
+
+START_TEST(refuses_newer)
+{
+    sample_fill(path);
+    change("PRAGMA user_version = 2");
+    refuse(path, TFX_STORE_READ, TFX_E_DATA, "newer tfx", "found 2");
+    refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "newer tfx", "found 2");
+    ck_assert_sql(path, "SELECT count(*) FROM run", "6");
+}
+END_TEST
+
+START_TEST(empty_file)
+{
+    write_bytes("");
+    refuse(path, TFX_STORE_READ, TFX_E_DATA, "empty", "");
+    sample_fill(path);
+    ck_assert_sql(path, "SELECT count(*) FROM run", "6");
+}
+END_TEST
+
+START_TEST(damaged_file)
+{
+    sample_fill(path);
+    FILE *f = fopen(path, "r+");
+    fseek(f, 4096, SEEK_SET);
+    for (int i = 0; i < 40 * 4096; i++)
+        fputc(i & 0xff, f);
+    fclose(f);
+    tfx_error err = {0};
+    tfx_store *s = tfx_store_open(path, TFX_STORE_READ, &err);
+    if (s) {
+        tfx_run_info info;
+        tfx_store_run_info(s, 3, &info, &err);
+        tfx_run_info_finish(&info);
+    }
+    tfx_store_close(s);
+    ck_assert_int_eq(err.status, TFX_E_DATA);
+    ck_assert_msg(strstr(err.text, "damaged"), "%s", err.text);
+}
+END_TEST
+
+START_TEST(reader_cannot_write)
+{
+    sample_fill(path);
+    tfx_store *s = NULL;
+    OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_store_add_run(s, 1, 99, &err), 0);
+    ck_assert_int_eq(err.status, TFX_E_INTERNAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "reading only"));
+    err = (tfx_error){0};
+    ck_assert_int_eq(tfx_store_begin(s, &err), TFX_E_INTERNAL);
+    /* Nor behind the store's back, nor after turning query_only off. */
+    sqlite3 *db = tfx_store_connection(s);
+    ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_READONLY);
+    sqlite3_exec(db, "PRAGMA query_only = OFF", NULL, NULL, NULL);
+    ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_READONLY);
+    tfx_store_close(s);
+}
+END_TEST
+
+/* A full disk: the write fails with a message, nothing of its group is recorded, and what
+ * was there before still is. */
+START_TEST(disk_full)
+{
+    sample_fill(path);
+    tfx_store *s = NULL;
+    tfx_error err = {0};
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    ck_assert_int_eq(sqlite3_exec(tfx_store_connection(s), "PRAGMA max_page_count = 1", NULL, NULL, NULL), SQLITE_OK);
+    int64_t step = 1000;
+    OK(tfx_store_begin(s, oops));
+    for (; err.status == TFX_OK && step < 100000; step++) {
+        tfx_metric_row row = {6, 7, step, step * 10, 1e6, 1.0, "train_loss", 1.0};
+        tfx_store_add_metric(s, &row, &err);
+    }
+    ck_assert_int_eq(err.status, TFX_E_IO);
+    ck_assert_msg(strstr(err.text, "recording a metric") && strstr(err.text, "disk is full"), "%s", err.text);
+    /* Whether SQLite undid the savepoint or the whole group, a commit never keeps a part
+     * of the write that failed. */
+    tfx_store_rollback(s);
+    ck_assert_sql(path, "SELECT count(*) FROM metric WHERE step >= 1000", "0");
+    ck_assert_sql(path, "PRAGMA integrity_check", "ok");
+    /* With room again the same store goes on. */
+    sqlite3_exec(tfx_store_connection(s), "PRAGMA max_page_count = 100000", NULL, NULL, NULL);
+    sample_metric(s, 6, 7, "train_loss", 1000, 1e6, 1.0);
+    ck_assert_sql(path, "SELECT count(*) FROM metric WHERE step >= 1000", "1");
+    tfx_store_close(s);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("store/open");
+    TCase *t = tcase_create("open");
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, creates);
+    tcase_add_test(t, refuses_missing);
+    tcase_add_test(t, refuses_folder);
+    tcase_add_test(t, refuses_other_files);
+    tcase_add_test(t, refuses_other_databases);
+    tcase_add_test(t, refuses_newer);
+    tcase_add_test(t, empty_file);
+    tcase_add_test(t, damaged_file);
+    tcase_add_test(t, reader_cannot_write);
+    tcase_add_test(t, disk_full);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)
