@@ -34,13 +34,21 @@ uint64_t tfx_random_u64(uint64_t seed, uint64_t stream, uint64_t index)
 void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std,
                        float *out)
 {
-    for (size_t i = 0; i < n; i++) {
+    /* One Philox block gives a pair of deviates: index 2k the cosine, 2k + 1 the sine. */
+    for (size_t i = 0; i < n;) {
+        uint64_t index = first + i;
         uint32_t r[4];
-        philox(seed, stream, first + i, r);
+        philox(seed, stream, index / 2, r);
         /* 53-bit uniforms; u1 in (0, 1] so that the logarithm is finite. */
         double u1 = ((double)((((uint64_t)r[1] << 32 | r[0]) >> 11) + 1)) * 0x1p-53;
         double u2 = (double)(((uint64_t)r[3] << 32 | r[2]) >> 11) * 0x1p-53;
-        out[i] = (float)(mean + std * sqrt(-2.0 * log(u1)) * cos(6.283185307179586476925 * u2));
+        double radius = std * sqrt(-2.0 * log(u1)), angle = 6.283185307179586476925 * u2;
+        if (index % 2 == 0) {
+            out[i++] = (float)(mean + radius * cos(angle));
+            if (i == n)
+                break;
+        }
+        out[i++] = (float)(mean + radius * sin(angle));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "framework/base/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,13 +97,23 @@ char *tfx_format_seconds(char *buf, double s)
         snprintf(buf, 32, "?");
     else if (s < 59.95)
         snprintf(buf, 32, "%.1fs", s);
-    else if (s < 3600)
-        snprintf(buf, 32, "%dm%02ds", (int)(s / 60), (int)fmod(s, 60));
+    else if (s < 3599.5)
+        snprintf(buf, 32, "%dm%02ds", (int)round(s) / 60, (int)round(s) % 60);
     else if (s < 86400 * 2)
-        snprintf(buf, 32, "%dh%02dm", (int)(s / 3600), (int)fmod(s / 60, 60));
+        snprintf(buf, 32, "%dh%02dm", (int)round(s / 60) / 60, (int)round(s / 60) % 60);
     else if (s < 86400.0 * 365 * 2)
         snprintf(buf, 32, "%.1f days", s / 86400);
     else
         snprintf(buf, 32, "%.1f years", s / (86400 * 365.25));
+    return buf;
+}
+
+char *tfx_format_shape(char *buf, uint32_t n_dims, const int64_t *dims)
+{
+    size_t at = (size_t)snprintf(buf, TFX_SHAPE_TEXT, "[");
+    for (uint32_t i = 0; i < n_dims && at < TFX_SHAPE_TEXT; i++)
+        at += (size_t)snprintf(buf + at, TFX_SHAPE_TEXT - at, "%s%" PRId64, i ? ", " : "", dims[i]);
+    if (at < TFX_SHAPE_TEXT)
+        snprintf(buf + at, TFX_SHAPE_TEXT - at, "]");
     return buf;
 }

@@ -23,4 +23,8 @@ char *tfx_format_bytes(char *buf, double bytes);   /* "1.5 GB", powers of ten */
 char *tfx_format_count(char *buf, double n);       /* "123.6M" */
 char *tfx_format_seconds(char *buf, double s);     /* "2h05m", "3m07s", "12.3s" */
 
+/* "[2, 16, 64]" into buf (at least TFX_SHAPE_TEXT bytes), which it returns. */
+#define TFX_SHAPE_TEXT 200
+char *tfx_format_shape(char *buf, uint32_t n_dims, const int64_t *dims);
+
 #endif

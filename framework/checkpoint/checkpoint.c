@@ -194,21 +194,11 @@ static int same_shape(const tfx_st_tensor *f, const tfx_state_tensor *t)
     return f->n_dims == t->n_dims && !memcmp(f->dims, t->dims, sizeof(int64_t) * t->n_dims);
 }
 
-static void dims_text(uint32_t n_dims, const int64_t *dims, char *buf, size_t n)
-{
-    size_t at = (size_t)snprintf(buf, n, "[");
-    for (uint32_t i = 0; i < n_dims && at < n; i++)
-        at += (size_t)snprintf(buf + at, n - at, "%s%" PRId64, i ? ", " : "", dims[i]);
-    if (at < n)
-        snprintf(buf + at, n - at, "]");
-}
-
 static tfx_status fail_shape(const char *file, const tfx_st_tensor *f, const tfx_state_tensor *t, tfx_error *err)
 {
-    char a[200], b[200];
-    dims_text(t->n_dims, t->dims, a, sizeof(a));
-    dims_text(f->n_dims, f->dims, b, sizeof(b));
-    return tfx_fail(err, TFX_E_DATA, "%s: tensor %s: expected shape %s, found %s", file, t->name, a, b);
+    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
+    return tfx_fail(err, TFX_E_DATA, "%s: tensor %s: expected shape %s, found %s", file, t->name,
+                    tfx_format_shape(a, t->n_dims, t->dims), tfx_format_shape(b, f->n_dims, f->dims));
 }
 
 /* Loads one tensor in pieces: f32 with conversion, anything else as raw bytes. */

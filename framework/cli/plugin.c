@@ -10,9 +10,16 @@
 #include "framework/plugin/classes.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
+#include "framework/spec/document.h"
 
-static const tfx_cli_option plugin_options[] = {
+static const tfx_cli_option list_options[] = {
     {"json", NULL, 0, "print JSON"},
+    {NULL, NULL, 0, NULL},
+};
+
+static const tfx_cli_option show_options[] = {
+    {"json", NULL, 0, "print JSON"},
+    {"markdown", NULL, 0, "instead of NAME: the reference of all spec keys, as a page"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -303,15 +310,34 @@ static void fail_unknown(const tfx_registry *r, const char *name, tfx_error *err
     free(names);
 }
 
+/* docs/spec-keys.md, with the plugins that are found here. */
+static void show_document(const tfx_registry *r)
+{
+    tfx_text t = {0};
+    tfx_spec_document(r, &t);
+    fputs(t.s, stdout);
+    tfx_text_free(&t);
+}
+
 static int run_show(const tfx_cli_args *a)
 {
     tfx_error err = {0};
     const char *name = tfx_cli_arg(a, 0);
-    int json = tfx_cli_flag(a, "json"), shown = 0, status = 0;
+    int json = tfx_cli_flag(a, "json"), markdown = tfx_cli_flag(a, "markdown"), shown = 0, status = 0;
     cJSON *found = NULL;
+    if (!name == !markdown || (json && markdown)) {
+        tfx_fail(&err, TFX_E_INVALID, "plugin show: expected %s, found %s", tfx_cmd_plugin_show.synopsis,
+                 name ? "NAME and --markdown" : json && markdown ? "--json and --markdown" : "neither NAME nor --markdown");
+        return tfx_cli_fail(&err);
+    }
     tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);
     if (!r)
         return tfx_cli_fail(&err);
+    if (markdown) {
+        show_document(r);
+        tfx_registry_close(r);
+        return 0;
+    }
     if (json)
         found = cJSON_CreateArray();
     for (size_t i = 0; i < tfx_registry_count(r); i++) {
@@ -341,17 +367,18 @@ const tfx_command tfx_cmd_plugin_list = {
     .summary = "list the plugins that were found, and those that were refused",
     .example = "  tfx plugin list\n"
                "  TFX_PLUGIN_PATH=$HOME/my-plugins tfx plugin list --json\n",
-    .options = plugin_options,
+    .options = list_options,
     .run = run_list,
 };
 
 const tfx_command tfx_cmd_plugin_show = {
     .name = "plugin show",
-    .synopsis = "NAME [--json]",
+    .synopsis = "NAME [--json] | --markdown",
     .summary = "show a plugin or class: its options, slots, file and hash",
-    .example = "  tfx plugin show pattention\n",
-    .options = plugin_options,
-    .min_args = 1,
+    .example = "  tfx plugin show pattention\n"
+               "  tfx plugin show --markdown > docs/spec-keys.md\n",
+    .options = show_options,
+    .min_args = 0,
     .max_args = 1,
     .run = run_show,
 };

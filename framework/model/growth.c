@@ -5,17 +5,9 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/parallel.h"
 #include "framework/base/random.h"
 #include "framework/plugin/registry.h"
-
-static void shape_text(const tfx_state_tensor *t, char *buf, size_t n)
-{
-    size_t at = (size_t)snprintf(buf, n, "[");
-    for (uint32_t i = 0; i < t->n_dims && at < n; i++)
-        at += (size_t)snprintf(buf + at, n - at, "%s%" PRId64, i ? ", " : "", t->dims[i]);
-    if (at < n)
-        snprintf(buf + at, n - at, "]");
-}
 
 static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
 {
@@ -32,7 +24,7 @@ static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
 tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model, const tfx_state_layout *to,
                             const char *to_model, tfx_error *err)
 {
-    char a[160], b[160];
+    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
     for (uint32_t i = 0; i < to->n; i++) {
         const tfx_state_tensor *t = &to->tensors[i];
         if (t->kind != TFX_STATE_PARAM)
@@ -45,8 +37,8 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
         const tfx_state_tensor *old = &from->tensors[at];
         if (connects(old, t))
             continue;
-        shape_text(old, a, sizeof(a));
-        shape_text(t, b, sizeof(b));
+        tfx_format_shape(a, old->n_dims, old->dims);
+        tfx_format_shape(b, t->n_dims, t->dims);
         return tfx_fail(err, TFX_E_INVALID,
                         "model '%s' cannot grow into '%s': parameter %s is %s and would be %s; only %s may change, and "
                         "only to more",
@@ -81,9 +73,9 @@ void tfx_growth_describe(const tfx_state_layout *from, const tfx_state_layout *t
         const tfx_state_tensor *old = &from->tensors[tfx_state_find(from, t->name)];
         if (old->elements == t->elements)
             continue;
-        char a[160], b[160];
-        shape_text(old, a, sizeof(a));
-        shape_text(t, b, sizeof(b));
+        char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
+        tfx_format_shape(a, old->n_dims, old->dims);
+        tfx_format_shape(b, t->n_dims, t->dims);
         tfx_text_add(json, "%s{\"path\":\"%s\",\"from\":%s,\"to\":%s,\"axis\":%d}", first ? "" : ",", t->name, a, b,
                      t->grow_axis);
         first = 0;
@@ -143,12 +135,25 @@ void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, in
     }
 }
 
-void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, float *data)
+typedef struct initialisation {
+    const tfx_state_tensor *t;
+    uint64_t seed, stream;
+    float *data;
+} initialisation;
+
+static void initialise_range(void *ctx, uint64_t first, uint64_t n)
 {
-    if (t->init.kind == TFX_INIT_NORMAL) {
-        tfx_random_normal(seed, tfx_random_stream(t->name), 0, t->elements, t->init.mean, t->init.std, data);
+    const initialisation *w = ctx;
+    if (w->t->init.kind == TFX_INIT_NORMAL) {
+        tfx_random_normal(w->seed, w->stream, first, n, w->t->init.mean, w->t->init.std, w->data + first);
         return;
     }
-    for (uint64_t i = 0; i < t->elements; i++)
-        data[i] = (float)t->init.mean;
+    for (uint64_t i = first; i < first + n; i++)
+        w->data[i] = (float)w->t->init.mean;
+}
+
+void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, float *data)
+{
+    initialisation w = {t, seed, tfx_random_stream(t->name), data};
+    tfx_parallel_ranges(t->elements, 1 << 16, initialise_range, &w);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/plugin/classes.h"
 
 /* Settings that belong to one layer, keys relative to it. `full` is the key as written. */
 typedef struct keyed {
@@ -16,11 +17,6 @@ typedef struct keyed_list {
     keyed *items;
     size_t n, cap;
 } keyed_list;
-
-static const tfx_slot *slot_at(const tfx_layer_class *cls, size_t i)
-{
-    return (const tfx_slot *)((const char *)cls->slots + i * cls->slots[0].struct_size);
-}
 
 static void layer_destroy(tfx_layer_config *c)
 {
@@ -80,7 +76,7 @@ static void fail_unknown_key(const tfx_layer_class *cls, const keyed *k, const c
     for (size_t i = 0; i < cls->n_options; i++)
         known[m++] = tfx_option_at(cls->options, i)->name;
     for (size_t i = 0; i < cls->n_slots; i++)
-        known[m++] = slot_at(cls, i)->name;
+        known[m++] = tfx_slot_at(cls->slots, i)->name;
     char first[128], hint[256];
     snprintf(first, sizeof(first), "%.*s", (int)strcspn(k->key, "."), k->key);
     tfx_text list = {0};
@@ -118,7 +114,7 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     char what[512];
     snprintf(what, sizeof(what), "[model %s]: layer %s (%s)", spec->name, path, cls->name);
     for (size_t i = 0; i < cls->n_slots && err->status == TFX_OK; i++) {
-        const tfx_slot *s = slot_at(cls, i);
+        const tfx_slot *s = tfx_slot_at(cls->slots, i);
         keyed_list below = {0};
         const tfx_setting *chosen = NULL;
         const char *rest, *child = select_slot(settings, s->name, &below, &chosen);

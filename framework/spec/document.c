@@ -117,6 +117,14 @@ static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const 
 
 /* ---- the page ---- */
 
+/* What fills the top of a model when the spec does not say (framework/model/tree.c). */
+static const tfx_slot model_slots[] = {
+    TFX_SLOT("embedding", "embedding", "turns tokens into vectors"),
+    TFX_SLOT("blocks", "block_prenorm", "each of the `n_blocks` blocks"),
+    TFX_SLOT("norm", "layernorm", "normalisation after the last block"),
+    TFX_SLOT("head", "tied", "turns vectors into logits; `tied`: the embedding layer does, with its own table"),
+};
+
 static void host_section(tfx_text *t, const char *kind, const char *title, const char *intro)
 {
     size_t n;
@@ -128,15 +136,17 @@ static void host_section(tfx_text *t, const char *kind, const char *title, const
 void tfx_spec_document(const tfx_registry *r, tfx_text *out)
 {
     tfx_text_add(out, "# Keys of a spec\n\n"
-                      "Written from the declarations in tfx and its plugins. How a spec is built is told in\n"
-                      "[spec.md](spec.md). Integers may end in k, M or G: `600k` is 600000.\n\n");
+                      "Printed by `tfx plugin show --markdown` from the declarations in tfx and in the plugins it finds; run\n"
+                      "it to see those of your own plugins, too. How a spec is built is told in [spec.md](spec.md).\n"
+                      "Integers may end in k, M or G: `600k` is 600000.\n\n");
     host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
     host_section(out, "data", "`[data]`", "Where the tokens come from.");
     host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");
     host_section(out, "model", "`[model NAME]`",
                  "The shape of a model, and its tree of layers: a key that names a slot says which layer fills it, and\n"
-                 "that layer's options and slots are the keys below that key. The slots of a model are `embedding`,\n"
-                 "`blocks`, `norm` and `head`; `blocks.3.KEY` holds for block 3 alone, counted from 0.");
+                 "that layer's options and slots are the keys below that key. `blocks.KEY` holds for every block,\n"
+                 "`blocks.3.KEY` for block 3 alone, counted from 0.");
+    slots_table(out, model_slots, sizeof(model_slots) / sizeof(*model_slots));
     host_section(out, "scaling", "`[scaling NAME]`", "When and how an arm grows.");
     host_section(out, "arm", "`[arm NAME]`",
                  "One recipe. Any key of `[train]`, with `train.` before it, holds for this arm alone.");
