@@ -142,10 +142,9 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
     host_section(out, "data", "`[data]`", "Where the tokens come from.");
     host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");
-    host_section(out, "model", "`[model NAME]`",
-                 "The shape of a model, and its tree of layers: a key that names a slot says which layer fills it, and\n"
-                 "that layer's options and slots are the keys below that key. `blocks.KEY` holds for every block,\n"
-                 "`blocks.3.KEY` for block 3 alone, counted from 0.");
+    host_section(out, "model", "`[model NAME]`", "The shape of a model, and its tree of layers.");
+    tfx_text_add(out, "A key that names a slot says which layer fills it; that layer's options and slots are the keys below\n"
+                      "that key. `blocks.KEY` holds for every block, `blocks.3.KEY` for block 3 alone, counted from 0.\n\n");
     slots_table(out, model_slots, sizeof(model_slots) / sizeof(*model_slots));
     host_section(out, "scaling", "`[scaling NAME]`", "When and how an arm grows.");
     host_section(out, "arm", "`[arm NAME]`",

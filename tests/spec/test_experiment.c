@@ -85,6 +85,7 @@ START_TEST(defaults)
     ck_assert_int_eq(t->log_every, 1);
     ck_assert_int_eq(t->checkpoint_every, 0);
     ck_assert_int_eq(t->keep_checkpoints, 2);
+    ck_assert(t->keep_stages && t->keep_optimizer);
     ck_assert_str_eq(t->optimizer.name, "adamw");
     ck_assert(tfx_options_real(t->optimizer.options, "beta2") == 0.95);
     ck_assert_int_eq(tfx_options_int(t->options, "micro_batch"), 8);
@@ -101,7 +102,7 @@ START_TEST(everything_set)
         "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\n"
         "[train]\nsteps = 1k\nbatch = 8\nmicro_batch = 2\nlr = 1e-3\nmin_lr = 0\nschedule = wsd\nwarmup = 0.1\n"
         "decay_fraction = 0.9\nclip = 0\nrecompute = block\neval_every = 10\neval_batches = 3\nlog_every = 5\n"
-        "checkpoint_every = 50\nkeep_checkpoints = 7\noptimizer = adamw\noptimizer.beta1 = .8\n"
+        "checkpoint_every = 50\nkeep_checkpoints = 7\nkeep_stages = no\nkeep_optimizer = off\noptimizer = adamw\noptimizer.beta1 = .8\n"
         "[model m]\ndim = 4\n[model unused]\nnot = checked here\n"
         "[scaling s]\npolicy = schedule\npolicy.models = m, m\npolicy.steps = 1k,2k\n[scaling unused]\nneither = this\n"
         "[arm grown]\nmodel = m\nscaling = s\n"
@@ -127,6 +128,7 @@ START_TEST(everything_set)
     ck_assert_int_eq(t->schedule, TFX_LR_WSD);
     ck_assert_int_eq(t->recompute, TFX_RECOMPUTE_BLOCK);
     ck_assert_int_eq(t->keep_checkpoints, 7);
+    ck_assert(!t->keep_stages && !t->keep_optimizer);
     ck_assert(tfx_options_real(t->optimizer.options, "beta1") == 0.8);
     ck_assert_ptr_null(o->scaling_name);
     t = &o->train;
@@ -213,7 +215,9 @@ START_TEST(resolved_round_trip)
         "[data]\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = shuffled\n\n"
         "[train]\nsteps = 1500\nlr = 0.1\nmin_lr = 0.01\nschedule = cosine\nwarmup = 0.01\ndecay_fraction = 0.2\n"
         "clip = 1\nrecompute = none\neval_every = 0\neval_batches = 16\nlog_every = 1\ncheckpoint_every = 0\n"
-        "keep_checkpoints = 2\n\n"
+        "keep_checkpoints = 2\n"
+        "keep_stages = true\n"
+        "keep_optimizer = true\n\n"
         "[model m]\ndim = 9\n\n"
         "[model n]\ndim = 9\nblocks = block\nblocks.mixer = filter\nblocks.ffn = filter\n"
         "blocks.ffn.taps = %s/taps.bin\nempty =\n\n"
