@@ -1,4 +1,5 @@
 /* The program: finds the verb, parses its arguments, runs it. */
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -156,8 +157,23 @@ static int dispatch(int argc, char **argv)
     return status;
 }
 
+/* A standard stream that is closed would give its number to the next file that is opened, a checkpoint
+ * for example, and what is printed would end up in it. Writing to what takes its place fails. */
+static void fill_standard_streams(void)
+{
+    while (1) {
+        int fd = open("/dev/null", O_RDONLY);
+        if (fd < 0 || fd > STDERR_FILENO) {
+            if (fd >= 0)
+                close(fd);
+            return;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_streams();
     int status = dispatch(argc - 1, argv + 1);
     /* A full disk behind a redirection must not look like success. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {

@@ -7,8 +7,10 @@
 static int run(const tfx_cli_args *a)
 {
     tfx_error err = {0};
-    tfx_session s;
-    if (tfx_session_open(&s, a, &err) == TFX_OK) {
+    tfx_session s = {0};
+    if (tfx_cli_flag(a, "resolved") && tfx_cli_flag(a, "json"))
+        tfx_fail(&err, TFX_E_INVALID, "expected --json or --resolved, found both");
+    else if (tfx_session_open(&s, a, &err) == TFX_OK) {
         if (tfx_cli_flag(a, "resolved"))
             fputs(s.experiment->resolved, stdout);
         else if (tfx_session_plan(&s, &err) == TFX_OK) {

@@ -28,8 +28,16 @@ static void request_stop(int signal_number)
 static void catch_signals(void)
 {
     struct sigaction a = {.sa_handler = request_stop}; /* no SA_RESTART: waiting must wake up */
+    sigset_t both;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    /* A worker starts with them blocked, so that none comes before its handler. */
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &both, NULL);
+    /* Days of training must not end because nobody reads the progress any more. */
+    signal(SIGPIPE, SIG_IGN);
 }
 
 /* The process that executes one run; started by `tfx run` itself. */
@@ -38,11 +46,13 @@ static int worker(const char *db, tfx_id run)
     tfx_error err = {0};
     int interrupted = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a run does not outlive the command that started it */
-    tfx_registry *registry = tfx_registry_open(tfx_cli_plugin_dir(), &err);
+    if (access(db, F_OK))
+        tfx_fail(&err, TFX_E_INVALID, "run: --worker %lld: no database %s", (long long)run, db);
+    tfx_registry *registry = err.status == TFX_OK ? tfx_registry_open(tfx_cli_plugin_dir(), &err) : NULL;
     tfx_store *store = registry ? tfx_store_open(db, TFX_STORE_WRITE, &err) : NULL;
     if (store) {
         tfx_worker_params p = {.registry = registry, .store = store, .run = run, .tfx_version = TFX_VERSION,
-                               .git_commit = *TFX_GIT_COMMIT ? TFX_GIT_COMMIT : NULL, .stop = &stop};
+                               .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL, .stop = &stop};
         tfx_worker_execute(&p, &interrupted, &err);
     }
     tfx_store_close(store);
@@ -56,6 +66,9 @@ static tfx_status check_fits(const tfx_session *s, const char *db, tfx_error *er
     for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
         if (tfx_arm_plan_check_data(s->experiment, s->plans[i], err) == TFX_OK)
             tfx_arm_plan_fits(s->plans[i], &s->device, err);
+    /* A data file that is not there is a mistake in the spec like any other. */
+    if (err->status == TFX_E_IO)
+        err->status = TFX_E_INVALID;
     uint64_t disk = tfx_plan_disk_bytes(s->plans, s->experiment->n_arms, s->experiment->n_seeds);
     uint64_t have = tfx_free_bytes(db);
     char need_text[32], have_text[32];

@@ -20,7 +20,13 @@ static void accumulate(backward *s, tfx_value v, tfx_value d, int absorbed)
     if (!d)
         return;
     tfx_value have = s->grad[v];
-    s->grad[v] = have && !absorbed ? tfx_emit_binary(s->g, TFX_OP_ADD, have, d) : d;
+    if (!have || absorbed) {
+        s->grad[v] = d;
+        return;
+    }
+    /* Gradients have the dtype of their value; sums are f32. */
+    tfx_value sum = tfx_emit_binary(s->g, TFX_OP_ADD, tfx_emit_cast(s->g, have, TFX_F32), tfx_emit_cast(s->g, d, TFX_F32));
+    s->grad[v] = tfx_emit_cast(s->g, sum, s->g->values[d].dtype);
 }
 
 /* Emits the forward nodes of a region once more. */

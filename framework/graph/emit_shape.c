@@ -106,7 +106,8 @@ tfx_value tfx_emit_concat(tfx_graph *g, uint32_t n, const tfx_value *xs, int axi
         for (uint32_t d = 0; ok && d < v->n_dims; d++)
             ok = (int)d == a || v->dims[d] == first->dims[d];
         if (!ok)
-            return tfx_graph_fail(g, "concat along axis %d: %s does not fit %s", axis, tfx_graph_shape_text(g, xs[i]),
+            return tfx_graph_fail(g, "concat along axis %d: %s %s does not fit %s %s", axis, tfx_dtype_name(v->dtype),
+                                  tfx_graph_shape_text(g, xs[i]), tfx_dtype_name(first->dtype),
                                   tfx_graph_shape_text(g, xs[0]));
         total += v->dims[a];
     }

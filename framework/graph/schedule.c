@@ -31,6 +31,18 @@ static tfx_value copy_node(tfx_graph *to, const tfx_graph *from, const tfx_graph
     return out;
 }
 
+/* A store of a tensor's old contents (or of a view of them) into another tensor: reads them
+ * through a node of its own, which then has its place among the readers that must run
+ * before the contents change. A cast to the same dtype copies every bit. */
+static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_value v)
+{
+    if (to->nodes[to->values[tfx_schedule_base(to, v)].node].op != TFX_OP_PARAM)
+        return v;
+    tfx_graph_node copy = {.op = TFX_OP_CAST, .n_in = 1, .n_out = 1, .in = &v, .out = v, .region = store->region,
+                           .recomputed = store->recomputed, .update = store->update};
+    return copy_node(to, to, &copy, &v);
+}
+
 /* A broadcast or a constant costs nothing inside a fused unit and a whole tensor outside
  * of one. Sharing one between readers far apart (the forward and the backward pass) would
  * keep that tensor alive, so each reader gets a copy next to itself. */
@@ -78,6 +90,8 @@ static void rewrite(tfx_schedule *s, const tfx_graph *g, const tfx_value *output
                 at = copy_node(&s->graph, g, &g->nodes[g->values[chain[depth]].node], &at);
             in[k] = at;
         }
+        if (n->op == TFX_OP_STORE)
+            in[0] = copy_contents(&s->graph, n, in[0]);
         tfx_value out = copy_node(&s->graph, g, n, in);
         for (uint32_t k = 0; k < n->n_out; k++)
             map[n->out + k] = out + k;

@@ -62,25 +62,35 @@ uint64_t tfx_growth_carried(const tfx_state_layout *from)
     return n;
 }
 
-void tfx_growth_describe(const tfx_state_layout *from, const tfx_state_layout *to, tfx_text *json)
+/* Whether every value behind the old slices is zero. */
+static int new_slices_are_zero(const tfx_state_tensor *old, const tfx_state_tensor *t, const float *data)
 {
-    int first = 1;
-    tfx_text_add(json, "[");
-    for (uint32_t i = 0; i < to->n; i++) {
-        const tfx_state_tensor *t = &to->tensors[i];
-        if (t->kind != TFX_STATE_PARAM)
-            continue;
-        const tfx_state_tensor *old = &from->tensors[tfx_state_find(from, t->name)];
-        if (old->elements == t->elements)
-            continue;
-        char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
-        tfx_format_shape(a, old->n_dims, old->dims);
-        tfx_format_shape(b, t->n_dims, t->dims);
-        tfx_text_add(json, "%s{\"path\":\"%s\",\"from\":%s,\"to\":%s,\"axis\":%d}", first ? "" : ",", t->name, a, b,
-                     t->grow_axis);
-        first = 0;
-    }
-    tfx_text_add(json, "]");
+    uint64_t before = 1, after = 1;
+    for (int i = 0; i < t->grow_axis; i++)
+        before *= (uint64_t)t->dims[i];
+    for (uint32_t i = (uint32_t)t->grow_axis + 1; i < t->n_dims; i++)
+        after *= (uint64_t)t->dims[i];
+    uint64_t first = (uint64_t)old->dims[t->grow_axis] * after, run = (uint64_t)t->dims[t->grow_axis] * after;
+    for (uint64_t i = 0; i < before; i++)
+        for (uint64_t k = first; k < run; k++)
+            if (data[i * run + k] != 0)
+                return 0;
+    return 1;
+}
+
+void tfx_growth_describe(const tfx_state_tensor *old, const float *old_data, const tfx_state_tensor *t,
+                         const float *data, tfx_text *json)
+{
+    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
+    const char *rule;
+    if (old->elements != t->elements)
+        rule = new_slices_are_zero(old, t, data) ? "zero" : "nonzero";
+    else if (memcmp(old_data, data, t->bytes))
+        rule = "rewritten";
+    else
+        return;
+    tfx_text_add(json, "%s{\"path\":\"%s\",\"from\":%s,\"to\":%s,\"rule\":\"%s\"}", json->n > 1 ? "," : "", t->name,
+                 tfx_format_shape(a, old->n_dims, old->dims), tfx_format_shape(b, t->n_dims, t->dims), rule);
 }
 
 tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, const tfx_state_tensor *old,
@@ -137,7 +147,7 @@ void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, in
 
 typedef struct initialisation {
     const tfx_state_tensor *t;
-    uint64_t seed, stream;
+    uint64_t seed, stream, offset; /* of data's first element */
     float *data;
 } initialisation;
 
@@ -145,15 +155,15 @@ static void initialise_range(void *ctx, uint64_t first, uint64_t n)
 {
     const initialisation *w = ctx;
     if (w->t->init.kind == TFX_INIT_NORMAL) {
-        tfx_random_normal(w->seed, w->stream, first, n, w->t->init.mean, w->t->init.std, w->data + first);
+        tfx_random_normal(w->seed, w->stream, w->offset + first, n, w->t->init.mean, w->t->init.std, w->data + first);
         return;
     }
     for (uint64_t i = first; i < first + n; i++)
         w->data[i] = (float)w->t->init.mean;
 }
 
-void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, float *data)
+void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t first, uint64_t n, float *data)
 {
-    initialisation w = {t, seed, tfx_random_stream(t->name), data};
-    tfx_parallel_ranges(t->elements, 1 << 16, initialise_range, &w);
+    initialisation w = {t, seed, tfx_random_stream(t->name), first, data};
+    tfx_parallel_ranges(n, 1 << 16, initialise_range, &w);
 }

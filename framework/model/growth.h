@@ -20,8 +20,11 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
 /* Elements of the old parameters, all of which are carried over. */
 uint64_t tfx_growth_carried(const tfx_state_layout *from);
 
-/* The parameters whose shape changes as a JSON array, for the growth event. */
-void tfx_growth_describe(const tfx_state_layout *from, const tfx_state_layout *to, tfx_text *json);
+/* Appends what became of one parameter to the inside of a JSON array, if it changed: path,
+ * old and new shape, and as "rule" what was found in it: "zero" or "nonzero" new slices, or
+ * "rewritten" old values. */
+void tfx_growth_describe(const tfx_state_tensor *old, const float *old_data, const tfx_state_tensor *t,
+                         const float *data, tfx_text *json);
 
 /* Makes the values of parameter `t` of the grown model: data [t->elements] arrives with the layer's
  * initialisation; old_data [old->elements]. */
@@ -35,8 +38,8 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
 void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,
                       const void *old_data, void *data);
 
-/* The layer's own initialisation of a parameter: fills data [t->elements], decided by
+/* The layer's own initialisation of elements [first, first + n) of a parameter, decided by
  * (seed, path, index) alone. */
-void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, float *data);
+void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t first, uint64_t n, float *data);
 
 #endif

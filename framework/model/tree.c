@@ -168,49 +168,48 @@ static int is_numbered(const char *key, int64_t *block, const char **rest)
     return 1;
 }
 
-/* The settings of one block: those for all blocks, then its own on top. Where its own fill
- * a slot with another layer, the general settings below that slot do not apply. */
+/* Removes the setting for `part` of all blocks and, with `below`, those below it; an empty
+ * part is the whole block. A block's own settings stay. */
+static void drop_general(keyed_list *list, const char *part, int below)
+{
+    size_t kept = 0;
+    for (size_t k = 0; k < list->n; k++) {
+        const char *tail = list->items[k].key;
+        int general = !isdigit((unsigned char)list->items[k].from->key[strlen("blocks.")]);
+        if (!(general && (!*part || key_in(tail, part, &tail)) && (!tail || below)))
+            list->items[kept++] = list->items[k];
+    }
+    list->n = kept;
+}
+
+/* The settings of one block: those for all blocks, then its own on top. Where its own put
+ * another layer into a place, the general settings below that place do not apply. */
 static keyed_list settings_of_block(const keyed_list *below, int64_t block, const char **name, const tfx_setting **at,
                                     int *has_own)
 {
     keyed_list out = {0};
+    int64_t number;
+    const char *part;
     *has_own = 0;
-    for (size_t i = 0; i < below->n; i++) {
-        int64_t number;
-        const char *rest;
-        if (!is_numbered(below->items[i].key, &number, &rest))
+    for (size_t i = 0; i < below->n; i++)
+        if (!is_numbered(below->items[i].key, &number, &part))
             *TFX_APPEND(out.items, out.n, out.cap) = below->items[i];
-    }
     for (size_t i = 0; i < below->n; i++) {
-        int64_t number;
-        const char *rest;
-        if (!is_numbered(below->items[i].key, &number, &rest) || number != block)
+        if (!is_numbered(below->items[i].key, &number, &part) || number != block)
             continue;
+        const tfx_setting *own = below->items[i].from;
+        const char *general = *part ? NULL : *name;
+        for (size_t k = 0; k < below->n; k++)
+            if (!strcmp(below->items[k].key, part))
+                general = below->items[k].from->value;
+        drop_general(&out, part, !general || strcmp(general, own->value));
         *has_own = 1;
-        if (!*rest) { /* another layer for the whole block */
-            *name = below->items[i].from->value;
-            *at = below->items[i].from;
-            for (size_t k = 0; k < out.n;) {
-                int64_t other;
-                const char *unused;
-                if (!is_numbered(out.items[k].from->key + strlen("blocks."), &other, &unused))
-                    out.items[k] = out.items[--out.n];
-                else
-                    k++;
-            }
-            continue;
+        if (*part) {
+            *TFX_APPEND(out.items, out.n, out.cap) = (keyed){part, own};
+        } else {
+            *name = own->value;
+            *at = own;
         }
-        /* An own setting replaces the general one, and what lies below a replaced layer. */
-        for (size_t k = 0; k < out.n;) {
-            const char *tail;
-            int general = !isdigit((unsigned char)out.items[k].from->key[strlen("blocks.")]);
-            if (general && key_in(out.items[k].key, rest, &tail) &&
-                (!tail || strcmp(out.items[k].from->value, below->items[i].from->value)))
-                out.items[k] = out.items[--out.n];
-            else
-                k++;
-        }
-        *TFX_APPEND(out.items, out.n, out.cap) = (keyed){rest, below->items[i].from};
     }
     return out;
 }
@@ -337,6 +336,8 @@ void tfx_model_destroy(tfx_model *m)
         return;
     for (int64_t b = 0; m->blocks && b < m->n_blocks; b++) {
         tfx_layer_config *c = m->blocks[b];
+        if (!c)
+            continue;
         for (int64_t a = b; a < m->n_blocks; a++) /* blocks may share one */
             if (m->blocks[a] == c)
                 m->blocks[a] = NULL;

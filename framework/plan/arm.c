@@ -210,7 +210,7 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
     uint64_t have = device->cls->memory(device->backend);
     for (uint32_t i = 0; i < p->n_stages; i++) {
         const tfx_stage_plan *s = p->stages[i];
-        uint64_t need = tfx_stage_peak_bytes(s) + TFX_HOST_BYTES;
+        uint64_t need = tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);
         if (need <= have)
             continue;
         char a[32], b[32], c[32], d[32], f[32], h[32];
@@ -221,7 +221,7 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
                         p->arm->file, p->arm->line, p->arm->name, s->index, s->model->name,
                         tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)s->param_bytes),
                         tfx_format_bytes(c, (double)s->optimizer_bytes), tfx_format_bytes(d, (double)s->arena_bytes),
-                        tfx_format_bytes(f, (double)(s->workspace_bytes + TFX_HOST_BYTES)),
+                        tfx_format_bytes(f, (double)(s->workspace_bytes + tfx_stage_host_bytes(s))),
                         tfx_format_bytes(h, (double)have));
     }
     return TFX_OK;

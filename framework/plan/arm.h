@@ -35,10 +35,6 @@ tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, const tfx_arm_plan *
  * what the machine has. */
 tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err);
 
-/* Memory of this process besides what the backend holds: code, libraries, the staging
- * buffers of checkpoints and growth. Measured, rounded up; see docs/architecture.md. */
-#define TFX_HOST_BYTES (256u << 20)
-
 /* Opens an experiment's backend. */
 tfx_status tfx_device_open(tfx_device *d, const tfx_experiment *e, tfx_error *err);
 void tfx_device_close(tfx_device *d);

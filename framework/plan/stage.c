@@ -13,6 +13,19 @@ uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
     return s->state_bytes + s->arena_bytes + s->workspace_bytes;
 }
 
+/* Code, libraries with their buffers, checkpoint staging and the probe: measured as resident
+ * memory beyond the plan (49 MB at 124M parameters), with room to spare. */
+#define HOST_BASE_BYTES ((uint64_t)192 << 20)
+
+uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
+{
+    uint64_t largest = 0;
+    for (uint32_t i = 0; s->index && i < s->state.n; i++)
+        if (s->state.tensors[i].kind == TFX_STATE_PARAM && s->state.tensors[i].bytes > largest)
+            largest = s->state.tensors[i].bytes;
+    return HOST_BASE_BYTES + 2 * largest;
+}
+
 /* What the optimizer keeps for one parameter. */
 typedef struct param_state {
     uint32_t param;             /* index in the state layout */

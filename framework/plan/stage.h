@@ -36,6 +36,9 @@ typedef struct tfx_stage_plan {
 
 /* Bytes that the backend holds while the stage runs: state + arena + workspace. */
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);
+/* Bytes that the process holds besides: code and libraries, staging buffers, the probe's
+ * logits, and while growing into this stage one parameter in its old and new form. */
+uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s);
 
 typedef struct tfx_device {
     const tfx_backend_class *cls;

@@ -22,7 +22,7 @@ static double stage_seconds(const tfx_stage_plan *s, double device_flops)
 
 static int stage_fits(const tfx_stage_plan *s, const tfx_device *device)
 {
-    return tfx_stage_peak_bytes(s) + TFX_HOST_BYTES <= device->cls->memory(device->backend);
+    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= device->cls->memory(device->backend);
 }
 
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device, double device_flops,
@@ -30,6 +30,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
 {
     char a[32], b[32], c[32], d[32], f[32];
     int all_fit = 1;
+    uint64_t host = 0;
     fprintf(out, "experiment %s: %zu arm%s x %zu seed%s on %s\n\n", e->name, e->n_arms, e->n_arms == 1 ? "" : "s",
             e->n_seeds, e->n_seeds == 1 ? "" : "s", device->cls->describe(device->backend));
     fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11s %10s %11s\n", "arm", "stage", "model", "parameters", "steps",
@@ -41,6 +42,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             double seconds = stage_seconds(s, device_flops);
             int fits = stage_fits(s, device);
             all_fit &= fits;
+            host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
             total_seconds += seconds;
             fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n", arms[i]->arm->name, k,
                     s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
@@ -54,8 +56,9 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
                     tfx_format_seconds(f, total_seconds));
     }
     fprintf(out, "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
-    fprintf(out, "peak: parameters, optimizer state, activations, gradients and scratch; the process needs about %s more.\n",
-            tfx_format_bytes(a, (double)TFX_HOST_BYTES));
+    fprintf(out, "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
+                 "%s more.\n",
+            tfx_format_bytes(a, (double)host));
     fprintf(out, "time: per seed, at %.0f GFLOP/s measured now on this machine.\n", device_flops * STEP_EFFICIENCY * 1e-9);
     fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
             tfx_format_bytes(b, (double)device->cls->memory(device->backend)), tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
@@ -72,7 +75,6 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
     cJSON_AddStringToObject(o, "backend", device->cls->describe(device->backend));
     cJSON_AddNumberToObject(o, "device_flops_per_second", device_flops);
     cJSON_AddNumberToObject(o, "device_memory_bytes", (double)device->cls->memory(device->backend));
-    cJSON_AddNumberToObject(o, "host_bytes", (double)TFX_HOST_BYTES);
     cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
     cJSON *list = cJSON_AddArrayToObject(o, "arms");
     for (size_t i = 0; i < e->n_arms; i++) {
@@ -97,6 +99,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "flops", stage_tokens(s) * s->flops_per_token);
             cJSON_AddNumberToObject(stage, "executed_flops", (double)s->steps * s->executed_flops);
             cJSON_AddNumberToObject(stage, "peak_bytes", (double)tfx_stage_peak_bytes(s));
+            cJSON_AddNumberToObject(stage, "host_bytes", (double)tfx_stage_host_bytes(s));
             cJSON_AddNumberToObject(stage, "parameter_bytes", (double)s->param_bytes);
             cJSON_AddNumberToObject(stage, "optimizer_bytes", (double)s->optimizer_bytes);
             cJSON_AddNumberToObject(stage, "arena_bytes", (double)s->arena_bytes);

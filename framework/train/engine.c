@@ -82,20 +82,26 @@ tfx_state_io tfx_engine_io(tfx_engine *e)
     return (tfx_state_io){e, io_read, io_write};
 }
 
+/* Parameters are made in pieces of this size, to need no second copy of a large one. */
+#define INIT_ELEMENTS ((uint64_t)1 << 20)
+
 static tfx_status initialise(tfx_engine *e, uint64_t seed, int only_fixed, tfx_error *err)
 {
+    float *piece = malloc(INIT_ELEMENTS * sizeof(float));
+    if (!piece)
+        return tfx_fail(err, TFX_E_MEMORY, "initialising parameters: out of memory");
     const tfx_state_layout *s = &e->plan->state;
     for (uint32_t i = 0; i < s->n; i++) {
         const tfx_state_tensor *t = &s->tensors[i];
         if (t->kind != TFX_STATE_PARAM || (only_fixed && !(t->flags & TFX_PARAM_FIXED)))
             continue;
-        float *data = malloc(t->bytes);
-        if (!data)
-            return tfx_fail(err, TFX_E_MEMORY, "initialising %s: out of memory", t->name);
-        tfx_param_initialise(t, seed, data);
-        upload(e, t, 0, data, t->bytes);
-        free(data);
+        for (uint64_t at = 0; at < t->elements; at += INIT_ELEMENTS) {
+            uint64_t n = t->elements - at < INIT_ELEMENTS ? t->elements - at : INIT_ELEMENTS;
+            tfx_param_initialise(t, seed, at, n, piece);
+            upload(e, t, at * sizeof(float), piece, n * sizeof(float));
+        }
     }
+    free(piece);
     return TFX_OK;
 }
 

@@ -15,7 +15,7 @@ static tfx_status read_old(tfx_st_reader *r, const char *path, const tfx_state_t
 }
 
 static tfx_status grow_params(const tfx_arm_plan *plan, uint32_t to, const char *path, uint64_t seed,
-                              const tfx_state_io *io, tfx_error *err)
+                              const tfx_state_io *io, tfx_text *changes, tfx_error *err)
 {
     const tfx_state_layout *from = &plan->stages[to - 1]->state, *state = &plan->stages[to]->state;
     tfx_st_reader *r = tfx_st_open(path, err);
@@ -28,9 +28,11 @@ static tfx_status grow_params(const tfx_arm_plan *plan, uint32_t to, const char 
         if (!old_data || !data) {
             tfx_fail(err, TFX_E_MEMORY, "growing %s: out of memory", t->name);
         } else if (read_old(r, path, old, old_data, err) == TFX_OK) {
-            tfx_param_initialise(t, seed, data);
-            if (tfx_growth_param(plan->arm->scaling.impl, plan->policy, old, t, old_data, seed, data, err) == TFX_OK)
+            tfx_param_initialise(t, seed, 0, t->elements, data);
+            if (tfx_growth_param(plan->arm->scaling.impl, plan->policy, old, t, old_data, seed, data, err) == TFX_OK) {
                 io->write(io->ctx, t, 0, data, t->bytes);
+                tfx_growth_describe(old, old_data, t, data, changes);
+            }
         }
         free(old_data);
         free(data);
@@ -70,15 +72,17 @@ static tfx_status grow_optimizer(const tfx_arm_plan *plan, uint32_t to, const ch
 }
 
 tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const char *checkpoint, uint64_t seed,
-                                    tfx_engine *engine, tfx_error *err)
+                                    tfx_engine *engine, tfx_text *changes, tfx_error *err)
 {
     tfx_state_io io = tfx_engine_io(engine);
     char *model = tfx_printf("%s/model.safetensors", checkpoint);
     char *optimizer = tfx_printf("%s/optimizer.safetensors", checkpoint);
     /* Every event draws its own numbers. */
     uint64_t event_seed = tfx_random_u64(seed, tfx_random_stream("growth"), to);
-    if (grow_params(plan, to, model, event_seed, &io, err) == TFX_OK)
+    tfx_text_add(changes, "[");
+    if (grow_params(plan, to, model, event_seed, &io, changes, err) == TFX_OK)
         grow_optimizer(plan, to, optimizer, &io, err);
+    tfx_text_add(changes, "]");
     free(model);
     free(optimizer);
     return err->status;

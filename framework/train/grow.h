@@ -8,8 +8,9 @@
 
 /* Fills the engine of stage `to` from the checkpoint folder of stage `to` - 1: parameters
  * through the arm's policy, optimizer state by the stage's carry rule. Reads the old model
- * tensor by tensor, so the two models never share memory. */
+ * tensor by tensor, so the two models never share memory. `changes` gets a JSON array of what became of
+ * each parameter (tfx_growth_describe). */
 tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const char *checkpoint, uint64_t seed,
-                                    tfx_engine *engine, tfx_error *err);
+                                    tfx_engine *engine, tfx_text *changes, tfx_error *err);
 
 #endif

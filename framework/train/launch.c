@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/train/worker.h"
 
 extern char **environ;
 
@@ -44,23 +45,6 @@ tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *
     return 0;
 }
 
-/* Whether the process that started the run last is still alive here. */
-static int is_running(const tfx_run_info *info)
-{
-    char host[256] = "", path[64], name[32] = "";
-    gethostname(host, sizeof(host) - 1);
-    if (info->status != TFX_RUN_RUNNING || !info->pid || !info->host || strcmp(host, info->host))
-        return 0;
-    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)info->pid);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return 0;
-    if (!fgets(name, sizeof(name), f))
-        name[0] = 0;
-    fclose(f);
-    return !strcmp(name, "tfx\n"); /* another program may have got the number since */
-}
-
 tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tfx_error *err)
 {
     tfx_id id = tfx_store_find_experiment(store, e->name, e->resolved, err), *runs = NULL;
@@ -79,16 +63,37 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tf
         return 0;
     for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
         tfx_run_info info = {0};
-        if (tfx_store_run_info(store, runs[i], &info, err) == TFX_OK && is_running(&info))
-            tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is being executed by process %lld; stop it first",
-                     (long long)runs[i], info.arm_name, (long long)info.seed, (long long)info.pid);
+        if (tfx_store_run_info(store, runs[i], &info, err) == TFX_OK)
+            tfx_worker_check_free(&info, err);
         tfx_run_info_finish(&info);
     }
     free(runs);
     return err->status == TFX_OK ? id : 0;
 }
 
-/* Starts one worker and waits for it; passes a request to stop on. */
+static void wake_up(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Waits for the worker's end and passes a request to stop on. The signals are blocked except while it
+ * sleeps, so that none can come just before. */
+static tfx_status wait_for(pid_t pid, tfx_id run, const sigset_t *unblocked, const volatile sig_atomic_t *stop,
+                           int *status, tfx_error *err)
+{
+    int told = 0;
+    pid_t ended;
+    while ((ended = waitpid(pid, status, WNOHANG)) == 0) {
+        if (*stop && !told) {
+            told = 1;
+            kill(pid, SIGINT);
+        }
+        sigsuspend(unblocked);
+    }
+    return ended == pid ? TFX_OK : tfx_fail(err, TFX_E_IO, "waiting for run %lld: %s", (long long)run, strerror(errno));
+}
+
+/* Starts one worker and waits for it. */
 static tfx_status run_worker(const char *const *command, tfx_id run, const volatile sig_atomic_t *stop, int *status,
                              tfx_error *err)
 {
@@ -99,23 +104,23 @@ static tfx_status run_worker(const char *const *command, tfx_id run, const volat
     snprintf(id, sizeof(id), "%lld", (long long)run);
     for (size_t i = 0; i < n; i++)
         argv[i] = (char *)(strcmp(command[i], "{run}") ? command[i] : id);
+    /* The worker inherits the blocked signals: one that reaches it early waits for its handler. */
+    struct sigaction on_child = {.sa_handler = wake_up}, before;
+    sigset_t blocked, unblocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGCHLD);
+    sigaction(SIGCHLD, &on_child, &before);
+    sigprocmask(SIG_BLOCK, &blocked, &unblocked);
     pid_t pid;
-    int failure = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ), told = 0;
-    if (failure) {
+    int failure = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+    if (failure)
         tfx_fail(err, TFX_E_IO, "cannot start %s: %s", argv[0], strerror(failure));
-        free(argv);
-        return err->status;
-    }
-    while (waitpid(pid, status, 0) < 0) {
-        if (errno != EINTR) {
-            tfx_fail(err, TFX_E_IO, "waiting for run %lld: %s", (long long)run, strerror(errno));
-            break;
-        }
-        if (*stop && !told) {
-            told = 1;
-            kill(pid, SIGINT);
-        }
-    }
+    else
+        wait_for(pid, run, &unblocked, stop, status, err);
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+    sigaction(SIGCHLD, &before, NULL);
     free(argv);
     return err->status;
 }

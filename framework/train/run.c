@@ -24,6 +24,7 @@ typedef struct trainer {
     tfx_run_progress at;
     tfx_id stage_id, checkpoint; /* rows: current stage; newest checkpoint of the lineage */
     char *checkpoint_path;       /* absolute */
+    int saved;                   /* that checkpoint holds what there is now */
     const tfx_stage_plan *stage;
     tfx_engine *engine;
     tfx_evaluator evaluator;
@@ -80,6 +81,8 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
     return TFX_OK;
 }
 
+/* ---- checkpoints ---- */
+
 /* A checkpoint's files, and what its row will say. */
 typedef struct saved {
     char *relative, *path, hash[33];
@@ -96,43 +99,66 @@ static tfx_status save_files(trainer *t, const char *reason, saved *s, tfx_error
     return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, &s->bytes, s->hash, err);
 }
 
-/* The row of saved files; from then on it is the lineage's newest. */
-static tfx_id record_saved(trainer *t, const saved *s, tfx_error *err)
-{
-    tfx_checkpoint_row row = {.run = t->p->run, .stage = t->stage_id, .step = t->at.step, .tokens = t->at.tokens,
-                              .flops = t->at.flops, .seconds = t->at.seconds, .path = s->relative, .hash = s->hash,
-                              .bytes = (int64_t)s->bytes, .val_loss = t->at.val_loss, .parent = t->checkpoint,
-                              .reason = s->reason};
-    return tfx_store_add_checkpoint(t->p->store, &row, err);
-}
-
-/* Makes saved files the newest checkpoint; now that it is whole and recorded, the older one
- * may go. */
-static tfx_status adopt_saved(trainer *t, tfx_id id, saved *s, tfx_error *err)
-{
-    if (t->checkpoint && !t->config->keep_stages &&
-        tfx_store_mark_checkpoint_deleted(t->p->store, t->checkpoint, err) == TFX_OK)
-        tfx_remove_dir(t->checkpoint_path, err);
-    t->checkpoint = id;
-    free(t->checkpoint_path);
-    t->checkpoint_path = s->path;
-    s->path = NULL;
-    return err->status;
-}
-
 static void saved_finish(saved *s)
 {
     free(s->relative);
     free(s->path);
 }
 
-static tfx_status checkpoint(trainer *t, const char *reason, tfx_error *err)
+/* Peak resident bytes of this process so far. */
+static int64_t peak_rss(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (int64_t)u.ru_maxrss * 1024;
+}
+
+/* The rows of saved files and of what comes with them, a growth event (NULL: none) or the end of the stage,
+ * in one transaction: a resume goes on behind the checkpoint and would never record the rest. */
+static tfx_id record_saved(trainer *t, const saved *s, tfx_growth_row *growth, int ends_stage, tfx_error *err)
+{
+    tfx_checkpoint_row row = {.run = t->p->run, .stage = t->stage_id, .step = t->at.step, .tokens = t->at.tokens,
+                              .flops = t->at.flops, .seconds = t->at.seconds, .path = s->relative, .hash = s->hash,
+                              .bytes = (int64_t)s->bytes, .val_loss = t->at.val_loss, .parent = t->checkpoint,
+                              .reason = s->reason};
+    if (tfx_store_begin(t->p->store, err) != TFX_OK)
+        return 0;
+    tfx_id id = tfx_store_add_checkpoint(t->p->store, &row, err);
+    if (id && growth) {
+        growth->to_checkpoint = id;
+        tfx_store_add_growth_event(t->p->store, growth, err);
+    }
+    if (id && ends_stage)
+        tfx_store_end_stage(t->p->store, t->stage_id, t->at.stage_step, peak_rss(), err);
+    if (err->status == TFX_OK && tfx_store_commit(t->p->store, err) == TFX_OK)
+        return id;
+    tfx_store_rollback(t->p->store);
+    return 0;
+}
+
+/* Removes an older checkpoint's files. They go before the row says so: whoever is killed in
+ * between does it again. */
+static tfx_status retire(trainer *t, tfx_id id, const char *path, tfx_error *err)
+{
+    return tfx_remove_dir(path, err) == TFX_OK ? tfx_store_mark_checkpoint_deleted(t->p->store, id, err) : err->status;
+}
+
+/* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and
+ * recorded, the older one may go. */
+static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage, tfx_error *err)
 {
     saved s;
-    if (save_files(t, reason, &s, err) == TFX_OK) {
-        tfx_id id = record_saved(t, &s, err);
-        if (id)
-            adopt_saved(t, id, &s, err);
+    tfx_id id = 0;
+    if (save_files(t, reason, &s, err) == TFX_OK)
+        id = record_saved(t, &s, growth, ends_stage, err);
+    if (id) {
+        if (t->checkpoint && !t->config->keep_stages)
+            retire(t, t->checkpoint, t->checkpoint_path, err);
+        t->saved = 1;
+        t->checkpoint = id;
+        free(t->checkpoint_path);
+        t->checkpoint_path = s.path;
+        s.path = NULL;
     }
     saved_finish(&s);
     return err->status;
@@ -146,10 +172,9 @@ static tfx_status prune(trainer *t, tfx_error *err)
     if (tfx_store_periodic_checkpoints(t->p->store, t->p->run, &list, &n, err) != TFX_OK)
         return err->status;
     for (size_t i = 0; i < n; i++) {
-        if (i + (size_t)t->config->keep_checkpoints < n && err->status == TFX_OK &&
-            tfx_store_mark_checkpoint_deleted(t->p->store, list[i].id, err) == TFX_OK) {
+        if (i + (size_t)t->config->keep_checkpoints < n && err->status == TFX_OK) {
             char *path = tfx_printf("%s/%s", t->p->root, list[i].path);
-            tfx_remove_dir(path, err);
+            retire(t, list[i].id, path, err);
             free(path);
         }
         tfx_checkpoint_info_finish(&list[i]);
@@ -193,15 +218,19 @@ static tfx_status open_data(trainer *t, tfx_error *err)
 }
 
 /* Replaces the engine by one for stage `index`, its parameters still zero. */
-static tfx_status enter_stage(trainer *t, uint32_t index, tfx_id parent, tfx_error *err)
+static tfx_status enter_stage(trainer *t, uint32_t index, tfx_error *err)
 {
     tfx_engine_destroy(t->engine);
     t->stage = t->p->plan->stages[index];
     t->engine = tfx_engine_create(t->p->device, t->stage, err);
-    if (!t->engine)
-        return err->status;
+    return err->status;
+}
+
+/* Records the stage that was entered, unless it is there already, and opens its data. */
+static tfx_status open_stage(trainer *t, tfx_id parent, tfx_error *err)
+{
     const tfx_stage_plan *s = t->stage;
-    tfx_stage_row row = {.run = t->p->run, .index = index, .model = s->model->name, .n_params = (int64_t)s->n_params,
+    tfx_stage_row row = {.run = t->p->run, .index = s->index, .model = s->model->name, .n_params = (int64_t)s->n_params,
                          .flops_per_token = s->flops_per_token, .planned_steps = s->steps,
                          .first_step = t->at.step - t->at.stage_step,
                          .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = parent};
@@ -211,37 +240,22 @@ static tfx_status enter_stage(trainer *t, uint32_t index, tfx_id parent, tfx_err
 
 /* ---- growth ---- */
 
-/* The grown model's checkpoint and the growth event, in one transaction: a resume never
- * finds one without the other. */
 static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_probe *before, double loss_after,
-                                double delta, double seconds, tfx_error *err)
+                                double delta, const char *changes, double seconds, tfx_error *err)
 {
-    saved s;
-    tfx_text params = {0};
-    tfx_id id = 0;
-    if (save_files(t, "grown", &s, err) != TFX_OK || tfx_store_begin(t->p->store, err) != TFX_OK)
-        goto done;
-    tfx_growth_describe(&from->state, &t->stage->state, &params);
-    id = record_saved(t, &s, err);
-    tfx_growth_row row = {.run = t->p->run, .from_checkpoint = t->checkpoint, .to_checkpoint = id, .step = t->at.step,
+    tfx_growth_row row = {.run = t->p->run, .from_checkpoint = t->checkpoint, .step = t->at.step,
                           .from_model = from->model->name, .to_model = t->stage->model->name,
                           .policy = t->p->plan->arm->scaling.name, .params_before = (int64_t)from->n_params,
                           .params_after = (int64_t)t->stage->n_params,
-                          .carried_params = (int64_t)tfx_growth_carried(&from->state), .params_json = params.s,
+                          .carried_params = (int64_t)tfx_growth_carried(&from->state), .params_json = changes,
                           .probe_loss_before = before->loss, .probe_loss_after = loss_after,
                           .probe_max_abs_delta_logit = delta, .seconds = seconds};
-    if (!id || !tfx_store_add_growth_event(t->p->store, &row, err) || tfx_store_commit(t->p->store, err) != TFX_OK) {
-        tfx_store_rollback(t->p->store);
-        goto done;
+    if (checkpoint(t, "grown", &row, 0, err) == TFX_OK) {
+        char a[32], b[32];
+        tfx_progress_note(&t->progress, "step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
+                          t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
+                          tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
     }
-    adopt_saved(t, id, &s, err);
-    char a[32], b[32];
-    tfx_progress_note(&t->progress, "step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
-                      t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
-                      tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
-done:
-    saved_finish(&s);
-    tfx_text_free(&params);
     return err->status;
 }
 
@@ -250,6 +264,7 @@ static tfx_status grow(trainer *t, tfx_error *err)
     const tfx_stage_plan *from = t->stage;
     uint32_t to = (uint32_t)t->at.stage + 1;
     tfx_probe before = {0};
+    tfx_text changes = {0};
     double started = tfx_now(), loss_after, delta;
 
     if (tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
@@ -257,11 +272,13 @@ static tfx_status grow(trainer *t, tfx_error *err)
     t->at.stage = to;
     t->at.stage_step = 0;
     t->at.stage_done = 0;
-    if (enter_stage(t, to, t->checkpoint, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, err) == TFX_OK &&
+    if (enter_stage(t, to, err) == TFX_OK && open_stage(t, t->checkpoint, err) == TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes,
+                                 err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
-        record_growth(t, from, &before, loss_after, delta, tfx_now() - started, err);
+        record_growth(t, from, &before, loss_after, delta, changes.s, tfx_now() - started, err);
 done:
+    tfx_text_free(&changes);
     tfx_probe_finish(&before);
     return err->status;
 }
@@ -284,6 +301,7 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
             return err->status;
         total += (double)loss;
     }
+    t->saved = 0;
     if (tfx_engine_update(t->engine, &grad_norm, err) != TFX_OK)
         return err->status;
     *seconds = tfx_now() - started;
@@ -318,9 +336,9 @@ static int policy_wants_growth(const trainer *t)
 static tfx_status train_stage(trainer *t, tfx_error *err)
 {
     const tfx_train_config *c = t->config;
-    if (t->at.val_step != t->at.step || !isfinite(t->at.val_loss) || t->at.stage_step == 0)
-        if (evaluate(t, err) != TFX_OK)
-            return err->status;
+    /* Only here: a resumed run evaluates where an uninterrupted one does. */
+    if (t->at.stage_step == 0 && evaluate(t, err) != TFX_OK)
+        return err->status;
     while (!t->at.stage_done && !*t->p->stop) {
         double lr = 0, norm = 0, seconds = 1;
         if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK)
@@ -333,59 +351,75 @@ static tfx_status train_stage(trainer *t, tfx_error *err)
         if (((c->eval_every && t->at.step % c->eval_every == 0) || t->at.stage_done) && evaluate(t, err) != TFX_OK)
             return err->status;
         if (c->checkpoint_every && t->at.step % c->checkpoint_every == 0 && !t->at.stage_done &&
-            (checkpoint(t, "periodic", err) != TFX_OK || prune(t, err) != TFX_OK))
+            (checkpoint(t, "periodic", NULL, 0, err) != TFX_OK || prune(t, err) != TFX_OK))
             return err->status;
     }
     return TFX_OK;
 }
 
-/* Peak resident bytes of this process so far. */
-static int64_t peak_rss(void)
+/* The state is of no use to a run that is over; a resumed one may find it still there, or gone. */
+static void drop_optimizer(const trainer *t)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (int64_t)u.ru_maxrss * 1024;
-}
-
-static tfx_status end_stage(trainer *t, tfx_error *err)
-{
-    int last = t->at.stage + 1 == t->p->plan->n_stages;
-    if (checkpoint(t, last ? "final" : "stage_end", err) != TFX_OK)
-        return err->status;
-    if (last && !t->config->keep_optimizer) {
-        char *state = tfx_printf("%s/optimizer.safetensors", t->checkpoint_path);
+    char *state = tfx_printf("%s/optimizer.safetensors", t->checkpoint_path);
+    if (!t->config->keep_optimizer)
         unlink(state);
-        free(state);
-    }
-    return tfx_store_end_stage(t->p->store, t->stage_id, t->at.stage_step, peak_rss(), err);
+    free(state);
 }
 
 /* ---- the whole run ---- */
 
-/* Stage 0 from init, or the state of the latest checkpoint. */
+/* Stage 0 from init. */
+static tfx_status begin_new(trainer *t, tfx_error *err)
+{
+    t->at = (tfx_run_progress){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
+                               .position = {.struct_size = sizeof(tfx_loader_position)}};
+    if (enter_stage(t, 0, err) == TFX_OK && tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err) == TFX_OK &&
+        tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK)
+        open_stage(t, 0, err);
+    return err->status;
+}
+
+/* Whoever wrote the newest checkpoint may have been killed before it removed older ones. */
+static tfx_status clean_up(trainer *t, const tfx_checkpoint_info *latest, tfx_error *err)
+{
+    tfx_checkpoint_info parent = {0};
+    if (t->config->keep_stages || !latest->parent)
+        return prune(t, err);
+    if (tfx_store_checkpoint(t->p->store, latest->parent, &parent, err) == TFX_OK && parent.run == t->p->run) {
+        char *path = tfx_printf("%s/%s", t->p->root, parent.path);
+        retire(t, parent.id, path, err);
+        free(path);
+    }
+    tfx_checkpoint_info_finish(&parent);
+    return err->status;
+}
+
+/* The state of the newest checkpoint. Nothing changes before all of it has been read. */
+static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_error *err)
+{
+    t->checkpoint = latest->id;
+    t->checkpoint_path = tfx_printf("%s/%s", t->p->root, latest->path);
+    t->saved = 1;
+    if (tfx_checkpoint_read_progress(t->checkpoint_path, &t->at, err) != TFX_OK)
+        return err->status;
+    if (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages)
+        return tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
+    int over = t->at.stage_done && t->at.stage + 1 == t->p->plan->n_stages;
+    if (enter_stage(t, (uint32_t)t->at.stage, err) != TFX_OK)
+        return err->status;
+    tfx_state_io io = tfx_engine_io(t->engine);
+    if (tfx_checkpoint_load(t->checkpoint_path, latest->hash, &t->stage->state, &io, over, err) == TFX_OK &&
+        tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
+        open_stage(t, 0, err) == TFX_OK && clean_up(t, latest, err) == TFX_OK)
+        tfx_progress_note(&t->progress, "continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
+    return err->status;
+}
+
 static tfx_status begin(trainer *t, tfx_error *err)
 {
     tfx_checkpoint_info latest = {0};
-    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, INT64_MAX, &latest, err) != TFX_OK)
-        return err->status;
-    if (!latest.id) {
-        t->at = (tfx_run_progress){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
-                                   .position = {.struct_size = sizeof(tfx_loader_position)}};
-        if (tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK && enter_stage(t, 0, 0, err) == TFX_OK)
-            tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err);
-        return err->status;
-    }
-    t->checkpoint = latest.id;
-    t->checkpoint_path = tfx_printf("%s/%s", t->p->root, latest.path);
-    if (tfx_checkpoint_read_progress(t->checkpoint_path, &t->at, err) == TFX_OK &&
-        (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages))
-        tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
-    if (err->status == TFX_OK && tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
-        enter_stage(t, (uint32_t)t->at.stage, 0, err) == TFX_OK) {
-        tfx_state_io io = tfx_engine_io(t->engine);
-        if (tfx_checkpoint_load(t->checkpoint_path, latest.hash, &t->stage->state, &io, 0, err) == TFX_OK)
-            tfx_progress_note(&t->progress, "continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest.id);
-    }
+    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, INT64_MAX, &latest, err) == TFX_OK)
+        latest.id ? begin_from(t, &latest, err) : begin_new(t, err);
     tfx_checkpoint_info_finish(&latest);
     return err->status;
 }
@@ -401,18 +435,21 @@ tfx_status tfx_run_train(const tfx_run_params *p, int *interrupted, tfx_error *e
     if (begin(&t, err) == TFX_OK) {
         tfx_progress_begin(&t.progress, p->label, t.at.step, total);
         for (;;) {
-            int resumed_at_end = t.at.stage_done;
-            if (!resumed_at_end && train_stage(&t, err) != TFX_OK)
+            int last = t.at.stage + 1 == p->plan->n_stages;
+            if (!t.at.stage_done && train_stage(&t, err) != TFX_OK)
                 break;
             if (!t.at.stage_done) { /* asked to stop */
                 *interrupted = 1;
-                checkpoint(&t, "interrupted", err);
+                if (!t.saved)
+                    checkpoint(&t, "interrupted", NULL, 0, err);
                 break;
             }
-            if (!resumed_at_end && end_stage(&t, err) != TFX_OK)
+            if (!t.saved && checkpoint(&t, last ? "final" : "stage_end", NULL, 1, err) != TFX_OK)
                 break;
-            if (t.at.stage + 1 == p->plan->n_stages)
+            if (last) {
+                drop_optimizer(&t);
                 break;
+            }
             if (*p->stop) {
                 *interrupted = 1;
                 break;

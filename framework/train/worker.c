@@ -1,14 +1,17 @@
 #include "framework/train/worker.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "framework/base/memory.h"
+#include "framework/checkpoint/files.h"
 #include "framework/train/run.h"
 
 /* "model name" of the first processor, into buf. */
@@ -101,14 +104,79 @@ static char *database_folder(const tfx_store *s)
     return path;
 }
 
+tfx_status tfx_worker_check_free(const tfx_run_info *run, tfx_error *err)
+{
+    char host[256] = "", path[64], name[32] = "";
+    gethostname(host, sizeof(host) - 1);
+    if (run->status != TFX_RUN_RUNNING || !run->pid || !run->host || strcmp(host, run->host))
+        return TFX_OK;
+    /* Numbers are given again, and soon where few processes run: it may be ours by now. */
+    if (run->pid == getpid() || run->pid == getppid())
+        return TFX_OK;
+    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)run->pid);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return TFX_OK;
+    if (!fgets(name, sizeof(name), f))
+        name[0] = 0;
+    fclose(f);
+    if (strcmp(name, "tfx\n")) /* another program's */
+        return TFX_OK;
+    return tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is being executed by process %lld; stop it first",
+                    (long long)run->run, run->arm_name, (long long)run->seed, (long long)run->pid);
+}
+
+/* The folder of a run's files, relative to the root: a new one when the run has none. Its number alone is
+ * not enough: another database in the same folder, or one that was removed, has its own run 1. */
+static char *run_directory(const char *root, const tfx_run_info *info, tfx_error *err)
+{
+    if (info->directory)
+        return tfx_strdup(info->directory);
+    char *parent = tfx_printf("%s/runs/%s", root, info->experiment_name), *relative = NULL, suffix[32] = "";
+    tfx_make_dirs(parent, err);
+    for (int k = 2; !relative && err->status == TFX_OK; k++) {
+        relative = tfx_printf("runs/%s/%lld%s", info->experiment_name, (long long)info->run, suffix);
+        char *path = tfx_printf("%s/%s", root, relative);
+        if (mkdir(path, 0777)) {
+            if (errno != EEXIST)
+                tfx_fail(err, TFX_E_IO, "%s: cannot create folder: %s", path, strerror(errno));
+            free(relative);
+            relative = NULL;
+        }
+        free(path);
+        snprintf(suffix, sizeof(suffix), "-%d", k);
+    }
+    free(parent);
+    return relative;
+}
+
+/* Makes this process the one that executes the run, unless another one does. */
+static tfx_status claim(const tfx_worker_params *p, tfx_id environment, const char *root, char **directory,
+                        int *taken, tfx_error *err)
+{
+    tfx_run_info now = {0};
+    if (tfx_store_begin(p->store, err) != TFX_OK)
+        return err->status;
+    if (tfx_store_run_info(p->store, p->run, &now, err) == TFX_OK) {
+        *taken = tfx_worker_check_free(&now, err) != TFX_OK;
+        *directory = *taken ? NULL : run_directory(root, &now, err);
+        if (*directory)
+            tfx_store_start_run(p->store, p->run, environment, *directory, getpid(), err);
+    }
+    tfx_run_info_finish(&now);
+    if (err->status == TFX_OK)
+        return tfx_store_commit(p->store, err);
+    tfx_store_rollback(p->store);
+    return err->status;
+}
+
 static void execute(const tfx_worker_params *p, const tfx_run_info *info, const tfx_experiment *e, int *interrupted,
-                    tfx_error *err)
+                    int *taken, tfx_error *err)
 {
     const tfx_arm *arm = tfx_experiment_arm(e, info->arm_name, err);
     tfx_device device = {0};
     tfx_arm_plan *plan = NULL;
-    char *root = database_folder(p->store);
-    char *directory = tfx_printf("runs/%s/%lld", info->experiment_name, (long long)p->run);
+    char *root = database_folder(p->store), *directory = NULL;
     char label[128];
     if (e->n_seeds > 1)
         snprintf(label, sizeof(label), "%s seed %lld", info->arm_name, (long long)info->seed);
@@ -117,7 +185,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     if (arm && tfx_device_open(&device, e, err) == TFX_OK)
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
     tfx_id environment = plan ? add_environment(p, &device, err) : 0;
-    if (environment && tfx_store_start_run(p->store, p->run, environment, directory, getpid(), err) == TFX_OK) {
+    if (environment && claim(p, environment, root, &directory, taken, err) == TFX_OK) {
         add_plugins(p, e, plan, err);
         tfx_run_params params = {.experiment = e, .plan = plan, .device = &device, .store = p->store, .run = p->run,
                                  .seed = info->seed, .root = root, .directory = directory, .label = label,
@@ -134,15 +202,18 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
 tfx_status tfx_worker_execute(const tfx_worker_params *p, int *interrupted, tfx_error *err)
 {
     tfx_run_info info = {0};
+    int taken = 0;
     *interrupted = 0;
     if (tfx_store_run_info(p->store, p->run, &info, err) != TFX_OK)
         return err->status;
     tfx_experiment *e = tfx_experiment_parse(p->registry, info.spec, "stored spec", err);
     if (e)
-        execute(p, &info, e, interrupted, err);
+        execute(p, &info, e, interrupted, &taken, err);
     tfx_experiment_destroy(e);
     tfx_run_info_finish(&info);
 
+    if (taken) /* how it ends is for the other process to say */
+        return err->status;
     tfx_error ending = {0};
     tfx_run_status status = err->status != TFX_OK ? TFX_RUN_FAILED : *interrupted ? TFX_RUN_INTERRUPTED : TFX_RUN_DONE;
     if (tfx_store_end_run(p->store, p->run, status, err->status != TFX_OK ? err->text : NULL, &ending) != TFX_OK)
