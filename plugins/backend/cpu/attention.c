@@ -1,11 +1,13 @@
 /* Causal attention on [batch, time, heads, dims], forward and backward, without a time x time
- * matrix: queries are taken in blocks, and only the scores of one block against the keys
- * that it may see exist, in scratch memory that stays in the second-level cache.
+ * matrix: queries are taken in blocks, the keys that a block may see in chunks, and only the
+ * scores of one block against one chunk exist, in scratch memory that stays in the
+ * second-level cache.
  *
- * Matrices of one head are read in place with a row stride of heads * dims. The backward pass
- * recomputes the probabilities from the log-sum-exp that the forward pass saved. Tasks are
- * (batch, head, query block) forwards and (batch, head) backwards, where the gradients of
- * keys and values add up over query blocks in a fixed order. */
+ * Matrices of one head are read in place with a row stride of heads * dims. Forwards, rows
+ * are rescaled when a later chunk brings a larger score; backwards, the probabilities are
+ * recomputed from the log-sum-exp that the forward pass saved. Tasks are (batch, head, query
+ * block) forwards and (batch, head) backwards, where the gradients of keys and values add up
+ * over query blocks in a fixed order. */
 #include "simd.h"
 
 #include "kernels.h"
@@ -16,12 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_BLOCK 128
+/* Longer blocks make better matrix products; shorter ones waste less of the block at the
+ * diagonal, half of which is masked. Of 32 to 192, block_for gave the best or nearly the best
+ * time at 256, 1024 and 4096 positions. */
+#define MAX_BLOCK 128
+#define KEY_CHUNK 512 /* 256 to 1024 differ by a few percent */
 
 typedef struct attention_plan {
     const tfx_tensor *q, *k, *v, *o, *lse, *d_o, *dq, *dk, *dv;
     int64_t batch, time, heads, dims;
-    int64_t block, n_blocks;
+    int64_t block, n_blocks, chunk; /* queries per block; keys per chunk */
     float scale;
 } attention_plan;
 
@@ -47,6 +53,20 @@ static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, c
 
 /* ---- forward ---- */
 
+/* Turns a row of `seen` scores (of n in the chunk) into exp(score - max), where max and sum
+ * are of the row so far, and returns what to multiply earlier results with. */
+static float softmax_chunk(float *row, int64_t seen, int64_t n, float *max, double *sum)
+{
+    float m = tfx_cpu_row_max(seen, row);
+    float larger = m > *max ? m : *max;
+    /* Nothing came before: exp(-inf - x) without the NaN of -inf - -inf. */
+    float factor = *sum == 0.0 ? 0.0f : expf(*max - larger);
+    *sum = *sum * (double)factor + tfx_cpu_row_exp(seen, row, larger, row);
+    *max = larger;
+    memset(row + seen, 0, (size_t)(n - seen) * sizeof(float));
+    return factor;
+}
+
 static void forward_task(void *arg, int64_t task, int worker)
 {
     const attention_job *j = arg;
@@ -54,27 +74,33 @@ static void forward_task(void *arg, int64_t task, int worker)
     /* The longest blocks first, so that threads finish together. */
     int64_t block = p->n_blocks - 1 - task % p->n_blocks, bh = task / p->n_blocks;
     int64_t b = bh / p->heads, h = bh % p->heads;
-    int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first), n_k = first + n_q;
+    int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
     int64_t ld = p->heads * p->dims;
     float *s = (float *)tfx_cpu_scratch(j->ctx, worker); /* [n_q, n_k] */
     float *lse = (float *)tfx_cpu_at(j->ctx, p->lse) + bh * p->time + first;
+    const float *q = head_at(j, p->q, b, h, first);
     float *o = head_at(j, p->o, b, h, first);
-    float inverse[QUERY_BLOCK];
-
-    gemm(0, 1, n_q, n_k, p->dims, p->scale, head_at(j, p->q, b, h, first), ld, head_at(j, p->k, b, h, 0), ld, 0.0f, s,
-         n_k);
+    float max[MAX_BLOCK];
+    double sum[MAX_BLOCK];
     for (int64_t i = 0; i < n_q; i++) {
-        float *row = s + i * n_k;
-        int64_t seen = first + i + 1;
-        float max = tfx_cpu_row_max(seen, row);
-        double sum = tfx_cpu_row_exp(seen, row, 1.0f, max, row);
-        memset(row + seen, 0, (size_t)(n_k - seen) * sizeof(float));
-        inverse[i] = (float)(1.0 / sum);
-        lse[i] = (float)((double)max + log(sum));
+        max[i] = -INFINITY;
+        sum[i] = 0.0;
     }
-    gemm(0, 0, n_q, p->dims, n_k, 1.0f, s, n_k, head_at(j, p->v, b, h, 0), ld, 0.0f, o, ld);
-    for (int64_t i = 0; i < n_q; i++)
-        tfx_cpu_row_scale(p->dims, o + i * ld, inverse[i]);
+    for (int64_t key = 0; key < first + n_q; key += p->chunk) {
+        int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
+        gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, head_at(j, p->k, b, h, key), ld, 0.0f, s, n_k);
+        for (int64_t i = 0; i < n_q; i++) {
+            int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
+            float factor = softmax_chunk(s + i * n_k, seen, n_k, &max[i], &sum[i]);
+            if (key && factor != 1.0f)
+                tfx_cpu_row_scale(p->dims, o + i * ld, factor);
+        }
+        gemm(0, 0, n_q, p->dims, n_k, 1.0f, s, n_k, head_at(j, p->v, b, h, key), ld, key ? 1.0f : 0.0f, o, ld);
+    }
+    for (int64_t i = 0; i < n_q; i++) {
+        tfx_cpu_row_scale(p->dims, o + i * ld, (float)(1.0 / sum[i]));
+        lse[i] = (float)((double)max[i] + log(sum[i]));
+    }
 }
 
 static void forward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
@@ -86,11 +112,15 @@ static void forward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 
 /* ---- backward ---- */
 
-/* ds = p * (dp - delta) * scale, in place of dp. */
-TFX_CPU_CLONES static void score_grad_row(int64_t n, const float *p, float *dp, float delta, float scale)
+/* s becomes p = exp(s - lse), and dp becomes p * (dp - delta) * scale. */
+TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float delta, float scale, float *dp)
 {
     TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
-        dp[i] = p[i] * (dp[i] - delta) * scale;
+    {
+        float p = vm_exp_shifted(s[i] - lse);
+        s[i] = p;
+        dp[i] = p * (dp[i] - delta) * scale;
+    }
 }
 
 static void backward_task(void *arg, int64_t bh, int worker)
@@ -99,31 +129,35 @@ static void backward_task(void *arg, int64_t bh, int worker)
     const attention_plan *p = j->p;
     int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
     float *s = (float *)tfx_cpu_scratch(j->ctx, worker);
-    float *ds = s + p->block * p->time;
-    const float *k = head_at(j, p->k, b, h, 0), *v = head_at(j, p->v, b, h, 0);
-    float *dk = head_at(j, p->dk, b, h, 0), *dv = head_at(j, p->dv, b, h, 0);
+    float *ds = s + p->block * p->chunk;
     const float *lse = (const float *)tfx_cpu_at(j->ctx, p->lse) + bh * p->time;
 
     /* From the last block, which sees every key, so that it can overwrite dk and dv. */
     for (int64_t block = p->n_blocks - 1; block >= 0; block--) {
-        int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first), n_k = first + n_q;
-        float beta = block == p->n_blocks - 1 ? 0.0f : 1.0f;
-        const float *q = head_at(j, p->q, b, h, first), *d_o = head_at(j, p->d_o, b, h, first);
-        const float *o = head_at(j, p->o, b, h, first);
-        gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, k, ld, 0.0f, s, n_k);
-        gemm(0, 1, n_q, n_k, p->dims, 1.0f, d_o, ld, v, ld, 0.0f, ds, n_k);
-        for (int64_t i = 0; i < n_q; i++) {
-            float *row = s + i * n_k, *drow = ds + i * n_k;
-            int64_t seen = first + i + 1;
-            float delta = (float)tfx_cpu_row_dot(p->dims, d_o + i * ld, o + i * ld);
-            tfx_cpu_row_exp(seen, row, 1.0f, lse[first + i], row);
-            score_grad_row(seen, row, drow, delta, p->scale);
-            memset(row + seen, 0, (size_t)(n_k - seen) * sizeof(float));
-            memset(drow + seen, 0, (size_t)(n_k - seen) * sizeof(float));
+        int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
+        float add = block == p->n_blocks - 1 ? 0.0f : 1.0f;
+        const float *q = head_at(j, p->q, b, h, first), *o = head_at(j, p->o, b, h, first);
+        const float *d_o = head_at(j, p->d_o, b, h, first);
+        float *dq = head_at(j, p->dq, b, h, first);
+        float delta[MAX_BLOCK];
+        for (int64_t i = 0; i < n_q; i++)
+            delta[i] = (float)tfx_cpu_row_dot(p->dims, d_o + i * ld, o + i * ld);
+        for (int64_t key = 0; key < first + n_q; key += p->chunk) {
+            int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
+            const float *k = head_at(j, p->k, b, h, key), *v = head_at(j, p->v, b, h, key);
+            gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, k, ld, 0.0f, s, n_k);
+            gemm(0, 1, n_q, n_k, p->dims, 1.0f, d_o, ld, v, ld, 0.0f, ds, n_k);
+            for (int64_t i = 0; i < n_q; i++) {
+                float *row = s + i * n_k, *drow = ds + i * n_k;
+                int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
+                score_grad_row(seen, row, lse[first + i], delta[i], p->scale, drow);
+                memset(row + seen, 0, (size_t)(n_k - seen) * sizeof(float));
+                memset(drow + seen, 0, (size_t)(n_k - seen) * sizeof(float));
+            }
+            gemm(1, 0, n_k, p->dims, n_q, 1.0f, s, n_k, d_o, ld, add, head_at(j, p->dv, b, h, key), ld);
+            gemm(1, 0, n_k, p->dims, n_q, 1.0f, ds, n_k, q, ld, add, head_at(j, p->dk, b, h, key), ld);
+            gemm(0, 0, n_q, p->dims, n_k, 1.0f, ds, n_k, k, ld, key ? 1.0f : 0.0f, dq, ld);
         }
-        gemm(1, 0, n_k, p->dims, n_q, 1.0f, s, n_k, d_o, ld, beta, dv, ld);
-        gemm(1, 0, n_k, p->dims, n_q, 1.0f, ds, n_k, q, ld, beta, dk, ld);
-        gemm(0, 0, n_q, p->dims, n_k, 1.0f, ds, n_k, k, ld, 0.0f, head_at(j, p->dq, b, h, first), ld);
     }
 }
 
@@ -135,6 +169,12 @@ static void backward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 }
 
 /* ---- compiling ---- */
+
+static int64_t block_for(int64_t time)
+{
+    int64_t block = (int64_t)tfx_cpu_round_up((uint64_t)(3.0 * sqrt((double)time)), 16);
+    return tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(block, MAX_BLOCK), time));
+}
 
 static attention_plan *plan_create(const tfx_cpu_compiler *c, const tfx_node *node)
 {
@@ -149,7 +189,8 @@ static attention_plan *plan_create(const tfx_cpu_compiler *c, const tfx_node *no
     p->time = p->q->dims[1];
     p->heads = p->q->dims[2];
     p->dims = p->q->dims[3];
-    p->block = tfx_cpu_min(QUERY_BLOCK, tfx_cpu_max(1, p->time));
+    p->block = block_for(p->time);
+    p->chunk = tfx_cpu_max(1, tfx_cpu_min(KEY_CHUNK, p->time));
     p->n_blocks = tfx_cpu_div_up(p->time, p->block);
     return p;
 }
@@ -164,7 +205,7 @@ tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *
     p->lse = tfx_cpu_out(c, node, 1);
     out->plan = p;
     out->run = forward_run;
-    out->scratch = (uint64_t)(p->block * p->time) * sizeof(float);
+    out->scratch = (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;
 }
 
@@ -182,6 +223,6 @@ tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_s
     p->dv = tfx_cpu_out(c, node, 2);
     out->plan = p;
     out->run = backward_run;
-    out->scratch = 2 * (uint64_t)(p->block * p->time) * sizeof(float);
+    out->scratch = 2 * (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;
 }

@@ -10,9 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of a tile: 4 KB a register. Rows shorter than MIN_ROW are not worth aligning
- * tiles to; broadcasts over them are expanded into registers instead. */
+/* Elements of a tile. Operands that come from main memory are prefetched one tile ahead, and
+ * then shorter tiles are better: while one operation of a long tile waits for memory, nothing
+ * else is near enough to be executed. Measured on one Zen 4 core, AdamW over 38 million
+ * parameters: 80 ms with 1024 and no prefetching, 65 with 1024, 55 with 512, 57 with 256; in
+ * cache, 1024 is 5% faster than 512 and 20% faster than 256. */
 #define TILE 1024
+#define TILE_FROM_MEMORY 512
+#define CACHED ((uint64_t)24 << 20) /* bytes of operands and results that may stay in cache */
+/* Distance of registers beyond their size: at 4 KB apart, loads would be held up by stores
+ * whose addresses end in the same bits. */
+#define REG_PAD 16
+/* Rows shorter than this are not worth aligning tiles to; broadcasts over them are expanded
+ * into registers instead. */
 #define MIN_ROW 256
 /* Elements of a chunk, the unit of work distribution and of partial sums. */
 #define CHUNK 16384
@@ -332,6 +342,18 @@ static tfx_status assign_registers(fuse_plan *p)
 
 /* ---- tiles ---- */
 
+static uint64_t memory_bytes(const fuse_plan *p)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < p->n_slots; i++) {
+        bytes += p->slots[i].tensor ? tfx_cpu_bytes(p->slots[i].tensor) : 0;
+        bytes += p->slots[i].direct ? tfx_cpu_bytes(p->slots[i].direct) : 0;
+    }
+    for (uint32_t i = 0; i < p->n_stores; i++)
+        bytes += tfx_cpu_bytes(p->stores[i].target);
+    return bytes;
+}
+
 /* Tiles follow the rows of the broadcast operands, so that within a tile each of them is a
  * run of consecutive numbers or a single number, and is used in place. */
 static void choose_tiles(fuse_plan *p)
@@ -347,7 +369,10 @@ static void choose_tiles(fuse_plan *p)
     p->row = row;
     if (p->n == 0)
         return;
-    p->tiles_per_row = tfx_cpu_div_up(row, TILE);
+    /* A few operations are no more than the memory traffic itself, which the hardware
+     * prefetches well. */
+    p->prefetch = p->n_instrs >= 4 && memory_bytes(p) > CACHED;
+    p->tiles_per_row = tfx_cpu_div_up(row, p->prefetch ? TILE_FROM_MEMORY : TILE);
     /* Equal tiles, of whole vectors, rather than a short last one. */
     p->tile = (int64_t)tfx_cpu_round_up((uint64_t)tfx_cpu_div_up(row, p->tiles_per_row), 16);
     p->tiles_per_row = tfx_cpu_div_up(row, p->tile);
@@ -383,7 +408,8 @@ tfx_status tfx_cpu_compile_fused(const tfx_cpu_compiler *c, const tfx_step *step
     choose_tiles(p);
 
     p->slot_bytes = tfx_cpu_round_up(p->n_slots * (sizeof(float *) + sizeof(uint8_t)), 64);
-    out->scratch = p->slot_bytes + (uint64_t)p->n_regs * tfx_cpu_round_up((uint64_t)p->tile * sizeof(float), 64);
+    p->reg_stride = (int64_t)tfx_cpu_round_up((uint64_t)p->tile, 16) + REG_PAD;
+    out->scratch = p->slot_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
     out->shared = (uint64_t)p->n_chunks * p->n_sums * sizeof(double);
     out->run = tfx_cpu_fused_run;
     return TFX_OK;

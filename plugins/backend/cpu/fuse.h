@@ -60,6 +60,7 @@ typedef struct fuse_store {
 typedef struct fuse_plan {
     int64_t n;                     /* elements of the domain */
     int64_t row, tile;             /* tiles never cross a multiple of `row` */
+    int prefetch;                  /* operands come from main memory */
     int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
     uint32_t n_slots, n_instrs, n_stores, n_sums, n_regs;
     fuse_slot *slots;
@@ -67,6 +68,7 @@ typedef struct fuse_plan {
     fuse_store *stores;
     const tfx_tensor **sums; /* results */
     uint64_t slot_bytes;     /* of the slots' addresses and steps in scratch memory */
+    int64_t reg_stride;      /* elements from register to register */
 } fuse_plan;
 
 void tfx_cpu_fused_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);

@@ -15,7 +15,6 @@ typedef struct machine {
     const float **at; /* address of each slot's tile */
     uint8_t *step;    /* 0: one number for the whole tile */
     float *regs;
-    int64_t reg_stride;
     double *sums; /* of the current chunk */
 } machine;
 
@@ -46,7 +45,7 @@ static void load(machine *m, int slot, int64_t i, int64_t n)
     const fuse_slot *s = &m->p->slots[slot];
     const fuse_view *v = &s->view;
     const void *base = tfx_cpu_at(m->ctx, s->tensor);
-    float *reg = m->regs + s->reg * m->reg_stride;
+    float *reg = m->regs + s->reg * m->p->reg_stride;
     m->at[slot] = reg;
     if (v->n_dims == 0) {
         load_run(s->tensor, base, 0, 1, 1, reg);
@@ -96,7 +95,7 @@ static void load(machine *m, int slot, int64_t i, int64_t n)
 static void compute(machine *m, const fuse_instr *in, int64_t i, int64_t n)
 {
     const fuse_slot *s = &m->p->slots[in->dst];
-    float *dst = s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->reg_stride;
+    float *dst = s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->p->reg_stride;
     int sa = m->step[in->a], sb = in->b >= 0 ? m->step[in->b] : 0;
     int varies = sa || sb || in->per_index;
     tfx_cpu_tile t = {.n = varies ? n : 1, .dst = dst, .a = m->at[in->a], .scale = in->scale, .shift = in->shift};
@@ -146,9 +145,26 @@ static void store(const machine *m, const fuse_store *st, int64_t i, int64_t n)
     }
 }
 
+/* Asks for elements [i, i+n) of every operand that is read at the element's own index. */
+static void prefetch(const machine *m, int64_t i, int64_t n)
+{
+    const fuse_plan *p = m->p;
+    for (uint32_t s = 0; s < p->n_slots; s++) {
+        const fuse_slot *slot = &p->slots[s];
+        if (slot->kind != SLOT_EXTERN && !(slot->kind == SLOT_LOADED && slot->view.n_dims == 1))
+            continue;
+        int64_t size = (int64_t)tfx_cpu_dtype_bytes(slot->tensor->dtype);
+        const char *at = (const char *)tfx_cpu_at(m->ctx, slot->tensor) + i * size;
+        for (int64_t k = 0; k < n * size; k += 64)
+            __builtin_prefetch(at + k, 0, 2);
+    }
+}
+
 static void run_tile(machine *m, int64_t i, int64_t n)
 {
     const fuse_plan *p = m->p;
+    if (p->prefetch && i + n < p->n)
+        prefetch(m, i + n, tfx_cpu_min(p->tile, p->n - i - n));
     for (uint32_t s = 0; s < p->n_slots; s++)
         if (p->slots[s].kind == SLOT_EXTERN)
             m->at[s] = (const float *)tfx_cpu_at(m->ctx, p->slots[s].tensor) + i;
@@ -176,7 +192,6 @@ static void fuse_task(void *arg, int64_t chunk, int worker)
                  .at = (const float **)scratch,
                  .step = (uint8_t *)(scratch + p->n_slots * sizeof(float *)),
                  .regs = (float *)(scratch + p->slot_bytes),
-                 .reg_stride = (int64_t)tfx_cpu_round_up((uint64_t)p->tile * sizeof(float), 64) / 4,
                  .sums = (double *)job->ctx->shared + chunk * p->n_sums};
     for (uint32_t s = 0; s < p->n_slots; s++) {
         m.step[s] = p->slots[s].kind == SLOT_EXTERN;

@@ -14,7 +14,9 @@
 
 /* Elements per task. */
 #define TASK 32768
-#define BLOCK 32
+/* A block of a transposition: lines of x (16 floats are a cache line) by columns. */
+#define LINES 16
+#define COLS 64
 
 /* ---- slabs ---- */
 
@@ -124,33 +126,34 @@ typedef struct permute_job {
     char *out;
 } permute_job;
 
-/* out[j * to + i] = x[j + i * from] for a block. */
-TFX_CPU_INLINE void transpose_4(const uint32_t *x, int64_t from, uint32_t *out, int64_t to, int64_t nj, int64_t ni)
-{
-    for (int64_t j = 0; j < nj; j++)
-        for (int64_t i = 0; i < ni; i++)
-            out[j * to + i] = x[j + i * from];
-}
+/* out[j * to + i] = x[j + i * from]. Source lines are read whole into a block that stays in
+ * the first-level cache, even when their distance makes them compete for one cache set, and
+ * result lines are written whole from it. */
+#define TRANSPOSE(name, type)                                                                \
+    TFX_CPU_CLONES static void name(const type *x, int64_t from, type *out, int64_t to,      \
+                                    int64_t lines, int64_t cols)                             \
+    {                                                                                        \
+        type block[LINES][COLS];                                                             \
+        for (int64_t j = 0; j < lines; j += LINES)                                           \
+            for (int64_t i = 0; i < cols; i += COLS) {                                       \
+                int64_t nj = tfx_cpu_min(LINES, lines - j), ni = tfx_cpu_min(COLS, cols - i);\
+                for (int64_t k = 0; k < ni; k++)                                             \
+                    for (int64_t l = 0; l < nj; l++)                                         \
+                        block[l][k] = x[j + l + (i + k) * from];                             \
+                for (int64_t l = 0; l < nj; l++)                                             \
+                    memcpy(&out[(j + l) * to + i], block[l], (size_t)ni * sizeof(type));     \
+            }                                                                                \
+    }
 
-TFX_CPU_INLINE void transpose_2(const uint16_t *x, int64_t from, uint16_t *out, int64_t to, int64_t nj, int64_t ni)
-{
-    for (int64_t j = 0; j < nj; j++)
-        for (int64_t i = 0; i < ni; i++)
-            out[j * to + i] = x[j + i * from];
-}
+TRANSPOSE(transpose_4, uint32_t)
+TRANSPOSE(transpose_2, uint16_t)
 
 static void transpose(const permute_plan *p, const char *x, char *out)
 {
-    for (int64_t j = 0; j < p->lines; j += BLOCK)
-        for (int64_t i = 0; i < p->cols; i += BLOCK) {
-            int64_t nj = tfx_cpu_min(BLOCK, p->lines - j), ni = tfx_cpu_min(BLOCK, p->cols - i);
-            const char *from = x + (j + i * p->col_stride) * p->bytes;
-            char *to = out + (j * p->line_to + i) * p->bytes;
-            if (p->bytes == 4)
-                transpose_4((const uint32_t *)from, p->col_stride, (uint32_t *)to, p->line_to, nj, ni);
-            else
-                transpose_2((const uint16_t *)from, p->col_stride, (uint16_t *)to, p->line_to, nj, ni);
-        }
+    if (p->bytes == 4)
+        transpose_4((const uint32_t *)x, p->col_stride, (uint32_t *)out, p->line_to, p->lines, p->cols);
+    else
+        transpose_2((const uint16_t *)x, p->col_stride, (uint16_t *)out, p->line_to, p->lines, p->cols);
 }
 
 static void permute_task(void *arg, int64_t task, int worker)
@@ -187,7 +190,7 @@ static void permute_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 static void cut_lines(permute_plan *p)
 {
     int64_t piece = p->lines;
-    while (piece % 2 == 0 && piece > BLOCK && piece * p->cols > TASK)
+    while (piece % 2 == 0 && piece > LINES && piece * p->cols > TASK)
         piece /= 2;
     if (piece == p->lines)
         return;

@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 float tfx_cpu_row_max(int64_t n, const float *x);                      /* -inf for n = 0 */
-/* out[i] = exp(scale * x[i] - shift); returns their sum. out may be x. */
-double tfx_cpu_row_exp(int64_t n, const float *x, float scale, float shift, float *out);
-/* The sum of exp(x[i] - shift). */
-double tfx_cpu_row_exp_sum(int64_t n, const float *x, float shift);
+/* out[i] = exp(x[i] - shift), where no x is much larger than shift; returns their sum. out
+ * may be x. */
+double tfx_cpu_row_exp(int64_t n, const float *x, float shift, float *out);
+/* log(sum(exp(x))) */
+double tfx_cpu_row_lse(int64_t n, const float *x);
 void tfx_cpu_row_scale(int64_t n, float *x, float scale);
 double tfx_cpu_row_dot(int64_t n, const float *x, const float *y);
 
