@@ -1,0 +1,288 @@
+/* Building a model's graph: parameter paths and sharing, and mistakes of layers, which are
+ * reported with the layer's path and plugin. Layers that make mistakes are put into the tree
+ * of a sound model. */
+#include "framework/model/build.h"
+#include "tests/check_main.h"
+#include "tests/plan/stage_fixture.h"
+
+#undef fail
+
+static const char text[] = SPEC_HEAD SPEC_TRAIN SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\n";
+
+/* A model, and a graph with its tokens. */
+typedef struct bench {
+    fixture f;
+    tfx_model *m;
+    tfx_state_layout state;
+    tfx_graph g;
+    tfx_error err;
+    tfx_value tokens;
+} bench;
+
+static void bench_open(bench *b)
+{
+    fixture_open(&b->f, text);
+    b->err = (tfx_error){0};
+    b->m = tfx_model_create(b->f.registry, b->f.experiment->arms[0].model, &b->err);
+    ck_assert_msg(b->m != NULL, "%s", b->err.text);
+    b->state = (tfx_state_layout){0};
+    tfx_graph_init(&b->g, &b->state, &b->err);
+    b->tokens = tfx_emit_state(&b->g, tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, (int64_t[]){3, 6}));
+}
+
+static void bench_close(bench *b)
+{
+    tfx_graph_finish(&b->g);
+    tfx_state_finish(&b->state);
+    tfx_model_destroy(b->m);
+    fixture_close(&b->f);
+}
+
+static tfx_layer_config *child(tfx_layer_config *c, const char *slot)
+{
+    for (size_t i = 0; i < c->n_children; i++)
+        if (!strcmp(c->children[i]->slot, slot))
+            return c->children[i];
+    ck_abort_msg("no slot %s", slot);
+    return NULL;
+}
+
+START_TEST(paths_and_shapes)
+{
+    bench b;
+    bench_open(&b);
+    tfx_value logits = tfx_model_build(b.m, &b.g, b.tokens, 0);
+    ck_assert_msg(logits != TFX_POISON, "%s", b.err.text);
+    const tfx_graph_value *v = &b.g.values[logits];
+    ck_assert(v->n_dims == 3 && v->dims[0] == 3 && v->dims[1] == 6 && v->dims[2] == VOCAB);
+    static const struct {
+        const char *name;
+        uint32_t n;
+        int64_t dims[2];
+        int grow_axis;
+        uint32_t flags;
+    } expected[] = {
+        {"embedding.weight", 2, {VOCAB, 8}, -1, 0},
+        {"blocks.0.mixer.q.key", 2, {6, 8}, 0, 0},
+        {"blocks.0.mixer.q.value", 2, {6, 8}, 0, 0},
+        {"blocks.0.mixer.q.tau", 0, {0}, -1, TFX_PARAM_FIXED},
+        {"blocks.1.mixer.o.key", 2, {6, 8}, 0, 0},
+        {"blocks.1.ffn.value", 2, {12, 8}, 0, 0},
+        {"norm.weight", 1, {8}, -1, 0},
+        {"norm.bias", 1, {8}, -1, 0},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+        uint32_t at = tfx_state_find(&b.state, expected[i].name);
+        ck_assert_msg(at != TFX_STATE_NONE, "%s", expected[i].name);
+        const tfx_state_tensor *t = &b.state.tensors[at];
+        ck_assert_msg(t->n_dims == expected[i].n && !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims) &&
+                          t->grow_axis == expected[i].grow_axis && t->flags == expected[i].flags && t->kind == TFX_STATE_PARAM,
+                      "%s", expected[i].name);
+    }
+    /* tokens, table, 2 x 5 x (key, value, tau), norm: the tied head adds none. */
+    ck_assert_uint_eq(b.state.n, 1 + 1 + 30 + 2);
+    ck_assert_double_eq(b.state.tensors[tfx_state_find(&b.state, "blocks.0.mixer.q.tau")].init.mean, sqrt(6.0));
+    ck_assert_double_eq(b.state.tensors[tfx_state_find(&b.state, "blocks.0.ffn.value")].init.std, 2 / (2 * sqrt(8.0)));
+
+    /* A second graph finds the same tensors. */
+    uint32_t n = b.state.n;
+    tfx_graph again;
+    tfx_graph_init(&again, &b.state, &b.err);
+    ck_assert_uint_ne(tfx_model_build(b.m, &again, tfx_emit_state(&again, 0), 0), TFX_POISON);
+    ck_assert_uint_eq(b.state.n, n);
+    tfx_graph_finish(&again);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(regions)
+{
+    bench b;
+    bench_open(&b);
+    tfx_model_build(b.m, &b.g, b.tokens, 1);
+    uint32_t highest = 0;
+    int outside_after = 0;
+    for (uint32_t i = 0; i < b.g.n_nodes; i++) {
+        const tfx_graph_node *n = &b.g.nodes[i];
+        if (n->op == TFX_OP_PARAM || n->op == TFX_OP_INPUT) {
+            ck_assert_uint_eq(n->region, 0);
+            continue;
+        }
+        if (n->region)
+            ck_assert_uint_ge(n->region, highest);
+        else if (highest)
+            outside_after = 1;
+        ck_assert_msg(!(n->region && outside_after), "a block after the end");
+        highest = n->region > highest ? n->region : highest;
+    }
+    ck_assert_uint_eq(highest, 2);
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- layers that make mistakes ---- */
+
+static tfx_value inner_dims(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_normal(1);
+    int64_t dims[2] = {out_dim, b->dim_of(b, x, -1) - 1};
+    return b->matmul(b, x, b->param(b, "w", 2, dims, &i, TFX_NOT_GROWABLE, 0), TFX_TRANS_B, 1);
+}
+static tfx_value wrong_width(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)out_dim;
+    return b->slice(b, x, -1, 0, 3);
+}
+static tfx_value scalar(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)out_dim;
+    return b->sum(b, x, 3, (int[]){0, 1, 2}, 0);
+}
+static tfx_value no_such_value(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)b, (void)out_dim;
+    return x + 1000000;
+}
+static tfx_value silent(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)b, (void)x, (void)out_dim;
+    return TFX_POISON;
+}
+static tfx_value host_fail(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)x;
+    b->host->fail(b->host, TFX_E_INVALID, "cannot make %lld of it", (long long)out_dim);
+    return TFX_POISON;
+}
+static tfx_value own_error(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    b->error(b, "width %lld is not to my liking", (long long)out_dim);
+    return x; /* carries on */
+}
+static tfx_value undeclared_option(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)out_dim;
+    b->host->opt_int(b->host, b->options, "width");
+    return x;
+}
+static tfx_value no_such_slot(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return b->slot(b, "q", x, out_dim);
+}
+static tfx_value no_width(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)out_dim;
+    return b->slot(b, "q", x, 0);
+}
+static tfx_value bad_name(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    return b->mul(b, x, b->param(b, "a.b", 1, &out_dim, &i, -1, 0));
+}
+static tfx_value bad_dims(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    return b->mul(b, x, b->param(b, "w", 2, (int64_t[]){out_dim, 0}, &i, -1, 0));
+}
+static tfx_value bad_axis(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    return b->mul(b, x, b->param(b, "w", 1, &out_dim, &i, 1, 0));
+}
+static tfx_value twice(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    tfx_value w = b->param(b, "w", 1, &out_dim, &i, -1, 0);
+    return b->mul(b, b->mul(b, x, w), b->param(b, "w", 2, (int64_t[]){1, out_dim}, &i, -1, 0));
+}
+
+#define AT_Q "layer blocks.0.mixer.q (crooked): "
+
+static const struct {
+    tfx_value (*build)(const tfx_builder *b, tfx_value x, int64_t out_dim);
+    const char *says;
+} mistakes[] = {
+    {inner_dims, AT_Q "matmul: inner dimensions 8 and 7 differ"},
+    {wrong_width, AT_Q "returned an output of width 3, expected 8"},
+    {scalar, AT_Q "returned an output of width 0, expected 8"},
+    {no_such_value, AT_Q "returned a value that does not exist"},
+    {silent, AT_Q},
+    {host_fail, AT_Q "cannot make 8 of it"},
+    {own_error, AT_Q "width 8 is not to my liking"},
+    {undeclared_option, AT_Q},
+    {no_such_slot, AT_Q "has no slot 'q'"},
+    {bad_name, AT_Q "param: 'a.b' is not a name"},
+    {bad_dims, AT_Q "param w: dimension 1 is 0"},
+    {bad_axis, AT_Q "param w: rank 1 with growable axis 1"},
+    {twice, AT_Q "param w: asked for twice with different shapes"},
+};
+
+START_TEST(mistakes_of_layers)
+{
+    bench b;
+    bench_open(&b);
+    tfx_layer_class crooked = {.struct_size = sizeof(crooked), .name = "crooked", .build = mistakes[_i].build};
+    child(child(b.m->blocks[0], "mixer"), "q")->cls = &crooked;
+    ck_assert_uint_eq(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
+    ck_assert_msg(!strncmp(b.err.text, mistakes[_i].says, strlen(mistakes[_i].says)), "%s", b.err.text);
+    ck_assert_msg(strlen(b.err.text) > strlen(AT_Q), "%s", b.err.text);
+    ck_assert_ptr_null(b.g.path);
+    bench_close(&b);
+}
+END_TEST
+
+/* The mistake of an inner layer keeps its path; the layers around it add nothing. */
+START_TEST(the_innermost_layer_is_named)
+{
+    bench b;
+    bench_open(&b);
+    tfx_layer_class crooked = {.struct_size = sizeof(crooked), .name = "crooked", .build = no_width};
+    child(b.m->blocks[0], "mixer")->cls = &crooked; /* asks its own slot q for nothing */
+    ck_assert_uint_eq(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
+    ERROR_SAYS(&b.err, "layer blocks.0.mixer.q (pattention): was asked for an output of width 0");
+    bench_close(&b);
+}
+END_TEST
+
+static const struct {
+    const char *model, *says;
+} unfit[] = {
+    {"blocks.mixer.heads = 3\n", "layer blocks.0.mixer (attention): heads = 3 does not divide the width 8"},
+    {"blocks.mixer.heads = 2\nembedding.positions = 4\n",
+     "layer embedding (embedding): positions = 4 is below the sequence length 6"},
+    {"blocks.mixer.heads = 2\nblocks.ffn.up = layernorm\n", "layer blocks.0.ffn.up (layernorm): "},
+    {"blocks.mixer.heads = 2\nblocks.ffn.down = layernorm_nonparam\n",
+     "layer blocks.0.ffn.down (layernorm_nonparam): returned an output of width 32, expected 8"},
+    {"blocks.mixer.heads = 2\nblocks.1.mixer.q = embedding\n",
+     "layer blocks.1.mixer.q (embedding): as a tied head the output has the vocabulary's size"},
+};
+
+START_TEST(specs_that_do_not_fit)
+{
+    fixture f = {0};
+    char *spec = tfx_printf("%s%s[model m]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\n%s[arm a]\nmodel = m\n", SPEC_HEAD,
+                            SPEC_TRAIN, unfit[_i].model);
+    fixture_open(&f, spec);
+    const tfx_arm *arm = &f.experiment->arms[0];
+    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = arm->model, .train = &arm->train};
+    ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
+    ERROR_SAYS(&f.err, unfit[_i].says, "[model m]");
+    free(spec);
+    fixture_close(&f);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("model/build");
+    TCase *c = tcase_create("build");
+    tcase_add_test(c, paths_and_shapes);
+    tcase_add_test(c, regions);
+    tcase_add_loop_test(c, mistakes_of_layers, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)));
+    tcase_add_test(c, the_innermost_layer_is_named);
+    tcase_add_loop_test(c, specs_that_do_not_fit, 0, (int)(sizeof(unfit) / sizeof(*unfit)));
+    suite_add_tcase(s, c);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)

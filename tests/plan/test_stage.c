@@ -1,0 +1,266 @@
+/* A stage's programs: ways of planning that must not change what is computed. */
+#include "tests/check_main.h"
+#include "tests/graph/memory_check.h"
+#include "tests/plan/stage_fixture.h"
+
+enum { STEPS = 4 };
+
+static const char *const models[] = {
+    SPEC_TRANSFORMER "blocks.mixer.{q,k,v,o}.bias = true\nembedding.positions = 6\n[arm a]\nmodel = transformer\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\n",
+    SPEC_TOKENFORMER "blocks.1.ffn.score = softmax\nblocks.0.ffn.score = gelu_l2_norm\nhead = linear\n[arm a]\nmodel = tokenformer\n",
+    SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.batch = 4\ntrain.micro_batch = 1\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer.moments = bf16\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer = sgd\ntrain.micro_batch = 2\ntrain.recompute = block\n",
+    SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.recompute = block\ntrain.clip = 0\n",
+};
+#define N_MODELS ((int)(sizeof(models) / sizeof(*models)))
+
+/* Trains a few steps; losses and norms to log[2 * STEPS]. */
+static void train(stage_runner *r, float *log)
+{
+    for (uint64_t i = 0; i < STEPS; i++)
+        runner_step(r, i, 1e-2, log + 2 * i);
+}
+
+static char *spec_text(const char *train_keys, const char *rest)
+{
+    return tfx_printf("%s%s%s%s", SPEC_HEAD, SPEC_TRAIN, train_keys, rest);
+}
+
+START_TEST(sharing_memory_changes_no_bit)
+{
+    char *text = spec_text("", models[_i]), *state[2];
+    float log[2][2 * STEPS];
+    uint64_t arena[2];
+    fixture f;
+    fixture_open(&f, text);
+    for (int k = 0; k < 2; k++) {
+        stage_runner r;
+        runner_open(&r, &f.device, stage_plan(&f, "a", k ? NO_REUSE : 0), 1);
+        train(&r, log[k]);
+        state[k] = runner_state(&r);
+        arena[k] = r.plan->arena_bytes;
+        if (k)
+            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state_bytes), "the state differs");
+        runner_close(&r);
+    }
+    ck_assert_msg(!memcmp(log[0], log[1], sizeof(log[0])), "losses or norms differ");
+    for (int i = 0; i < 2 * STEPS; i++)
+        ck_assert_msg(isfinite(log[0][i]) && log[0][i] > 0, "step %d: %g", i / 2, (double)log[0][i]);
+    ck_assert_uint_lt(arena[0] * 2, arena[1]); /* sharing did happen */
+    free(state[0]);
+    free(state[1]);
+    free(text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* The largest difference of any tensor, relative to its norm. */
+static double state_gap(const tfx_state_layout *s, const char *a, const char *b)
+{
+    double worst = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const tfx_state_tensor *t = &s->tensors[i];
+        if (t->kind == TFX_STATE_INPUT || t->dtype != TFX_F32)
+            continue;
+        const float *x = (const float *)(a + t->offset), *y = (const float *)(b + t->offset);
+        double gap = 0, size = 0;
+        for (uint64_t k = 0; k < t->elements; k++) {
+            gap += ((double)x[k] - (double)y[k]) * ((double)x[k] - (double)y[k]);
+            size += (double)y[k] * (double)y[k];
+        }
+        gap = sqrt(gap) / (sqrt(size) + 1e-30);
+        worst = gap <= worst ? worst : gap;
+    }
+    return worst;
+}
+
+START_TEST(fusing_changes_nothing)
+{
+    char *text = spec_text("", models[_i]), *state[2];
+    float log[2][2 * STEPS];
+    fixture f;
+    fixture_open(&f, text);
+    for (int k = 0; k < 2; k++) {
+        stage_runner r;
+        runner_open(&r, k ? &f.unfused : &f.device, stage_plan(&f, "a", k ? UNFUSED : 0), 1);
+        const tfx_planned *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        int groups = 0;
+        for (uint32_t i = 0; i < pass->program.n_steps; i++)
+            groups += pass->program.steps[i]->n_nodes > 1;
+        ck_assert_msg(k ? groups == 0 : groups > 10, "%d fused groups", groups);
+        train(&r, log[k]);
+        state[k] = runner_state(&r);
+        if (k) {
+            double gap = state_gap(&r.plan->state, state[0], state[1]);
+            ck_assert_msg(gap <= 1e-6, "the state differs by %g", gap);
+        }
+        runner_close(&r);
+    }
+    for (int i = 0; i < 2 * STEPS; i++)
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-6f * log[1][i], "step %d: %.9g and %.9g", i / 2, (double)log[0][i],
+                      (double)log[1][i]);
+    free(state[0]);
+    free(state[1]);
+    free(text);
+    fixture_close(&f);
+}
+END_TEST
+
+static void check_programs(const tfx_stage_plan *s, const char *label)
+{
+    const tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    for (int i = 0; i < 4; i++) {
+        if (!all[i])
+            continue;
+        char *wrong = memory_check(all[i], NULL, NULL, 0, 0);
+        ck_assert_msg(!wrong, "%s, program %d: %s", label, i, wrong);
+        ck_assert_uint_le(all[i]->program.arena_bytes, s->arena_bytes);
+    }
+}
+
+START_TEST(no_two_values_overlap)
+{
+    char *text = spec_text("", models[_i]);
+    fixture f;
+    fixture_open(&f, text);
+    for (int flags = 0; flags < 4; flags++) {
+        tfx_stage_plan *s = stage_plan(&f, "a", flags);
+        check_programs(s, text);
+        tfx_stage_plan_destroy(s);
+    }
+    free(text);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(no_two_values_overlap_in_the_quickstart)
+{
+    static const char *const sets[] = {"data.loader=synthetic"};
+    fixture f;
+    fixture_open_file(&f, "experiments/quickstart.ini", NULL, sets, 1);
+    int stages = 0;
+    for (size_t a = 0; a < f.experiment->n_arms; a++) {
+        tfx_arm_plan *p = tfx_arm_plan_create(f.experiment, &f.experiment->arms[a], f.registry, &f.device, &f.err);
+        fixture_ok(&f);
+        for (uint32_t i = 0; i < p->n_stages; i++, stages++)
+            check_programs(p->stages[i], f.experiment->arms[a].name);
+        tfx_arm_plan_destroy(p);
+    }
+    ck_assert_int_ge(stages, 4);
+    fixture_close(&f);
+}
+END_TEST
+
+/* ---- recomputation ---- */
+
+START_TEST(recomputation_changes_no_bit)
+{
+    static const char *const recompute[] = {"recompute = none\n", "recompute = block\n"};
+    char *state[2] = {0};
+    float log[2][2 * STEPS];
+    for (int k = 0; k < 2; k++) {
+        char *text = spec_text(recompute[k], models[_i]);
+        fixture f;
+        stage_runner r;
+        fixture_open(&f, text);
+        runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
+        train(&r, log[k]);
+        state[k] = runner_state(&r);
+        const tfx_planned *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        ck_assert_msg((pass->cost.recomputed > 0) == k, "%g FLOPs recomputed", pass->cost.recomputed);
+        if (k)
+            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state_bytes), "the state differs");
+        runner_close(&r);
+        fixture_close(&f);
+        free(text);
+    }
+    ck_assert_msg(!memcmp(log[0], log[1], sizeof(log[0])), "losses or norms differ");
+    free(state[0]);
+    free(state[1]);
+}
+END_TEST
+
+START_TEST(recomputation_saves_memory)
+{
+    char *text = spec_text("", "[model deep]\nn_blocks = 12\ndim = 16\ncontext = 64\nvocab = 11\nblocks.mixer.heads = 2\n"
+                               "[arm kept]\nmodel = deep\n[arm again]\nmodel = deep\ntrain.recompute = block\n");
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_plan *kept = stage_plan(&f, "kept", 0), *again = stage_plan(&f, "again", 0);
+    /* Kept per block: about 20 tensors of its width; recomputed: its input. */
+    ck_assert_uint_lt(again->arena_bytes * 3, kept->arena_bytes);
+    ck_assert_double_eq(again->flops_per_token, kept->flops_per_token); /* the work that counts is the same */
+    ck_assert_double_gt(again->executed_flops, 1.15 * kept->executed_flops);
+    ck_assert_double_le(again->executed_flops, 1.3334 * kept->executed_flops); /* one more forward pass at most */
+    tfx_stage_plan_destroy(kept);
+    tfx_stage_plan_destroy(again);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
+/* ---- programs ---- */
+
+static int supports_no_attention(const tfx_backend *b, const tfx_program *p, const tfx_node *node)
+{
+    (void)b, (void)p;
+    return node->op != TFX_OP_ATTENTION;
+}
+
+START_TEST(what_the_backend_cannot_do)
+{
+    char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER);
+    fixture f;
+    fixture_open(&f, text);
+    f.single.supports = supports_no_attention;
+    tfx_stage_params p = {.registry = f.registry, .device = &f.unfused, .model = f.experiment->arms[0].model,
+                          .train = &f.experiment->arms[0].train};
+    ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
+    ERROR_SAYS(&f.err, "backend 'cpu' cannot execute attention as model 'tokenformer' uses it");
+    ck_assert_int_eq(f.err.status, TFX_E_UNSUPPORTED);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
+START_TEST(evaluation_alone)
+{
+    char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER);
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
+                          .train = &f.experiment->arms[0].train, .eval_only = 1, .eval_rows = 3};
+    tfx_stage_plan *s = tfx_stage_plan_create(&p, &f.err);
+    fixture_ok(&f);
+    ck_assert(!s->step && !s->accumulate && !s->update && s->eval);
+    ck_assert_int_eq(s->state.tensors[s->tokens].dims[0], 3);
+    ck_assert_uint_eq(s->optimizer_bytes, 0);
+    ck_assert_double_eq(s->flops_per_token, 0);
+    check_programs(s, "eval");
+    tfx_stage_plan_destroy(s);
+    tfx_stage_plan_destroy(NULL);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("plan/stage");
+    TCase *c = tcase_create("stage");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, sharing_memory_changes_no_bit, 0, N_MODELS);
+    tcase_add_loop_test(c, fusing_changes_nothing, 0, N_MODELS);
+    tcase_add_loop_test(c, no_two_values_overlap, 0, N_MODELS);
+    tcase_add_test(c, no_two_values_overlap_in_the_quickstart);
+    tcase_add_loop_test(c, recomputation_changes_no_bit, 0, 5); /* those that do not say themselves */
+    tcase_add_test(c, recomputation_saves_memory);
+    tcase_add_test(c, what_the_backend_cannot_do);
+    tcase_add_test(c, evaluation_alone);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)
