@@ -1,0 +1,116 @@
+/* Plugins of the end-to-end tests: a custom op y = scale x^2, and a feed-forward layer that uses it.
+ *
+ * The op comes three times: with a kernel for the CPU, without any, so that every device takes its lowering,
+ * and with a kernel that computes something else, which shows whether kernels are used at all. */
+#include "tfx/tfx.h"
+
+static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                        const double *reals, uint32_t *n_dims, int64_t *dims)
+{
+    (void)ints;
+    if (n_in != 1 || !(reals[0] > 0))
+        return host->fail(host, TFX_E_INVALID, "square takes one operand and a positive scale");
+    *n_dims = in[0]->n_dims;
+    for (uint32_t i = 0; i < in[0]->n_dims; i++)
+        dims[i] = in[0]->dims[i];
+    return TFX_OK;
+}
+
+static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints, const double *reals)
+{
+    (void)n_in, (void)ints;
+    return b->affine(b, b->mul(b, in[0], in[0]), reals[0], 0.0);
+}
+
+static tfx_status vjp(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                      const int64_t *ints, const double *reals, tfx_value *dx)
+{
+    (void)n_in, (void)out, (void)ints;
+    dx[0] = b->affine(b, b->mul(b, in[0], dy), 2.0 * reals[0], 0.0);
+    return TFX_OK;
+}
+
+static void scaled_squares(const tfx_kernel_args *a, double power_of_x)
+{
+    const float *x = a->in[0];
+    float *y = a->out;
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < a->out_info->n_dims; i++)
+        n *= (uint64_t)a->out_info->dims[i];
+    for (uint64_t i = n * a->part / a->n_parts; i < n * (a->part + 1) / a->n_parts; i++)
+        y[i] = (float)a->reals[0] * x[i] * (power_of_x > 1.0 ? x[i] : 1.0f);
+}
+
+static void run_square(const tfx_kernel_args *a)
+{
+    scaled_squares(a, 2.0);
+}
+
+static void run_other(const tfx_kernel_args *a)
+{
+    scaled_squares(a, 1.0);
+}
+
+static const tfx_kernel square_kernel = {sizeof(tfx_kernel), "cpu", run_square};
+static const tfx_kernel other_kernel = {sizeof(tfx_kernel), "cpu", run_other};
+static const tfx_kernel elsewhere_kernel = {sizeof(tfx_kernel), "abacus", run_other};
+static const tfx_kernel *const square_kernels[] = {&square_kernel, NULL};
+static const tfx_kernel *const other_kernels[] = {&other_kernel, NULL};
+static const tfx_kernel *const elsewhere_kernels[] = {&elsewhere_kernel, NULL};
+
+static const tfx_op_class square_op = {
+    sizeof(tfx_op_class), "e2e.square/1", "scale x^2", infer, lower, vjp, square_kernels,
+};
+static const tfx_op_class lowered_op = {
+    sizeof(tfx_op_class), "e2e.square_elsewhere/1", "scale x^2, with a kernel for another device", infer, lower, vjp,
+    elsewhere_kernels,
+};
+static const tfx_op_class other_op = {
+    sizeof(tfx_op_class), "e2e.square_other/1", "scale x^2, says the lowering, but not the kernel", infer, lower, vjp,
+    other_kernels,
+};
+
+/* Without a vjp, training takes the lowering and evaluation the kernel. */
+static const tfx_op_class forward_op = {
+    sizeof(tfx_op_class), "e2e.square_forward/1", "scale x^2, without a gradient of its own", infer, lower, NULL,
+    square_kernels,
+};
+
+static const tfx_option options[] = {
+    TFX_OPTION("hidden", TFX_OPT_INT, "64", 1, 1e6, NULL, "hidden width"),
+    TFX_OPTION("op", TFX_OPT_STRING, "e2e.square/1", 0, 0, NULL, "the custom op between the two matrices"),
+    TFX_OPTION("scale", TFX_OPT_REAL, "2", -10, 10, NULL, "factor of the op"),
+};
+
+static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    const tfx_host *h = b->host;
+    int64_t hidden = h->opt_int(h, b->options, "hidden");
+    tfx_init normal = tfx_init_normal(0.1);
+    int64_t up_shape[2] = {hidden, b->dim_of(b, x, -1)}, down_shape[2] = {hidden, out_dim};
+    double scale = h->opt_real(h, b->options, "scale");
+    tfx_value up = b->param(b, "up", 2, up_shape, &normal, 0, 0);
+    tfx_value down = b->param(b, "down", 2, down_shape, &normal, 0, 0);
+    tfx_value inner = b->matmul(b, x, up, TFX_TRANS_B, 1.0);
+    tfx_value squared = b->custom(b, h->opt_string(h, b->options, "op"), 1, &inner, 0, NULL, 1, &scale);
+    return b->matmul(b, squared, down, 0, 1.0);
+}
+
+static const tfx_layer_class layer = {
+    sizeof(tfx_layer_class), "square_mlp", "feed-forward layer with a custom op",
+    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+};
+
+static const tfx_factory factories_of[] = {
+    {sizeof(tfx_factory), TFX_KIND_LAYER, &layer},       {sizeof(tfx_factory), TFX_KIND_OP, &square_op},
+    {sizeof(tfx_factory), TFX_KIND_OP, &lowered_op},     {sizeof(tfx_factory), TFX_KIND_OP, &other_op},
+    {sizeof(tfx_factory), TFX_KIND_OP, &forward_op},
+};
+static const tfx_factory *const factories[] = {
+    &factories_of[0], &factories_of[1], &factories_of[2], &factories_of[3], &factories_of[4], NULL,
+};
+
+extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
+const tfx_plugin tfx_plugin_entry = {
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square_mlp", "1.0.0", "custom op and a layer with it", factories,
+};

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""What goes wrong while an experiment runs: a worker that crashes, training that diverges, a disk that
+takes no more, and checkpoints that somebody has damaged."""
+import resource
+
+from harness import *
+
+ONE_SEED = ["--set", "experiment.seeds=1"]
+
+
+def status(f):
+    return f.sql("SELECT a.name, r.status, r.detail FROM run r JOIN arm a ON a.id = r.arm ORDER BY r.id")
+
+
+def test_worker_crashes():
+    # The first arm changes the disk often enough to meet its end; the second one does not.
+    settings = [*ONE_SEED, "--set", "arm.transformer.train.checkpoint_every=1",
+                "--set", "arm.grown.train.checkpoint_every=0"]
+    with folder() as f, folder() as g:
+        g.tfx("run", "tiny.ini", *settings)
+        log = f.path / "log"
+        g.tfx("run", "tiny.ini", *settings, env=preload({"CRASH_IN": "worker", "CRASH_LOG": str(log)}))
+        counts = [int(line.split()[0]) for line in log.read_text().splitlines()]
+        arms = [a for a, b in zip(counts, [*counts[1:], 0]) if b < a]  # changes of each worker
+        expect(arms[0] > arms[1] + 4, "the first arm changes the disk more often", arms)
+        log.unlink()
+
+        r = f.tfx("run", "tiny.ini", *settings, status=3, env=crashing(arms[1] + 2, sig=signal.SIGSEGV))
+        expect("killed by signal 11" in r.stderr, "the crash is told", r.stderr)
+        rows = status(f)
+        same([row[:2] for row in rows], [("transformer", "failed"), ("grown", "done")], "status of the arms")
+        expect("signal 11 (Segmentation fault)" in rows[0][2], "why it failed", rows)
+        expect("failed" in r.stdout and "done" in r.stdout, "the table has both", r.stdout)
+        whole(f)
+        f.tfx("run", "tiny.ini", *settings, "--resume")
+        for run in (1, 2):
+            same_outcome(outcome(f, run), outcome(g, run), f"run {run}, resumed after a crash")
+        tidy(f)
+
+
+def test_training_diverges():
+    with folder() as f:
+        r = f.tfx("run", "tiny.ini", *ONE_SEED, "--set", "arm.transformer.train.optimizer=sgd",
+                  "--set", "arm.transformer.train.lr=1e30", "--set", "arm.transformer.train.clip=0", status=3)
+        rows = status(f)
+        same([row[:2] for row in rows], [("transformer", "failed"), ("grown", "done")], "status of the arms")
+        expect("diverged" in rows[0][2] and "step " in rows[0][2] and "diverged" in r.stderr, "why it failed", rows)
+        whole(f)
+
+
+def test_disk_takes_no_more():
+    """A limit on the size of files stands for a full disk: larger than the database, smaller than a checkpoint."""
+    settings = [*ONE_SEED, "--set", "model.*.dim=256", "--set", "train.steps=3"]
+    with folder() as f, folder() as g:
+        g.tfx("run", "tiny.ini", *settings)
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000000, 1000000))
+
+        r = f.tfx("run", "tiny.ini", *settings, status=3, preexec_fn=limit)
+        for arm, state, detail in status(f):
+            same(state, "failed", f"status of {arm}")
+            expect("safetensors" in detail and "File too large" in detail, "what could not be written", detail)
+        same(f.sql("SELECT * FROM checkpoint"), [], "recorded checkpoints")
+        same(list(f.path.glob("runs/*/*/*")), [], "folders of checkpoints")
+        whole(f)
+        f.tfx("run", "tiny.ini", *settings, "--resume")
+        for run in (1, 2):
+            same_outcome(outcome(f, run), outcome(g, run), f"run {run}, resumed when there was room again")
+        tidy(f)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-7] ^= 16
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "a changed byte in the weights": (lambda p: flip(p / "model.safetensors"), "model.safetensors", "damaged"),
+    "no weights": (lambda p: (p / "model.safetensors").unlink(), "model.safetensors"),
+    "half an optimizer state": (lambda p: os.truncate(p / "optimizer.safetensors", 1000), "optimizer.safetensors"),
+    "no optimizer state": (lambda p: (p / "optimizer.safetensors").unlink(), "optimizer.safetensors"),
+    "an empty optimizer state": (lambda p: (p / "optimizer.safetensors").write_bytes(b""), "optimizer.safetensors"),
+    "no progress": (lambda p: (p / "progress.json").unlink(), "progress.json"),
+    "half a progress": (lambda p: os.truncate(p / "progress.json", 40), "progress.json"),
+    "a stage that is not in the plan": (lambda p: (p / "progress.json").write_text(
+        (p / "progress.json").read_text().replace('"stage":\t"0"', '"stage":\t"7"')), "stage 7 is not in the plan"),
+    "no folder": (shutil.rmtree, "step-00000008"),
+}
+
+
+def test_damaged_checkpoints():
+    with folder() as g:
+        g.tfx("run", "tiny.ini", *ONE_SEED)
+        undamaged = {run: outcome(g, run) for run in (1, 2)}
+    with folder() as f:
+        # Both arms are killed; the first one behind its second periodic checkpoint.
+        log, copy = f.path / "log", f.path / "copy"
+        with folder() as g:
+            g.tfx("run", "tiny.ini", *ONE_SEED, env=preload({"CRASH_IN": "worker", "CRASH_LOG": str(log)}))
+        at = next(int(line.split()[0]) for line in log.read_text().splitlines()
+                  if "renameat2" in line and "step-00000008-periodic" in line) + 8
+        log.unlink()
+        f.tfx("run", "tiny.ini", *ONE_SEED, status=3, env=crashing(at))
+        newest = f.path / f.one("SELECT path FROM checkpoint WHERE run = 1 ORDER BY id DESC LIMIT 1")
+        same(newest.name, "step-00000008-periodic", "the newest checkpoint")
+        shutil.copytree(newest, copy)
+        for what, (damage, *words) in DAMAGES.items():
+            damage(newest)
+            kept = {p: p.read_bytes() for p in f.path.rglob("*") if p.is_file() and "tfx.db" not in p.name
+                    and "runs/tiny/2" not in str(p)}
+            metrics = f.sql("SELECT * FROM metric WHERE run = 1 ORDER BY id")
+            checkpoints = f.sql("SELECT * FROM checkpoint WHERE run = 1 ORDER BY id")
+            r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=3)
+            arm, state, detail = status(f)[0]
+            same(state, "failed", f"status with {what}")
+            for word in words:
+                expect(word in detail and word in r.stderr, f"{what}: the message says '{word}'", detail + r.stderr)
+            same(f.sql("SELECT * FROM metric WHERE run = 1 ORDER BY id"), metrics, f"metrics with {what}")
+            same(f.sql("SELECT * FROM checkpoint WHERE run = 1 ORDER BY id"), checkpoints, f"checkpoints with {what}")
+            for p, data in kept.items():
+                expect(p.read_bytes() == data, f"{what}: {p} is untouched")
+            shutil.rmtree(newest, ignore_errors=True)
+            shutil.copytree(copy, newest)
+        shutil.rmtree(copy)
+        # With its checkpoint put back, the run still ends as if nothing had happened.
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
+        for run in (1, 2):
+            same_outcome(outcome(f, run), undamaged[run], f"run {run}, resumed after repair")
+        tidy(f)
+
+        # Eval and generate do not take damaged weights either.
+        final, path = f.one("SELECT id, path FROM checkpoint WHERE run = 2 AND reason = 'final'")
+        flip(f.path / path / "model.safetensors")
+        for command in (["eval", "tiny.ini", "--arm", "grown"], ["eval", "tiny.ini", "--arm", "grown", "--checkpoint", final],
+                        ["generate", final, "--prompt", "The"]):
+            message(f.tfx(*command, status=2), "model.safetensors", "damaged")
+
+
+main(globals())

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Plugins from outside of the tree: the layers of docs/writing-a-layer.md, built and used as the page says,
+and a custom op with a kernel of its own. Argument: a C compiler, then the names of tests."""
+import re
+import subprocess
+
+from harness import *
+
+COMPILER = sys.argv.pop(1)
+PAGE = (SOURCE / "docs" / "writing-a-layer.md").read_text()
+
+
+HEAD = TINY[TINY.index("[experiment]"):TINY.index("[model transformer]")].replace("seeds = 1, 2", "seeds = 1")
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}(?: ([\w.]+))?\n(.*?)^```$", PAGE, re.S | re.M)
+
+
+def test_layers_of_the_guide():
+    with folder() as f:
+        for name, text in blocks("c"):
+            (f.path / name).write_text(text)
+        for _, text in blocks("sh"):
+            commands = "\n".join(line for line in text.splitlines() if line.startswith("cc "))
+            r = subprocess.run(["sh", "-euc", re.sub(r"^cc ", COMPILER + " ", commands, flags=re.M)], cwd=f.path,
+                               env={**os.environ, "TFX": str(SOURCE)}, capture_output=True, text=True)
+            same((r.returncode, r.stderr), (0, ""), "the compiler")
+        env = {"TFX_PLUGIN_PATH": str(f.path)}
+        page = "".join(text for _, text in blocks("ini"))
+        for name, text in (("page.ini", page), ("parallel.ini", page.replace("block_prenorm", "block_parallel"))):
+            (f.path / name).write_text(HEAD + text)
+            db = name + ".db"
+            # A shorter and narrower run than the page's: what is tested is that it learns and grows.
+            f.tfx("run", name, "--db", db, "--set", "model.*.dim=32", "--set", "model.*.context=32",
+                  "--set", "model.*.n_blocks=2", "--set", "scaling.widen.policy.steps=20", "--set", "train.steps=20", env=env)
+            losses = [v for (v,) in f.sql("SELECT value FROM metric WHERE name = 'val_loss' ORDER BY id", db=db)]
+            expect(losses[-1] < losses[0] - 0.5, f"{name} learns", losses)
+            before, after, delta, carried, total = f.one(
+                "SELECT probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, carried_parameters, parameters_before "
+                "FROM growth_event", db=db)
+            expect(abs(before - after) < 1e-5 and delta < 1e-4 and carried == total, "growth keeps the function", (before, after, delta))
+            final = f.path / f.one("SELECT path FROM checkpoint WHERE reason = 'final'", db=db)
+            tensors, _ = safetensors(final / "model.safetensors")
+            same(tensors["blocks.0.ffn.gate"][1], [512, 32], "the grown gate")
+            expect("swiglu" in [n for (n,) in f.sql("SELECT name FROM plugin", db=db)], "the plugin is recorded")
+            same(dict(f.sql("SELECT name, path FROM plugin", db=db))["swiglu"], str(f.path / "swiglu.so"), "its path")
+
+
+SQUARE = """
+[model transformer]
+n_blocks = 2
+dim = 32
+context = 32
+vocab = 256
+blocks.mixer.heads = 2
+blocks.ffn = square_mlp
+blocks.ffn.op = {op}
+
+[arm transformer]
+model = transformer
+"""
+
+
+def test_custom_op():
+    found = {}
+    with folder() as f:
+        plugins = f.path / "plugins"
+        plugins.mkdir()
+        shutil.copy(HELPERS / "square.so", plugins)
+        env = {"TFX_PLUGIN_PATH": str(plugins)}
+        shown = f.json("plugin", "show", "square_mlp", env=env)
+        same(sorted((c["kind"], c["name"]) for c in shown[0]["classes"])[:1], [("layer", "square_mlp")], "the plugin's layer")
+        for op in ("square", "square_elsewhere", "square_forward", "square_other"):
+            (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op=f"e2e.{op}/1"))
+            db = op + ".db"
+            f.tfx("run", "tiny.ini", "--db", db, "--set", "train.steps=30", env=env)
+            found[op] = [v for (v,) in f.sql("SELECT value FROM metric WHERE name = 'val_loss' ORDER BY step", db=db)]
+            train = [v for (v,) in f.sql("SELECT value FROM metric WHERE name = 'train_loss' ORDER BY step", db=db)]
+            r = f.json("eval", "tiny.ini", "--db", db, env=env)
+            same(f"{r['loss']:.12f}", f"{found[op][-1]:.12f}", f"eval with {op}")
+            if op != "square_other":
+                expect(train[-1] < train[0] - 0.5, f"{op} learns", train)
+        for op in ("square_elsewhere", "square_forward"):
+            worst = max(abs(a - b) for a, b in zip(found["square"], found[op]))
+            expect(worst < 1e-4, f"the kernel and the lowering of {op} give the same losses", worst)
+        expect(abs(found["square"][0] - found["square_other"][0]) > 1e-3, "the kernel is what runs", found)
+
+        before = f.files()
+        (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op="e2e.sqare/1"))
+        message(f.tfx("run", "tiny.ini", env=env, status=2), "blocks.0.ffn (square_mlp)", "e2e.sqare/1", "e2e.square/1")
+        (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op="e2e.square/1"))
+        message(f.tfx("run", "tiny.ini", "--set", "model.*.blocks.ffn.scale=-1", env=env, status=2),
+                "blocks.0.ffn (square_mlp)", "e2e.square/1")
+        same(f.files(), before, "files in the folder")
+
+
+main(globals())

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Everything that a user can get wrong before step 0: one clear message, exit status 2, and nothing on
+disk, neither a database nor a folder."""
+import re
+import subprocess
+
+from harness import *
+
+# What is wrong, the words that the message must have, and the settings that make it wrong.
+SETTINGS = [
+    ("unknown key", ['unknown key "stesp" in [train]', 'did you mean "steps"?'], ["train.stesp=3"]),
+    ("unknown option of a plugin", ["slot", "slots"], ["model.tokenformer_16.blocks.ffn.slot=3"]),
+    ("wrong type", ["steps", "expected integer", '"abc"'], ["train.steps=abc"]),
+    ("a fraction for an integer", ["batch", "integer", '"1.5"'], ["train.batch=1.5"]),
+    ("out of range", ["steps", "1 to", '"0"'], ["train.steps=0"]),
+    ("not a number", ["lr", '"nan"'], ["train.lr=nan"]),
+    ("a warm-up of more than all steps", ["warmup", "0 to 1", '"2"'], ["train.warmup=2"]),
+    ("min_lr above lr", ["min_lr", "0.003"], ["train.min_lr=1"]),
+    ("a choice that is none", ["recompute", "none, block", '"yes"'], ["train.recompute=yes"]),
+    ("missing training data", ["nope.txt", "No such file"], ["data.loader.train=nope.txt"]),
+    ("missing validation data", ["nope.txt", "No such file"], ["data.loader.val=nope.txt"]),
+    ("a folder as data", ["sub", "folder"], ["data.loader.val=sub"]),
+    ("empty data", ["empty.ini"], ["data.loader.train=empty.ini"]),
+    ("data shorter than a row", ["too short", "100001"], ["model.*.context=100000"]),
+    ("a vocabulary smaller than the data's", ["vocab = 100", "255"], ["model.*.vocab=100"]),
+    ("tokens beyond the stated vocabulary", ["train.txt", "vocabulary of 256"],
+     ["data.loader=tokens", "data.loader.train=train.txt", "data.loader.val=val.txt", "data.loader.vocab=256"]),
+    ("growth into another width", ["[arm grown]", "embedding.weight", "[256, 32]", "[256, 64]"],
+     ["model.tokenformer_32.dim=64", "model.tokenformer_48.dim=64"]),
+    ("growth into fewer slots", ["[arm grown]", "blocks.0.mixer.q.key", "[16, 32]", "[8, 32]"],
+     ["model.tokenformer_32.blocks.mixer.q.slots=8"]),
+    ("growth into another depth", ["[arm grown]", "blocks.2"], ["model.tokenformer_32.n_blocks=3"]),
+    ("growth into another context", ["context"], ["model.tokenformer_32.context=64"]),
+    ("growth into a model that does not exist", ["there is no [model nope]", "tokenformer_32"],
+     ["scaling.grow.policy.models=nope,tokenformer_48"]),
+    ("a list that does not fit another", ["policy.steps has 1"], ["scaling.grow.policy.steps=8"]),
+    ("new keys and new values both zero", ["no gradient"], ["scaling.grow.policy.zero_init=key,value"]),
+    ("more memory than the machine has", ["[arm transformer]", "needs", "TB of memory", "this machine has"],
+     ["model.transformer.dim=65536", "model.transformer.n_blocks=64"]),
+    ("heads that do not divide", ["blocks.0.mixer (attention)", "heads = 3", "32"], ["model.transformer.blocks.mixer.heads=3"]),
+    ("micro_batch that does not divide", ["micro_batch", "divisor of batch (4)", "3"], ["train.micro_batch=3"]),
+    ("bf16 moments that cannot hold", ["beta2", "0.999"],
+     ["train.optimizer.moments=bf16", "train.optimizer.beta2=0.999"]),
+    ("an optimizer that does not exist", ['"adamz"', 'did you mean "adamw"?'], ["train.optimizer=adamz"]),
+    ("a layer that does not exist", ['"mpl"', 'did you mean "mlp"?'], ["model.transformer.blocks.ffn=mpl"]),
+    ("a backend that does not exist", ['"gpu"', '"cpu"'], ["experiment.backend=gpu"]),
+    ("a block that does not exist", ["no block 7", "n_blocks is 2"], ["model.transformer.blocks.7.ffn=mlp"]),
+    ("a name that leads out of runs/", ['".."'], ["experiment.name=.."]),
+    ("a name with a slash", ['"a/b"'], ["experiment.name=a/b"]),
+    ("a seed twice", ["seeds", "1 twice"], ["experiment.seeds=1,1"]),
+    ("no seed", ["seeds", "at least one"], ["experiment.seeds="]),
+    ("--set without =", ['no "="', "section.key=value"], ["train"]),
+    ("--set of no section", ['"nosuch"', "model.NAME"], ["nosuch.x=1"]),
+    ("--set of a model that does not exist", ["model.nope.dim"], ["model.nope.dim=1"]),
+]
+
+COMMANDS = [
+    ("missing spec", ["missing.ini", "No such file"], ["run", "missing.ini"]),
+    ("a folder as spec", ["sub", "directory"], ["run", "sub"]),
+    ("an empty spec", ["empty.ini", "no [experiment] section"], ["run", "empty.ini"]),
+    ("prose as spec", ["train.txt:", "expected"], ["run", "train.txt"]),
+    ("no spec", ["expected a spec file"], ["run"]),
+    ("two specs", ["one argument too many"], ["run", "tiny.ini", "tiny.ini"]),
+    ("a profile that does not exist", ["--profile nope", "no [profile nope]"], ["run", "tiny.ini", "--profile", "nope"]),
+    ("an unknown option", ["--resum", "did you mean --resume?"], ["run", "tiny.ini", "--resum"]),
+    ("a folder as database", ["sub", "expected a file"], ["run", "tiny.ini", "--db", "sub"]),
+    ("prose as database", ["val.txt", "not an SQLite database"], ["run", "tiny.ini", "--db", "val.txt"]),
+    ("nothing to resume", ["nothing to resume"], ["run", "tiny.ini", "--resume"]),
+    ("a worker without a database", ["no database"], ["run", "--worker", "1"]),
+    ("two formats of a plan", ["--json or --resolved"], ["plan", "tiny.ini", "--json", "--resolved"]),
+]
+
+
+def refuse(f, what, words, command, lines=1, **more):
+    before = f.files()
+    try:
+        message(f.tfx(*command, status=2, **more), *words, lines=lines)
+        same(f.files(), before, "files in the folder")
+    except Failure as e:
+        return f"{what}: {e}"
+
+
+def report(failures):
+    failures = [e for e in failures if e]
+    expect(not failures, f"{len(failures)} refusals are not as they should be", "\n".join(failures))
+
+
+def test_refused():
+    with folder() as f:
+        (f.path / "sub").mkdir()
+        (f.path / "empty.ini").touch()
+        report([refuse(f, what, words, command) for what, words, command in COMMANDS])
+        report([refuse(f, what, words, ["run", "tiny.ini", *[x for s in settings for x in ("--set", s)]])
+                for what, words, settings in SETTINGS])
+
+
+def test_messages_name_file_and_line():
+    for old, new, words in [
+        ("steps = 12", "stesp = 12", ['unknown key "stesp" in [train]', 'did you mean "steps"?']),
+        ("batch = 4", "batch = four", ["batch", "expected integer", '"four"']),
+        ("checkpoint_every = 4", "checkpoint_every = 4\noptimizer.beta2 = 1", ["beta2", "0 to 0.999999", '"1"']),
+        ("[arm grown]\nmodel = tokenformer_16", "[arm grown]\nmodel = tokenformer_61",
+         ["tokenformer_61", 'did you mean "tokenformer_16"?']),
+        ("extends = tokenformer_16\nblocks.mixer.{q,k,v,o}.slots = 32",
+         "extends = tokenformer_99\nblocks.mixer.{q,k,v,o}.slots = 32", ["tokenformer_99"]),
+        ("blocks.ffn = mlp", "blocks.fnn = mlp", ["fnn", "ffn"]),
+        ("context = 32\nvocab = 256\nblocks = block_prenorm\nblocks.mixer = attention\nblocks.mixer.heads = 2\nblocks.ffn",
+         "context = ${ctx}\nvocab = 256\nblocks = block_prenorm\nblocks.mixer = attention\nblocks.mixer.heads = 2\nblocks.ffn",
+         ["ctx"]),
+        ("[scaling grow]", "[scalign grow]", ["scalign", "scaling"]),
+    ]:
+        expect(TINY.count(old) == 1, f"'{old}' is once in tiny.ini")
+        with folder(TINY.replace(old, new)) as f:
+            r = f.tfx("run", "tiny.ini", status=2)
+            message(r, *words)
+            line = re.match(r"tfx: tiny\.ini:(\d+): ", r.stderr)
+            expect(line, "the message names file and line", r.stderr)
+            first = TINY[:TINY.index(old)].count("\n") + 1
+            expect(first <= int(line[1]) <= first + new.count("\n"), f"the line is that of '{new}', {first}", r.stderr)
+            same(f.files(), ["tiny.ini", "train.txt", "val.txt"], "files in the folder")
+
+
+def test_broken_plugins():
+    with folder(TINY.replace("blocks.ffn = mlp", "blocks.ffn = gated")) as f:
+        plugins = f.path / "plugins"
+        plugins.mkdir()
+        linear = (BUILD / "plugins" / "linear.so").read_bytes()
+        for what, data in [("half a plugin", linear[:len(linear) // 2]), ("a plugin of text", b"layer gated\n"),
+                           ("an empty plugin", b""), ("a head of a plugin", linear[:100])]:
+            (plugins / "gated.so").write_bytes(data)
+            report([refuse(f, what, ['no layer "gated"', "plugins/gated.so: "], ["run", "tiny.ini"], lines=3,
+                           env={"TFX_PLUGIN_PATH": str(plugins)})])
+
+
+def test_small_disk():
+    """A spec whose checkpoints will not fit is refused before step 0. Needs a file system of a known size."""
+    with folder() as f:
+        small = f.path / "small"
+        small.mkdir()
+        mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small],
+                                                       capture_output=True).returncode == 0
+        if not mounted:
+            print("test_small_disk: skipped, it must mount a file system")
+            return
+        try:
+            report([refuse(f, "a disk of 1 MB", ["tiny.ini", "MB on disk", "free"],
+                           ["run", "tiny.ini", "--db", "small/tfx.db"])])
+            same(list(small.iterdir()), [], "files on the small disk")
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+
+main(globals())

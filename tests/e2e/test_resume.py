@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Interrupted and killed runs: `tfx run --resume` continues to the same bits and the same rows as a run
+that nobody disturbed, wherever it was stopped. crash.c says how a process is stopped at chosen places."""
+from harness import *
+
+ONE_SEED = ["--set", "experiment.seeds=1"]
+_undisturbed = {}
+
+
+def undisturbed(settings):
+    """Outcomes of the runs of tiny.ini with these settings."""
+    key = tuple(settings)
+    if key not in _undisturbed:
+        with folder() as f:
+            f.tfx("run", "tiny.ini", *settings)
+            _undisturbed[key] = {run: outcome(f, run) for (run,) in f.sql("SELECT id FROM run")}
+    return _undisturbed[key]
+
+
+def check(f, settings, what):
+    for run, expected in undisturbed(settings).items():
+        same_outcome(outcome(f, run), expected, f"run {run}, {what}")
+    tidy(f)
+
+
+def recorded(f):
+    return (f.path / "tfx.db").exists() and f.sql("SELECT 1 FROM sqlite_schema WHERE name = 'run'") \
+        and f.sql("SELECT 1 FROM run")
+
+
+def kill_until_done(settings, where, every, sig=signal.SIGKILL):
+    """Kills the run at its `every`-th change to the disk, resumes it, kills it again, until it is done."""
+    with folder() as f:
+        for attempt in range(100):
+            resume = ["--resume"] if recorded(f) else []
+            # Two steps forward: what the first attempts do not reach, later ones do.
+            r = f.tfx("run", "tiny.ini", *settings, *resume, status=None, env=crashing(every + 2 * attempt, where, sig))
+            if recorded(f):
+                whole(f)
+            if r.returncode == 0:
+                break
+        expect(r.returncode == 0 and attempt > 2, f"done after some kills, not after {attempt}", r.stderr)
+        check(f, settings, f"killed {attempt} times")
+
+
+def test_worker_killed_again_and_again():
+    kill_until_done(ONE_SEED, "worker", 30)
+
+
+def test_other_settings_killed_again_and_again():
+    """Accumulated gradients, moments in bf16, recomputation, and only the newest checkpoint kept."""
+    kill_until_done([*ONE_SEED, "--set", "train.micro_batch=2", "--set", "train.optimizer.moments=bf16",
+                     "--set", "train.recompute=block", "--set", "train.keep_stages=false",
+                     "--set", "train.keep_optimizer=false"], "worker", 35)
+
+
+def test_killed_around_growth_and_the_end():
+    """Between the moment when a stage's last checkpoint, the grown one or the final one gets its name, and the
+    row that goes with it: what a resume must tell apart."""
+    with folder() as f:
+        log = f.path / "log"
+        f.tfx("run", "tiny.ini", *ONE_SEED, env=preload({"CRASH_IN": "worker", "CRASH_LOG": str(log)}))
+        changes = [line.split(" ", 2) for line in log.read_text().splitlines()]
+    # In order, and the growing arm comes last, so that of each kind its last one is found.
+    named = {reason: int(n) for n, call, path in changes for reason in ("stage_end", "grown", "final")
+             if call == "renameat2" and path.endswith("-" + reason)}
+    same(set(named), {"stage_end", "grown", "final"}, "checkpoints of a growing run")
+    for reason, first in named.items():
+        for at in range(first, first + 4):
+            with folder() as f:
+                r = f.tfx("run", "tiny.ini", *ONE_SEED, status=None, env=crashing(at))
+                if at > int(changes[-1][0]):
+                    continue
+                same(r.returncode, 3, f"exit status of a worker killed at change {at}")
+                whole(f)
+                f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
+                check(f, ONE_SEED, f"killed {at - first} changes after the {reason} checkpoint got its name")
+
+
+def test_parent_killed():
+    for at in (3, 9):
+        with folder() as f:
+            f.tfx("run", "tiny.ini", *ONE_SEED, status=-signal.SIGKILL, env=crashing(at, "parent"))
+            f.tfx("run", "tiny.ini", *ONE_SEED, *(["--resume"] if recorded(f) else []))
+            check(f, ONE_SEED, f"parent killed at change {at}")
+
+
+LONG = ["--set", "train.steps=100000", "--set", "train.checkpoint_every=1000000", "--set", "experiment.seeds=1"]
+
+
+def start_long(f, *more, **options):
+    """A run that does not end by itself, when it has trained a little; with its worker's process id."""
+    p = f.start("run", "tiny.ini", *LONG, *more, **options)
+    wait_for(lambda: recorded(f) and f.sql("SELECT 1 FROM metric WHERE name = 'train_loss' AND step > 3"),
+             "the run trains", p)
+    return p, f.one("SELECT pid FROM run WHERE status = 'running'")
+
+
+def ended(p, status, what):
+    out, err = p.communicate()
+    same(p.returncode, status, f"exit status of {what}\n{err}")
+    expect("interrupted" in out and "planned" in out, f"the table of {what}", out)
+    return err
+
+
+def test_interrupt_resume_refuse():
+    with folder() as f:
+        p, worker = start_long(f)
+        try:
+            r = f.tfx("run", "tiny.ini", *LONG, "--resume", status=2)
+            message(r, "run 1 (arm transformer, seed 1)", f"process {worker}")
+            # Nor can its worker be started a second time, by whatever accident.
+            r = f.tfx("run", "--worker", 1, status=2)
+            expect(f"process {worker}" in r.stderr, "the second worker names the first", r.stderr)
+            same(f.one("SELECT status, pid FROM run WHERE id = 1"), ("running", worker), "the run goes on")
+        finally:
+            p.send_signal(signal.SIGINT)
+        err = ended(p, 130, "an interrupted run")
+        expect("--resume" in err, "it says how to go on", err)
+        same(f.sql("SELECT status, detail FROM run ORDER BY id"), [("interrupted", None), ("planned", None)], "status")
+        step = f.one("SELECT step FROM checkpoint WHERE reason = 'interrupted'")
+        same(f.one("SELECT max(step) FROM metric"), step, "the step that it finished")
+        whole(f)
+
+        # Interrupted again before the first step: nothing new to save, nothing lost.
+        for attempt in range(2):
+            r = f.tfx("run", "tiny.ini", *LONG, "--resume", status=130, env=crashing(1, "worker", signal.SIGINT))
+        same(f.one("SELECT count(*) FROM checkpoint"), 1, "checkpoints")
+        whole(f)
+
+        message(f.tfx("run", "tiny.ini", *LONG, "--set", "train.lr=1", "--resume", status=2),
+                "nothing to resume", "other settings")
+        message(f.tfx("run", "tiny.ini", *LONG, "--set", "experiment.name=other", "--resume", status=2),
+                "'other' has not been run")
+
+
+def test_interrupted_where_only_the_newest_stays():
+    more = ["--set", "train.keep_stages=false"]
+    with folder() as f:
+        p, _ = start_long(f, *more)
+        p.send_signal(signal.SIGINT)
+        ended(p, 130, "an interrupted run")
+        for attempt in range(2):
+            f.tfx("run", "tiny.ini", *LONG, *more, "--resume", status=130, env=crashing(1, "worker", signal.SIGINT))
+            whole(f)
+        same(f.one("SELECT count(*) FROM checkpoint WHERE deleted IS NULL"), 1, "checkpoints")
+
+
+def test_keyboard_and_sigterm():
+    """Control-C reaches the command and its worker together; a supervisor sends SIGTERM to the command."""
+    with folder() as f:
+        p, _ = start_long(f, start_new_session=True)
+        os.killpg(p.pid, signal.SIGINT)
+        ended(p, 130, "a run after control-C")
+        same(f.one("SELECT status FROM run WHERE id = 1"), "interrupted", "status")
+    with folder() as f:
+        p, _ = start_long(f)
+        p.send_signal(signal.SIGTERM)
+        ended(p, 130, "a run after SIGTERM")
+        same(f.one("SELECT status FROM run WHERE id = 1"), "interrupted", "status")
+
+
+def test_worker_dies_with_the_command():
+    with folder() as f:
+        p, worker = start_long(f)
+        p.kill()
+        p.communicate()
+        wait_for(lambda: not pathlib.Path(f"/proc/{worker}").exists() or
+                 pathlib.Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z",
+                 "the worker's end")
+        same(f.one("SELECT status FROM run WHERE id = 1"), "running", "nobody was left to say more")
+        whole(f)
+        p = f.start("run", "tiny.ini", *LONG, "--resume")
+        wait_for(lambda: f.one("SELECT pid FROM run WHERE id = 1") != worker, "the resumed worker", p)
+        p.send_signal(signal.SIGINT)
+        ended(p, 130, "the resumed run")
+
+
+def test_resume_of_a_finished_experiment():
+    with folder() as f:
+        r = f.tfx("run", "tiny.ini", *ONE_SEED)
+        before = {name: f.sql(f"SELECT * FROM {name}") for name in ("run", "metric", "checkpoint", "stage")}
+        same(f.tfx("run", "tiny.ini", *ONE_SEED, "--resume").stdout, r.stdout, "the table again")
+        same({name: f.sql(f"SELECT * FROM {name}") for name in before}, before, "nothing has changed")
+
+
+main(globals())
