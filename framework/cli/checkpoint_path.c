@@ -1,12 +1,25 @@
 #include "framework/cli/checkpoint_path.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/cli/database.h"
+
+/* Damaged weights would give plausible numbers, so they are not read at all. */
+static tfx_status check_hash(const char *folder, const char *expected, tfx_error *err)
+{
+    char *weights = tfx_printf("%s/model.safetensors", folder), found[33];
+    if (tfx_file_hash(weights, found, err) == TFX_OK && strcmp(found, expected))
+        tfx_fail(err, TFX_E_DATA, "%s: expected content hash %s, found %s: the file was changed or is damaged", weights,
+                 expected, found);
+    free(weights);
+    return err->status;
+}
 
 char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
@@ -17,14 +30,27 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
     if (slash)
         *slash = 0;
     char *folder = tfx_printf("%s/%s", db ? db : ".", info.path);
-    if (access(folder, R_OK)) {
+    if (access(folder, R_OK))
         tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint, folder);
+    else
+        check_hash(folder, info.hash, err);
+    if (err->status != TFX_OK) {
         free(folder);
         folder = NULL;
     }
     free(db);
     tfx_checkpoint_info_finish(&info);
     return folder;
+}
+
+/* The file that --weights names; in a checkpoint's folder, the weights. */
+static char *weights_file(const char *weights, tfx_error *err)
+{
+    struct stat st;
+    if (!stat(weights, &st))
+        return S_ISDIR(st.st_mode) ? tfx_printf("%s/model.safetensors", weights) : tfx_strdup(weights);
+    tfx_fail(err, TFX_E_INVALID, "--weights %s: %s", weights, strerror(errno));
+    return NULL;
 }
 
 /* The newest checkpoint of the newest run of the arm. */
@@ -55,14 +81,13 @@ static tfx_id newest_checkpoint(tfx_store *s, const char *experiment, const char
 char *tfx_cli_checkpoint_weights(const tfx_cli_args *a, const char *experiment, const char *arm, tfx_error *err)
 {
     const char *weights = tfx_cli_value(a, "weights");
-    struct stat st;
     long long id;
     if (weights && tfx_cli_value(a, "checkpoint")) {
         tfx_fail(err, TFX_E_INVALID, "give --weights or --checkpoint, not both");
         return NULL;
     }
     if (weights)
-        return !stat(weights, &st) && S_ISDIR(st.st_mode) ? tfx_printf("%s/model.safetensors", weights) : tfx_strdup(weights);
+        return weights_file(weights, err);
     if (tfx_cli_int(a, "checkpoint", 0, 1, INT64_MAX, &id, err) != TFX_OK)
         return NULL;
     tfx_store *s = tfx_cli_open_database(a, err);

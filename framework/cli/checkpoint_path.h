@@ -6,7 +6,7 @@
 #include "framework/store/store.h"
 
 /* The absolute folder of a checkpoint of the database; malloced. NULL with a message when
- * its files are gone. */
+ * its files are gone or its weights are not those that were recorded. */
 char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err);
 
 /* The weights file that --weights, --checkpoint or, without either, the newest checkpoint

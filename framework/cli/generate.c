@@ -103,9 +103,10 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     tokens = read_prompt(a, f.plan->model->vocab, is_text, (uint64_t)count, &n, err);
     if (!tokens)
         goto done;
-    if (is_text)
-        fputs(tfx_cli_value(a, "prompt") ? tfx_cli_value(a, "prompt") : "", stdout);
-    tfx_inference_generate(&f, &sampling, tokens, &n, (uint64_t)count, is_text ? emit_byte : emit_id, NULL, err);
+    const char *prompt = tfx_cli_value(a, "prompt");
+    if (prompt)
+        fputs(prompt, stdout);
+    tfx_inference_generate(&f, &sampling, tokens, &n, (uint64_t)count, prompt ? emit_byte : emit_id, NULL, err);
     putchar('\n');
 done:
     tfx_inference_close(&f);

@@ -27,6 +27,7 @@ typedef struct tfx_state_tensor {
     uint32_t flags; /* TFX_PARAM_* */
     /* OPTIMIZER and SCRATCH only */
     uint32_t owner; /* index of the parameter */
+    int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
 } tfx_state_tensor;
 
 typedef struct tfx_state_layout {

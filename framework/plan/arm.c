@@ -186,8 +186,8 @@ uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
     const tfx_train_config *train = &p->arm->train;
     const tfx_stage_plan *last = p->stages[p->n_stages - 1];
     uint64_t kept = last->param_bytes + (train->keep_optimizer ? last->optimizer_bytes : 0);
-    for (uint32_t i = 0; train->keep_stages && i + 1 < p->n_stages; i++)
-        kept += (p->stages[i]->param_bytes + p->stages[i]->optimizer_bytes) * (i ? 2 : 1);
+    for (uint32_t i = 0; train->keep_stages && i < p->n_stages; i++) /* as it was grown, and its end */
+        kept += (p->stages[i]->param_bytes + p->stages[i]->optimizer_bytes) * ((i > 0) + (i + 1 < p->n_stages));
     if (train->checkpoint_every)
         kept += (last->param_bytes + last->optimizer_bytes) * (uint64_t)train->keep_checkpoints;
     return kept;
@@ -196,13 +196,13 @@ uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
 uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds)
 {
     uint64_t kept = 0, most = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t working = kept + tfx_arm_plan_disk_bytes(arms[i]);
-        most = working > most ? working : most;
-        kept += tfx_arm_plan_final_bytes(arms[i]) * n_seeds;
-        most = kept > most ? kept : most;
-    }
-    return most;
+    for (size_t i = 0; i < n; i++)
+        for (size_t seed = 0; seed < n_seeds; seed++) {
+            uint64_t working = kept + tfx_arm_plan_disk_bytes(arms[i]);
+            most = working > most ? working : most;
+            kept += tfx_arm_plan_final_bytes(arms[i]);
+        }
+    return most; /* a run needs at its busiest at least what it leaves */
 }
 
 tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err)

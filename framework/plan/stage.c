@@ -89,6 +89,7 @@ static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls
                                          states[k].shape == TFX_STATE_PER_SLICE ? slices : t.dims);
             b->s->state.tensors[ps->state[k]].owner = i;
             b->s->state.tensors[ps->state[k]].grow_axis = t.grow_axis;
+            b->s->state.tensors[ps->state[k]].per_slice = states[k].shape == TFX_STATE_PER_SLICE;
             free(name);
         }
         if (b->s->n_micro > 1) {
@@ -318,7 +319,7 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
         check_program(&b, s->eval);
         if (err->status == TFX_OK)
             sum_up(s);
-        else if (err->status != TFX_OK && !strstr(err->text, p->model->name))
+        else /* what the section itself got wrong already says where */
             tfx_error_prefix(err, "%s:%d: [model %s]", p->model->file, p->model->line, p->model->name);
     }
     free(b.params);

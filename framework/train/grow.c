@@ -54,10 +54,9 @@ static tfx_status grow_optimizer(const tfx_arm_plan *plan, uint32_t to, const ch
         if (t->kind != TFX_STATE_OPTIMIZER)
             continue;
         const tfx_state_tensor *old = &from->tensors[tfx_state_find(from, t->name)];
-        const tfx_state_tensor *owner = &state->tensors[t->owner];
         char *old_data = malloc(old->bytes), *data = malloc(t->bytes);
         /* Per-slice state counts steps; under "keep" new slices take over the old count. */
-        int counts = t->elements != owner->elements;
+        int counts = t->per_slice;
         if (!old_data || !data) {
             tfx_fail(err, TFX_E_MEMORY, "growing %s: out of memory", t->name);
         } else if (read_old(r, path, old, old_data, err) == TFX_OK) {

@@ -106,21 +106,20 @@ static char *database_folder(const tfx_store *s)
 
 tfx_status tfx_worker_check_free(const tfx_run_info *run, tfx_error *err)
 {
-    char host[256] = "", path[64], name[32] = "";
+    char host[256] = "", path[64], state = 'X';
     gethostname(host, sizeof(host) - 1);
     if (run->status != TFX_RUN_RUNNING || !run->pid || !run->host || strcmp(host, run->host))
         return TFX_OK;
     /* Numbers are given again, and soon where few processes run: it may be ours by now. */
     if (run->pid == getpid() || run->pid == getppid())
         return TFX_OK;
-    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)run->pid);
+    snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)run->pid);
     FILE *f = fopen(path, "r");
-    if (!f)
-        return TFX_OK;
-    if (!fgets(name, sizeof(name), f))
-        name[0] = 0;
-    fclose(f);
-    if (strcmp(name, "tfx\n")) /* another program's */
+    int is_tfx = f && fscanf(f, "%*d (tfx) %c", &state) == 1; /* it may be another program's by now */
+    if (f)
+        fclose(f);
+    /* The dead stay listed until their parent looks, which in a container may be never. */
+    if (!is_tfx || state == 'Z' || state == 'X')
         return TFX_OK;
     return tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is being executed by process %lld; stop it first",
                     (long long)run->run, run->arm_name, (long long)run->seed, (long long)run->pid);

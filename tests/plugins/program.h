@@ -78,7 +78,7 @@ static inline const tfx_backend_class *load_backend(const char *name)
 
 /* ---- programs ---- */
 
-enum { MAX_VALUES = 256, MAX_NODES = 256, GUARD = 64 };
+enum { MAX_VALUES = 512, MAX_NODES = 512, GUARD = 64 };
 
 typedef struct program {
     tfx_program p;

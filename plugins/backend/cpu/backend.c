@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_THREADS 1024
+/* OpenBLAS has a fixed number of work areas, at least this many in the distributions' builds,
+ * and ends the process when more threads ask for one at once. */
+#define MAX_THREADS 64
 
 static int default_threads(void)
 {
@@ -24,7 +26,7 @@ static int default_threads(void)
         n = CPU_COUNT(&set);
     if (n <= 0)
         n = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : n;
+    return (int)tfx_cpu_max(1, tfx_cpu_min(n, MAX_THREADS));
 }
 
 static void cpu_close(tfx_backend *b)

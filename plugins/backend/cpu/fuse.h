@@ -32,21 +32,27 @@ typedef struct fuse_slot {
     int same_as;              /* NAME */
     int reg;                  /* register, or -1 */
     const tfx_tensor *direct; /* COMPUTED: written straight to this f32 tensor, or NULL */
+    /* While folding: COMPUTED's instruction; uses as an operand or source of a store; whether
+     * it has a number per element in every tile. */
+    uint32_t made_by, n_uses;
+    int varies;
     int32_t first_use, last_use; /* instruction indices; FUSE_AT_END for stores */
 } fuse_slot;
 
 #define FUSE_AT_END INT32_MAX
 
-typedef enum instr_kind { INSTR_LOAD, INSTR_BINARY, INSTR_UNARY, INSTR_SUM } instr_kind;
+typedef enum instr_kind { INSTR_LOAD, INSTR_BINARY, INSTR_BINARY_AFFINE, INSTR_UNARY, INSTR_SUM } instr_kind;
 
 typedef struct fuse_instr {
     instr_kind kind;
     int dst, a, b; /* slots, or -1 */
-    const tfx_cpu_tile_fn *binary; /* [3] */
+    tfx_op op;
+    const tfx_cpu_tile_fn *binary; /* BINARY: [3] */
     tfx_cpu_tile_fn unary;
     int round_bf16; /* the result's dtype is bf16 */
     int per_index;  /* the result depends on the index: never one number for a tile */
-    float scale, shift;
+    float scale, shift;     /* AFFINE; BINARY_AFFINE: of a */
+    float scale_b, shift_b; /* BINARY_AFFINE: of b */
     const tfx_tensor *key;
     uint64_t stream, threshold;
     uint32_t sum; /* SUM: which */

@@ -98,8 +98,17 @@ static void compute(machine *m, const fuse_instr *in, int64_t i, int64_t n)
     float *dst = s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->p->reg_stride;
     int sa = m->step[in->a], sb = in->b >= 0 ? m->step[in->b] : 0;
     int varies = sa || sb || in->per_index;
-    tfx_cpu_tile t = {.n = varies ? n : 1, .dst = dst, .a = m->at[in->a], .scale = in->scale, .shift = in->shift};
-    if (in->kind == INSTR_BINARY) {
+    tfx_cpu_tile t = {.n = varies ? n : 1,
+                      .dst = dst,
+                      .a = m->at[in->a],
+                      .scale = in->scale,
+                      .shift = in->shift,
+                      .scale_b = in->scale_b,
+                      .shift_b = in->shift_b};
+    if (in->kind == INSTR_BINARY_AFFINE) {
+        t.b = m->at[in->b];
+        in->unary(&t);
+    } else if (in->kind == INSTR_BINARY) {
         t.b = m->at[in->b];
         in->binary[varies ? sa && sb ? TFX_CPU_VV : sa ? TFX_CPU_VS : TFX_CPU_SV : TFX_CPU_VV](&t);
     } else {

@@ -15,6 +15,10 @@
 /* Parts are multiples of this: whole vectors, and whole cache lines of a column part. */
 #define GRAIN 16
 
+/* Rows per call. OpenBLAS copies some 320 floats of each row into its work area: all 50304
+ * rows at once would grow every thread's area to 64 MB, and gain nothing. */
+#define MAX_ROWS 8192
+
 /* Multiply-adds below which waking other threads costs more than they save. */
 #define SMALL 65536
 
@@ -68,9 +72,11 @@ static void matmul_task(void *arg, int64_t task, int worker)
         scale(out, p->n, rows, cols, p->beta);
         return;
     }
-    cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
-                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
-                p->beta, out, (blasint)p->n);
+    for (int64_t i = 0; i < rows; i += MAX_ROWS)
+        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
+                    (blasint)tfx_cpu_min(MAX_ROWS, rows - i), (blasint)cols, (blasint)p->k, p->alpha,
+                    a + i * (p->trans_a ? 1 : p->lda), (blasint)p->lda, b, (blasint)p->ldb, p->beta, out + i * p->n,
+                    (blasint)p->n);
 }
 
 static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)

@@ -3,7 +3,8 @@
  * Hot functions are marked TFX_CPU_CLONES: the compiler emits one version per x86-64 level
  * and the loader picks the one that fits the processor, so that a single plugin file is fast
  * on a machine with AVX-512 and still starts on one without. Elsewhere, and with compilers
- * that cannot do this, the marker is empty and the loops are compiled for the base machine.
+ * that cannot do this, the marker is empty and the loops are compiled for the base machine;
+ * so they are for ThreadSanitizer, whose start-up comes after the loader's picking.
  *
  * Contraction of a*b+c into one fused operation is what -std=c11 turns off and what these
  * loops want; nothing else about IEEE arithmetic is relaxed. Include this header before
@@ -18,7 +19,7 @@
 
 #include <stdint.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__SANITIZE_THREAD__)
 #define TFX_CPU_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define TFX_CPU_CLONES

@@ -48,6 +48,27 @@
     }                                                                                        \
     static const tfx_cpu_tile_fn name##_table[3] = {name##_vv, name##_vs, name##_sv};
 
+#define BINARY_AFFINE_1(name, x_expr, y_expr, expr)                                          \
+    TFX_CPU_CLONES static void name(const tfx_cpu_tile *t)                                   \
+    {                                                                                        \
+        float *dst = t->dst;                                                                 \
+        const float *a = t->a, *b = t->b;                                                    \
+        float sa = t->scale, ca = t->shift, sb = t->scale_b, cb = t->shift_b;                \
+        (void)sa, (void)ca, (void)sb, (void)cb;                                              \
+        int64_t n = t->n;                                                                    \
+        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                    \
+            float x = (x_expr), y = (y_expr);                                                \
+            dst[i] = (expr);                                                                 \
+        }                                                                                    \
+    }
+
+#define BINARY_AFFINE(name, expr)                                                            \
+    BINARY_AFFINE_1(name##_pa, a[i] * sa + ca, b[i], expr)                                   \
+    BINARY_AFFINE_1(name##_pb, a[i], b[i] * sb + cb, expr)                                   \
+    BINARY_AFFINE_1(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr)                        \
+    static const tfx_cpu_tile_fn name##_affine_table[3] = {name##_pa, name##_pb, name##_pab};
+
 #define UNARY(name, expr)                                                                    \
     TFX_CPU_CLONES static void name##_v(const tfx_cpu_tile *t)                               \
     {                                                                                        \
@@ -65,6 +86,11 @@ BINARY(add, x + y)
 BINARY(sub, x - y)
 BINARY(mul, x *y)
 BINARY(div, x / y)
+
+BINARY_AFFINE(add, x + y)
+BINARY_AFFINE(sub, x - y)
+BINARY_AFFINE(mul, x *y)
+BINARY_AFFINE(div, x / y)
 
 UNARY(neg, -x)
 UNARY(exp, vm_exp(x))
@@ -100,6 +126,22 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op)
         return mul_table;
     case TFX_OP_DIV:
         return div_table;
+    default:
+        return NULL;
+    }
+}
+
+const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op)
+{
+    switch (op) {
+    case TFX_OP_ADD:
+        return add_affine_table;
+    case TFX_OP_SUB:
+        return sub_affine_table;
+    case TFX_OP_MUL:
+        return mul_affine_table;
+    case TFX_OP_DIV:
+        return div_affine_table;
     default:
         return NULL;
     }

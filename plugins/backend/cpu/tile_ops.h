@@ -11,7 +11,8 @@ typedef struct tfx_cpu_tile {
     int64_t n;
     float *dst;
     const float *a, *b;
-    float scale, shift;   /* AFFINE */
+    float scale, shift;     /* AFFINE, or applied to a first: see tfx_cpu_tile_binary_affine */
+    float scale_b, shift_b; /* applied to b first */
     int64_t index;        /* of the first element in the domain: DROPOUT */
     const int32_t *key;
     uint64_t stream, threshold;
@@ -24,6 +25,9 @@ enum { TFX_CPU_VV = 0, TFX_CPU_VS = 1, TFX_CPU_SV = 2 };
 
 /* The function of a pointwise node; for binary ops one per TFX_CPU_VV.., otherwise [0]. */
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op);
+/* The same ops on operands that are scaled and shifted first, with the rounding of a separate
+ * AFFINE: index 0 for a, 1 for b, 2 for both. Both operands have a number per element. */
+const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op);
 tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind);
 const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind);
 void tfx_cpu_tile_affine(const tfx_cpu_tile *t);
