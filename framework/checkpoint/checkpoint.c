@@ -79,6 +79,7 @@ static char *progress_text(const tfx_run_progress *p)
     cJSON_AddBoolToObject(o, "stage_done", p->stage_done);
     add_integer(o, "step", (uint64_t)p->step);
     add_integer(o, "tokens", (uint64_t)p->tokens);
+    add_integer(o, "schedule_first", (uint64_t)p->schedule_first);
     add_exact(o, "flops", p->flops);
     add_exact(o, "seconds", p->seconds);
     add_exact(o, "train_loss", p->train_loss);
@@ -162,10 +163,10 @@ tfx_status tfx_checkpoint_read_progress(const char *path, tfx_run_progress *p, t
     fclose(f);
     cJSON *o = cJSON_Parse(text);
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(o, "data_position");
-    uint64_t stage, stage_step, step, tokens, val_step;
+    uint64_t stage, stage_step, step, tokens, schedule_first, val_step;
     *p = (tfx_run_progress){.position = {.struct_size = sizeof(p->position)}};
     int ok = get_integer(o, "stage", &stage) && get_integer(o, "stage_step", &stage_step) &&
-             get_integer(o, "step", &step) && get_integer(o, "tokens", &tokens) && get_exact(o, "flops", &p->flops) &&
+             get_integer(o, "step", &step) && get_integer(o, "tokens", &tokens) && get_integer(o, "schedule_first", &schedule_first) && get_exact(o, "flops", &p->flops) &&
              get_exact(o, "seconds", &p->seconds) && get_exact(o, "train_loss", &p->train_loss) &&
              get_exact(o, "val_loss", &p->val_loss) && get_integer(o, "val_step", &val_step) &&
              get_integer(data, "batch_index", &p->position.batch_index);
@@ -179,6 +180,7 @@ tfx_status tfx_checkpoint_read_progress(const char *path, tfx_run_progress *p, t
         p->stage_step = (int64_t)stage_step;
         p->step = (int64_t)step;
         p->tokens = (int64_t)tokens;
+        p->schedule_first = (int64_t)schedule_first;
         p->val_step = (int64_t)val_step;
         p->stage_done = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stage_done"));
     } else {

@@ -98,7 +98,8 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     const tfx_arm *arm = tfx_experiment_arm(s.experiment, info.arm_name, err);
     if (!arm || tfx_inference_open(&f, s.experiment, arm, s.registry, &s.device, c->stage_index, 1, weights, err) != TFX_OK)
         goto done;
-    int is_text = !strcmp(s.experiment->loader.name, "bytes");
+    const tfx_loader_class *loader = s.experiment->loader.impl;
+    int is_text = loader->struct_size >= sizeof(*loader) && (loader->flags & TFX_LOADER_BYTES);
     uint64_t n = 0;
     tokens = read_prompt(a, f.plan->model->vocab, is_text, (uint64_t)count, &n, err);
     if (!tokens)

@@ -102,17 +102,21 @@ int tfx_graph_check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const 
 
 tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
 {
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
-        const tfx_graph_node *n = &g->nodes[i];
-        if ((n->op == TFX_OP_PARAM || n->op == TFX_OP_INPUT) && n->ints[0] == (int64_t)index)
-            return n->out;
+    if (index >= g->n_state_values) {
+        size_t n = g->state->n;
+        g->state_values = tfx_realloc(g->state_values, sizeof(tfx_value) * n);
+        memset(g->state_values + g->n_state_values, 0, sizeof(tfx_value) * (n - g->n_state_values));
+        g->n_state_values = n;
     }
+    if (g->state_values[index])
+        return g->state_values[index];
     const tfx_state_tensor *t = &g->state->tensors[index];
     int64_t ints[1] = {index};
     uint32_t region = g->region;
     g->region = 0; /* shared by all regions */
     tfx_value v = tfx_graph_append(g, t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM, 0, NULL, ints, 1, NULL, 0, 1);
     g->region = region;
+    g->state_values[index] = v;
     g->values[v].dtype = t->dtype;
     g->values[v].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
     tfx_graph_set_shape(g, v, t->n_dims, t->dims);

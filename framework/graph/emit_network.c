@@ -177,8 +177,11 @@ tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, 
         memcpy(all_ints, ints, sizeof(*ints) * n_ints);
     if (n_reals)
         memcpy(all_reals, reals, sizeof(*reals) * n_reals);
-    if (cls->infer(tfx_host_table(), n_in, infos, all_ints, all_reals, &n_dims, dims) < 0)
-        return tfx_graph_fail(g, "custom op %s refused its operands", cls->id);
+    tfx_error reason = {0};
+    tfx_host_call_begin();
+    if (tfx_host_call_end(cls->infer(tfx_host_table(), n_in, infos, all_ints, all_reals, &n_dims, dims), cls->id,
+                          &reason) != TFX_OK)
+        return tfx_graph_fail(g, "custom op: %s", reason.text);
     if (!tfx_graph_check_dims(g, cls->id, n_dims, dims))
         return TFX_POISON;
     tfx_value out = tfx_graph_append(g, TFX_OP_CUSTOM, n_in, in, all_ints, TFX_MAX_INTS, all_reals, TFX_MAX_REALS, 1);

@@ -18,6 +18,7 @@ void tfx_graph_finish(tfx_graph *g)
         free(g->nodes[i].in);
     free(g->nodes);
     free(g->values);
+    free(g->state_values);
     *g = (tfx_graph){0};
 }
 

@@ -39,6 +39,8 @@ typedef struct tfx_graph {
     tfx_graph_value *values; /* [0] stands for TFX_POISON */
     uint32_t n_values;       /* including [0] */
     size_t cap_values;
+    tfx_value *state_values;  /* per state tensor: its value here, or TFX_POISON */
+    size_t n_state_values;
     tfx_state_layout *state; /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
     const char *device;   /* whose kernels custom ops may use; NULL: none, always lower */

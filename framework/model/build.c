@@ -36,7 +36,7 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     if (at == TFX_STATE_NONE) {
         at = tfx_state_add(g->state, TFX_STATE_PARAM, path, TFX_F32, n_dims, dims);
         tfx_state_tensor *t = &g->state->tensors[at];
-        t->init = *init;
+        memcpy(&t->init, init, init->struct_size < sizeof(t->init) ? init->struct_size : sizeof(t->init));
         t->grow_axis = grow_axis;
         t->flags = flags;
     }

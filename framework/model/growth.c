@@ -35,6 +35,10 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
                             "model '%s' cannot grow into '%s': parameter %s has nothing to grow from", from_model,
                             to_model, t->name);
         const tfx_state_tensor *old = &from->tensors[at];
+        if ((old->flags ^ t->flags) & TFX_PARAM_FIXED)
+            return tfx_fail(err, TFX_E_INVALID,
+                            "model '%s' cannot grow into '%s': parameter %s is trained in one and fixed in the other",
+                            from_model, to_model, t->name);
         if (connects(old, t))
             continue;
         tfx_format_shape(a, old->n_dims, old->dims);

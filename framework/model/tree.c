@@ -182,11 +182,38 @@ static void drop_general(keyed_list *list, const char *part, int below)
     list->n = kept;
 }
 
+/* The layer that all blocks have at `part`: what the settings say, or the default of the
+ * slot; NULL when that cannot be told. `root` is the blocks' own layer. */
+static const char *general_layer(const tfx_registry *registry, const keyed_list *below, const char *root,
+                                 const char *part)
+{
+    const char *name = root;
+    for (const char *at = part; *at && name;) {
+        size_t n = strcspn(at, ".");
+        tfx_error ignored = {0};
+        const tfx_layer_class *cls = tfx_registry_find(registry, TFX_KIND_LAYER, name, &ignored);
+        name = NULL;
+        for (size_t i = 0; cls && i < cls->n_slots; i++) {
+            const tfx_slot *slot = tfx_slot_at(cls->slots, i);
+            if (strlen(slot->name) == n && !strncmp(slot->name, at, n))
+                name = slot->def;
+        }
+        at += n;
+        size_t length = (size_t)(at - part);
+        for (size_t k = 0; k < below->n; k++)
+            if (strlen(below->items[k].key) == length && !strncmp(below->items[k].key, part, length))
+                name = below->items[k].from->value;
+        at += *at == '.';
+    }
+    return name;
+}
+
 /* The settings of one block: those for all blocks, then its own on top. Where its own put
  * another layer into a place, the general settings below that place do not apply. */
-static keyed_list settings_of_block(const keyed_list *below, int64_t block, const char **name, const tfx_setting **at,
-                                    int *has_own)
+static keyed_list settings_of_block(const tfx_registry *registry, const keyed_list *below, int64_t block,
+                                    const char **name, const tfx_setting **at, int *has_own)
 {
+    const char *root = *name;
     keyed_list out = {0};
     int64_t number;
     const char *part;
@@ -198,10 +225,7 @@ static keyed_list settings_of_block(const keyed_list *below, int64_t block, cons
         if (!is_numbered(below->items[i].key, &number, &part) || number != block)
             continue;
         const tfx_setting *own = below->items[i].from;
-        const char *general = *part ? NULL : *name;
-        for (size_t k = 0; k < below->n; k++)
-            if (!strcmp(below->items[k].key, part))
-                general = below->items[k].from->value;
+        const char *general = general_layer(registry, below, root, part);
         drop_general(&out, part, !general || strcmp(general, own->value));
         *has_own = 1;
         if (*part) {
@@ -235,7 +259,7 @@ static void create_blocks(tfx_model *m, const tfx_registry *registry, const tfx_
         const char *name = general;
         const tfx_setting *at = chosen;
         int has_own;
-        keyed_list own = settings_of_block(&below, b, &name, &at, &has_own);
+        keyed_list own = settings_of_block(registry, &below, b, &name, &at, &has_own);
         char path[64];
         snprintf(path, sizeof(path), "blocks.%lld", (long long)b);
         if (!has_own && shared) {

@@ -52,6 +52,26 @@ static tfx_stage_plan *plan_stage(const tfx_arm *arm, const tfx_registry *regist
     return tfx_stage_plan_create(&params, err);
 }
 
+/* Lets the policy see which parameters growing into stage `i` will change. */
+static tfx_status check_growth_options(const tfx_arm_plan *p, uint32_t i, tfx_error *err)
+{
+    const tfx_scaling_class *cls = p->arm->scaling.impl;
+    const tfx_state_layout *from = &p->stages[i - 1]->state, *to = &p->stages[i]->state;
+    if (!TFX_HAS(cls, check))
+        return TFX_OK;
+    const char **paths = TFX_NEW_ARRAY(const char *, to->n);
+    size_t n = 0;
+    for (uint32_t k = 0; k < to->n; k++) {
+        const tfx_state_tensor *t = &to->tensors[k];
+        if (t->kind == TFX_STATE_PARAM && t->elements != from->tensors[tfx_state_find(from, t->name)].elements)
+            paths[n++] = t->name;
+    }
+    tfx_host_call_begin();
+    tfx_host_call_end(cls->check(p->policy, i, paths, n), p->arm->scaling_name, err);
+    free(paths);
+    return err->status;
+}
+
 /* The spans of the learning-rate schedule: one from each restart to the next. */
 static void set_schedule(tfx_arm_plan *p, const char *restarts)
 {
@@ -81,6 +101,9 @@ static tfx_status plan_growing(tfx_arm_plan *p, const tfx_experiment *e, const t
         return err->status;
     }
     p->n_stages = cls->n_stages(p->policy);
+    if (p->n_stages == 0)
+        return tfx_fail(err, TFX_E_INVALID, "%s: [scaling %s]: policy '%s' declares no stage", e->file, arm->scaling_name,
+                        arm->scaling.name);
     p->stages = TFX_NEW_ARRAY(tfx_stage_plan *, p->n_stages);
     char *restarts = TFX_NEW_ARRAY(char, p->n_stages);
     int64_t first = 0;
@@ -109,6 +132,8 @@ static tfx_status plan_growing(tfx_arm_plan *p, const tfx_experiment *e, const t
         else if (i && (s->context != p->stages[i - 1]->context || s->model->vocab != p->stages[i - 1]->model->vocab))
             tfx_fail(err, TFX_E_INVALID, "%s:%d: [arm %s]: models '%s' and '%s' differ in context or vocab", arm->file,
                      arm->line, arm->name, p->stages[i - 1]->model->name, s->model->name);
+        else if (i && check_growth_options(p, i, err) != TFX_OK)
+            tfx_error_prefix(err, "%s: [scaling %s]", e->file, arm->scaling_name);
     }
     if (err->status == TFX_OK)
         set_schedule(p, restarts);

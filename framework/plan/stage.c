@@ -66,9 +66,11 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
 static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls)
 {
     const tfx_train_config *train = b->p->train;
-    tfx_state states[TFX_MAX_STATES] = {{0}};
+    tfx_state states[TFX_MAX_STATES] = {{0}}, *out[TFX_MAX_STATES];
+    for (int i = 0; i < TFX_MAX_STATES; i++)
+        out[i] = &states[i];
     tfx_host_call_begin();
-    if (tfx_host_call_end(cls->states(tfx_host_table(), train->optimizer.options, states, &b->n_states),
+    if (tfx_host_call_end(cls->states(tfx_host_table(), train->optimizer.options, out, &b->n_states),
                           cls->name, b->err) != TFX_OK)
         return;
     uint32_t n = b->s->state.n; /* parameters only so far, besides inputs */
@@ -260,7 +262,7 @@ static void check_program(const stage_builder *b, const tfx_planned *planned)
                 return;
             }
     uint64_t workspace = d->cls->workspace(d->backend, p);
-    b->s->workspace_bytes = workspace > b->s->workspace_bytes ? workspace : b->s->workspace_bytes;
+    b->s->workspace_bytes += workspace; /* every program has scratch memory of its own */
     b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/train/prefetch.h"
 
 /* Probe logits kept in host memory: at most 64 MiB. */
 #define PROBE_VALUES ((uint64_t)16 << 20)
@@ -20,6 +21,7 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
     tfx_loader_info info = {.struct_size = sizeof(info)};
     v->cls->info(v->loader, &info);
     v->bytes_per_token = info.bytes_per_token;
+    v->vocab = info.vocab;
     v->tokens = TFX_NEW_ARRAY(int32_t, v->batch * v->context);
     v->targets = TFX_NEW_ARRAY(int32_t, v->batch * v->context);
     return TFX_OK;
@@ -41,10 +43,13 @@ static tfx_status rewind_loader(tfx_evaluator *v, tfx_error *err)
     return tfx_host_call_end(v->cls->seek(v->loader, &start), "[data]", err);
 }
 
-static tfx_status next(tfx_evaluator *v, tfx_engine *engine, float *sum, tfx_error *err)
+static tfx_status next(tfx_evaluator *v, tfx_engine *engine, uint64_t index, float *sum, tfx_error *err)
 {
     tfx_host_call_begin();
     if (tfx_host_call_end(v->cls->next_batch(v->loader, v->tokens, v->targets), "[data]", err) != TFX_OK)
+        return err->status;
+    if (tfx_batch_check(v->tokens, "inputs", v->batch, v->context, v->vocab, "[data] validation", index, err) != TFX_OK ||
+        tfx_batch_check(v->targets, "targets", v->batch, v->context, v->vocab, "[data] validation", index, err) != TFX_OK)
         return err->status;
     tfx_engine_set_batch(engine, v->tokens, v->targets);
     return tfx_engine_eval(engine, sum, err);
@@ -57,7 +62,7 @@ tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, double *loss, tfx_
         return err->status;
     for (int64_t i = 0; i < v->n_batches; i++) {
         float sum;
-        if (next(v, engine, &sum, err) != TFX_OK)
+        if (next(v, engine, (uint64_t)i, &sum, err) != TFX_OK)
             return err->status;
         total += (double)sum;
     }
@@ -73,7 +78,7 @@ double tfx_bits_per_byte(double loss, double bytes_per_token)
 static tfx_status probe_run(tfx_evaluator *v, tfx_engine *engine, double *loss, tfx_error *err)
 {
     float sum;
-    if (rewind_loader(v, err) != TFX_OK || next(v, engine, &sum, err) != TFX_OK)
+    if (rewind_loader(v, err) != TFX_OK || next(v, engine, 0, &sum, err) != TFX_OK)
         return err->status;
     *loss = (double)sum / ((double)v->batch * (double)v->context);
     return TFX_OK;
@@ -107,8 +112,11 @@ tfx_status tfx_probe_compare(const tfx_probe *before, tfx_evaluator *v, tfx_engi
         tfx_engine_logits(engine, before->first + at, n, chunk);
         for (size_t i = 0; i < n; i++) {
             double d = fabs((double)chunk[i] - (double)before->logits[at + i]);
-            if (!(d <= worst)) /* also when d is NaN */
-                worst = d;
+            if (isnan(d)) { /* nothing outweighs it */
+                *max_delta = d;
+                return TFX_OK;
+            }
+            worst = d > worst ? d : worst;
         }
     }
     *max_delta = worst;

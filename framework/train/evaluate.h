@@ -7,7 +7,7 @@
 typedef struct tfx_evaluator {
     const tfx_loader_class *cls;
     tfx_loader *loader;
-    int64_t batch, context, n_batches;
+    int64_t batch, context, n_batches, vocab;
     double bytes_per_token; /* 0: not known */
     int32_t *tokens, *targets;
 } tfx_evaluator;

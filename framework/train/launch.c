@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +89,9 @@ static tfx_status wait_for(pid_t pid, tfx_id run, const sigset_t *unblocked, con
             told = 1;
             kill(pid, SIGINT);
         }
-        sigsuspend(unblocked);
+        /* A library's own thread may get the signal instead: look again after a while. */
+        struct timespec again_after = {0, 200000000};
+        ppoll(NULL, 0, &again_after, unblocked);
     }
     return ended == pid ? TFX_OK : tfx_fail(err, TFX_E_IO, "waiting for run %lld: %s", (long long)run, strerror(errno));
 }

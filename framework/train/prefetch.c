@@ -38,18 +38,16 @@ struct tfx_prefetch {
     slot slots[SLOTS];
 };
 
-/* A token that the embedding has no row for would read outside of its table, so a plugin's word is
- * not taken for it. */
-static void check_tokens(const tfx_prefetch *p, const int32_t *tokens, const char *which, slot *s)
+tfx_status tfx_batch_check(const int32_t *tokens, const char *which, int64_t batch, int64_t context, int64_t vocab,
+                           const char *what, uint64_t index, tfx_error *err)
 {
-    int64_t n = p->batch * p->context, bound = p->vocab > 0 ? p->vocab : INT32_MAX;
+    int64_t n = batch * context, bound = vocab > 0 ? vocab : INT32_MAX;
     for (int64_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= bound) {
-            tfx_fail(&s->err, TFX_E_DATA, "%s: batch %llu, row %lld: token %lld of the %s is %d, expected 0 to %lld",
-                     p->what, (unsigned long long)(s->after.batch_index - 1), (long long)(i / p->context),
-                     (long long)(i % p->context), which, (int)tokens[i], (long long)(bound - 1));
-            return;
-        }
+        if (tokens[i] < 0 || tokens[i] >= bound)
+            return tfx_fail(err, TFX_E_DATA, "%s: batch %llu, row %lld: token %lld of the %s is %d, expected 0 to %lld",
+                            what, (unsigned long long)index, (long long)(i / context), (long long)(i % context), which,
+                            (int)tokens[i], (long long)(bound - 1));
+    return TFX_OK;
 }
 
 /* Fills the slot of batch number p->filled. */
@@ -64,8 +62,9 @@ static void fill(tfx_prefetch *p, slot *s)
     p->cls->tell(p->loader, &s->after);
     if (tfx_host_call_end(TFX_OK, p->what, &s->err) != TFX_OK)
         return;
-    check_tokens(p, s->inputs, "inputs", s);
-    check_tokens(p, s->targets, "targets", s);
+    uint64_t index = s->after.batch_index - 1;
+    tfx_batch_check(s->inputs, "inputs", p->batch, p->context, p->vocab, p->what, index, &s->err);
+    tfx_batch_check(s->targets, "targets", p->batch, p->context, p->vocab, p->what, index, &s->err);
 }
 
 static void *run(void *arg)

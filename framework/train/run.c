@@ -62,6 +62,9 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
     double loss;
     if (tfx_evaluate(&t->evaluator, t->engine, &loss, err) != TFX_OK)
         return err->status;
+    if (!isfinite(loss))
+        return tfx_fail(err, TFX_E_INTERNAL, "step %" PRId64 ": the validation loss is %g: training has diverged", t->at.step,
+                        loss);
     t->at.val_loss = loss;
     t->at.val_step = t->at.step;
     double bpb = tfx_bits_per_byte(loss, t->evaluator.bytes_per_token);
@@ -272,6 +275,9 @@ static tfx_status grow(trainer *t, tfx_error *err)
     t->at.stage = to;
     t->at.stage_step = 0;
     t->at.stage_done = 0;
+    /* Where the plan restarts the schedule it restarts, also when growth came early. */
+    if (t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step)
+        t->at.schedule_first = t->at.step;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, t->checkpoint, err) == TFX_OK &&
         tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes,
                                  err) == TFX_OK &&
@@ -290,7 +296,7 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
     float loss, grad_norm;
-    *lr = tfx_learning_rate(t->config, t->at.step - s->schedule_first, s->schedule_steps);
+    *lr = tfx_learning_rate(t->config, t->at.step - t->at.schedule_first, s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;

@@ -43,6 +43,11 @@ typedef struct tfx_loader_position {
 
 typedef struct tfx_loader tfx_loader; /* an instance; the plugin's own type */
 
+/* Class flags. */
+enum {
+    TFX_LOADER_BYTES = 1u << 0 /* every token is one byte of text: prompts and samples are text */
+};
+
 typedef struct tfx_loader_class {
     size_t struct_size;
     const char *name;
@@ -57,15 +62,18 @@ typedef struct tfx_loader_class {
     void (*close)(tfx_loader *l);
     /* [main] Fills *out (struct_size already set). */
     void (*info)(const tfx_loader *l, tfx_loader_info *out);
-    /* [loader] Writes inputs and targets, each batch x context row-major; targets are the
-     * inputs shifted by one token. A VAL split gives the same batches in the same order
+    /* The next three: [loader] for a TRAIN split, [main] for a VAL split; one call at a time.
+     *
+     * Writes inputs and targets, each batch x context row-major; targets are the
+     * inputs shifted by one token, and both lie in [0, vocab). A VAL split gives the same batches in the same order
      * from position 0 on; a TRAIN split never ends. */
     tfx_status (*next_batch)(tfx_loader *l, int32_t *inputs, int32_t *targets);
-    /* [loader] The position before the next batch. */
+    /* The position before the next batch. */
     void (*tell)(const tfx_loader *l, tfx_loader_position *out);
-    /* [loader] Continues at a position that tell gave, in this process or an earlier one
+    /* Continues at a position that tell gave, in this process or an earlier one
      * with the same files and configuration. */
     tfx_status (*seek)(tfx_loader *l, const tfx_loader_position *pos);
+    uint32_t flags; /* TFX_LOADER_* */
 } tfx_loader_class;
 
 #ifdef __cplusplus

@@ -34,7 +34,8 @@ typedef struct tfx_update {
     size_t struct_size;
     const tfx_options *options;
     tfx_value param, grad;      /* same shape; grad is already clipped */
-    tfx_value lr;               /* scalar: the schedule's value times the group's multiplier */
+    tfx_value lr;               /* the learning rate of this step; broadcasts against param (a scalar, or
+                                   one value per slice) */
     int decay;                  /* whether weight decay applies to this parameter */
     tfx_value state[TFX_MAX_STATES];     /* in, f32, in the order of `states`; zero at first */
     tfx_value new_param;                 /* out */
@@ -48,9 +49,9 @@ typedef struct tfx_optimizer_class {
     const tfx_option *options;
     size_t n_options;
 
-    /* [main] Describes the state of one parameter: fills out[0..*n), at most
-     * TFX_MAX_STATES; `options` may choose dtypes or which states exist. */
-    tfx_status (*states)(const tfx_host *host, const tfx_options *options, tfx_state *out, size_t *n);
+    /* [main] Describes the state of one parameter: fills *out[0], *out[1], ... and sets *n, at
+     * most TFX_MAX_STATES; `options` may choose dtypes or which states exist. */
+    tfx_status (*states)(const tfx_host *host, const tfx_options *options, tfx_state *const *out, size_t *n);
 
     /* [main] Builds the update of one parameter. Called per parameter per graph. Of the
      * builder, the members about layers (options, param, slot) are not available. */

@@ -38,6 +38,7 @@ static const tfx_loader_class class = {
     .next_batch = windows_next_batch,
     .tell = windows_tell,
     .seek = windows_seek,
+    .flags = TFX_LOADER_BYTES,
 };
 
 TFX_PLUGIN("bytes", "1.0.0", "data loader: any file, byte by byte", TFX_KIND_LOADER, &class);

@@ -27,16 +27,16 @@ static const tfx_option options[] = {
                "average moves by less than bf16 can hold"),
 };
 
-static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     tfx_dtype moments = strcmp(h->opt_string(h, o, "moments"), "bf16") ? TFX_F32 : TFX_BF16;
     if (moments == TFX_BF16 && h->opt_real(h, o, "beta2") > 0.98)
         return h->fail(h, TFX_E_INVALID, "moments = bf16 needs beta2 <= 0.98, found %g",
                        h->opt_real(h, o, "beta2"));
-    out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments};
-    out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments};
-    out[C1] = (tfx_state){sizeof(tfx_state), "m_filled", TFX_STATE_PER_SLICE, TFX_F32};
-    out[C2] = (tfx_state){sizeof(tfx_state), "v_filled", TFX_STATE_PER_SLICE, TFX_F32};
+    *out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments};
+    *out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments};
+    *out[C1] = (tfx_state){sizeof(tfx_state), "m_filled", TFX_STATE_PER_SLICE, TFX_F32};
+    *out[C2] = (tfx_state){sizeof(tfx_state), "v_filled", TFX_STATE_PER_SLICE, TFX_F32};
     *n = 4;
     return TFX_OK;
 }

@@ -12,10 +12,10 @@ static const tfx_option options[] = {
                "decoupled decay, on parameters of rank 2 and above"),
 };
 
-static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     *n = h->opt_real(h, o, "momentum") > 0 ? 1 : 0;
-    out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
+    *out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
     return TFX_OK;
 }
 

@@ -121,9 +121,28 @@ static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
     return TFX_OK;
 }
 
+/* A name in zero_init that no growing parameter has would silently zero nothing. */
+static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
+{
+    (void)stage;
+    for (size_t i = 0; i < s->n_zero_init; i++) {
+        int found = 0;
+        for (size_t k = 0; k < n; k++) {
+            const char *dot = strrchr(paths[k], '.');
+            found |= !strcmp(dot ? dot + 1 : paths[k], s->zero_init[i]);
+        }
+        if (!found)
+            return s->host->fail(s->host, TFX_E_INVALID,
+                                 "policy.zero_init: expected names of parameters that grow (%s%s), found '%s'",
+                                 n ? "such as the last part of " : "there are none here", n ? paths[0] : "",
+                                 s->zero_init[i]);
+    }
+    return TFX_OK;
+}
+
 static const tfx_scaling_class scaling = {
     sizeof(tfx_scaling_class), "schedule", "grows at fixed steps through a list of models, by prefix copy",
-    options, sizeof(options) / sizeof(*options), create, destroy, n_stages, stage, should_grow, grow_param,
+    options, sizeof(options) / sizeof(*options), create, destroy, n_stages, stage, should_grow, grow_param, check,
 };
 
 TFX_PLUGIN("schedule", "1.0.0", "growth at fixed steps", TFX_KIND_SCALING, &scaling);

@@ -22,8 +22,8 @@ UNARY = ("graph.h", "TFX_NEG = 1", "TFX_NEG = 11")
 ARGUMENT = ("graph.h", "(const tfx_builder *b, tfx_unary kind, tfx_value x);",
             "(const tfx_builder *b, tfx_unary kind, tfx_value x, int y);")
 ELEMENT = ("loader.h", "(*next_batch)(tfx_loader *l, int32_t *inputs", "(*next_batch)(tfx_loader *l, int64_t *inputs")
-APPEND_LOADER = ("loader.h", "(*seek)(tfx_loader *l, const tfx_loader_position *pos);",
-                 "(*seek)(tfx_loader *l, const tfx_loader_position *pos); void (*extra)(void);")
+APPEND_LOADER = ("loader.h", "uint32_t flags; /* TFX_LOADER_* */",
+                 "uint32_t flags; /* TFX_LOADER_* */ void (*extra)(void);")
 SCALAR = ("types.h", "typedef uint32_t tfx_value", "typedef uint64_t tfx_value")
 # tfx_update of 1.0 ends in 4 bytes of padding: older plugins' struct_size already covers them.
 PADDING = ("optimizer.h", "new_state[TFX_MAX_STATES];", "new_state[TFX_MAX_STATES]; int32_t extra;")

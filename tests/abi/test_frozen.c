@@ -134,9 +134,11 @@ START_TEST(optimizer_of_1_0)
 {
     tfx_registry *r = open_built();
     const tfx_optimizer_class *optimizer = find(r, TFX_KIND_OPTIMIZER, "frozen_1_0");
-    tfx_state states[TFX_MAX_STATES] = {{0}};
+    tfx_state states[TFX_MAX_STATES] = {{0}}, *out[TFX_MAX_STATES];
     size_t n = 0;
-    ck_assert_int_eq(optimizer->states(tfx_host_table(), NULL, states, &n), TFX_OK);
+    for (int i = 0; i < TFX_MAX_STATES; i++)
+        out[i] = &states[i];
+    ck_assert_int_eq(optimizer->states(tfx_host_table(), NULL, out, &n), TFX_OK);
     ck_assert_uint_eq(n, 1);
     ck_assert_str_eq(states[0].name, "velocity");
     ck_assert_int_eq(states[0].shape, TFX_STATE_LIKE_PARAM);

@@ -66,13 +66,16 @@ static tfx_value state(program *g, shape s)
 static void add_matmul(int64_t m, int64_t n, int64_t k, int flags, int add)
 {
     program *g = program_create();
-    shape sa = flags & TFX_TRANS_A ? SHAPE(k, m) : SHAPE(m, k), sb = flags & TFX_TRANS_B ? SHAPE(n, k) : SHAPE(k, n);
+    shape sa = flags & TFX_TRANS_A ? SHAPE(k, m) : SHAPE(m, k),
+          sb = flags & TFX_TRANS_B ? SHAPE(n, k) : SHAPE(k, n);
     tfx_value a = state(g, sa), b = state(g, sb), c = state(g, SHAPE(m, n));
-    tfx_node *node = add ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, c) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, c);
+    tfx_node *node =
+        add ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, c) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, c);
     node->ints[0] = flags;
     node->reals[0] = node->reals[1] = 1;
-    add_kernel(g, 2.0 * (double)m * (double)n * (double)k, 0, "matmul %lldx%lldx%lld%s%s%s", (long long)m, (long long)n,
-               (long long)k, flags & TFX_TRANS_A ? " tA" : "", flags & TFX_TRANS_B ? " tB" : "", add ? " +=" : "");
+    add_kernel(g, 2.0 * (double)m * (double)n * (double)k, 0, "matmul %lldx%lldx%lld%s%s%s", (long long)m,
+               (long long)n, (long long)k, flags & TFX_TRANS_A ? " tA" : "", flags & TFX_TRANS_B ? " tB" : "",
+               add ? " +=" : "");
 }
 
 static void add_matmuls(void)
@@ -101,15 +104,16 @@ static void add_attention(int64_t b, int64_t t, int64_t h, int64_t d)
     program *g = program_create();
     tfx_value q = random_input(g, s, 1), k = random_input(g, s, 1), v = random_input(g, s, 1);
     ADD_SINGLE(g, TFX_OP_ATTENTION, 3, 2, q, k, v, result(g, s), result(g, rows))->reals[0] = 0.125;
-    add_kernel(g, 2 * product, 0, "attention %lldx%lldx%lldx%lld", (long long)b, (long long)t, (long long)h, (long long)d);
+    add_kernel(g, 2 * product, 0, "attention %lldx%lldx%lldx%lld", (long long)b, (long long)t, (long long)h,
+               (long long)d);
     g = program_create();
     q = random_input(g, s, 1), k = random_input(g, s, 1), v = random_input(g, s, 1);
     tfx_value o = random_input(g, s, 1), d_o = random_input(g, s, 1), lse = random_input(g, rows, 1);
     float *l = program_data(g, lse);
     for (int64_t i = 0; i < shape_count(rows); i++)
         l[i] += 7;
-    ADD_SINGLE(g, TFX_OP_ATTENTION_GRAD, 6, 3, q, k, v, o, lse, d_o, result(g, s), result(g, s), result(g, s))->reals[0] =
-        0.125;
+    ADD_SINGLE(g, TFX_OP_ATTENTION_GRAD, 6, 3, q, k, v, o, lse, d_o, result(g, s), result(g, s), result(g, s))
+        ->reals[0] = 0.125;
     add_kernel(g, 5 * product, 0, "attention_grad %lldx%lldx%lldx%lld", (long long)b, (long long)t, (long long)h,
                (long long)d);
 }
@@ -163,7 +167,8 @@ static void add_sum(shape s, int mask, shape to)
 {
     program *g = program_create();
     ADD_SINGLE(g, TFX_OP_SUM, 1, 1, state(g, s), state(g, to))->ints[0] = mask;
-    add_kernel(g, 0, 4.0 * (double)shape_count(s), "sum %lldx%lld mask %d", (long long)s.d[0], (long long)s.d[1], mask);
+    add_kernel(g, 0, 4.0 * (double)shape_count(s), "sum %lldx%lld mask %d", (long long)s.d[0],
+               (long long)s.d[1], mask);
 }
 
 static void add_permute(shape s, int a, int b, int c, int d)
@@ -219,7 +224,8 @@ static tfx_value scaled(program *g, shape s, tfx_value x, double scale, double s
 }
 
 /* The nodes of the adamw plugin for a parameter [rows, cols]: m, v and p are replaced. */
-static void add_adamw_step(program *g, int64_t rows, int64_t cols, tfx_value clip, tfx_value lr, tfx_value lr_decay)
+static void add_adamw_step(program *g, int64_t rows, int64_t cols, tfx_value clip, tfx_value lr,
+                           tfx_value lr_decay)
 {
     shape s = SHAPE(rows, cols), column = SHAPE(rows, 1);
     uint32_t before = g->n_nodes;
@@ -255,7 +261,8 @@ static void add_adamw(int64_t rows, int64_t cols, int n)
     tfx_value clip = state(g, SCALAR), lr = state(g, SCALAR), decay = state(g, SCALAR);
     for (int i = 0; i < n; i++)
         add_adamw_step(g, rows, cols, clip, lr, decay);
-    add_kernel(g, 0, 28.0 * (double)(n * rows * cols), "adamw %d x %lldx%lld", n, (long long)rows, (long long)cols);
+    add_kernel(g, 0, 28.0 * (double)(n * rows * cols), "adamw %d x %lldx%lld", n, (long long)rows,
+               (long long)cols);
 }
 
 /* The sum of squares for clipping. */
@@ -269,7 +276,8 @@ static void add_sum_of_squares(int64_t rows, int64_t cols, int n)
         add_node(g, TFX_OP_SUM, 1, 1, y, state(g, SCALAR))->ints[0] = 3;
         add_step(g, 2, s);
     }
-    add_kernel(g, 0, 4.0 * (double)(n * rows * cols), "sum of squares %d x %lldx%lld", n, (long long)rows, (long long)cols);
+    add_kernel(g, 0, 4.0 * (double)(n * rows * cols), "sum of squares %d x %lldx%lld", n, (long long)rows,
+               (long long)cols);
 }
 
 /* Bias and residual: rows stretched over a matrix. */
@@ -374,8 +382,9 @@ int main(int argc, char **argv)
         double median = k->seconds[ROUNDS / 2], work = k->flops > 0 ? k->flops : k->bytes;
         if (i < N_LIMITS)
             limits[i] = work / median;
-        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0], 1e-9 * work / median,
-               k->flops > 0 ? "GFLOP/s" : "GB/s   ", 100 * work / median / limits[k->flops > 0 ? 0 : 1], 1e3 * median);
+        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0],
+               1e-9 * work / median, k->flops > 0 ? "GFLOP/s" : "GB/s   ",
+               100 * work / median / limits[k->flops > 0 ? 0 : 1], 1e3 * median);
         cls->exec_destroy(k->exec);
         program_destroy(k->g);
     }

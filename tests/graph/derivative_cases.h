@@ -82,6 +82,12 @@ BUILD(c_matmul_tab) { return l->b.matmul(B, x[0], x[1], TFX_TRANS_A | TFX_TRANS_
 BUILD(c_gram) { return l->b.matmul(B, x[0], x[0], TFX_TRANS_A, 1); }
 BUILD(c_gram_rows) { return l->b.matmul(B, x[0], x[0], TFX_TRANS_B, 1); }
 BUILD(c_matrix_square) { return l->b.matmul(B, x[0], x[0], 0, 1); }
+/* ... of something that has a gradient already when the product's comes. */
+BUILD(c_gram_shared)
+{
+    tfx_value z = l->b.matmul(B, x[0], x[0], TFX_TRANS_A, 1);
+    return l->b.matmul(B, x[0], z, 0, 1);
+}
 /* Both operands used before and after: gradients that are added to in place. */
 BUILD(c_matmul_shared)
 {
@@ -253,6 +259,7 @@ static const op_case op_cases[] = {
     CASE(MATMUL, c_matmul_tb, -1, 1, 2, DIMS(2, 2, 3, 4), DIMS(5, 4)),
     CASE(MATMUL, c_matmul, 0.5, 2, 2, DIMS(1, 4), DIMS(4, 1)),
     CASE(MATMUL, c_gram, -1, 1, 1, DIMS(4, 3)),
+    CASE(MATMUL, c_gram_shared, -1, 1, 1, DIMS(4, 3)),
     CASE(MATMUL, c_gram_rows, -1, 1, 1, DIMS(2, 4, 3)),
     CASE(MATMUL, c_matrix_square, -1, 1, 1, DIMS(3, 3)),
     CASE(MATMUL, c_matmul_shared, -1, 1, 2, DIMS(3, 4), DIMS(4, 4)),

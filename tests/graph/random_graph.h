@@ -64,6 +64,11 @@ static inline shape shape_at(random_graph *r, tfx_value v)
     return lab_shape(r->l, v);
 }
 
+static inline int same_shape(shape a, shape b)
+{
+    return a.n == b.n && !memcmp(a.d, b.d, sizeof(int64_t) * a.n);
+}
+
 /* A random shape that broadcasts to s: some dimensions 1, some leading ones gone. */
 static inline shape narrower(random_graph *r, shape s)
 {
@@ -150,7 +155,8 @@ static inline void add_matmul(random_graph *r)
     if (s.n < 2)
         return;
     int ta = s.n == 2 && dice_below(&r->d, 2), tb = (int)dice_below(&r->d, 2);
-    int64_t inner = ta ? s.d[s.n - 2] : s.d[s.n - 1], cols = 1 + (int64_t)dice_below(&r->d, 6);
+    int64_t inner = ta ? s.d[s.n - 2] : s.d[s.n - 1];
+    int64_t cols = dice_below(&r->d, 3) ? 1 + (int64_t)dice_below(&r->d, 6) : s.d[s.n - 1];
     shape t = s;
     if (s.n > 2 && dice_below(&r->d, 2))
         t.n = 2;
@@ -169,8 +175,11 @@ static inline void add_matmul(random_graph *r)
     double alpha = 1 / sqrt((double)inner);
     tfx_value z = b->matmul(b, x, y, flags, alpha);
     offer(r, z);
-    if (s.n == 2 && dice_below(&r->d, 2)) /* added to something of that shape */
-        offer(r, tfx_emit_matmul(&r->l->g, x, y, flags, alpha, dice_below(&r->d, 2) ? z : fresh(r, shape_at(r, z))));
+    if (s.n != 2 || dice_below(&r->d, 2))
+        return;
+    /* Added to something of that shape: an operand, if it fits, the product itself, or a new one. */
+    tfx_value c = same_shape(shape_at(r, x), shape_at(r, z)) ? x : dice_below(&r->d, 2) ? z : fresh(r, shape_at(r, z));
+    offer(r, tfx_emit_matmul(&r->l->g, x, y, flags, alpha, c));
 }
 
 static inline void add_movement(random_graph *r)
@@ -212,11 +221,6 @@ static inline void add_movement(random_graph *r)
         }
         offer(r, b->reshape(b, x, s.n, s.d));
     }
-}
-
-static inline int same_shape(shape a, shape b)
-{
-    return a.n == b.n && !memcmp(a.d, b.d, sizeof(int64_t) * a.n);
 }
 
 /* New contents for one state tensor: computed from its own old contents or not at all, by a
@@ -278,9 +282,9 @@ static inline void random_graph_make(random_graph *r, lab *l, uint64_t seed)
 {
     *r = (random_graph){.l = l, .d = {.seed = seed}, .large = seed % 16 == 0};
     static const shape starts[] = {{2, {3, 4}}, {2, {5, 5}}, {1, {6}}, {3, {2, 3, 4}}, {2, {17, 8}}, {0, {0}},
-                                   {2, {1, 7}}, {2, {4, 3}}};
+                                   {2, {1, 7}}, {2, {4, 3}}, {2, {1, 1}}};
     for (int i = 0; i < 3; i++)
-        fresh(r, starts[dice_below(&r->d, 8)]);
+        fresh(r, starts[dice_below(&r->d, 9)]);
     for (int i = 0; i < 2; i++) /* tensors that can be stored into each other */
         offer(r, lab_filled(l, TFX_STATE_PARAM, shape_at(r, r->values[0]), &r->d, -1, 1));
     if (r->large)

@@ -260,14 +260,14 @@ END_TEST
 
 /* ---- mistakes ---- */
 
-static tfx_status one_state(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status one_state(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     (void)h, (void)o;
-    out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
+    *out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
     *n = 1;
     return TFX_OK;
 }
-static tfx_status no_states(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status no_states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     (void)o, (void)out, (void)n;
     return h->fail(h, TFX_E_INVALID, "out of ideas");
@@ -301,7 +301,7 @@ static tfx_status asks_for_a_slot(const tfx_builder *b, tfx_update *u)
 }
 
 static const struct {
-    tfx_status (*states)(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n);
+    tfx_status (*states)(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n);
     tfx_status (*build)(const tfx_builder *b, tfx_update *u);
     const char *says;
 } crooked[] = {

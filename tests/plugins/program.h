@@ -252,7 +252,8 @@ static inline tfx_node *add_node(program *g, tfx_op op, uint32_t n_in, uint32_t 
     REQUIRE(g->n_nodes < MAX_NODES, "too many nodes");
     tfx_node *n = &g->nodes[g->n_nodes];
     tfx_value *values = g->operands[g->n_nodes];
-    *n = (tfx_node){.struct_size = sizeof(*n), .op = op, .n_in = n_in, .n_out = n_out, .in = values, .out = values + n_in};
+    *n = (tfx_node){
+        .struct_size = sizeof(*n), .op = op, .n_in = n_in, .n_out = n_out, .in = values, .out = values + n_in};
     va_list ap;
     va_start(ap, n_out);
     for (uint32_t i = 0; i < n_in + n_out; i++)
@@ -266,7 +267,8 @@ static inline tfx_node *add_node(program *g, tfx_op op, uint32_t n_in, uint32_t 
 static inline void add_step(program *g, uint32_t n, shape domain)
 {
     tfx_step *s = &g->steps[g->p.n_steps];
-    *s = (tfx_step){.struct_size = sizeof(*s), .n_nodes = n, .nodes = g->node_at + g->n_nodes - n, .n_dims = domain.n};
+    *s = (tfx_step){
+        .struct_size = sizeof(*s), .n_nodes = n, .nodes = g->node_at + g->n_nodes - n, .n_dims = domain.n};
     memcpy(s->dims, domain.d, sizeof(s->dims));
     g->step_at[g->p.n_steps++] = s;
 }
@@ -304,7 +306,8 @@ static inline void check_guards(program *g, int buffer)
             memset(owned + g->tensors[v].offset, 1, value_bytes(g, v));
     for (uint64_t i = 0; i < size; i++)
         if (!owned[i] && g->image[buffer][i] != (char)0xff)
-            REQUIRE(0, "byte %llu of buffer %d, outside every tensor, was written", (unsigned long long)i, buffer);
+            REQUIRE(0, "byte %llu of buffer %d, outside every tensor, was written", (unsigned long long)i,
+                    buffer);
     free(owned);
 }
 

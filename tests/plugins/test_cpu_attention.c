@@ -17,8 +17,8 @@ typedef struct arrays {
     double *o, *lse, *dq, *dk, *dv;
 } arrays;
 
-static void reference(const sizes *z, double scale, const float *q, const float *k, const float *v, const float *d_o,
-                      arrays *r)
+static void reference(const sizes *z, double scale, const float *q, const float *k, const float *v,
+                      const float *d_o, arrays *r)
 {
     int64_t row = z->heads * z->dims;
     double *p = calloc((size_t)z->time + 1, sizeof(double)), *dp = calloc((size_t)z->time + 1, sizeof(double));

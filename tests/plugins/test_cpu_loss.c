@@ -2,7 +2,8 @@
 #include "tests/check_main.h"
 #include "tests/plugins/program.h"
 
-static const shape shapes[] = {{1, {5}}, {2, {3, 1}}, {2, {4, 33}}, {3, {2, 7, 256}}, {2, {5, 50304}}, {2, {0, 7}}};
+static const shape shapes[] = {{1, {5}},         {2, {3, 1}},     {2, {4, 33}},
+                               {3, {2, 7, 256}}, {2, {5, 50304}}, {2, {0, 7}}};
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
 START_TEST(loss_and_gradient)
@@ -15,7 +16,8 @@ START_TEST(loss_and_gradient)
     float *xs = program_data(g, x);
     const float *ds = program_data(g, d);
     int32_t *ts = program_data(g, t);
-    double *want_loss = calloc((size_t)n + 1, 8), *want_lse = calloc((size_t)n + 1, 8), *want = calloc((size_t)count + 1, 8);
+    double *want_loss = calloc((size_t)n + 1, 8), *want_lse = calloc((size_t)n + 1, 8),
+           *want = calloc((size_t)count + 1, 8);
     if (n > 2)
         ts[1] = -1, ts[2] = -100; /* counts nothing */
     for (int64_t r = 0; r < n; r++) {

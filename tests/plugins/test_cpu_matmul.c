@@ -62,8 +62,8 @@ static sizes sizes_of(const product *p)
     return s;
 }
 
-static void reference(const product *p, const sizes *s, const float *a, const float *b, const float *c, double alpha,
-                      double beta, double *out)
+static void reference(const product *p, const sizes *s, const float *a, const float *b, const float *c,
+                      double alpha, double beta, double *out)
 {
     for (int64_t z = 0; z < s->batch; z++)
         for (int64_t i = 0; i < s->m; i++)
@@ -91,7 +91,8 @@ START_TEST(products_are_right)
     tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
     tfx_value y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
     reference(p, &s, program_data(g, a), program_data(g, b), c ? program_data(g, c) : NULL, alpha, beta, want);
-    tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
+    tfx_node *node =
+        c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
     node->ints[0] = p->flags;
     node->reals[0] = alpha, node->reals[1] = beta;
     for (int threads = 1; threads <= 3; threads++) {
@@ -109,7 +110,8 @@ START_TEST(beta_zero_ignores_c)
 {
     shape s = SHAPE(40, 40);
     program *g = program_create();
-    tfx_value a = random_input(g, s, 1), b = random_input(g, s, 1), c = random_input(g, s, 1), y = result(g, s), z = result(g, s);
+    tfx_value a = random_input(g, s, 1), b = random_input(g, s, 1), c = random_input(g, s, 1), y = result(g, s),
+              z = result(g, s);
     *(float *)program_data(g, c) = NAN;
     ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y)->reals[0] = 1;
     ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, z)->reals[0] = 1;

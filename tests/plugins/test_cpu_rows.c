@@ -3,7 +3,8 @@
 #include "tests/check_main.h"
 #include "tests/plugins/program.h"
 
-static const shape shapes[] = {{1, {1}}, {1, {5}}, {2, {3, 33}}, {3, {2, 3, 768}}, {2, {1000, 7}}, {2, {5, 50000}}, {2, {0, 4}}, {2, {257, 64}}};
+static const shape shapes[] = {{1, {1}},       {1, {5}},        {2, {3, 33}}, {3, {2, 3, 768}},
+                               {2, {1000, 7}}, {2, {5, 50000}}, {2, {0, 4}},  {2, {257, 64}}};
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
 static int64_t columns(shape s)
@@ -23,9 +24,11 @@ START_TEST(softmax)
     shape s = shapes[_i];
     int64_t n = columns(s), count = shape_count(s);
     program *g = program_create();
-    tfx_value x = random_input(g, s, 30), dy = random_input(g, s, 1), y = result(g, s), in_place = shared_with(g, x, s);
+    tfx_value x = random_input(g, s, 30), dy = random_input(g, s, 1), y = result(g, s),
+              in_place = shared_with(g, x, s);
     tfx_value y_in = random_input(g, s, 0.5f), dx = result(g, s), dx_in_place = shared_with(g, dy, s);
-    double *want = calloc((size_t)count + 1, sizeof(double)), *want_dx = calloc((size_t)count + 1, sizeof(double));
+    double *want = calloc((size_t)count + 1, sizeof(double)),
+           *want_dx = calloc((size_t)count + 1, sizeof(double));
     float *xs = program_data(g, x);
     const float *ys = program_data(g, y_in), *ds = program_data(g, dy);
     if (n > 3 && count > 3)
@@ -81,7 +84,8 @@ END_TEST
 
 /* y, and dx by the definition of the derivative of (x - mean) / sqrt(...). Returns the size
  * of the terms that dx is the difference of. */
-static double norm_row(tfx_norm kind, int64_t n, const float *x, const float *dy, double eps, double *y, double *dx)
+static double norm_row(tfx_norm kind, int64_t n, const float *x, const float *dy, double eps, double *y,
+                       double *dx)
 {
     double mean = 0, square = 0, a = 0, b = 0, c = kind == TFX_NORM_L2 ? 1 : 1.0 / (double)n;
     if (kind == TFX_NORM_LAYER) {
@@ -114,16 +118,19 @@ START_TEST(norms)
         double eps = k == 0 ? 1e-5 : 0;
         program *g = program_create();
         tfx_value x = random_input(g, s, k == 2 ? 1e-25f : 2), dy = random_input(g, s, 1);
-        tfx_value y = result(g, s), dx = result(g, s), y_in_place = shared_with(g, x, s), dx_in_place = shared_with(g, dy, s);
+        tfx_value y = result(g, s), dx = result(g, s), y_in_place = shared_with(g, x, s),
+                  dx_in_place = shared_with(g, dy, s);
         float *xs = program_data(g, x);
         if (n > 1 && count > n)
             memset(xs, 0, (size_t)n * sizeof(float)); /* an all-zero row */
-        double *want = calloc((size_t)count + 1, sizeof(double)), *want_dx = calloc((size_t)count + 1, sizeof(double));
+        double *want = calloc((size_t)count + 1, sizeof(double)),
+               *want_dx = calloc((size_t)count + 1, sizeof(double));
         double largest = 0;
         for (int64_t r = 0; r < row_count(s); r++)
-            largest = fmax(largest, norm_row(kind, n, xs + r * n, (float *)program_data(g, dy) + r * n, eps, want + r * n,
-                                             want_dx + r * n));
-        tfx_node *node[4] = {ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y), ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx),
+            largest = fmax(largest, norm_row(kind, n, xs + r * n, (float *)program_data(g, dy) + r * n, eps,
+                                             want + r * n, want_dx + r * n));
+        tfx_node *node[4] = {ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y),
+                             ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx),
                              ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx_in_place),
                              ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y_in_place)};
         for (int i = 0; i < 4; i++)
@@ -178,7 +185,8 @@ START_TEST(rope)
     const rope_case *c = &ropes[_i];
     int64_t count = shape_count(c->s), dims = c->s.d[3], half = c->n_dims / 2;
     program *g = program_create();
-    tfx_value x = random_input(g, c->s, 1), y = result(g, c->s), back = result(g, c->s), in_place = shared_with(g, x, c->s);
+    tfx_value x = random_input(g, c->s, 1), y = result(g, c->s), back = result(g, c->s),
+              in_place = shared_with(g, x, c->s);
     double *want = calloc((size_t)count + 1, sizeof(double)), *same = calloc((size_t)count + 1, sizeof(double));
     const float *xs = program_data(g, x);
     for (int64_t i = 0; i < count; i++) {
@@ -187,7 +195,8 @@ START_TEST(rope)
         if (d >= c->n_dims)
             continue;
         double angle = (double)t / pow(c->base, 2.0 * (double)(d % half) / (double)c->n_dims);
-        want[i] = d < half ? xs[i] * cos(angle) - xs[i + half] * sin(angle) : xs[i] * cos(angle) + xs[i - half] * sin(angle);
+        want[i] = d < half ? xs[i] * cos(angle) - xs[i + half] * sin(angle)
+                           : xs[i] * cos(angle) + xs[i - half] * sin(angle);
     }
     const tfx_value in[] = {x, y, x}, out[] = {y, back, in_place};
     for (int i = 0; i < 3; i++) {

@@ -140,6 +140,31 @@ START_TEST(initialisation)
 }
 END_TEST
 
+/* State is read and written in pieces. */
+START_TEST(pieces_of_state)
+{
+    char *text = spec_text(specs[0]);
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_plan *plan = stage_plan(&f, "a", 0);
+    tfx_engine *e = tfx_engine_create(&f.device, plan, &f.err);
+    fixture_ok(&f);
+    tfx_state_io io = tfx_engine_io(e);
+    const tfx_state_tensor *t = &plan->state.tensors[tfx_state_find(&plan->state, "norm.bias")];
+    float out[8], piece[3];
+    io.write(io.ctx, t, 0, (float[]){1, 2}, 8);
+    io.write(io.ctx, t, 20, (float[]){6, 7, 8}, 12);
+    io.read(io.ctx, t, 0, out, 32);
+    ck_assert(!memcmp(out, (float[]){1, 2, 0, 0, 0, 6, 7, 8}, 32));
+    io.read(io.ctx, t, 16, piece, 12);
+    ck_assert(!memcmp(piece, (float[]){0, 6, 7}, 12));
+    tfx_engine_destroy(e);
+    tfx_stage_plan_destroy(plan);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
 /* Training does what it is for: a chain of tokens with one successor each is learnt. */
 START_TEST(it_learns)
 {
@@ -284,6 +309,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, same_as_the_runner, 0, 3);
     tcase_add_test(c, initialisation);
+    tcase_add_test(c, pieces_of_state);
     tcase_add_loop_test(c, it_learns, 0, 3);
     tcase_add_test(c, evaluation);
     tcase_add_test(c, memory_that_is_not_there);

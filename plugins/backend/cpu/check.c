@@ -227,7 +227,8 @@ static const char *check_attention(const operands *o)
     for (uint32_t i = 0; i < n->n_out; i++)
         if (o->out[i] != lse && !same_shape(o->out[i], q))
             return "attention: results of another shape";
-    if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] || lse->dims[2] != q->dims[1])
+    if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] ||
+        lse->dims[2] != q->dims[1])
         return "attention: lse must be [batch, heads, time]";
     if (q->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
         return "attention: a dimension beyond what BLAS can count";

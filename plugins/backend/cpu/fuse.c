@@ -95,7 +95,8 @@ static int find_slot(const fuse_plan *p, tfx_value v)
 
 static int add_slot(fuse_plan *p, slot_kind kind, tfx_value v, const tfx_tensor *t)
 {
-    p->slots[p->n_slots] = (fuse_slot){.kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
+    p->slots[p->n_slots] =
+        (fuse_slot){.kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
     return (int)p->n_slots++;
 }
 
@@ -256,7 +257,8 @@ static void load_endangered_sources(fuse_plan *p)
         if (s->kind != SLOT_EXTERN)
             continue;
         for (uint32_t j = 0; j < p->n_stores; j++)
-            if (overlap(s->tensor, p->stores[j].target) && !(i == j && same_place(s->tensor, p->stores[j].target))) {
+            if (overlap(s->tensor, p->stores[j].target) &&
+                !(i == j && same_place(s->tensor, p->stores[j].target))) {
                 s->kind = SLOT_LOADED;
                 s->view = (fuse_view){.n_dims = 2, .dims = {1, p->n}, .strides = {0, 1}};
                 break;

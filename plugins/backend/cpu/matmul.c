@@ -73,10 +73,10 @@ static void matmul_task(void *arg, int64_t task, int worker)
         return;
     }
     for (int64_t i = 0; i < rows; i += MAX_ROWS)
-        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
-                    (blasint)tfx_cpu_min(MAX_ROWS, rows - i), (blasint)cols, (blasint)p->k, p->alpha,
-                    a + i * (p->trans_a ? 1 : p->lda), (blasint)p->lda, b, (blasint)p->ldb, p->beta, out + i * p->n,
-                    (blasint)p->n);
+        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans,
+                    p->trans_b ? CblasTrans : CblasNoTrans, (blasint)tfx_cpu_min(MAX_ROWS, rows - i),
+                    (blasint)cols, (blasint)p->k, p->alpha, a + i * (p->trans_a ? 1 : p->lda), (blasint)p->lda,
+                    b, (blasint)p->ldb, p->beta, out + i * p->n, (blasint)p->n);
 }
 
 static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)

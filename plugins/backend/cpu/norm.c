@@ -84,8 +84,8 @@ TFX_CPU_CLONES static void row_apply(int64_t n, const float *x, double m, double
 }
 
 /* out = r * dy - a - (x - m) * b */
-TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r, double a,
-                                          double b, float *out)
+TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r,
+                                          double a, double b, float *out)
 {
     TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
         out[i] = (float)(r * (double)dy[i] - a - ((double)x[i] - m) * b);

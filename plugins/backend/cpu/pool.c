@@ -74,7 +74,8 @@ static int64_t claim(queue *q)
     for (;;) {
         if ((x & 0xffffffffu) >= x >> 32)
             return -1;
-        if (atomic_compare_exchange_weak_explicit(&q->word, &x, x + 1, memory_order_acq_rel, memory_order_acquire))
+        if (atomic_compare_exchange_weak_explicit(&q->word, &x, x + 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
             return (int64_t)(x & 0xffffffffu);
     }
 }

@@ -13,7 +13,7 @@ static const tfx_layer_class layer = {
     sizeof(tfx_layer_class), "good", "a sound layer", options, 3, slots, 1, identity_build,
 };
 
-static tfx_status states(const tfx_host *host, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status states(const tfx_host *host, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     (void)host, (void)o, (void)out;
     *n = 0;

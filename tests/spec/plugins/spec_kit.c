@@ -59,7 +59,7 @@ static const tfx_backend_class cpu = {
 
 /* ---- optimizers ---- */
 
-static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *out, size_t *n)
+static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     (void)h, (void)o, (void)out;
     *n = 0;

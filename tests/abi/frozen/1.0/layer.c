@@ -32,15 +32,15 @@ static const tfx_layer_class layer = {
     sizeof(tfx_layer_class), "frozen_1_0", "a layer of ABI 1.0", layer_options, 3, layer_slots, 1, build,
 };
 
-static tfx_status states(const tfx_host *host, const tfx_options *options, tfx_state *out, size_t *n)
+static tfx_status states(const tfx_host *host, const tfx_options *options, tfx_state *const *out, size_t *n)
 {
     (void)options;
     if (host->abi_major != TFX_ABI_MAJOR)
         return host->fail(host, TFX_E_UNSUPPORTED, "major %u", host->abi_major);
-    out[0].struct_size = sizeof(tfx_state);
-    out[0].name = "velocity";
-    out[0].shape = TFX_STATE_LIKE_PARAM;
-    out[0].dtype = TFX_BF16;
+    out[0]->struct_size = sizeof(tfx_state);
+    out[0]->name = "velocity";
+    out[0]->shape = TFX_STATE_LIKE_PARAM;
+    out[0]->dtype = TFX_BF16;
     *n = 1;
     return TFX_OK;
 }

@@ -45,7 +45,7 @@ struct tfx_host {
      * arguments, so neither threads nor call order can change a run. */
     uint64_t (*random_u64)(uint64_t seed, uint64_t stream, uint64_t index);
 
-    /* Fills out[0..n) with normal deviates (Box-Muller over random_u64) for indices
+    /* Fills out[0..n) with normal deviates (Box-Muller on the same generator) for indices
      * first..first+n of the given stream. */
     void (*random_normal)(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean,
                           double std, float *out);

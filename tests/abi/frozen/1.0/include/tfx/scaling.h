@@ -56,7 +56,8 @@ typedef struct tfx_grown_param {
     int grow_axis;           /* TFX_NOT_GROWABLE (-1): shapes are equal */
     uint64_t seed;           /* for random_u64/random_normal, unique to (run, event) */
     uint64_t stream;         /* unique to this parameter */
-    const float *old_data;   /* old values */
+    const float *old_data;   /* old values; NULL, like old_dims, where the old model has no such
+                                parameter (hosts of ABI 1.0 refuse to grow into such models) */
     float *data;             /* new values; arrives filled with the layer's own random
                                 initialisation of the new shape */
 } tfx_grown_param;
@@ -82,6 +83,10 @@ typedef struct tfx_scaling_class {
     int (*should_grow)(tfx_scaling *s, const tfx_growth_signals *signals);
     /* [main] Writes p->data. Called once for each parameter of the grown model. */
     tfx_status (*grow_param)(tfx_scaling *s, const tfx_grown_param *p);
+    /* [main] Optional (NULL). Called when a run is planned, for each stage from 1 on, with the
+     * paths of the n parameters whose shapes change when it begins: the place to refuse
+     * options that fit none of them. */
+    tfx_status (*check)(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n);
 } tfx_scaling_class;
 
 #ifdef __cplusplus

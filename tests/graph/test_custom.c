@@ -1,0 +1,104 @@
+/* Custom ops through the builder: when the kernel runs and when the op is lowered, that both
+ * compute the same, and what is said of one that cannot be used. */
+#include "tests/check_main.h"
+#include "tests/graph/lab.h"
+
+enum { N = 37 };
+
+/* A bench whose registry also has the tests' own ops. */
+static void open_with_ops(lab *l)
+{
+    const char *root = getenv("TFX_BUILD_ROOT"), *built_in = getenv("TFX_PLUGIN_PATH");
+    ck_assert_msg(root && built_in, "run through meson test");
+    char *path = tfx_printf("%s:%s/tests/graph", built_in, root);
+    setenv("TFX_PLUGIN_PATH", path, 1);
+    free(path);
+    lab_open(l);
+    l->g.registry = l->registry;
+}
+
+static const struct {
+    const char *op, *device;
+    int training, as_one_node;
+} ways[] = {
+    {"test.whole/1", "cpu", 0, 1},   {"test.whole/1", "cpu", 1, 1}, {"test.whole/1", NULL, 0, 0},
+    {"test.forward/1", "cpu", 0, 1}, {"test.forward/1", "cpu", 1, 0}, /* no vjp: a gradient needs its parts */
+    {"test.foreign/1", "cpu", 0, 0}, {"test.foreign/1", "other", 0, 1},
+};
+
+START_TEST(kernel_or_lowered)
+{
+    lab l;
+    open_with_ops(&l);
+    dice d = {.seed = 2};
+    tfx_value x = lab_filled(&l, TFX_STATE_PARAM, SHAPE(N), &d, -1, 1), grad = TFX_POISON;
+    l.g.device = ways[_i].device;
+    l.g.training = ways[_i].training;
+    tfx_value y = l.b.custom(&l.b, ways[_i].op, 1, &x, 1, (int64_t[]){3}, 1, (double[]){0.5});
+    lab_ok(&l);
+    int custom = l.g.nodes[l.g.values[y].node].op == TFX_OP_CUSTOM;
+    ck_assert_int_eq(custom, ways[_i].as_one_node);
+    if (custom && ways[_i].device && strcmp(ways[_i].device, "cpu")) {
+        lab_close(&l);
+        return; /* this backend cannot run it */
+    }
+    tfx_value outputs[2] = {y};
+    if (ways[_i].training)
+        tfx_autodiff(&l.g, y, 1, &x, 1, &grad);
+    outputs[1] = grad;
+    lab_program p = lab_plan(&l, outputs, grad ? 2 : 1, FUSE | REUSE);
+    float out[N], slope[N];
+    lab_run(&l, &p);
+    lab_output(&l, &p, 0, out);
+    if (grad)
+        lab_output(&l, &p, 1, slope);
+    double worst = 0;
+    for (int i = 0; i < N; i++) {
+        double at = (double)((float *)lab_data(&l, x))[i];
+        worst = fmax(worst, fabs((double)out[i] - (0.5 * at * at + 3)));
+        if (grad)
+            worst = fmax(worst, fabs((double)slope[i] - at));
+    }
+    ck_assert_msg(worst < 1e-6, "off by %g", worst);
+    lab_program_finish(&l, &p);
+    lab_close(&l);
+}
+END_TEST
+
+START_TEST(mistakes)
+{
+    lab l;
+    open_with_ops(&l);
+    l.g.device = "cpu";
+    tfx_value x = lab_param(&l, SHAPE(N)), matrix = lab_param(&l, SHAPE(2, 3));
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.hole/1", 1, &x, 0, NULL, 0, NULL), TFX_POISON);
+    ERROR_SAYS(&l.err, "custom op test.hole/1", "test.whole/1");
+    l.err = (tfx_error){0};
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.whole/1", 1, &matrix, 0, NULL, 0, NULL), TFX_POISON);
+    ERROR_SAYS(&l.err, "custom op test.whole/1 refused its operands");
+    l.err = (tfx_error){0};
+    int64_t many[TFX_MAX_INTS + 1] = {0};
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.whole/1", 1, &x, TFX_MAX_INTS + 1, many, 0, NULL), TFX_POISON);
+    ERROR_SAYS(&l.err, "custom op test.whole/1", "8 ints");
+    l.err = (tfx_error){0};
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.foreign/1", 1, &x, TFX_MAX_INTS + 1, many, 0, NULL), TFX_POISON);
+    ERROR_SAYS(&l.err, "custom op test.foreign/1: too many attributes");
+    l.err = (tfx_error){0};
+    tfx_value poison = TFX_POISON;
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.whole/1", 1, &poison, 0, NULL, 0, NULL), TFX_POISON);
+    lab_ok(&l);
+    lab_close(&l);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("graph/custom");
+    TCase *c = tcase_create("custom");
+    tcase_add_loop_test(c, kernel_or_lowered, 0, (int)(sizeof(ways) / sizeof(*ways)));
+    tcase_add_test(c, mistakes);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)
