@@ -95,4 +95,29 @@ def test_custom_op():
         same(f.files(), before, "files in the folder")
 
 
+def test_growth_before_its_time():
+    """A policy may end a stage early; the learning-rate schedule then restarts at that step, and a resume
+    behind it sees the same rates."""
+    arms = TINY[:TINY.index("[scaling grow]")].replace("seeds = 1, 2", "seeds = 1")
+    spec = arms + """
+[scaling early]
+policy = early
+policy.model = tokenformer_32
+policy.at = 5
+
+[arm grown]
+model = tokenformer_16
+scaling = early
+"""
+    env = {"TFX_PLUGIN_PATH": str(BUILD / "tests" / "e2e")}
+    with folder(spec) as f:
+        f.tfx("run", "tiny.ini", "--set", "train.warmup=0.25", env=env)
+        same(f.sql("SELECT step FROM growth_event"), [(5,)], "the growth event")
+        lr = dict(f.sql("SELECT step, value FROM metric WHERE name = 'lr'"))
+        same(sorted(lr), list(range(1, 14)), "steps")
+        # Twelve planned steps warm up over three; the eight after growth over two.
+        for step, expected in ((1, 1e-3), (2, 2e-3), (3, 3e-3), (6, 1.5e-3), (7, 3e-3), (13, 3e-4)):
+            expect(abs(lr[step] - expected) < 1e-9, f"learning rate of step {step}", lr)
+
+
 main(globals())

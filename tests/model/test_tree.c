@@ -144,6 +144,14 @@ START_TEST(numbered_blocks_replace)
     tfx_model_destroy(m);
     free(s.text);
 
+    /* A layer that the slot has anyway is no other layer: what holds for all blocks stays. */
+    m = make(registry, SIZES HEADS "blocks.ffn.hidden = 7\nblocks.1.ffn = mlp\nblocks.2.mixer = attention\n", &s, &err);
+    ck_assert_msg(m != NULL, "%s", err.text);
+    ck_assert_int_eq(tfx_options_int(at(m->blocks[1], "ffn")->options, "hidden"), 7);
+    ck_assert_int_eq(tfx_options_int(at(m->blocks[2], "mixer")->options, "heads"), 2);
+    tfx_model_destroy(m);
+    free(s.text);
+
     /* The whole block. */
     m = make(registry, SIZES HEADS "blocks.ffn = linear\nblocks.0 = block_prenorm\nblocks.1 = linear\nblocks.1.bias = true\n",
              &s, &err);
