@@ -33,8 +33,9 @@ static void print_result(const tfx_cli_args *a, const tfx_arm *arm, const tfx_in
         cJSON_Delete(o);
         return;
     }
-    printf("arm %s, stage %" PRIu32 ", model %s: %" PRIu64 " tokens, loss %.6f", arm->name, f->stage, f->plan->model->name,
-           n_tokens, loss);
+    printf("arm %s, stage %" PRIu32 ", model %s: %" PRIu64 " tokens", arm->name, f->stage, f->plan->model->name, n_tokens);
+    if (isfinite(loss)) /* a single token has no successor to predict */
+        printf(", loss %.6f", loss);
     if (isfinite(bits_per_byte))
         printf(", %.4f bits per byte", bits_per_byte);
     printf("\n");

@@ -61,7 +61,7 @@ static int worker(const char *db, tfx_id run)
 }
 
 /* Everything must fit before anything is written. */
-static tfx_status check_fits(const tfx_session *s, const char *db, tfx_error *err)
+static tfx_status check_fits(const tfx_session *s, const char *db, int resume, tfx_error *err)
 {
     for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
         if (tfx_arm_plan_check_data(s->experiment, s->plans[i], err) == TFX_OK)
@@ -69,10 +69,12 @@ static tfx_status check_fits(const tfx_session *s, const char *db, tfx_error *er
     /* A data file that is not there is a mistake in the spec like any other. */
     if (err->status == TFX_E_IO)
         err->status = TFX_E_INVALID;
+    if (err->status != TFX_OK || resume)
+        return err->status; /* a resume has part of its checkpoints already */
     uint64_t disk = tfx_plan_disk_bytes(s->plans, s->experiment->n_arms, s->experiment->n_seeds);
     uint64_t have = tfx_free_bytes(db);
     char need_text[32], have_text[32];
-    if (err->status == TFX_OK && disk > have)
+    if (disk > have)
         tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", s->experiment->file,
                  tfx_format_bytes(need_text, (double)disk), tfx_format_bytes(have_text, (double)have), db);
     return err->status;
@@ -101,7 +103,7 @@ static int run(const tfx_cli_args *a)
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
     if (tfx_session_open(&s, a, &err) != TFX_OK || tfx_session_plan(&s, &err) != TFX_OK ||
-        check_fits(&s, db, &err) != TFX_OK)
+        check_fits(&s, db, tfx_cli_flag(a, "resume"), &err) != TFX_OK)
         goto done;
     tfx_device_close(&s.device); /* the workers open their own */
     /* A resume only makes sense with a database that exists. */

@@ -145,6 +145,8 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     }
     if (err->status == TFX_OK) {
         c->options = tfx_options_resolve(cls->options, cls->n_options, own, n_own, what, err);
+        if (!c->options && !strncmp(err->text, what, strlen(what))) /* nothing was set: where it could be */
+            tfx_error_prefix(err, "%s:%d", spec->file, spec->line);
     }
     free(taken);
     free(own);

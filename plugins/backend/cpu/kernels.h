@@ -21,7 +21,6 @@ typedef void (*tfx_cpu_task)(void *arg, int64_t task, int worker);
 
 tfx_cpu_pool *tfx_cpu_pool_create(int n_threads); /* NULL when threads cannot be started */
 void tfx_cpu_pool_destroy(tfx_cpu_pool *pool);
-int tfx_cpu_pool_threads(const tfx_cpu_pool *pool);
 /* Executes tasks 0 .. n_tasks-1 and returns when all are done. Not reentrant. */
 void tfx_cpu_pool_run(tfx_cpu_pool *pool, int64_t n_tasks, tfx_cpu_task fn, void *arg);
 

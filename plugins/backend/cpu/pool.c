@@ -170,11 +170,6 @@ void tfx_cpu_pool_destroy(tfx_cpu_pool *pool)
     free(pool);
 }
 
-int tfx_cpu_pool_threads(const tfx_cpu_pool *pool)
-{
-    return pool->n_threads;
-}
-
 void tfx_cpu_pool_run(tfx_cpu_pool *pool, int64_t n_tasks, tfx_cpu_task fn, void *arg)
 {
     if (n_tasks <= 1 || pool->n_threads == 1) {
