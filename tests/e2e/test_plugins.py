@@ -91,7 +91,7 @@ def test_custom_op():
         message(f.tfx("run", "tiny.ini", env=env, status=2), "blocks.0.ffn (square_mlp)", "e2e.sqare/1", "e2e.square/1")
         (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op="e2e.square/1"))
         message(f.tfx("run", "tiny.ini", "--set", "model.*.blocks.ffn.scale=-1", env=env, status=2),
-                "blocks.0.ffn (square_mlp)", "e2e.square/1")
+                "blocks.0.ffn (square_mlp)", "e2e.square/1", "positive scale")
         same(f.files(), before, "files in the folder")
 
 
@@ -118,6 +118,16 @@ scaling = early
         # Twelve planned steps warm up over three; the eight after growth over two.
         for step, expected in ((1, 1e-3), (2, 2e-3), (3, 3e-3), (6, 1.5e-3), (7, 3e-3), (13, 3e-4)):
             expect(abs(lr[step] - expected) < 1e-9, f"learning rate of step {step}", lr)
+        whole_run = outcome(f, 1)
+        log = f.path / "log"
+        f.tfx("run", "tiny.ini", "--db", "log.db", "--set", "train.warmup=0.25",
+              env={**env, **preload({"CRASH_IN": "worker", "CRASH_LOG": str(log)})})
+        at = next(int(line.split()[0]) for line in log.read_text().splitlines() if "step-00000008-periodic" in line)
+    with folder(spec) as f:
+        f.tfx("run", "tiny.ini", "--set", "train.warmup=0.25", status=3, env={**env, **crashing(at + 20)})
+        same(f.one("SELECT max(step) FROM checkpoint"), 8, "the checkpoint behind growth")
+        f.tfx("run", "tiny.ini", "--set", "train.warmup=0.25", "--resume", env=env)
+        same_outcome(outcome(f, 1), whole_run, "resumed behind growth")
 
 
 main(globals())
