@@ -21,6 +21,24 @@ void tfx_device_close(tfx_device *d)
     d->backend = NULL;
 }
 
+/* Says which line of the spec named the file that a loader complains of. */
+static void add_origin(const tfx_options *options, tfx_error *err)
+{
+    for (size_t i = 0; i < tfx_options_count(options); i++) {
+        const char *name, *value;
+        int line = 0;
+        tfx_options_at(options, i, &name, &value);
+        const char *file = tfx_options_origin(options, name, &line);
+        if (!file || !*value || tfx_options_type(options, name) != TFX_OPT_PATH || !strstr(err->text, value))
+            continue;
+        if (line)
+            tfx_error_prefix(err, "%s:%d: loader.%s", file, line, name);
+        else
+            tfx_error_prefix(err, "%s: loader.%s", file, name);
+        return;
+    }
+}
+
 tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, const tfx_arm_plan *p, tfx_error *err)
 {
     const tfx_arm *arm = p->arm;
@@ -33,8 +51,10 @@ tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, const tfx_arm_plan *
         tfx_loader *loader = NULL;
         tfx_loader_info info = {.struct_size = sizeof(info)};
         tfx_host_call_begin();
-        if (tfx_host_call_end(cls->open(tfx_host_table(), &config, &loader), "[data]", err) != TFX_OK)
+        if (tfx_host_call_end(cls->open(tfx_host_table(), &config, &loader), "[data]", err) != TFX_OK) {
+            add_origin(e->loader.options, err);
             return err->status;
+        }
         cls->info(loader, &info);
         cls->close(loader);
         if (info.vocab > s->model->vocab)
