@@ -151,7 +151,8 @@ static inline void check_write(memory_book *m, uint32_t index, const tfx_step *s
 {
     uint64_t limit = t->buffer == TFX_BUFFER_STATE ? m->p->state_bytes : m->p->arena_bytes;
     if (t->offset % 64 || t->offset + tensor_bytes(t) > limit)
-        memory_wrong(m, "step %u: value %u at %llu is not aligned, or outside", index, v, (unsigned long long)t->offset);
+        memory_wrong(m, "step %u: value %u at %llu is not aligned, or outside", index, v,
+                     (unsigned long long)t->offset);
     for (uint32_t i = 0; i < step->n_nodes; i++) {
         const tfx_node *n = step->nodes[i];
         for (uint32_t k = 0; k < n->n_in; k++) {

@@ -188,7 +188,7 @@ static inline void add_movement(random_graph *r)
     tfx_value x = pick(r);
     shape s = shape_at(r, x);
     int axis = s.n ? (int)dice_below(&r->d, s.n) : 0, perm[TFX_MAX_DIMS];
-    switch (dice_below(&r->d, 5)) {
+    switch (dice_below(&r->d, 6)) {
     case 0:
         if (s.n && s.d[axis] > 1)
             offer(r, b->slice(b, x, axis, dice_below(&r->d, (uint32_t)s.d[axis]) / 2,
@@ -208,6 +208,12 @@ static inline void add_movement(random_graph *r)
             int64_t wide[TFX_MAX_DIMS] = {2};
             memcpy(wide + 1, s.d, sizeof(int64_t) * s.n);
             offer(r, b->broadcast(b, x, s.n + 1, wide));
+        }
+        return;
+    case 4: /* a view of a view, in the first shape again, together with what it is a view of */
+        if (s.n) {
+            tfx_value there = b->reshape(b, x, s.n + 1, (int64_t[]){1, s.d[0], s.d[1], s.d[2], s.d[3], s.d[4], s.d[5]});
+            offer(r, b->mul(b, b->reshape(b, there, s.n, s.d), b->affine(b, x, -1, 1)));
         }
         return;
     default: /* a view: two neighbouring dimensions as one, or one as two */

@@ -82,7 +82,8 @@ START_TEST(auxiliary_results)
     lab_reset(&l);
     x = lab_param(&l, SHAPE(1, 2, 1, 2));
     o = l.b.attention(&l.b, x, x, x, 1);
-    tfx_value both = l.b.add(&l.b, l.b.sum(&l.b, o, 4, (int[]){0, 1, 2, 3}, 0), l.b.sum(&l.b, o + 1, 3, (int[]){0, 1, 2}, 0));
+    tfx_value both = l.b.add(&l.b, l.b.sum(&l.b, o, 4, (int[]){0, 1, 2, 3}, 0),
+                             l.b.sum(&l.b, o + 1, 3, (int[]){0, 1, 2}, 0));
     grad = TFX_POISON;
     tfx_autodiff(&l.g, both, 1, &x, 1, &grad);
     ERROR_SAYS(&l.err, "attention has no derivative");
@@ -170,7 +171,8 @@ START_TEST(recomputation_changes_nothing_but_memory)
         lab_program_finish(&l, &p);
         lab_reset(&l);
     }
-    ck_assert_msg(!memcmp(found[0], found[1], sizeof(float) * (1 + 2 * BLOCKS * WIDTH * WIDTH)), "recomputing changes bits");
+    ck_assert_msg(!memcmp(found[0], found[1], sizeof(float) * (1 + 2 * BLOCKS * WIDTH * WIDTH)),
+                  "recomputing changes bits");
     ck_assert(isfinite(found[0][0]) && found[0][0] > 0);
     /* All gradients are outputs and so live to the end; what is saved is activations. */
     uint64_t gradients = 2 * BLOCKS * WIDTH * WIDTH * 4, one = ROWS * WIDTH * 4;
@@ -248,7 +250,8 @@ START_TEST(slice_next_to_infinity)
     tfx_autodiff(&l.g, l.b.unary(&l.b, TFX_LOG, y), 1, &x, 1, &grad);
     float out[4];
     run_once(&l, &grad, 1, out, 4);
-    ck_assert_msg(isinf(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 0.5f, "%g %g %g %g", (double)out[0], (double)out[1],
+    ck_assert_msg(isinf(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 0.5f, "%g %g %g %g", (double)out[0],
+                  (double)out[1],
                   (double)out[2], (double)out[3]);
     lab_close(&l);
 }
@@ -271,7 +274,8 @@ START_TEST(zero_rows)
         lab_output(&l, &p, 1, dx);
         ck_assert_msg(out[0] == 0 && out[1] == 0 && fabsf(out[2] - 0.6f) < 1e-5f && fabsf(out[3] - 0.8f) < 1e-5f,
                       "eps %g: %g %g %g %g", eps[i], (double)out[0], (double)out[1], (double)out[2], (double)out[3]);
-        ck_assert_msg(isfinite(dx[0]) && isfinite(dx[1]) && isfinite(dx[2]) && isfinite(dx[3]), "eps %g: gradient %g %g %g %g",
+        ck_assert_msg(isfinite(dx[0]) && isfinite(dx[1]) && isfinite(dx[2]) && isfinite(dx[3]),
+                      "eps %g: gradient %g %g %g %g",
                       eps[i], (double)dx[0], (double)dx[1], (double)dx[2], (double)dx[3]);
         if (eps[i] > 0) /* x / sqrt(eps) near zero */
             ck_assert_msg(fabs((double)dx[0] * sqrt(eps[i]) - 1) < 1e-5, "eps %g: gradient %g", eps[i], (double)dx[0]);

@@ -127,7 +127,8 @@ WRONG(m_rope_odd, l->b.rope(B, lab_param(l, SHAPE(1, 2, 3, 8)), 3, 10000))
 WRONG(m_rope_many, l->b.rope(B, lab_param(l, SHAPE(1, 2, 3, 8)), 10, 10000))
 WRONG(m_attention, l->b.attention(B, x, x, x, 1))
 WRONG(m_attention_heads,
-      l->b.attention(B, lab_param(l, SHAPE(1, 2, 3, 8)), lab_param(l, SHAPE(1, 2, 1, 8)), lab_param(l, SHAPE(1, 2, 3, 8)), 1))
+      l->b.attention(B, lab_param(l, SHAPE(1, 2, 3, 8)), lab_param(l, SHAPE(1, 2, 1, 8)),
+                     lab_param(l, SHAPE(1, 2, 3, 8)), 1))
 WRONG(m_gather, l->b.gather(B, x, ints))
 WRONG(m_gather_dtype, l->b.gather(B, lab_param(l, SHAPE(2, 3)), lab_param(l, SHAPE(2))))
 WRONG(m_loss, l->b.cross_entropy(B, x, lab_input(l, TFX_I32, SHAPE(2, 2))))

@@ -33,7 +33,8 @@ START_TEST(executions_differ)
     for (uint64_t i = 1; i <= 20; i++) {
         random_graph r;
         random_graph_make(&r, &l, i);
-        result a = execute(&l, r.outputs, r.n_outputs, FUSE | REUSE, ""), b = execute(&l, r.outputs, r.n_outputs, 0, "");
+        result a = execute(&l, r.outputs, r.n_outputs, FUSE | REUSE, ""),
+            b = execute(&l, r.outputs, r.n_outputs, 0, "");
         shared += a.arena_bytes;
         apart += b.arena_bytes;
         fused_steps += a.n_steps;

@@ -27,7 +27,8 @@ static void bench_open(bench *b)
     ck_assert_msg(b->m != NULL, "%s", b->err.text);
     b->state = (tfx_state_layout){0};
     tfx_graph_init(&b->g, &b->state, &b->err);
-    b->tokens = tfx_emit_state(&b->g, tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, (int64_t[]){3, 6}));
+    b->tokens = tfx_emit_state(&b->g, tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2,
+                                                    (int64_t[]){3, 6}));
 }
 
 static void bench_close(bench *b)
@@ -76,7 +77,8 @@ START_TEST(paths_and_shapes)
         ck_assert_msg(at != TFX_STATE_NONE, "%s", expected[i].name);
         const tfx_state_tensor *t = &b.state.tensors[at];
         ck_assert_msg(t->n_dims == expected[i].n && !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims) &&
-                          t->grow_axis == expected[i].grow_axis && t->flags == expected[i].flags && t->kind == TFX_STATE_PARAM,
+                          t->grow_axis == expected[i].grow_axis && t->flags == expected[i].flags &&
+                              t->kind == TFX_STATE_PARAM,
                       "%s", expected[i].name);
     }
     /* tokens, table, 2 x 5 x (key, value, tau), norm: the tied head adds none. */
@@ -260,7 +262,8 @@ static const struct {
 START_TEST(specs_that_do_not_fit)
 {
     fixture f = {0};
-    char *spec = tfx_printf("%s%s[model m]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\n%s[arm a]\nmodel = m\n", SPEC_HEAD,
+    char *spec = tfx_printf("%s%s[model m]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\n%s[arm a]\n"
+                            "model = m\n", SPEC_HEAD,
                             SPEC_TRAIN, unfit[_i].model);
     fixture_open(&f, spec);
     const tfx_arm *arm = &f.experiment->arms[0];

@@ -71,7 +71,8 @@ static inline void fixture_open(fixture *f, const char *text)
 }
 
 /* A spec of the source tree. */
-static inline void fixture_open_file(fixture *f, const char *name, const char *profile, const char *const *sets, size_t n)
+static inline void fixture_open_file(fixture *f, const char *name, const char *profile,
+                                     const char *const *sets, size_t n)
 {
     const char *root = getenv("TFX_SOURCE_ROOT");
     ck_assert_msg(root != NULL, "TFX_SOURCE_ROOT is not set; run through meson test");
@@ -193,7 +194,8 @@ static inline void runner_batch(stage_runner *r, uint64_t index)
     free(b);
 }
 
-static inline void runner_execute(stage_runner *r, const tfx_planned *planned, tfx_exec *exec, float *outputs, uint32_t n)
+static inline void runner_execute(stage_runner *r, const tfx_planned *planned, tfx_exec *exec, float *outputs,
+                                  uint32_t n)
 {
     fill_nan(r->device, r->arena, planned->program.arena_bytes);
     ck_assert_int_eq(r->device->cls->run(exec, r->state, r->arena), TFX_OK);

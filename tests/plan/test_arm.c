@@ -25,7 +25,8 @@ static size transformer(int64_t n_blocks, int64_t d)
 {
     double table = (double)PAPER_VOCAB * (double)d;
     double block = 4.0 * (double)(d * d) + 2.0 * 4.0 * (double)(d * d);
-    return (size){table + (double)n_blocks * (block + 4.0 * (double)d) + 2.0 * (double)d, table + (double)n_blocks * block, d,
+    return (size){table + (double)n_blocks * (block + 4.0 * (double)d) + 2.0 * (double)d,
+                  table + (double)n_blocks * block, d,
                   n_blocks};
 }
 
@@ -35,7 +36,8 @@ static size tokenformer(int64_t slots)
     int64_t d = 768, n_blocks = 12;
     double table = (double)PAPER_VOCAB * (double)d;
     double block = 4.0 * 2.0 * (double)(slots * d) + 2.0 * 4.0 * (double)(slots * d);
-    return (size){table + (double)n_blocks * (block + 5.0) + 2.0 * (double)d, table + (double)n_blocks * block, d, n_blocks};
+    return (size){table + (double)n_blocks * (block + 5.0) + 2.0 * (double)d, table + (double)n_blocks * block,
+                  d, n_blocks};
 }
 
 /* Forward 2, backward 4 FLOPs to a parameter and token; a query sees (T + 1) / 2 keys, in two
@@ -51,7 +53,8 @@ static void check_stage(const tfx_stage_plan *s, size expected, double millions)
                   (double)s->n_params, expected.params);
     ck_assert_msg(fabs((double)s->n_params / 1e6 / millions - 1) <= 0.01, "%s has %.1fM parameters, expected %.1fM",
                   s->model->name, (double)s->n_params / 1e6, millions);
-    ck_assert_msg(fabs(s->flops_per_token / flops_per_token(expected) - 1) < 1e-12, "%s takes %.6g FLOPs per token, expected %.6g",
+    ck_assert_msg(fabs(s->flops_per_token / flops_per_token(expected) - 1) < 1e-12,
+                  "%s takes %.6g FLOPs per token, expected %.6g",
                   s->model->name, s->flops_per_token, flops_per_token(expected));
     ck_assert_uint_eq(s->param_bytes, 4 * s->n_params);
 }
@@ -212,7 +215,8 @@ START_TEST(checkpoints_on_disk)
         ck_assert_msg(tfx_arm_plan_final_bytes(p) == expected, "case %d: %llu bytes stay, expected %llu", k,
                       (unsigned long long)tfx_arm_plan_final_bytes(p), (unsigned long long)expected);
         ck_assert_uint_ge(tfx_arm_plan_disk_bytes(p), expected);
-        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3), 2 * expected + tfx_arm_plan_disk_bytes(p)); /* the third at work */
+        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3),
+                          2 * expected + tfx_arm_plan_disk_bytes(p)); /* the third at work */
         tfx_arm_plan_destroy(p);
         fixture_close(&f);
         free(text);
@@ -231,17 +235,23 @@ static const struct {
      {"[arm a]", "model 'tokenformer' cannot grow into 'big'", "embedding.weight is [11, 8] and would be [11, 16]",
       "only growable parameters may change"}},
     {"[model big]\nextends = tokenformer\nblocks.1.ffn.slots = 11\n" SCALING("big", "2"),
-     {"[arm a]", "blocks.1.ffn.key is [12, 8] and would be [11, 8]", "only its first dimension may change, and only to more"}},
+     {"[arm a]", "blocks.1.ffn.key is [12, 8] and would be [11, 8]",
+      "only its first dimension may change, and only to more"}},
     {"[model big]\nextends = tokenformer\nn_blocks = 3\n" SCALING("big", "2"),
      {"[arm a]", "parameter blocks.2.mixer.q.key has nothing to grow from"}},
-    {"[model big]\nextends = tokenformer\nn_blocks = 1\n" SCALING("big", "2"), {"[arm a]", "blocks.1.mixer.q.key would be lost"}},
-    {"[model big]\nextends = tokenformer\nhead = linear\n" SCALING("big", "2"), {"parameter head.weight has nothing to grow from"}},
+    {"[model big]\nextends = tokenformer\nn_blocks = 1\n" SCALING("big", "2"),
+     {"[arm a]", "blocks.1.mixer.q.key would be lost"}},
+    {"[model big]\nextends = tokenformer\nhead = linear\n" SCALING("big", "2"),
+     {"parameter head.weight has nothing to grow from"}},
     {"[model big]\nextends = tokenformer\ncontext = 7\n" SCALING("big", "2"),
      {"[arm a]", "models 'tokenformer' and 'big' differ in context or vocab"}},
-    {"[model big]\nextends = tokenformer\nblocks.ffn = mlp\n" SCALING("big", "2"), {"blocks.0.ffn.up.weight has nothing to grow from"}},
-    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n[model small]\nextends = tokenformer\n" SCALING("big, small", "2, 2"),
+    {"[model big]\nextends = tokenformer\nblocks.ffn = mlp\n" SCALING("big", "2"),
+     {"blocks.0.ffn.up.weight has nothing to grow from"}},
+    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n[model small]\n"
+     "extends = tokenformer\n" SCALING("big, small", "2, 2"),
      {"model 'big' cannot grow into 'small'", "is [13, 8] and would be [12, 8]"}},
-    {"[model big]\nextends = tokenformer\n" SCALING("big", "2, 3"), {"[scaling s]", "policy.steps has 2 entries", "the 1 models"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("big", "2, 3"),
+     {"[scaling s]", "policy.steps has 2 entries", "the 1 models"}},
     {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"), {"[scaling s]", "bog", "big"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "policy.zero_init = value, key\n",
      {"[scaling s]", "policy.zero_init", "no gradient ever reaches the new slots"}},
@@ -276,7 +286,8 @@ START_TEST(what_does_not_fit)
     ck_assert_int_eq(tfx_arm_plan_fits(p, &f.device, &f.err), TFX_OK);
     f.single.memory = little_memory;
     ck_assert_int_eq(tfx_arm_plan_fits(p, &f.unfused, &f.err), TFX_E_INVALID);
-    ERROR_SAYS(&f.err, "[arm a]", "stage 0 (model 'tokenformer') needs", "this machine has 104.9 MB", "train.micro_batch",
+    ERROR_SAYS(&f.err, "[arm a]", "stage 0 (model 'tokenformer') needs", "this machine has 104.9 MB",
+               "train.micro_batch",
                "train.recompute = block", "train.optimizer.moments = bf16");
     tfx_arm_plan_destroy(p);
     fixture_close(&f);
@@ -293,7 +304,8 @@ START_TEST(tokens_beyond_the_vocabulary)
     tfx_arm_plan_destroy(p);
     fixture_close(&f);
     fixture_open(&f, SPEC_HEAD "loader.pattern = markov\n" SPEC_TRAIN
-                               "[model m]\nn_blocks = 1\ndim = 8\ncontext = 6\nvocab = 10\nblocks.mixer.heads = 1\n[arm a]\nmodel = m\n");
+                               "[model m]\nn_blocks = 1\ndim = 8\ncontext = 6\nvocab = 10\n"
+                               "blocks.mixer.heads = 1\n[arm a]\nmodel = m\n");
     p = plan_arm(&f, "a");
     fixture_ok(&f);
     ck_assert_int_eq(tfx_arm_plan_check_data(f.experiment, p, &f.err), TFX_E_INVALID);

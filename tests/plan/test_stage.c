@@ -8,10 +8,12 @@ enum { STEPS = 4 };
 static const char *const models[] = {
     SPEC_TRANSFORMER "blocks.mixer.{q,k,v,o}.bias = true\nembedding.positions = 6\n[arm a]\nmodel = transformer\n",
     SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\n",
-    SPEC_TOKENFORMER "blocks.1.ffn.score = softmax\nblocks.0.ffn.score = gelu_l2_norm\nhead = linear\n[arm a]\nmodel = tokenformer\n",
+    SPEC_TOKENFORMER "blocks.1.ffn.score = softmax\nblocks.0.ffn.score = gelu_l2_norm\nhead = linear\n[arm a]\n"
+                     "model = tokenformer\n",
     SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.batch = 4\ntrain.micro_batch = 1\n",
     SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer.moments = bf16\n",
-    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer = sgd\ntrain.micro_batch = 2\ntrain.recompute = block\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer = sgd\ntrain.micro_batch = 2\n"
+                     "train.recompute = block\n",
     SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.recompute = block\ntrain.clip = 0\n",
 };
 #define N_MODELS ((int)(sizeof(models) / sizeof(*models)))
@@ -99,7 +101,8 @@ START_TEST(fusing_changes_nothing)
         runner_close(&r);
     }
     for (int i = 0; i < 2 * STEPS; i++)
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-6f * log[1][i], "step %d: %.9g and %.9g", i / 2, (double)log[0][i],
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-6f * log[1][i], "step %d: %.9g and %.9g", i / 2,
+                      (double)log[0][i],
                       (double)log[1][i]);
     free(state[0]);
     free(state[1]);
@@ -184,7 +187,8 @@ END_TEST
 
 START_TEST(recomputation_saves_memory)
 {
-    char *text = spec_text("", "[model deep]\nn_blocks = 12\ndim = 16\ncontext = 64\nvocab = 11\nblocks.mixer.heads = 2\n"
+    char *text = spec_text("", "[model deep]\nn_blocks = 12\ndim = 16\ncontext = 64\nvocab = 11\n"
+                               "blocks.mixer.heads = 2\n"
                                "[arm kept]\nmodel = deep\n[arm again]\nmodel = deep\ntrain.recompute = block\n");
     fixture f;
     fixture_open(&f, text);

@@ -61,7 +61,8 @@ START_TEST(micro_batches_add_up)
         free(text);
     }
     for (int i = 0; i < 2 * STEPS; i++)
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-5f * log[0][i], "step %d: %.8g and %.8g", i / 2, (double)log[0][i],
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-5f * log[0][i], "step %d: %.8g and %.8g", i / 2,
+                      (double)log[0][i],
                       (double)log[1][i]);
     free(state[0]);
     free(state[1]);
@@ -75,7 +76,8 @@ START_TEST(no_micro_batch_is_dropped)
     float *table[2] = {0};
     uint64_t n = 0;
     for (int k = 0; k < 2; k++) {
-        char *text = tfx_printf("%s%s%s[arm a]\nmodel = transformer\ntrain.micro_batch = 1\ntrain.optimizer = sgd\ntrain.clip = 0\n%s",
+        char *text = tfx_printf("%s%s%s[arm a]\nmodel = transformer\ntrain.micro_batch = 1\n"
+                                "train.optimizer = sgd\ntrain.clip = 0\n%s",
                                 SPEC_HEAD, SPEC_TRAIN, SPEC_TRANSFORMER, batch[k]);
         float out[2];
         fixture f;
@@ -113,13 +115,15 @@ START_TEST(low_precision_moments)
     float *key[2] = {0}, *before = NULL;
     uint64_t bytes[2], params = 0, n = 0;
     for (int k = 0; k < 2; k++) {
-        char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n%s", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER, moments[k]);
+        char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n%s", SPEC_HEAD, SPEC_TRAIN,
+                                SPEC_TOKENFORMER, moments[k]);
         float log[2 * STEPS];
         fixture f;
         stage_runner r;
         fixture_open(&f, text);
         runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
-        const tfx_state_tensor *t = runner_tensor(&r, "blocks.0.ffn.value"), *m = runner_tensor(&r, "blocks.0.ffn.value/v");
+        const tfx_state_tensor *t = runner_tensor(&r, "blocks.0.ffn.value"),
+            *m = runner_tensor(&r, "blocks.0.ffn.value/v");
         ck_assert_int_eq(m->dtype, k ? TFX_BF16 : TFX_F32);
         if (!k)
             before = runner_read(&r, t);
@@ -152,7 +156,8 @@ START_TEST(clipping)
 {
     static const double clips[] = {0, 1e-3, 1e3};
     for (int k = 0; k < 3; k++) {
-        char *text = tfx_printf("%s%s%s[arm a]\nmodel = transformer\ntrain.optimizer = sgd\ntrain.optimizer.momentum = 0\ntrain.clip = %g\n",
+        char *text = tfx_printf("%s%s%s[arm a]\nmodel = transformer\ntrain.optimizer = sgd\n"
+                                "train.optimizer.momentum = 0\ntrain.clip = %g\n",
                                 SPEC_HEAD, SPEC_TRAIN, SPEC_TRANSFORMER, clips[k]);
         float out[2];
         fixture f;
@@ -171,7 +176,8 @@ START_TEST(clipping)
             }
         }
         double expected = (double)out[1] * (clips[k] > 0 ? fmin(1, clips[k] / ((double)out[1] + 1e-6)) : 1);
-        ck_assert_msg(fabs(sqrt(moved) / 0.5 - expected) <= 1e-3 * expected, "clip %g: moved by %g, expected %g", clips[k],
+        ck_assert_msg(fabs(sqrt(moved) / 0.5 - expected) <= 1e-3 * expected,
+                      "clip %g: moved by %g, expected %g", clips[k],
                       sqrt(moved) / 0.5, expected);
         ck_assert_float_gt(out[1], 0.01f); /* reported as it was before clipping */
         free(before);
@@ -190,7 +196,8 @@ START_TEST(weight_decay_groups)
     for (int o = 0; o < 2; o++) {
         char *state[2], *start = NULL;
         for (int k = 0; k < 2; k++) {
-            char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\ntrain.optimizer = %s\ntrain.optimizer.weight_decay = %s\n",
+            char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\ntrain.optimizer = %s\n"
+                                    "train.optimizer.weight_decay = %s\n",
                                     SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER, optimizers[o], k ? "0.5" : "0");
             float out[2];
             fixture f;
@@ -206,12 +213,14 @@ START_TEST(weight_decay_groups)
                 double worst = 0;
                 for (uint64_t e = 0; t->kind == TFX_STATE_PARAM && e < t->elements; e++) {
                     double p = (double)((float *)(start + t->offset))[e];
-                    double d = (double)((float *)(state[1] + t->offset))[e] - (double)((float *)(state[0] + t->offset))[e];
+                    double with = (double)((float *)(state[1] + t->offset))[e];
+                    double d = with - (double)((float *)(state[0] + t->offset))[e];
                     worst = fmax(worst, fabs(d - (t->n_dims >= 2 ? -0.25 * 0.5 * p : 0)));
                 }
                 ck_assert_msg(worst <= 1e-6, "%s: %s decays wrong by %g", optimizers[o], t->name, worst);
                 if (t->flags & TFX_PARAM_FIXED)
-                    ck_assert_msg(!memcmp(start + t->offset, state[1] + t->offset, t->bytes), "%s was trained", t->name);
+                    ck_assert_msg(!memcmp(start + t->offset, state[1] + t->offset, t->bytes), "%s was trained",
+                                  t->name);
             }
             runner_close(&r);
             fixture_close(&f);
@@ -243,9 +252,11 @@ START_TEST(state_of_the_optimizer)
         uint32_t at = tfx_state_find(&s->state, expected[i].name);
         ck_assert_msg(at != TFX_STATE_NONE, "%s", expected[i].name);
         const tfx_state_tensor *t = &s->state.tensors[at];
-        ck_assert_msg(t->kind == TFX_STATE_OPTIMIZER && t->n_dims == expected[i].n && t->grow_axis == expected[i].axis &&
+        ck_assert_msg(t->kind == TFX_STATE_OPTIMIZER && t->n_dims == expected[i].n &&
+                      t->grow_axis == expected[i].axis &&
                           !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims), "%s", expected[i].name);
-        ck_assert_msg(!strncmp(s->state.tensors[t->owner].name, t->name, strlen(s->state.tensors[t->owner].name)), "%s", t->name);
+        ck_assert_msg(!strncmp(s->state.tensors[t->owner].name, t->name,
+                               strlen(s->state.tensors[t->owner].name)), "%s", t->name);
     }
     ck_assert_uint_eq(tfx_state_find(&s->state, "blocks.0.ffn.tau/m"), TFX_STATE_NONE);
     for (uint32_t i = 0; i < s->state.n; i++) {
@@ -308,7 +319,8 @@ static const struct {
     {no_states, forgets_param, "out of ideas"},
     {one_state, forgets_param, "embedding.weight (optimizer crooked): gave no new value for the parameter"},
     {one_state, forgets_state, "embedding.weight (optimizer crooked): gave no new value for state 0"},
-    {one_state, wrong_shape, "embedding.weight (optimizer crooked): store: value is f32 [88], its place is f32 [11, 8]"},
+    {one_state, wrong_shape,
+     "embedding.weight (optimizer crooked): store: value is f32 [88], its place is f32 [11, 8]"},
     {one_state, refuses, "embedding.weight (optimizer crooked): crooked: not today"},
     {one_state, asks_for_a_slot, "embedding.weight (optimizer crooked): slot q: only layers have slots"},
 };
@@ -322,7 +334,8 @@ START_TEST(mistakes_of_optimizers)
                                .build_update = crooked[_i].build};
     tfx_train_config config = f.experiment->arms[0].train;
     config.optimizer.impl = &cls;
-    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model, .train = &config};
+    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
+                          .train = &config};
     ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
     ERROR_SAYS(&f.err, crooked[_i].says);
     fixture_close(&f);

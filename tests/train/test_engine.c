@@ -12,7 +12,8 @@ enum { STEPS = 3 };
 static const char *const specs[] = {
     SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\n",
     SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.micro_batch = 2\n",
-    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.micro_batch = 1\ntrain.recompute = block\ntrain.optimizer.moments = bf16\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.micro_batch = 1\ntrain.recompute = block\n"
+                     "train.optimizer.moments = bf16\n",
 };
 
 static char *spec_text(const char *rest)
@@ -44,7 +45,8 @@ static char *engine_state(tfx_engine *e, const tfx_stage_plan *plan)
     tfx_state_io io = tfx_engine_io(e);
     char *state = tfx_alloc(plan->state_bytes);
     for (uint32_t i = 0; i < plan->state.n; i++)
-        io.read(io.ctx, &plan->state.tensors[i], 0, state + plan->state.tensors[i].offset, plan->state.tensors[i].bytes);
+        io.read(io.ctx, &plan->state.tensors[i], 0, state + plan->state.tensors[i].offset,
+                plan->state.tensors[i].bytes);
     return state;
 }
 
@@ -118,7 +120,8 @@ START_TEST(initialisation)
         const tfx_state_tensor *t = &plan->state.tensors[i];
         const float *x = (const float *)(first + t->offset);
         if (t->kind == TFX_STATE_PARAM && t->init.kind == TFX_INIT_NORMAL)
-            ck_assert_msg(memcmp(first + t->offset, other + t->offset, t->bytes) && x[0] != 0 && x[0] != x[1], "%s", t->name);
+            ck_assert_msg(memcmp(first + t->offset, other + t->offset, t->bytes) && x[0] != 0 && x[0] != x[1],
+                          "%s", t->name);
         else if (t->kind == TFX_STATE_PARAM)
             ck_assert_msg(x[0] == (float)t->init.mean, "%s", t->name);
         else

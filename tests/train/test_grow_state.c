@@ -34,7 +34,8 @@ START_TEST(first_step_after_growth)
         const char *way;
         double beta2;
         int counted; /* steps that the fresh slots count as done */
-    } cases[] = {{"extend", 0.95, 0}, {"keep", 0.95, STEPS}, {"reset", 0.95, 0}, {"extend", 0.999, 0}, {"keep", 0.999, STEPS}};
+    } cases[] = {{"extend", 0.95, 0}, {"keep", 0.95, STEPS}, {"reset", 0.95, 0}, {"extend", 0.999, 0},
+                 {"keep", 0.999, STEPS}};
     for (int k = 0; k < 5; k++) {
         char *policy = tfx_printf("policy.optimizer_state = %s\n", cases[k].way);
         char *arm = tfx_printf("train.optimizer.beta2 = %g\n", cases[k].beta2);
@@ -43,7 +44,8 @@ START_TEST(first_step_after_growth)
         float *before = read_f32(g.new, tensor(g.plan->stages[1], "blocks.0.ffn.key"));
         step(&g, g.new, STEPS);
         double fresh = mean_step(&g, before, 12, 20), expected = first_step(0.9, cases[k].beta2, cases[k].counted);
-        ck_assert_msg(fabs(fresh / expected - 1) < 0.01, "%s, beta2 %g: the first step of fresh slots is %.4f lr, expected %.4f",
+        ck_assert_msg(fabs(fresh / expected - 1) < 0.01,
+                      "%s, beta2 %g: the first step of fresh slots is %.4f lr, expected %.4f",
                       cases[k].way, cases[k].beta2, fresh, expected);
         double old = mean_step(&g, before, 0, 12);
         if (!strcmp(cases[k].way, "reset"))
@@ -67,7 +69,8 @@ END_TEST
  * it would have been without growth. */
 START_TEST(old_slots_go_on)
 {
-    static const char *const optimizers[] = {"train.optimizer = adamw\n", "train.optimizer = sgd\n", "train.optimizer.moments = bf16\n"};
+    static const char *const optimizers[] = {"train.optimizer = adamw\n", "train.optimizer = sgd\n",
+                                             "train.optimizer.moments = bf16\n"};
     static const char *const ways[] = {"policy.optimizer_state = extend\n", "policy.optimizer_state = keep\n"};
     for (int o = 0; o < 3; o++)
         for (int w = 0; w < 2; w++) {
@@ -86,7 +89,8 @@ START_TEST(old_slots_go_on)
                     worst = fmax(worst, fabs((double)a[e] - (double)b[e]));
                     largest = fmax(largest, fabs((double)a[e]));
                 }
-                ck_assert_msg(worst <= (t->dtype == TFX_BF16 ? 0x1p-7 : 1e-4) * largest + 1e-9, "%s: off by %g of %g", t->name,
+                ck_assert_msg(worst <= (t->dtype == TFX_BF16 ? 0x1p-7 : 1e-4) * largest + 1e-9,
+                              "%s: off by %g of %g", t->name,
                               worst, largest);
                 free(a);
                 free(b);
@@ -109,8 +113,10 @@ START_TEST(state_of_fresh_slots)
         float *table = read_f32(g.new, tensor(g.plan->stages[1], "embedding.weight/m_filled"));
         for (int slot = 0; slot < 20; slot++) {
             double expected = w == 2 || (w == 0 && slot >= 12) ? 0 : filled;
-            ck_assert_msg(fabs((double)count[slot] - expected) < 1e-6, "%s: slot %d has count %g", ways[w], slot, (double)count[slot]);
-            ck_assert_msg((m[slot * 8] != 0) == (w != 2 && slot < 12), "%s: slot %d has moment %g", ways[w], slot, (double)m[slot * 8]);
+            ck_assert_msg(fabs((double)count[slot] - expected) < 1e-6, "%s: slot %d has count %g", ways[w],
+                          slot, (double)count[slot]);
+            ck_assert_msg((m[slot * 8] != 0) == (w != 2 && slot < 12), "%s: slot %d has moment %g", ways[w],
+                          slot, (double)m[slot * 8]);
         }
         ck_assert_double_eq_tol((double)table[0], w == 2 ? 0 : filled, 1e-6); /* what does not grow */
         free(m);
@@ -149,7 +155,8 @@ START_TEST(counters_of_vectors)
         tfx_arm_plan plan = *g.plan;
         plan.stages = list;
         plan.n_stages = 2;
-        tfx_engine *old = tfx_engine_create(&g.f.device, &stages[0], &g.f.err), *new = tfx_engine_create(&g.f.device, &stages[1], &g.f.err);
+        tfx_engine *old = tfx_engine_create(&g.f.device, &stages[0], &g.f.err),
+            *new = tfx_engine_create(&g.f.device, &stages[1], &g.f.err);
         fixture_ok(&g.f);
         tfx_state_io io = tfx_engine_io(old);
         for (uint32_t i = 0; i < 3; i++)

@@ -15,7 +15,8 @@ static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *c
 }
 
 /* reals[0] * x^2 + ints[0] */
-static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints, const double *reals)
+static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
+                       const double *reals)
 {
     (void)n_in;
     return b->affine(b, b->mul(b, in[0], in[0]), reals[0], (double)ints[0]);
@@ -42,8 +43,10 @@ static const tfx_kernel cpu = {sizeof(tfx_kernel), "cpu", run}, other = {sizeof(
 static const tfx_kernel *const on_cpu[] = {&cpu, NULL}, *const elsewhere[] = {&other, NULL};
 
 static const tfx_op_class whole = {sizeof(tfx_op_class), "test.whole/1", "kernel and vjp", infer, lower, vjp, on_cpu};
-static const tfx_op_class forward = {sizeof(tfx_op_class), "test.forward/1", "kernel, no vjp", infer, lower, NULL, on_cpu};
-static const tfx_op_class foreign = {sizeof(tfx_op_class), "test.foreign/1", "kernel for another device", infer, lower, vjp,
+static const tfx_op_class forward = {sizeof(tfx_op_class), "test.forward/1", "kernel, no vjp", infer, lower,
+                                     NULL, on_cpu};
+static const tfx_op_class foreign = {sizeof(tfx_op_class), "test.foreign/1", "kernel for another device",
+                                     infer, lower, vjp,
                                      elsewhere};
 
 static const tfx_factory f_whole = {sizeof(tfx_factory), TFX_KIND_OP, &whole};
