@@ -29,8 +29,10 @@ static void put(const void *header, size_t n_header, const void *data, size_t n)
 {
     FILE *f = fopen(path, "wb");
     ck_assert_ptr_nonnull(f);
-    fwrite(header, 1, n_header, f);
-    fwrite(data, 1, n, f);
+    if (n_header)
+        fwrite(header, 1, n_header, f);
+    if (n)
+        fwrite(data, 1, n, f);
     ck_assert_int_eq(fclose(f), 0);
 }
 
