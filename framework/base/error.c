@@ -7,6 +7,7 @@ tfx_status tfx_vfail(tfx_error *err, tfx_status status, const char *fmt, va_list
 {
     if (err->status == TFX_OK) {
         err->status = status;
+        err->located = 0;
         vsnprintf(err->text, sizeof(err->text), fmt, ap);
     }
     return err->status;
@@ -21,17 +22,62 @@ tfx_status tfx_fail(tfx_error *err, tfx_status status, const char *fmt, ...)
     return err->status;
 }
 
-void tfx_error_prefix(tfx_error *err, const char *fmt, ...)
+static void put_before(tfx_error *err, const char *prefix)
 {
-    char prefix[512], old[sizeof(err->text)];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(prefix, sizeof(prefix), fmt, ap);
-    va_end(ap);
+    char old[sizeof(err->text)];
     memcpy(old, err->text, sizeof(old));
     size_t n = (size_t)snprintf(err->text, sizeof(err->text), "%s: ", prefix);
     if (n < sizeof(err->text))
         snprintf(err->text + n, sizeof(err->text) - n, "%.*s", (int)(sizeof(err->text) - n - 1), old);
+}
+
+void tfx_error_prefix(tfx_error *err, const char *fmt, ...)
+{
+    char prefix[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(prefix, sizeof(prefix), fmt, ap);
+    va_end(ap);
+    put_before(err, prefix);
+}
+
+static void put_place(tfx_error *err, const char *file, int line)
+{
+    char place[512];
+    snprintf(place, sizeof(place), line ? "%.480s:%d" : "%.480s", file, line);
+    put_before(err, place);
+    err->located = 1;
+}
+
+tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    if (err->status != TFX_OK)
+        return err->status;
+    va_start(ap, fmt);
+    tfx_vfail(err, TFX_E_INVALID, fmt, ap);
+    va_end(ap);
+    put_place(err, file, line);
+    return err->status;
+}
+
+void tfx_error_locate(tfx_error *err, const char *file, int line)
+{
+    if (!err->located)
+        put_place(err, file, line);
+}
+
+void tfx_error_locate_in(tfx_error *err, const char *file, int line, const char *fmt, ...)
+{
+    char prefix[512];
+    va_list ap;
+    if (err->located)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(prefix, sizeof(prefix), fmt, ap);
+    va_end(ap);
+    put_before(err, prefix);
+    put_place(err, file, line);
 }
 
 int tfx_exit_status(tfx_status status)

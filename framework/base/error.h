@@ -11,6 +11,7 @@
 
 typedef struct tfx_error {
     tfx_status status; /* TFX_OK until something fails */
+    int located;       /* the message starts with the place in a spec that is at fault */
     char text[2048];
 } tfx_error;
 
@@ -20,6 +21,13 @@ tfx_status tfx_vfail(tfx_error *err, tfx_status status, const char *fmt, va_list
 
 /* Puts "prefix: " before the message that err holds. */
 void tfx_error_prefix(tfx_error *err, const char *fmt, ...) TFX_PRINTF(2, 3);
+
+/* Places in specs: "file:line: ", or "file: " when line is 0 (--set has no lines).
+ * tfx_fail_at records an invalid setting. The others put the place, and "prefix: ", before a
+ * message that has no place yet: the innermost, which knows best, wins. */
+tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...) TFX_PRINTF(4, 5);
+void tfx_error_locate(tfx_error *err, const char *file, int line);
+void tfx_error_locate_in(tfx_error *err, const char *file, int line, const char *fmt, ...) TFX_PRINTF(4, 5);
 
 /* The exit status that goes with an error: 2 for bad input, 1 for everything else. */
 int tfx_exit_status(tfx_status status);

@@ -40,6 +40,9 @@ tfx_value tfx_graph_append(tfx_graph *g, tfx_op op, uint32_t n_in, const tfx_val
     for (uint32_t i = 0; i < n_in; i++) {
         node->in[i] = in[i];
         requires_grad |= g->values[in[i]].requires_grad;
+        if (tfx_value_elements(g, in[i]) >= TFX_MAX_ELEMENTS)
+            tfx_graph_fail(g, "%s: a value of shape %s takes more memory than any machine has", tfx_op_name(op),
+                           tfx_graph_shape_text(g, in[i]));
     }
     if (n_ints)
         memcpy(node->ints, ints, sizeof(*ints) * n_ints);

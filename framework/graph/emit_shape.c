@@ -18,8 +18,8 @@ tfx_value tfx_emit_reshape(tfx_graph *g, tfx_value x, uint32_t n_dims, const int
             open = (int)i;
         else if (dims[i] < 1)
             return tfx_graph_fail(g, "reshape: dimension %u is %" PRId64, i, dims[i]);
-        else
-            known *= dims[i];
+        else if (__builtin_mul_overflow(known, dims[i], &known))
+            known = INT64_MAX; /* fits nothing */
     }
     if (open >= 0 && total % known == 0) {
         out_dims[open] = total / known;
@@ -72,7 +72,7 @@ tfx_value tfx_emit_slice(tfx_graph *g, tfx_value x, int axis, int64_t start, int
     int a = tfx_graph_axis(g, x, axis);
     if (a < 0)
         return tfx_graph_fail(g, "slice: %s has no axis %d", tfx_graph_shape_text(g, x), axis);
-    if (start < 0 || length < 1 || start + length > g->values[x].dims[a])
+    if (start < 0 || length < 1 || length > g->values[x].dims[a] - start)
         return tfx_graph_fail(g, "slice: %" PRId64 " + %" PRId64 " is outside axis %d of %s", start, length, a,
                               tfx_graph_shape_text(g, x));
     if (length == g->values[x].dims[a])

@@ -37,10 +37,7 @@ tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...)
 
 uint64_t tfx_value_elements(const tfx_graph *g, tfx_value v)
 {
-    uint64_t n = 1;
-    for (uint32_t i = 0; i < g->values[v].n_dims; i++)
-        n *= (uint64_t)g->values[v].dims[i];
-    return n;
+    return tfx_shape_elements(g->values[v].n_dims, g->values[v].dims);
 }
 
 static const struct {

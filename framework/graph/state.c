@@ -14,6 +14,15 @@ const char *tfx_dtype_name(tfx_dtype d)
     return d == TFX_F32 ? "f32" : d == TFX_BF16 ? "bf16" : "i32";
 }
 
+uint64_t tfx_shape_elements(uint32_t n_dims, const int64_t *dims)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < n_dims; i++)
+        if (__builtin_mul_overflow(n, (uint64_t)dims[i], &n) || n > TFX_MAX_ELEMENTS)
+            return TFX_MAX_ELEMENTS;
+    return n;
+}
+
 uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
                        uint32_t n_dims, const int64_t *dims)
 {
@@ -22,11 +31,8 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
     t->kind = kind;
     t->dtype = dtype;
     t->n_dims = n_dims;
-    t->elements = 1;
-    for (uint32_t i = 0; i < n_dims; i++) {
-        t->dims[i] = dims[i];
-        t->elements *= (uint64_t)dims[i];
-    }
+    memcpy(t->dims, dims, n_dims ? sizeof(*dims) * n_dims : 0);
+    t->elements = tfx_shape_elements(n_dims, dims);
     t->bytes = t->elements * tfx_dtype_bytes(dtype);
     t->offset = s->bytes;
     t->grow_axis = TFX_NOT_GROWABLE;

@@ -45,6 +45,11 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
 uint32_t tfx_state_find(const tfx_state_layout *s, const char *name); /* or TFX_STATE_NONE */
 void tfx_state_finish(tfx_state_layout *s);
 
+/* The product of the dims (each at least 1), but at most TFX_MAX_ELEMENTS: a count that no value
+ * of a graph may reach, so that sums of sizes cannot overflow. */
+#define TFX_MAX_ELEMENTS ((uint64_t)1 << 56)
+uint64_t tfx_shape_elements(uint32_t n_dims, const int64_t *dims);
+
 uint64_t tfx_dtype_bytes(tfx_dtype d);
 const char *tfx_dtype_name(tfx_dtype d);
 

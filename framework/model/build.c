@@ -47,6 +47,27 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     return tfx_emit_state(g, at);
 }
 
+/* A message that starts with the name of an option is located where the spec sets it. */
+static tfx_value layer_error(const tfx_builder *b, const char *fmt, ...)
+{
+    const layer_builder *self = (const layer_builder *)b;
+    tfx_graph *g = tfx_builder_graph(b);
+    char text[1024];
+    int line;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (g->err->status != TFX_OK)
+        return TFX_POISON;
+    tfx_graph_fail(g, "%s", text);
+    const char *option = tfx_options_blamed(self->config->options, text);
+    const char *file = option ? tfx_options_origin(self->config->options, option, &line) : NULL;
+    if (file)
+        tfx_error_locate(g->err, file, line);
+    return TFX_POISON;
+}
+
 static tfx_value layer_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
 {
     const layer_builder *self = (const layer_builder *)b;
@@ -69,6 +90,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
         return TFX_POISON;
     layer_builder self = {.b = *parent, .config = config, .path = path};
     self.b.options = config->options;
+    self.b.error = layer_error;
     self.b.param = layer_param;
     self.b.slot = layer_slot;
     char *label = tfx_printf("%s (%s)", path, config->cls->name);

@@ -82,9 +82,9 @@ static void fail_unknown_key(const tfx_layer_class *cls, const keyed *k, const c
     tfx_text list = {0};
     for (size_t i = 0; i < m; i++)
         tfx_text_add(&list, "%s%s", i ? ", " : "", known[i]);
-    tfx_fail(err, TFX_E_INVALID, "%s:%d: %s: layer '%s' (at %s) has no option or slot '%s'%s (it has: %s)",
-             k->from->file, k->from->line, k->from->key, cls->name, path, first,
-             suggestion(hint, sizeof(hint), first, known, m), m ? list.s : "none");
+    tfx_fail_at(err, k->from->file, k->from->line, "%s: layer '%s' (at %s) has no option or slot '%s'%s (it has: %s)",
+                k->from->key, cls->name, path, first, suggestion(hint, sizeof(hint), first, known, m),
+                m ? list.s : "none");
     tfx_text_free(&list);
     free(known);
 }
@@ -97,9 +97,9 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     const tfx_layer_class *cls = tfx_registry_find(registry, TFX_KIND_LAYER, name, err);
     if (!cls) {
         if (at)
-            tfx_error_prefix(err, "%s:%d: %s", at->file, at->line, at->key);
+            tfx_error_locate_in(err, at->file, at->line, "%s", at->key);
         else
-            tfx_error_prefix(err, "%s:%d: [model %s]: %s", spec->file, spec->line, spec->name, path);
+            tfx_error_locate_in(err, spec->file, spec->line, "[model %s]: %s", spec->name, path);
         return NULL;
     }
     tfx_layer_config *c = TFX_NEW(tfx_layer_config);
@@ -122,8 +122,8 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
             taken[k] |= (char)key_in(settings->items[k].key, s->name, &rest);
         char *child_path = tfx_printf("%s.%s", path, s->name);
         if (!child && !s->def)
-            tfx_fail(err, TFX_E_INVALID, "%s:%d: [model %s]: slot %s of layer '%s' must be filled with a layer",
-                     spec->file, spec->line, spec->name, child_path, cls->name);
+            tfx_fail_at(err, spec->file, spec->line, "[model %s]: slot %s of layer '%s' must be filled with a layer",
+                        spec->name, child_path, cls->name);
         else
             c->children[i] = layer_create(registry, s->name, child_path, child ? child : s->def, chosen, spec,
                                           &below, err);
@@ -145,8 +145,8 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     }
     if (err->status == TFX_OK) {
         c->options = tfx_options_resolve(cls->options, cls->n_options, own, n_own, what, err);
-        if (!c->options && !strncmp(err->text, what, strlen(what))) /* nothing was set: where it could be */
-            tfx_error_prefix(err, "%s:%d", spec->file, spec->line);
+        if (!c->options) /* where nothing was set: where it could be */
+            tfx_error_locate(err, spec->file, spec->line);
     }
     free(taken);
     free(own);
@@ -252,9 +252,9 @@ static void create_blocks(tfx_model *m, const tfx_registry *registry, const tfx_
     for (size_t i = 0; i < below.n && err->status == TFX_OK; i++) {
         int64_t number;
         if (is_numbered(below.items[i].key, &number, &rest) && number >= m->n_blocks)
-            tfx_fail(err, TFX_E_INVALID, "%s:%d: %s: there is no block %lld; n_blocks is %lld, counted from 0",
-                     below.items[i].from->file, below.items[i].from->line, below.items[i].from->key,
-                     (long long)number, (long long)m->n_blocks);
+            tfx_fail_at(err, below.items[i].from->file, below.items[i].from->line,
+                        "%s: there is no block %lld; n_blocks is %lld, counted from 0", below.items[i].from->key,
+                        (long long)number, (long long)m->n_blocks);
     }
     tfx_layer_config *shared = NULL;
     for (int64_t b = 0; b < m->n_blocks && err->status == TFX_OK; b++) {
@@ -287,8 +287,9 @@ static tfx_layer_config *create_top(const tfx_registry *registry, const char *sl
         name = def;
     if (!strcmp(slot, "head") && !strcmp(name, "tied")) {
         if (below.n)
-            tfx_fail(err, TFX_E_INVALID, "%s:%d: %s: a tied head has no options; its factor is embedding.logit_scale",
-                     below.items[0].from->file, below.items[0].from->line, below.items[0].from->key);
+            tfx_fail_at(err, below.items[0].from->file, below.items[0].from->line,
+                        "%s: a tied head has no options; its factor is embedding.logit_scale",
+                        below.items[0].from->key);
     } else {
         c = layer_create(registry, slot, slot, name, chosen, spec, &below, err);
     }
@@ -326,12 +327,15 @@ tfx_model *tfx_model_create(const tfx_registry *registry, const tfx_model_spec *
         else if (is_option)
             own[n_own++] = *s;
         else
-            tfx_fail(err, TFX_E_INVALID, "%s:%d: [model %s] has no key '%s'%s", s->file, s->line, spec->name, s->key,
-                     suggestion(hint, sizeof(hint), s->key, known, n_known));
+            tfx_fail_at(err, s->file, s->line, "[model %s] has no key '%s'%s", spec->name, s->key,
+                        suggestion(hint, sizeof(hint), s->key, known, n_known));
     }
-    char *what = tfx_printf("%s:%d: [model %s]", spec->file, spec->line, spec->name);
-    if (err->status == TFX_OK)
+    char *what = tfx_printf("[model %s]", spec->name);
+    if (err->status == TFX_OK) {
         options = tfx_options_resolve(decl, n_decl, own, n_own, what, err);
+        if (!options)
+            tfx_error_locate(err, spec->file, spec->line);
+    }
     if (options) {
         m->n_blocks = tfx_options_int(options, "n_blocks");
         m->dim = tfx_options_int(options, "dim");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
 #include "framework/model/build.h"
@@ -71,8 +72,10 @@ static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls
         out[i] = &states[i];
     tfx_host_call_begin();
     if (tfx_host_call_end(cls->states(tfx_host_table(), train->optimizer.options, out, &b->n_states),
-                          cls->name, b->err) != TFX_OK)
+                          "", b->err) != TFX_OK) {
+        tfx_plugin_use_locate(&train->optimizer, b->err);
         return;
+    }
     uint32_t n = b->s->state.n; /* parameters only so far, besides inputs */
     b->params = TFX_NEW_ARRAY(param_state, n);
     for (uint32_t i = 0; i < n; i++) {
@@ -186,13 +189,31 @@ static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, do
     free(wrt);
 }
 
+/* Whether byte counts of the graph and its state stay far from overflowing, however they are
+ * added up. No machine has an exabyte, so nothing that could run is lost. */
+static tfx_status check_total(tfx_graph *g)
+{
+    double total = 0;
+    char text[32];
+    for (tfx_value v = 1; v < g->n_values; v++)
+        total += (double)tfx_value_elements(g, v) * (double)tfx_dtype_bytes(g->values[v].dtype);
+    for (uint32_t i = 0; i < g->state->n; i++)
+        total += (double)g->state->tensors[i].elements * (double)tfx_dtype_bytes(g->state->tensors[i].dtype);
+    if (total > 0x1p60)
+        return tfx_fail(g->err, TFX_E_INVALID, "the model's values take %s of memory together; no machine has that",
+                        tfx_format_bytes(text, total));
+    return TFX_OK;
+}
+
 static tfx_planned *finish_graph(const stage_builder *b, tfx_graph *g, const tfx_value *outputs, uint32_t n)
 {
     tfx_plan_options options = {
         .fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
         .reuse = !b->p->no_reuse,
     };
-    tfx_planned *planned = g->err->status == TFX_OK ? tfx_plan_create(g, outputs, n, &options, b->err) : NULL;
+    tfx_planned *planned = NULL;
+    if (g->err->status == TFX_OK && check_total(g) == TFX_OK)
+        planned = tfx_plan_create(g, outputs, n, &options, b->err);
     tfx_graph_finish(g);
     return planned;
 }
@@ -254,16 +275,18 @@ static void check_program(const stage_builder *b, const tfx_planned *planned)
         return;
     const tfx_device *d = b->p->device;
     const tfx_program *p = &planned->program;
+    b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
     for (uint32_t i = 0; i < p->n_steps; i++)
         for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
             if (!d->cls->supports(d->backend, p, p->steps[i]->nodes[k])) {
-                tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it", d->cls->name,
-                         tfx_op_name(p->steps[i]->nodes[k]->op), b->s->model->name);
+                /* Sizes beyond what kernels count are beyond the memory, too, and it is that
+                 * which the user has to know. */
+                if (b->s->state.bytes + b->s->arena_bytes <= d->cls->memory(d->backend))
+                    tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it",
+                             d->cls->name, tfx_op_name(p->steps[i]->nodes[k]->op), b->s->model->name);
                 return;
             }
-    uint64_t workspace = d->cls->workspace(d->backend, p);
-    b->s->workspace_bytes += workspace; /* every program has scratch memory of its own */
-    b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
+    b->s->workspace_bytes += d->cls->workspace(d->backend, p); /* every program has its own */
 }
 
 static void sum_up(tfx_stage_plan *s)
@@ -321,8 +344,8 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
         check_program(&b, s->eval);
         if (err->status == TFX_OK)
             sum_up(s);
-        else /* what the section itself got wrong already says where */
-            tfx_error_prefix(err, "%s:%d: [model %s]", p->model->file, p->model->line, p->model->name);
+        else
+            tfx_error_locate_in(err, p->model->file, p->model->line, "[model %s]", p->model->name);
     }
     free(b.params);
     if (err->status != TFX_OK) {

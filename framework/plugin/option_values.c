@@ -97,6 +97,16 @@ const char *tfx_options_origin(const tfx_options *o, const char *name, int *line
     return v ? v->file : NULL;
 }
 
+const char *tfx_options_blamed(const tfx_options *o, const char *message)
+{
+    for (size_t i = 0; i < o->n; i++) {
+        size_t n = strlen(o->values[i].name);
+        if (!strncmp(message, o->values[i].name, n) && !strncmp(message + n, ": ", 2))
+            return o->values[i].name;
+    }
+    return NULL;
+}
+
 size_t tfx_options_count(const tfx_options *o)
 {
     return o->n;

@@ -214,17 +214,20 @@ static char *absolute_path(const char *value, const char *file)
 
 /* ---- messages ---- */
 
-static void add_place(tfx_text *t, const tfx_setting *s)
+static tfx_status fail_setting(tfx_error *err, const tfx_setting *s, tfx_text *message)
 {
     if (s && s->file)
-        tfx_text_add(t, s->line ? "%s:%d: " : "%s: ", s->file, s->line);
+        tfx_fail_at(err, s->file, s->line, "%s", message->s);
+    else
+        tfx_fail(err, TFX_E_INVALID, "%s", message->s);
+    tfx_text_free(message);
+    return err->status;
 }
 
 static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const char *value, const char *near,
                              const char *what, tfx_error *err)
 {
     tfx_text t = {0};
-    add_place(&t, s);
     tfx_text_add(&t, "%s: %s: expected ", what, o->name);
     tfx_option_expectation(&t, o);
     tfx_text_add(&t, "; found \"%.100s\"", value);
@@ -232,9 +235,7 @@ static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const ch
         tfx_text_add(&t, "; did you mean \"%s\"?", near);
     else if (strstr(value, " #"))
         tfx_text_add(&t, " (a comment after a value starts with \" ;\")");
-    tfx_status status = tfx_fail(err, TFX_E_INVALID, "%s", t.s);
-    tfx_text_free(&t);
-    return status;
+    return fail_setting(err, s, &t);
 }
 
 static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what,
@@ -245,7 +246,6 @@ static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setti
     for (size_t i = 0; i < n; i++)
         names[i] = tfx_option_at(decl, i)->name;
     const char *near = tfx_nearest(s->key, names, n);
-    add_place(&t, s);
     tfx_text_add(&t, "%s: unknown key \"%s\"", what, s->key);
     if (near)
         tfx_text_add(&t, "; did you mean \"%s\"?", near);
@@ -253,10 +253,8 @@ static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setti
         tfx_text_add(&t, "; it takes no options");
     for (size_t i = 0; i < n && !near; i++)
         tfx_text_add(&t, "%s%s", i ? ", " : "; expected one of: ", names[i]);
-    tfx_status status = tfx_fail(err, TFX_E_INVALID, "%s", t.s);
-    tfx_text_free(&t);
     free(names);
-    return status;
+    return fail_setting(err, s, &t);
 }
 
 /* ---- one option ---- */

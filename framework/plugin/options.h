@@ -15,7 +15,8 @@ typedef struct tfx_setting {
 
 /* Checks `settings` against the declaration and fills in defaults. Errors name file, line,
  * key, what was expected, what was found and the nearest declared key or choice; `what`
- * says whose options they are ("layer pattention"). PATH values are made absolute against
+ * says whose options they are ("layer pattention"); a key that is missing has no place of its
+ * own, and the message is not located. PATH values are made absolute against
  * the folder of the setting's file (against the working directory for --set), but are not
  * required to exist. NULL on error. Everything is copied. */
 tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings,
@@ -39,6 +40,10 @@ tfx_option_type tfx_options_type(const tfx_options *o, const char *name);
 
 /* Where a value came from; *line is 0 and the result NULL when it is the default. */
 const char *tfx_options_origin(const tfx_options *o, const char *name, int *line);
+
+/* The option that a plugin's message is about: the one whose name it starts with, before a
+ * colon. NULL: none. */
+const char *tfx_options_blamed(const tfx_options *o, const char *message);
 
 /* The number of options, and the i-th one's name and value as text (re-readable). */
 size_t tfx_options_count(const tfx_options *o);

@@ -85,7 +85,7 @@ static size_t count_kind(const tfx_ini *ini, const char *kind)
     return n;
 }
 
-/* Fails with what [kind NAME] the spec does have. */
+/* Fails with what [kind NAME] the spec does have. Without a key, the place is left to the caller. */
 static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file, int line, const char *kind,
                             const char *key, const char *name)
 {
@@ -103,7 +103,7 @@ static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file
     if (key)
         tfx_fail_at(err, file, line, "%s: there is no [%s %.100s]%s", key, kind, name, t.s ? t.s : "");
     else
-        tfx_fail_at(err, file, line, "there is no [%s %.100s]%s", kind, name, t.s ? t.s : "");
+        tfx_fail(err, TFX_E_INVALID, "there is no [%s %.100s]%s", kind, name, t.s ? t.s : "");
     tfx_text_free(&t);
     free(names);
     return err->status;
@@ -114,7 +114,7 @@ const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *
     for (size_t i = 0; i < e->n_models; i++)
         if (!strcmp(e->models[i].name, name))
             return &e->models[i];
-    fail_name(err, ((const loaded *)e)->ini, e->file, 0, "model", NULL, name);
+    fail_name(err, ((const loaded *)e)->ini, NULL, 0, "model", NULL, name);
     return NULL;
 }
 
@@ -123,7 +123,8 @@ const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx
     for (size_t i = 0; i < e->n_arms; i++)
         if (!strcmp(e->arms[i].name, name))
             return &e->arms[i];
-    fail_name(err, ((const loaded *)e)->ini, e->file, 0, "arm", NULL, name);
+    fail_name(err, ((const loaded *)e)->ini, NULL, 0, "arm", NULL, name);
+    tfx_error_locate(err, e->file, 0);
     return NULL;
 }
 

@@ -18,15 +18,8 @@
 #define TFX_SPEC_EXPERIMENT_H
 
 #include "framework/base/error.h"
-#include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
-
-/* A plugin class that the spec chose, with its resolved options. */
-typedef struct tfx_plugin_use {
-    char *name;
-    const void *impl; /* class table of the kind that the place calls for */
-    tfx_options *options;
-} tfx_plugin_use;
+#include "framework/spec/plugin_use.h"
 
 typedef enum tfx_lr_schedule {
     TFX_LR_CONSTANT = 1,
@@ -104,7 +97,7 @@ tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *t
                                      tfx_error *err);
 void tfx_experiment_destroy(tfx_experiment *e);
 
-/* The [model NAME] of an experiment, or NULL with a message. */
+/* The [model NAME] of an experiment, or NULL with a message that is not located. */
 const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err);
 /* The [arm NAME] of an experiment, or NULL with a message. */
 const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);

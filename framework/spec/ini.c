@@ -121,18 +121,6 @@ char *tfx_section_title(char *buf, const tfx_ini_section *s)
     return buf;
 }
 
-tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...)
-{
-    char message[sizeof(err->text)];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(message, sizeof(message), fmt, ap);
-    va_end(ap);
-    if (line)
-        return tfx_fail(err, TFX_E_INVALID, "%s:%d: %s", file, line, message);
-    return tfx_fail(err, TFX_E_INVALID, "%s: %s", file, message);
-}
-
 /* ---- reading ---- */
 
 /* What the callbacks of inih share. inih asks for one line at a time and calls back for the

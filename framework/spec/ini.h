@@ -55,8 +55,6 @@ void tfx_section_remove(tfx_ini_section *s, const char *key);
 
 /* "[kind NAME]" into buf (at least 160 bytes), which is returned. */
 char *tfx_section_title(char *buf, const tfx_ini_section *s);
-/* "file:line: " (or "file: ") before the message of `fmt`. */
-tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...) TFX_PRINTF(4, 5);
 
 /* Whether the kind exists, and whether it has names. */
 int tfx_section_kind(const char *kind, int *named);

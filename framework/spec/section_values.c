@@ -135,13 +135,6 @@ static tfx_setting *select_settings(const tfx_ini_section *s, const char *below,
     return out;
 }
 
-void tfx_plugin_use_finish(tfx_plugin_use *use)
-{
-    free(use->name);
-    tfx_options_destroy(use->options);
-    *use = (tfx_plugin_use){0};
-}
-
 tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
                               tfx_options **host, tfx_plugin_use *use, tfx_error *err)
 {
@@ -157,19 +150,17 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
     if (v.plugin_key) {
         const tfx_setting *chosen = tfx_section_find(s, v.plugin_key);
         const char *name = chosen ? chosen->value : tfx_spec_default(s->kind, v.plugin_key);
-        *use = (tfx_plugin_use){0};
+        *use = (tfx_plugin_use){.key = v.plugin_key, .file = s->file, .line = s->line};
         if (!name)
             return check_required(&v, "", find_option(v.decl, v.n_decl, v.plugin_key), 1);
         use->impl = tfx_registry_find(registry, plugin_kind, name, err);
         if (!use->impl) {
-            if (chosen ? chosen->line : s->line)
-                tfx_error_prefix(err, "%s:%d: %s", chosen ? chosen->file : s->file, chosen ? chosen->line : s->line,
-                                 v.plugin_key);
-            else
-                tfx_error_prefix(err, "%s: %s", chosen ? chosen->file : s->file, v.plugin_key);
+            tfx_error_locate_in(err, chosen ? chosen->file : s->file, chosen ? chosen->line : s->line, "%s",
+                             v.plugin_key);
             return err->status;
         }
         use->name = tfx_strdup(name);
+        use->section = tfx_strdup(tfx_section_title(title, s));
         v.plugin = tfx_class_describe(plugin_kind, use->impl);
     }
     for (size_t i = 0; i < s->n_keys; i++) {

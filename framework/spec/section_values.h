@@ -11,7 +11,6 @@
  * `arm` (may be NULL), where they start with "train.". On error both are left empty. */
 tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
                               tfx_options **host, tfx_plugin_use *use, tfx_error *err);
-void tfx_plugin_use_finish(tfx_plugin_use *use);
 
 /* Fails at the place of the first of `keys` (ends with NULL) that the spec sets, or at the
  * section when all are defaults. */

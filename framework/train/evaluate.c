@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/plan/data.h"
 #include "framework/train/prefetch.h"
 
 /* Probe logits kept in host memory: at most 64 MiB. */
@@ -13,10 +14,7 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
                               tfx_error *err)
 {
     *v = (tfx_evaluator){.cls = e->loader.impl, .batch = s->micro_batch, .context = s->context, .n_batches = n_batches};
-    tfx_loader_config config = {.struct_size = sizeof(config), .options = e->loader.options, .split = TFX_SPLIT_VAL,
-                                .batch = v->batch, .context = v->context};
-    tfx_host_call_begin();
-    if (tfx_host_call_end(v->cls->open(tfx_host_table(), &config, &v->loader), "[data]", err) != TFX_OK)
+    if (tfx_data_open(e, TFX_SPLIT_VAL, v->batch, v->context, 0, &v->loader, err) != TFX_OK)
         return err->status;
     tfx_loader_info info = {.struct_size = sizeof(info)};
     v->cls->info(v->loader, &info);

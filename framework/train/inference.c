@@ -5,26 +5,14 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
+#include "framework/plan/policy.h"
 #include "framework/train/evaluate.h"
-
-/* Names of the models an arm goes through: stage 0 and what its policy grows it into. */
-static const tfx_model_spec *model_of_stage(const tfx_experiment *e, const tfx_arm *arm, tfx_scaling *policy,
-                                            uint32_t stage, tfx_error *err)
-{
-    const tfx_scaling_class *cls = arm->scaling.impl;
-    tfx_stage s = {.struct_size = sizeof(s)};
-    if (!policy)
-        return arm->model;
-    tfx_host_call_begin();
-    if (tfx_host_call_end(cls->stage(policy, stage, &s), arm->scaling_name, err) != TFX_OK)
-        return NULL;
-    return s.model ? tfx_experiment_model(e, s.model, err) : arm->model;
-}
 
 static tfx_stage_plan *plan_stage(const tfx_experiment *e, const tfx_arm *arm, tfx_scaling *policy, uint32_t stage,
                                   const tfx_registry *registry, const tfx_device *device, int64_t rows, tfx_error *err)
 {
-    const tfx_model_spec *model = model_of_stage(e, arm, policy, stage, err);
+    tfx_stage declared;
+    const tfx_model_spec *model = tfx_policy_stage(e, arm, policy, stage, &declared, err);
     tfx_stage_params p = {.registry = registry, .device = device, .model = model, .train = &arm->train,
                           .eval_rows = rows, .eval_only = 1};
     return model ? tfx_stage_plan_create(&p, err) : NULL;
@@ -35,14 +23,10 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
                                const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
                                const char *weights, tfx_error *err)
 {
-    const tfx_scaling_class *cls = arm->scaling.impl;
-    tfx_scaling *policy = NULL;
-    if (cls) {
-        tfx_host_call_begin();
-        if (tfx_host_call_end(cls->create(tfx_host_table(), arm->scaling.options, &policy), arm->scaling_name, err) != TFX_OK)
-            return err->status;
-    }
-    uint32_t n = policy ? cls->n_stages(policy) : 1;
+    tfx_scaling *policy;
+    if (tfx_policy_open(arm, &policy, err) != TFX_OK)
+        return err->status;
+    uint32_t n = tfx_policy_n_stages(arm, policy);
     if (stage >= (int64_t)n) {
         tfx_fail(err, TFX_E_INVALID, "arm %s has %u stage%s, there is no stage %lld (they count from 0)", arm->name, n,
                  n == 1 ? "" : "s", (long long)stage);
@@ -67,8 +51,7 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
         if (!f->plan)
             tfx_fail(err, first.status, "%s", first.text);
     }
-    if (policy)
-        cls->destroy(policy);
+    tfx_policy_close(arm, policy);
     return err->status;
 }
 

@@ -12,6 +12,7 @@
 #include "framework/base/memory.h"
 #include "framework/checkpoint/files.h"
 #include "framework/model/growth.h"
+#include "framework/plan/data.h"
 #include "framework/train/evaluate.h"
 #include "framework/train/grow.h"
 #include "framework/train/prefetch.h"
@@ -205,12 +206,9 @@ static tfx_status open_data(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     const tfx_loader_class *cls = t->p->experiment->loader.impl;
-    tfx_loader_config config = {.struct_size = sizeof(config), .options = t->p->experiment->loader.options,
-                                .split = TFX_SPLIT_TRAIN, .batch = s->micro_batch, .context = s->context,
-                                .seed = (uint64_t)t->p->seed};
     close_data(t);
-    tfx_host_call_begin();
-    if (tfx_host_call_end(cls->open(tfx_host_table(), &config, &t->loader), "[data]", err) != TFX_OK)
+    if (tfx_data_open(t->p->experiment, TFX_SPLIT_TRAIN, s->micro_batch, s->context, (uint64_t)t->p->seed, &t->loader,
+                      err) != TFX_OK)
         return err->status;
     t->prefetch = tfx_prefetch_create(cls, t->loader, s->micro_batch, s->context, &t->at.position, err);
     if (!t->prefetch)

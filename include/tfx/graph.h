@@ -98,7 +98,8 @@ struct tfx_builder {
      * its output. `out_dim` is the size wanted for the output's last dimension. */
     tfx_value (*slot)(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim);
 
-    /* Fails the build with a message of the layer's own; returns TFX_POISON. */
+    /* Fails the build with a message of the layer's own; returns TFX_POISON. About an option:
+     * as tfx_host.fail. */
     tfx_value (*error)(const tfx_builder *b, const char *fmt, ...) TFX_PRINTF(2, 3);
 
     /* ---- what is known of a value; 0 for a poisoned one ---- */

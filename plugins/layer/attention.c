@@ -24,7 +24,7 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     const tfx_host *h = b->host;
     int64_t heads = h->opt_int(h, b->options, "heads");
     if (out_dim % heads)
-        return b->error(b, "heads = %lld does not divide the width %lld", (long long)heads, (long long)out_dim);
+        return b->error(b, "heads: expected a divisor of the width %lld; found %lld", (long long)out_dim, (long long)heads);
     int64_t head_dim = out_dim / heads;
     /* Rounded down to whole pairs, as GPT-NeoX does. */
     int64_t rotated = (int64_t)(h->opt_real(h, b->options, "rotary") * (double)head_dim) / 2 * 2;

@@ -27,8 +27,8 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     int64_t positions = h->opt_int(h, b->options, "positions"), time = b->dim_of(b, x, -1);
     if (positions) {
         if (positions < time)
-            return b->error(b, "positions = %lld is below the sequence length %lld", (long long)positions,
-                            (long long)time);
+            return b->error(b, "positions: expected at least the context, %lld; found %lld", (long long)time,
+                            (long long)positions);
         int64_t position_shape[2] = {positions, b->dim};
         tfx_value p = b->param(b, "position", 2, position_shape, &init, TFX_NOT_GROWABLE, 0);
         y = b->add(b, y, b->slice(b, p, 0, 0, time));

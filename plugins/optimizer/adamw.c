@@ -31,7 +31,7 @@ static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *con
 {
     tfx_dtype moments = strcmp(h->opt_string(h, o, "moments"), "bf16") ? TFX_F32 : TFX_BF16;
     if (moments == TFX_BF16 && h->opt_real(h, o, "beta2") > 0.98)
-        return h->fail(h, TFX_E_INVALID, "moments = bf16 needs beta2 <= 0.98, found %g",
+        return h->fail(h, TFX_E_INVALID, "beta2: expected at most 0.98 together with moments = bf16; found %g",
                        h->opt_real(h, o, "beta2"));
     *out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments};
     *out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments};

@@ -48,16 +48,16 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     s.steps = h->opt_int_list(h, o, "steps", &n_steps);
     s.zero_init = h->opt_string_list(h, o, "zero_init", &s.n_zero_init);
     if (s.n_models != n_steps)
-        return h->fail(h, TFX_E_INVALID, "policy.steps has %zu entries, expected one for each of the %zu models", n_steps,
-                       s.n_models);
+        return h->fail(h, TFX_E_INVALID, "steps: expected one entry for each of the %zu models; found %zu", s.n_models,
+                       n_steps);
     int zero_key = 0, zero_value = 0;
     for (size_t i = 0; i < s.n_zero_init; i++) {
         zero_key |= !strcmp(s.zero_init[i], "key");
         zero_value |= !strcmp(s.zero_init[i], "value");
     }
     if (zero_key && zero_value)
-        return h->fail(h, TFX_E_INVALID, "policy.zero_init: with new keys and new values both at zero, no gradient ever "
-                                         "reaches the new slots; leave one of them out");
+        return h->fail(h, TFX_E_INVALID, "zero_init: with new keys and new values both at zero, no gradient ever reaches "
+                                         "the new slots; leave one of them out");
     s.keep_tau = !strcmp(h->opt_string(h, o, "tau"), "keep");
     s.restart = !strcmp(h->opt_string(h, o, "lr"), "restart");
     const char *carry = h->opt_string(h, o, "optimizer_state");
@@ -133,7 +133,7 @@ static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const 
         }
         if (!found)
             return s->host->fail(s->host, TFX_E_INVALID,
-                                 "policy.zero_init: expected names of parameters that grow (%s%s), found '%s'",
+                                 "zero_init: expected names of parameters that grow (%s%s); found '%s'",
                                  n ? "such as the last part of " : "there are none here", n ? paths[0] : "",
                                  s->zero_init[i]);
     }

@@ -24,6 +24,28 @@ START_TEST(prefixes)
 }
 END_TEST
 
+START_TEST(places)
+{
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_fail_at(&err, "a.ini", 3, "steps: found %d", 0), TFX_E_INVALID);
+    ck_assert_str_eq(err.text, "a.ini:3: steps: found 0");
+    tfx_error_locate(&err, "b.ini", 4); /* the first place stays */
+    tfx_error_locate_in(&err, "b.ini", 4, "[model %s]", "m");
+    ck_assert_str_eq(err.text, "a.ini:3: steps: found 0");
+    tfx_fail_at(&err, "b.ini", 4, "later");
+    ck_assert_str_eq(err.text, "a.ini:3: steps: found 0");
+    err = (tfx_error){0};
+    tfx_fail(&err, TFX_E_DATA, "inner");
+    tfx_error_locate_in(&err, "--set", 0, "[model %s]", "m");
+    ck_assert_str_eq(err.text, "--set: [model m]: inner");
+    ck_assert_int_eq(err.status, TFX_E_DATA);
+    err = (tfx_error){0};
+    tfx_fail(&err, TFX_E_IO, "inner");
+    tfx_error_locate(&err, "a.ini", 7);
+    ck_assert_str_eq(err.text, "a.ini:7: inner");
+}
+END_TEST
+
 START_TEST(long_messages_are_cut)
 {
     char long_text[5000];
@@ -58,6 +80,7 @@ static Suite *error_suite(void)
     TCase *t = tcase_create("error");
     tcase_add_test(t, first_message_wins);
     tcase_add_test(t, prefixes);
+    tcase_add_test(t, places);
     tcase_add_test(t, long_messages_are_cut);
     tcase_add_test(t, exit_statuses);
     suite_add_tcase(s, t);

@@ -246,17 +246,20 @@ START_TEST(the_innermost_layer_is_named)
 }
 END_TEST
 
+/* Where the message is about an option, it has the line of that; else the line of the model. */
 static const struct {
     const char *model, *says;
+    int line; /* after that of [model m] */
 } unfit[] = {
-    {"blocks.mixer.heads = 3\n", "layer blocks.0.mixer (attention): heads = 3 does not divide the width 8"},
+    {"blocks.mixer.heads = 3\n", "layer blocks.0.mixer (attention): heads: expected a divisor of the width 8; found 3",
+     5},
     {"blocks.mixer.heads = 2\nembedding.positions = 4\n",
-     "layer embedding (embedding): positions = 4 is below the sequence length 6"},
-    {"blocks.mixer.heads = 2\nblocks.ffn.up = layernorm\n", "layer blocks.0.ffn.up (layernorm): "},
+     "layer embedding (embedding): positions: expected at least the context, 6; found 4", 6},
+    {"blocks.mixer.heads = 2\nblocks.ffn.up = layernorm\n", "[model m]: layer blocks.0.ffn.up (layernorm): ", 0},
     {"blocks.mixer.heads = 2\nblocks.ffn.down = layernorm_nonparam\n",
-     "layer blocks.0.ffn.down (layernorm_nonparam): returned an output of width 32, expected 8"},
+     "[model m]: layer blocks.0.ffn.down (layernorm_nonparam): returned an output of width 32, expected 8", 0},
     {"blocks.mixer.heads = 2\nblocks.1.mixer.q = embedding\n",
-     "layer blocks.1.mixer.q (embedding): as a tied head the output has the vocabulary's size"},
+     "[model m]: layer blocks.1.mixer.q (embedding): as a tied head the output has the vocabulary's size", 0},
 };
 
 START_TEST(specs_that_do_not_fit)
@@ -269,7 +272,9 @@ START_TEST(specs_that_do_not_fit)
     const tfx_arm *arm = &f.experiment->arms[0];
     tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = arm->model, .train = &arm->train};
     ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
-    ERROR_SAYS(&f.err, unfit[_i].says, "[model m]");
+    char *place = tfx_printf(":%d: %s", arm->model->line + unfit[_i].line, unfit[_i].says);
+    ERROR_SAYS(&f.err, place);
+    free(place);
     free(spec);
     fixture_close(&f);
 }

@@ -244,17 +244,23 @@ static const struct {
     {"[model big]\nextends = tokenformer\nhead = linear\n" SCALING("big", "2"),
      {"parameter head.weight has nothing to grow from"}},
     {"[model big]\nextends = tokenformer\ncontext = 7\n" SCALING("big", "2"),
-     {"[arm a]", "models 'tokenformer' and 'big' differ in context or vocab"}},
+     {"policy.models: [arm a]: model 'tokenformer' cannot grow into 'big'", "context is 6 and would be 7"}},
     {"[model big]\nextends = tokenformer\nblocks.ffn = mlp\n" SCALING("big", "2"),
      {"blocks.0.ffn.up.weight has nothing to grow from"}},
     {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n[model small]\n"
      "extends = tokenformer\n" SCALING("big, small", "2, 2"),
      {"model 'big' cannot grow into 'small'", "is [13, 8] and would be [12, 8]"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2, 3"),
-     {"[scaling s]", "policy.steps has 2 entries", "the 1 models"}},
-    {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"), {"[scaling s]", "bog", "big"}},
+     {"policy.steps: expected one entry for each of the 1 models; found 2"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"), {"policy.models: there is no [model bog]; did you mean \"big\"?"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "policy.zero_init = value, key\n",
-     {"[scaling s]", "policy.zero_init", "no gradient ever reaches the new slots"}},
+     {"policy.zero_init: ", "no gradient ever reaches the new slots"}},
+    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "policy.zero_init = key, kee\n",
+     {"policy.zero_init: expected names of parameters that grow (such as the last part of blocks.0.ffn.key)",
+      "found 'kee'"}},
+    /* What nothing grows cannot be zeroed: the default names `key`, and stands on no line of its own. */
+    {"[model big]\nextends = tokenformer\n" SCALING("big", "2"),
+     {"policy.zero_init: expected names of parameters that grow (there are none here); found 'key'"}},
 };
 
 START_TEST(chains_that_do_not_connect)

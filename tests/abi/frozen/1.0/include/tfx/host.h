@@ -20,8 +20,10 @@ struct tfx_host {
 
     /* Records an error message for the current thread and returns `status`, so that
      * `return host->fail(host, TFX_E_IO, "...")` is the whole of error handling. The
-     * message says what, where, expected and found; the host adds which plugin and which
-     * spec key was involved. Only the first message of a call is kept. */
+     * message says what, where, expected and found. One that starts with the name of an
+     * option of the plugin and a colon ("steps: expected ...; found ...") gets the file, line
+     * and full key where the spec sets it; others get the place of the plugin. Only the first
+     * message of a call is kept. */
     tfx_status (*fail)(const tfx_host *host, tfx_status status, const char *fmt, ...)
         TFX_PRINTF(3, 4);
 

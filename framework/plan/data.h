@@ -1,0 +1,13 @@
+/* Data: opening the loader that the spec chose. */
+#ifndef TFX_PLAN_DATA_H
+#define TFX_PLAN_DATA_H
+
+#include "framework/spec/experiment.h"
+#include "tfx/loader.h"
+
+/* A loader for rows of `context` tokens, `batch` at a time. On error *out is NULL and the
+ * message names the key of the spec. The caller closes it with the class's close. */
+tfx_status tfx_data_open(const tfx_experiment *e, tfx_split split, int64_t batch, int64_t context, uint64_t seed,
+                         tfx_loader **out, tfx_error *err);
+
+#endif

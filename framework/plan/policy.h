@@ -1,0 +1,23 @@
+/* Policy: the scaling policy of an arm, and the stages that it declares. An arm that does not
+ * grow has no policy (NULL) and one stage. */
+#ifndef TFX_PLAN_POLICY_H
+#define TFX_PLAN_POLICY_H
+
+#include "framework/spec/experiment.h"
+#include "tfx/scaling.h"
+
+/* All messages name the key of [scaling]. */
+tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, tfx_error *err);
+void tfx_policy_close(const tfx_arm *arm, tfx_scaling *policy);
+
+uint32_t tfx_policy_n_stages(const tfx_arm *arm, const tfx_scaling *policy);
+
+/* Fills *out; returns the stage's model, or NULL with a message. */
+const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *arm, const tfx_scaling *policy,
+                                       uint32_t index, tfx_stage *out, tfx_error *err);
+
+/* Shows the policy which parameters (n paths) change when stage `index` begins. */
+tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,
+                            size_t n, tfx_error *err);
+
+#endif
