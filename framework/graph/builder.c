@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "framework/base/memory.h"
 #include "framework/plugin/registry.h"
 
 tfx_graph *tfx_builder_graph(const tfx_builder *b)
@@ -181,6 +182,15 @@ static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
     return tfx_emit_dropout(g, x, g->dropout_key, p, g->n_dropouts++);
 }
 
+static void collect(tfx_op_set *s, const tfx_op_class *cls)
+{
+    for (size_t i = 0; s && i < s->n; i++)
+        if (s->items[i] == cls)
+            return;
+    if (s)
+        *TFX_APPEND(s->items, s->n, s->cap) = cls;
+}
+
 static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in,
                           uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals)
 {
@@ -189,6 +199,7 @@ static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in
     const tfx_op_class *cls = g->registry ? tfx_registry_find(g->registry, TFX_KIND_OP, op_id, &err) : NULL;
     if (!cls)
         return tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
+    collect(g->ops, cls);
     int has_kernel = 0;
     for (const tfx_kernel *const *k = cls->kernels; g->device && k && *k; k++)
         has_kernel |= !strcmp((*k)->device, g->device);

@@ -32,6 +32,12 @@ typedef struct tfx_graph_node {
     int update;        /* part of the optimizer's update */
 } tfx_graph_node;
 
+/* The custom ops that were asked for, each once, also where they were lowered. */
+typedef struct tfx_op_set {
+    const tfx_op_class **items;
+    size_t n, cap;
+} tfx_op_set;
+
 typedef struct tfx_graph {
     tfx_graph_node *nodes;
     uint32_t n_nodes;
@@ -43,6 +49,7 @@ typedef struct tfx_graph {
     size_t n_state_values;
     tfx_state_layout *state; /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
+    tfx_op_set *ops;      /* collects; not owned; may be NULL */
     const char *device;   /* whose kernels custom ops may use; NULL: none, always lower */
     int training;         /* whether a backward pass will follow, and dropout is active */
     tfx_value dropout_key; /* i32 [2]: seed, step; needed when training with dropout */

@@ -48,6 +48,7 @@ static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
 {
     tfx_graph_init(g, &b->s->state, b->err);
     g->registry = b->p->registry;
+    g->ops = &b->s->ops;
     g->device = b->p->device->cls->device;
     g->training = training;
 }
@@ -365,5 +366,6 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     tfx_plan_destroy(s->eval);
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
+    free(s->ops.items);
     free(s);
 }

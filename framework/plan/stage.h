@@ -26,6 +26,7 @@ typedef struct tfx_stage_plan {
      * and `update` once. Outputs: step: loss, gradient norm; accumulate: loss; update:
      * gradient norm; eval: summed loss, logits. */
     tfx_planned *step, *accumulate, *update, *eval;
+    tfx_op_set ops; /* the custom ops of all of them */
 
     uint64_t n_params;       /* stored elements, the fixed ones (tau) included */
     double flops_per_token;  /* forward and backward, without recomputation */

@@ -85,8 +85,12 @@ static void add_plugins(const tfx_worker_params *p, const tfx_experiment *e, con
     add_plugin_of(&s, e->loader.impl);
     add_plugin_of(&s, plan->arm->train.optimizer.impl);
     add_plugin_of(&s, plan->arm->scaling.impl);
-    for (uint32_t i = 0; i < plan->n_stages; i++)
-        tfx_model_visit(plan->stages[i]->model, visit_layer, &s);
+    for (uint32_t i = 0; i < plan->n_stages; i++) {
+        const tfx_stage_plan *stage = plan->stages[i];
+        tfx_model_visit(stage->model, visit_layer, &s);
+        for (size_t k = 0; k < stage->ops.n; k++)
+            add_plugin_of(&s, stage->ops.items[k]);
+    }
     for (size_t i = 0; i < s.n && err->status == TFX_OK; i++) {
         char abi[32];
         snprintf(abi, sizeof(abi), "%u.%u", s.used[i]->entry->abi_major, s.used[i]->entry->abi_minor);

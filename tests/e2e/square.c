@@ -1,7 +1,8 @@
-/* Plugins of the end-to-end tests: a custom op y = scale x^2, and a feed-forward layer that uses it.
+/* A plugin of the end-to-end tests: a custom op y = scale x^2.
  *
- * The op comes three times: with a kernel for the CPU, without any, so that every device takes its lowering,
- * and with a kernel that computes something else, which shows whether kernels are used at all. */
+ * The op comes several times: with a kernel for the CPU, without any, so that every device takes its lowering,
+ * with a kernel that computes something else, which shows whether kernels are used at all, and without a
+ * gradient. The layer that uses them is another plugin, square_mlp. */
 #include "tfx/tfx.h"
 
 static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
@@ -76,41 +77,17 @@ static const tfx_op_class forward_op = {
     square_kernels,
 };
 
-static const tfx_option options[] = {
-    TFX_OPTION("hidden", TFX_OPT_INT, "64", 1, 1e6, NULL, "hidden width"),
-    TFX_OPTION("op", TFX_OPT_STRING, "e2e.square/1", 0, 0, NULL, "the custom op between the two matrices"),
-    TFX_OPTION("scale", TFX_OPT_REAL, "2", -10, 10, NULL, "factor of the op"),
-};
-
-static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
-{
-    const tfx_host *h = b->host;
-    int64_t hidden = h->opt_int(h, b->options, "hidden");
-    tfx_init normal = tfx_init_normal(0.1);
-    int64_t up_shape[2] = {hidden, b->dim_of(b, x, -1)}, down_shape[2] = {hidden, out_dim};
-    double scale = h->opt_real(h, b->options, "scale");
-    tfx_value up = b->param(b, "up", 2, up_shape, &normal, 0, 0);
-    tfx_value down = b->param(b, "down", 2, down_shape, &normal, 0, 0);
-    tfx_value inner = b->matmul(b, x, up, TFX_TRANS_B, 1.0);
-    tfx_value squared = b->custom(b, h->opt_string(h, b->options, "op"), 1, &inner, 0, NULL, 1, &scale);
-    return b->matmul(b, squared, down, 0, 1.0);
-}
-
-static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "square_mlp", "feed-forward layer with a custom op",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
-};
-
 static const tfx_factory factories_of[] = {
-    {sizeof(tfx_factory), TFX_KIND_LAYER, &layer},       {sizeof(tfx_factory), TFX_KIND_OP, &square_op},
-    {sizeof(tfx_factory), TFX_KIND_OP, &lowered_op},     {sizeof(tfx_factory), TFX_KIND_OP, &other_op},
+    {sizeof(tfx_factory), TFX_KIND_OP, &square_op},
+    {sizeof(tfx_factory), TFX_KIND_OP, &lowered_op},
+    {sizeof(tfx_factory), TFX_KIND_OP, &other_op},
     {sizeof(tfx_factory), TFX_KIND_OP, &forward_op},
 };
 static const tfx_factory *const factories[] = {
-    &factories_of[0], &factories_of[1], &factories_of[2], &factories_of[3], &factories_of[4], NULL,
+    &factories_of[0], &factories_of[1], &factories_of[2], &factories_of[3], NULL,
 };
 
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square_mlp", "1.0.0", "custom op and a layer with it", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square", "1.0.0", "custom ops", factories,
 };

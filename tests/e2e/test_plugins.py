@@ -67,7 +67,8 @@ def test_custom_op():
     with folder() as f:
         plugins = f.path / "plugins"
         plugins.mkdir()
-        shutil.copy(HELPERS / "square.so", plugins)
+        for name in ("square.so", "square_mlp.so"):
+            shutil.copy(HELPERS / name, plugins)
         env = {"TFX_PLUGIN_PATH": str(plugins)}
         shown = f.json("plugin", "show", "square_mlp", env=env)
         same(sorted((c["kind"], c["name"]) for c in shown[0]["classes"])[:1], [("layer", "square_mlp")], "the plugin's layer")
@@ -79,6 +80,8 @@ def test_custom_op():
             train = [v for (v,) in f.sql("SELECT value FROM metric WHERE name = 'train_loss' ORDER BY step", db=db)]
             r = f.json("eval", "tiny.ini", "--db", db, env=env)
             same(f"{r['loss']:.12f}", f"{found[op][-1]:.12f}", f"eval with {op}")
+            used = {name for (name,) in f.sql("SELECT name FROM run_plugin JOIN plugin p ON p.id = plugin", db=db)}
+            expect({"square", "square_mlp"} <= used, "the run names the plugin of the op and that of the layer", used)
             if op != "square_other":
                 expect(train[-1] < train[0] - 0.5, f"{op} learns", train)
         for op in ("square_elsewhere", "square_forward"):
