@@ -6,9 +6,11 @@
  *   CRASH_AT=N       before the N-th such call, counted from 1 in each process
  *   CRASH_SIGNAL=S   what to send; default SIGKILL
  *   CRASH_IN=worker  or "parent": which of tfx's processes; the other one is left alone
+ *   CRASH_DEAF=1     no signal wakes the process while it polls, as when another thread takes it
  *   CRASH_LOG=F      appends to file F a line for each such call: its number, its name, its target */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,11 @@ static void count(const char *name, const char *target)
 
 /* The function of this name that this one stands before. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+    return NEXT(ppoll)(fds, n, timeout, getenv("CRASH_DEAF") ? NULL : mask);
+}
 
 EXPORT int fsync(int fd)
 {

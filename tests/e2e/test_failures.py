@@ -48,6 +48,27 @@ def test_training_diverges():
         whole(f)
 
 
+def test_validation_diverges():
+    """The only step has a finite loss, and leaves parameters that have none."""
+    with folder() as f:
+        r = f.tfx("run", "tiny.ini", *ONE_SEED, "--set", "arm.transformer.train.optimizer=sgd",
+                  "--set", "arm.transformer.train.steps=1", "--set", "arm.transformer.train.lr=1e30",
+                  "--set", "arm.transformer.train.min_lr=1e30", "--set", "arm.transformer.train.warmup=0",
+                  "--set", "arm.transformer.train.clip=0", status=3)
+        rows = status(f)
+        same([row[:2] for row in rows], [("transformer", "failed"), ("grown", "done")], "status of the arms")
+        expect("validation loss" in rows[0][2] and "diverged" in rows[0][2] and rows[0][2] in r.stderr, "why it failed", rows)
+        same(f.one("SELECT count(*) FROM metric WHERE run = 1 AND name = 'val_loss'"), 1, "evaluations before")
+        whole(f)
+
+
+def test_signal_is_lost():
+    """The end of a worker is noticed even when its signal never arrives."""
+    with folder() as f:
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--set", "train.steps=1", env=preload({"CRASH_DEAF": "1"}), timeout=120)
+        same([row[:2] for row in status(f)], [("transformer", "done"), ("grown", "done")], "status of the arms")
+
+
 def test_disk_takes_no_more():
     """A limit on the size of files stands for a full disk: larger than the database, smaller than a checkpoint."""
     settings = [*ONE_SEED, "--set", "model.*.dim=256", "--set", "train.steps=3"]

@@ -76,6 +76,24 @@ START_TEST(parameters_too_many_or_too_few)
 }
 END_TEST
 
+/* A parameter that is trained before and fixed after growth, or the other way round. */
+START_TEST(trained_and_fixed)
+{
+    for (int k = 0; k < 2; k++) {
+        tfx_error err = {0};
+        tfx_state_layout from, to;
+        layout(&from, SHAPE(4, 3), SHAPE(5, 2), SHAPE(7));
+        layout(&to, SHAPE(4, 3), SHAPE(5, 2), SHAPE(7));
+        tfx_state_layout *fixed = k ? &from : &to;
+        fixed->tensors[tfx_state_find(fixed, "norm")].flags = TFX_PARAM_FIXED;
+        tfx_growth_check(&from, "small", &to, "large", &err);
+        ERROR_SAYS(&err, "parameter norm is trained in one and fixed in the other");
+        tfx_state_finish(&from);
+        tfx_state_finish(&to);
+    }
+}
+END_TEST
+
 /* ---- optimizer state ---- */
 
 START_TEST(state_along_the_first_axis)
@@ -299,6 +317,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("growth");
     tcase_add_loop_test(c, layouts_that_connect, 0, (int)(sizeof(chains) / sizeof(*chains)));
     tcase_add_test(c, parameters_too_many_or_too_few);
+    tcase_add_test(c, trained_and_fixed);
     tcase_add_test(c, state_along_the_first_axis);
     tcase_add_test(c, state_along_a_later_axis);
     tcase_add_test(c, state_of_what_does_not_grow);

@@ -229,6 +229,30 @@ START_TEST(what_the_backend_cannot_do)
 }
 END_TEST
 
+/* Programs keep scratch memory of their own while a stage runs, so all of it is planned. */
+START_TEST(scratch_memory_of_all_programs)
+{
+    char *text = spec_text("", SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.batch = 4\ntrain.micro_batch = 1\n");
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_plan *s = stage_plan(&f, "a", 0);
+    uint64_t total = 0, programs = 0;
+    const tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    for (int i = 0; i < 4; i++) {
+        if (!all[i])
+            continue;
+        uint64_t one = f.device.cls->workspace(f.device.backend, &all[i]->program);
+        programs += one > 0;
+        total += one;
+    }
+    ck_assert_uint_ge(programs, 2);
+    ck_assert_uint_eq(s->workspace_bytes, total);
+    tfx_stage_plan_destroy(s);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
 START_TEST(evaluation_alone)
 {
     char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER);
@@ -262,6 +286,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, recomputation_changes_no_bit, 0, 5); /* those that do not say themselves */
     tcase_add_test(c, recomputation_saves_memory);
     tcase_add_test(c, what_the_backend_cannot_do);
+    tcase_add_test(c, scratch_memory_of_all_programs);
     tcase_add_test(c, evaluation_alone);
     suite_add_tcase(s, c);
     return s;

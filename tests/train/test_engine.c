@@ -271,6 +271,12 @@ START_TEST(evaluation)
     tfx_probe_compare(&probe, &v, e, &again, &delta, &f.err);
     ck_assert(isnan(delta));
     tfx_probe_finish(&probe);
+
+    /* A loader that gives tokens which it said there are none of is not believed. */
+    v.vocab = 2;
+    ck_assert_int_ne(tfx_evaluate(&v, e, &loss, &f.err), TFX_OK);
+    ERROR_SAYS(&f.err, "[data] validation", "inputs");
+    f.err = (tfx_error){0};
     free(scale);
     free(tokens);
     free(targets);
