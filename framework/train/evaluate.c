@@ -53,13 +53,20 @@ static tfx_status next(tfx_evaluator *v, tfx_engine *engine, uint64_t index, flo
     return tfx_engine_eval(engine, sum, err);
 }
 
-tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, double *loss, tfx_error *err)
+tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig_atomic_t *stop, int *stopped,
+                        double *loss, tfx_error *err)
 {
     double total = 0;
+    *stopped = 0;
+    *loss = NAN;
     if (rewind_loader(v, err) != TFX_OK)
         return err->status;
     for (int64_t i = 0; i < v->n_batches; i++) {
         float sum;
+        if (stop && *stop) {
+            *stopped = 1;
+            return TFX_OK;
+        }
         if (next(v, engine, (uint64_t)i, &sum, err) != TFX_OK)
             return err->status;
         total += (double)sum;

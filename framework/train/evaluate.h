@@ -2,6 +2,8 @@
 #ifndef TFX_TRAIN_EVALUATE_H
 #define TFX_TRAIN_EVALUATE_H
 
+#include <signal.h>
+
 #include "framework/train/engine.h"
 
 typedef struct tfx_evaluator {
@@ -17,8 +19,10 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
                               tfx_error *err);
 void tfx_evaluator_close(tfx_evaluator *v);
 
-/* Mean loss per token over all batches. */
-tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, double *loss, tfx_error *err);
+/* Mean loss per token over all batches. When *stop (may be NULL) becomes nonzero on the way, *loss
+ * is NaN and *stopped 1: an evaluation can take hours, and nobody waits that long to interrupt. */
+tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig_atomic_t *stop, int *stopped,
+                        double *loss, tfx_error *err);
 
 /* Loss in nats per token as bits per byte of text; NaN when bytes per token are unknown. */
 double tfx_bits_per_byte(double loss, double bytes_per_token);

@@ -80,8 +80,9 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
                                   double *bits_per_byte, tfx_error *err)
 {
     tfx_evaluator v;
+    int stopped;
     if (tfx_evaluator_open(&v, e, f->plan, arm->train.eval_batches, err) == TFX_OK &&
-        tfx_evaluate(&v, f->engine, loss, err) == TFX_OK)
+        tfx_evaluate(&v, f->engine, NULL, &stopped, loss, err) == TFX_OK)
         *bits_per_byte = tfx_bits_per_byte(*loss, v.bytes_per_token);
     tfx_evaluator_close(&v);
     return err->status;

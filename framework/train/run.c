@@ -58,16 +58,33 @@ static tfx_status record_step(trainer *t, double lr, double grad_norm, double se
     return err->status;
 }
 
+/* Whether the evaluation of this step is still to be made. At a stage's first step the one of the
+ * stage before does not count: parameters have grown since. */
+static int evaluation_due(const trainer *t)
+{
+    int64_t every = t->config->eval_every;
+    return t->at.stage_step == 0 ||
+           (t->at.val_step != t->at.step && (t->at.stage_done || (every && t->at.step % every == 0)));
+}
+
+static int stage_over(const trainer *t)
+{
+    return t->at.stage_done && !evaluation_due(t);
+}
+
+/* Changes nothing when asked to stop before the end: a resumed run finds the evaluation due. */
 static tfx_status evaluate(trainer *t, tfx_error *err)
 {
     double loss;
-    if (tfx_evaluate(&t->evaluator, t->engine, &loss, err) != TFX_OK)
+    int stopped;
+    if (tfx_evaluate(&t->evaluator, t->engine, t->p->stop, &stopped, &loss, err) != TFX_OK || stopped)
         return err->status;
     if (!isfinite(loss))
         return tfx_fail(err, TFX_E_INTERNAL, "step %" PRId64 ": the validation loss is %g: training has diverged", t->at.step,
                         loss);
     t->at.val_loss = loss;
     t->at.val_step = t->at.step;
+    t->saved &= t->at.stage_step == 0; /* what a grown checkpoint says is from before growth */
     double bpb = tfx_bits_per_byte(loss, t->evaluator.bytes_per_token);
     if (tfx_store_begin(t->p->store, err) != TFX_OK)
         return err->status;
@@ -336,29 +353,36 @@ static int policy_wants_growth(const trainer *t)
     return ((const tfx_scaling_class *)plan->arm->scaling.impl)->should_grow(plan->policy, &signals);
 }
 
-/* Trains until the stage ends or somebody asks to stop. */
+/* One step, and its row. */
+static tfx_status advance(trainer *t, tfx_error *err)
+{
+    double lr = 0, norm = 0, seconds = 1;
+    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK)
+        return err->status;
+    t->at.stage_done = t->at.stage_step >= t->stage->steps || policy_wants_growth(t);
+    tfx_progress_step(&t->progress, t->at.step, (double)(t->stage->batch * t->stage->context) / seconds,
+                      t->at.train_loss);
+    if (t->at.step % t->config->log_every == 0 || t->at.stage_done)
+        record_step(t, lr, norm, seconds, err);
+    return err->status;
+}
+
+/* Trains until the stage is complete or somebody asks to stop. What is due at a step is made
+ * before the next one, so a run that was interrupted first makes up for what it left out. */
 static tfx_status train_stage(trainer *t, tfx_error *err)
 {
-    const tfx_train_config *c = t->config;
-    /* Only here: a resumed run evaluates where an uninterrupted one does. */
-    if (t->at.stage_step == 0 && evaluate(t, err) != TFX_OK)
-        return err->status;
-    while (!t->at.stage_done && !*t->p->stop) {
-        double lr = 0, norm = 0, seconds = 1;
-        if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK)
+    int64_t every = t->config->checkpoint_every;
+    for (;;) {
+        if (evaluation_due(t) && evaluate(t, err) != TFX_OK)
             return err->status;
-        t->at.stage_done = t->at.stage_step >= t->stage->steps || policy_wants_growth(t);
-        tfx_progress_step(&t->progress, t->at.step, (double)(t->stage->batch * t->stage->context) / seconds,
-                          t->at.train_loss);
-        if ((t->at.step % c->log_every == 0 || t->at.stage_done) && record_step(t, lr, norm, seconds, err) != TFX_OK)
+        if (every && t->at.step % every == 0 && t->at.stage_step > 0 && !t->at.stage_done && !t->saved &&
+            !evaluation_due(t) && (checkpoint(t, "periodic", NULL, 0, err) != TFX_OK || prune(t, err) != TFX_OK))
             return err->status;
-        if (((c->eval_every && t->at.step % c->eval_every == 0) || t->at.stage_done) && evaluate(t, err) != TFX_OK)
-            return err->status;
-        if (c->checkpoint_every && t->at.step % c->checkpoint_every == 0 && !t->at.stage_done &&
-            (checkpoint(t, "periodic", NULL, 0, err) != TFX_OK || prune(t, err) != TFX_OK))
+        if (t->at.stage_done || *t->p->stop)
+            return TFX_OK;
+        if (advance(t, err) != TFX_OK)
             return err->status;
     }
-    return TFX_OK;
 }
 
 /* The state is of no use to a run that is over; a resumed one may find it still there, or gone. */
@@ -408,7 +432,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
         return err->status;
     if (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages)
         return tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
-    int over = t->at.stage_done && t->at.stage + 1 == t->p->plan->n_stages;
+    int over = stage_over(t) && t->at.stage + 1 == t->p->plan->n_stages;
     if (enter_stage(t, (uint32_t)t->at.stage, err) != TFX_OK)
         return err->status;
     tfx_state_io io = tfx_engine_io(t->engine);
@@ -440,9 +464,9 @@ tfx_status tfx_run_train(const tfx_run_params *p, int *interrupted, tfx_error *e
         tfx_progress_begin(&t.progress, p->label, t.at.step, total);
         for (;;) {
             int last = t.at.stage + 1 == p->plan->n_stages;
-            if (!t.at.stage_done && train_stage(&t, err) != TFX_OK)
+            if (!stage_over(&t) && train_stage(&t, err) != TFX_OK)
                 break;
-            if (!t.at.stage_done) { /* asked to stop */
+            if (!stage_over(&t)) { /* asked to stop */
                 *interrupted = 1;
                 if (!t.saved)
                     checkpoint(&t, "interrupted", NULL, 0, err);

@@ -146,6 +146,30 @@ def test_interrupted_where_only_the_newest_stays():
         same(f.one("SELECT count(*) FROM checkpoint WHERE deleted IS NULL"), 1, "checkpoints")
 
 
+def test_interrupted_in_evaluations():
+    """Nobody waits for the end of a long evaluation: it is given up, and made first thing after a resume, in the
+    middle of a stage as well as at its end and at that of the run."""
+    settings = [*ONE_SEED, "--set", "train.eval_every=6", "--set", "train.eval_batches=600", "--set",
+                "train.checkpoint_every=6", "--set", "train.log_every=1"]
+    with folder() as f:
+        resume = []
+        for run, step in ((1, 6), (1, 12), (2, 12), (2, 28)):
+            p = f.start("run", "tiny.ini", *settings, *resume)
+            wait_for(lambda: recorded(f) and f.sql("SELECT 1 FROM metric WHERE run = ? AND step = ? AND "
+                                                   "name = 'train_loss'", run, step), f"step {step} of run {run}", p)
+            p.send_signal(signal.SIGINT)
+            p.communicate()
+            same(p.returncode, 130, "exit status")
+            same(f.sql("SELECT 1 FROM metric m JOIN stage s ON s.id = m.stage WHERE m.run = ? AND m.name = 'val_loss' "
+                       "AND m.step = ? AND s.first_step < m.step", run, step), [], f"evaluations of step {step}")
+            same(f.one("SELECT step, reason FROM checkpoint WHERE run = ? ORDER BY id DESC LIMIT 1", run),
+                 (step, "interrupted"), "the newest checkpoint")
+            whole(f)
+            resume = ["--resume"]
+        f.tfx("run", "tiny.ini", *settings, "--resume")
+        check(f, settings, "interrupted in evaluations")
+
+
 def test_keyboard_and_sigterm():
     """Control-C reaches the command and its worker together; a supervisor sends SIGTERM to the command."""
     with folder() as f:

@@ -217,8 +217,11 @@ START_TEST(evaluation)
     tfx_evaluator v;
     ck_assert_int_eq(tfx_evaluator_open(&v, f.experiment, plan, BATCHES, &f.err), TFX_OK);
     double loss, again, total = 0;
-    tfx_evaluate(&v, e, &loss, &f.err);
-    tfx_evaluate(&v, e, &again, &f.err);
+    volatile sig_atomic_t stop = 0;
+    int stopped;
+    tfx_evaluate(&v, e, NULL, &stopped, &loss, &f.err);
+    tfx_evaluate(&v, e, &stop, &stopped, &again, &f.err);
+    ck_assert(!stopped);
     fixture_ok(&f);
     ck_assert_double_eq(loss, again);
     /* The same from a loader of the test's own. */
@@ -272,9 +275,13 @@ START_TEST(evaluation)
     ck_assert(isnan(delta));
     tfx_probe_finish(&probe);
 
+    stop = 1;
+    ck_assert_int_eq(tfx_evaluate(&v, e, &stop, &stopped, &loss, &f.err), TFX_OK);
+    ck_assert(stopped && isnan(loss));
+
     /* A loader that gives tokens which it said there are none of is not believed. */
     v.vocab = 2;
-    ck_assert_int_ne(tfx_evaluate(&v, e, &loss, &f.err), TFX_OK);
+    ck_assert_int_ne(tfx_evaluate(&v, e, NULL, &stopped, &loss, &f.err), TFX_OK);
     ERROR_SAYS(&f.err, "[data] validation", "inputs");
     f.err = (tfx_error){0};
     free(scale);
