@@ -18,6 +18,8 @@ typedef struct keyed_list {
     size_t n, cap;
 } keyed_list;
 
+#define MAX_DEPTH 32
+
 static void layer_destroy(tfx_layer_config *c)
 {
     if (!c)
@@ -94,7 +96,15 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
                                       const char *name, const tfx_setting *at, const tfx_model_spec *spec,
                                       const keyed_list *settings, tfx_error *err)
 {
-    const tfx_layer_class *cls = tfx_registry_find(registry, TFX_KIND_LAYER, name, err);
+    const tfx_layer_class *cls = NULL;
+    size_t depth = 0;
+    for (const char *p = path; *p; p++)
+        depth += *p == '.';
+    if (depth > MAX_DEPTH) /* a slot whose default is a layer with that slot never ends */
+        tfx_fail(err, TFX_E_INVALID, "layers are nested more than %d deep: is '%s' the default of a slot of its own?",
+                 MAX_DEPTH, name);
+    else
+        cls = tfx_registry_find(registry, TFX_KIND_LAYER, name, err);
     if (!cls) {
         if (at)
             tfx_error_locate_in(err, at->file, at->line, "%s", at->key);

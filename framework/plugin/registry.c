@@ -45,6 +45,7 @@ static void refuse(tfx_registry *r, const char *path, const char *reason)
     tfx_refused_plugin *p = TFX_APPEND(r->refused, r->n_refused, r->cap_refused);
     p->path = tfx_strdup(path);
     p->reason = tfx_strdup(reason);
+    p->hides_from = SIZE_MAX; /* until its folder has been admitted */
 }
 
 static void plugin_finish(tfx_loaded_plugin *p)
@@ -246,6 +247,9 @@ static void scan_folder(tfx_registry *r, const char *folder, const char *origin)
         free(names[i]);
     }
     admit(r, found, n_found);
+    for (size_t i = 0; i < r->n_refused; i++)
+        if (r->refused[i].hides_from == SIZE_MAX)
+            r->refused[i].hides_from = r->n_plugins;
     for (size_t i = 0; i < n_found; i++)
         plugin_finish(&found[i]);
     free(found);
@@ -333,13 +337,29 @@ static void not_found(const tfx_registry *r, const char *kind, const char *name,
     free(names);
 }
 
+/* A refused file, in an earlier folder than plugin `i`, that has the name of the class or of the plugin. */
+static const tfx_refused_plugin *hidden_by(const tfx_registry *r, size_t i, const char *name)
+{
+    for (size_t k = 0; k < r->n_refused; k++)
+        if (i >= r->refused[k].hides_from && (file_is_named(r->refused[k].path, name) ||
+                                              file_is_named(r->refused[k].path, r->plugins[i].entry->name)))
+            return &r->refused[k];
+    return NULL;
+}
+
 const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
 {
     for (size_t i = 0; i < r->n_plugins; i++)
         for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
             const tfx_factory *f = r->plugins[i].entry->factories[j];
-            if (!strcmp(f->kind, kind) && !strcmp(tfx_class_describe(kind, f->impl).name, name))
+            if (strcmp(f->kind, kind) || strcmp(tfx_class_describe(kind, f->impl).name, name))
+                continue;
+            const tfx_refused_plugin *first = hidden_by(r, i, name);
+            if (!first)
                 return f->impl;
+            tfx_fail(err, TFX_E_INVALID, "%s \"%s\": %s would come before %s, but was refused: %s", tfx_kind_word(kind),
+                     name, first->path, r->plugins[i].path, first->reason);
+            return NULL;
         }
     not_found(r, kind, name, err);
     return NULL;

@@ -15,6 +15,7 @@ typedef struct tfx_loaded_plugin {
 /* A plugin file that was found and refused, with the reason. */
 typedef struct tfx_refused_plugin {
     char *path, *reason;
+    size_t hides_from; /* plugins from this one on are of later folders */
 } tfx_refused_plugin;
 
 typedef struct tfx_registry tfx_registry;
@@ -26,7 +27,8 @@ tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err);
 void tfx_registry_close(tfx_registry *r); /* never unloads code */
 
 /* The class `name` of kind TFX_KIND_*, or NULL with a message that lists the nearest name
- * and the refused files. */
+ * and the refused files. Where NAME.so was refused, one of a later folder does not take its place:
+ * who put it first meant it. */
 const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err);
 
 size_t tfx_registry_count(const tfx_registry *r);

@@ -5,8 +5,10 @@
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/text.h"
 #include "framework/store/statement.h"
 
 /* Longer than any transaction of ours, even on a slow disk under load. */
@@ -75,6 +77,35 @@ static tfx_status set_up(tfx_store *s, tfx_error *err)
     return err->status;
 }
 
+/* Readers of a WAL database make files beside it. Where they may not, and no writer has left any, the
+ * database is at rest and can be read as it is: that is what "immutable" tells SQLite. */
+static int is_at_rest(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? tfx_strndup(path, (size_t)(slash - path) + 1) : tfx_strdup(".");
+    char *wal = tfx_printf("%s-wal", path);
+    int at_rest = access(folder, W_OK) != 0 && access(wal, F_OK) != 0;
+    free(folder);
+    free(wal);
+    return at_rest;
+}
+
+static int open_file(tfx_store *s)
+{
+    tfx_text uri = {0};
+    if (s->mode == TFX_STORE_WRITE)
+        return sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (!is_at_rest(s->path))
+        return sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READONLY, NULL);
+    tfx_text_add(&uri, "file:");
+    for (const char *p = s->path; *p; p++)
+        tfx_text_add(&uri, strchr("?#%", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+    tfx_text_add(&uri, "?immutable=1");
+    int rc = sqlite3_open_v2(uri.s, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    tfx_text_free(&uri);
+    return rc;
+}
+
 tfx_store *tfx_store_open(const char *path, tfx_store_mode mode, tfx_error *err)
 {
     if (check_path(path, mode, err) != TFX_OK)
@@ -83,8 +114,7 @@ tfx_store *tfx_store_open(const char *path, tfx_store_mode mode, tfx_error *err)
     s->path = tfx_strdup(path);
     s->mode = mode;
     s->doing = "opening";
-    int flags = mode == TFX_STORE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
+    if (open_file(s) != SQLITE_OK)
         tfx_sql_fail(s, err);
     else if (set_up(s, err) == TFX_OK) {
         s->doing = NULL;

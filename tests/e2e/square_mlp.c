@@ -1,4 +1,5 @@
-/* A plugin of the end-to-end tests: a feed-forward layer with a custom op that another plugin, square, has. */
+/* A plugin of the end-to-end tests: a feed-forward layer with a custom op that another plugin, square, has,
+ * and a layer that contains itself. */
 #include "tfx/tfx.h"
 
 static const tfx_option options[] = {
@@ -26,4 +27,23 @@ static const tfx_layer_class layer = {
     options, sizeof(options) / sizeof(*options), NULL, 0, build,
 };
 
-TFX_PLUGIN("square_mlp", "1.0.0", "a layer with a custom op", TFX_KIND_LAYER, &layer);
+/* A layer whose slot is filled with itself, unless the spec says otherwise: it never ends. */
+static const tfx_slot slots[] = {TFX_SLOT("inner", "endless", "the layer inside")};
+
+static tfx_value build_inner(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return b->slot(b, "inner", x, out_dim);
+}
+
+static const tfx_layer_class endless = {
+    sizeof(tfx_layer_class), "endless", "a layer in itself", NULL, 0, slots, 1, build_inner,
+};
+
+static const tfx_factory layer_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
+static const tfx_factory endless_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &endless};
+static const tfx_factory *const factories[] = {&layer_factory, &endless_factory, NULL};
+
+extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
+const tfx_plugin tfx_plugin_entry = {
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square_mlp", "1.0.0", "layers that tests need", factories,
+};

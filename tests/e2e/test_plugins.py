@@ -71,7 +71,8 @@ def test_custom_op():
             shutil.copy(HELPERS / name, plugins)
         env = {"TFX_PLUGIN_PATH": str(plugins)}
         shown = f.json("plugin", "show", "square_mlp", env=env)
-        same(sorted((c["kind"], c["name"]) for c in shown[0]["classes"])[:1], [("layer", "square_mlp")], "the plugin's layer")
+        same(sorted((c["kind"], c["name"]) for c in shown[0]["classes"]), [("layer", "endless"), ("layer", "square_mlp")],
+             "the plugin's layers")
         for op in ("square", "square_elsewhere", "square_forward", "square_other"):
             (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op=f"e2e.{op}/1"))
             db = op + ".db"
@@ -95,6 +96,8 @@ def test_custom_op():
         (f.path / "tiny.ini").write_text(HEAD + SQUARE.format(op="e2e.square/1"))
         message(f.tfx("run", "tiny.ini", "--set", "model.*.blocks.ffn.scale=-1", env=env, status=2),
                 "blocks.0.ffn (square_mlp)", "e2e.square/1", "positive scale")
+        message(f.tfx("run", "tiny.ini", "--set", "model.*.blocks.ffn=endless", env=env, status=2),
+                "blocks.ffn.inner.inner", "nested more than", "'endless'")
         same(f.files(), before, "files in the folder")
 
 

@@ -1,4 +1,6 @@
 /* The registry over folders of plugins: order, refusals and what the messages say. */
+#include <unistd.h>
+
 #include "framework/base/hash.h"
 #include "framework/plugin/registry.h"
 #include "plugin_files.h"
@@ -94,6 +96,42 @@ START_TEST(says_what_there_is_instead)
     ck_assert_ptr_null(tfx_registry_find(r, TFX_KIND_LAYER, "null_build", &err));
     ASSERT_HAS(err.text, "bad_option.so: ");
     ck_assert(strstr(err.text, "null_build.so: ") < strstr(err.text, "bad_option.so: "));
+    tfx_registry_close(r);
+}
+END_TEST
+
+/* A file that was to replace another one and cannot be loaded: the other one must not run instead. */
+START_TEST(refused_file_hides_later_ones)
+{
+    tfx_error err = {0};
+    install_as(folder_a, "null_build", "good.so");
+    install(folder_b, "good");
+    setenv("TFX_PLUGIN_PATH", folder_a, 1);
+    tfx_registry *r = open_registry(folder_b);
+    ck_assert_ptr_null(tfx_registry_find(r, TFX_KIND_LAYER, "good", &err));
+    ck_assert_int_eq(err.status, TFX_E_INVALID);
+    ASSERT_HAS(err.text, "layer \"good\": ");
+    ASSERT_HAS(err.text, folder_a);
+    ASSERT_HAS(err.text, "was refused: layer null_build: its mandatory function");
+    err = (tfx_error){0};
+    ck_assert_ptr_null(tfx_registry_find(r, TFX_KIND_OPTIMIZER, "still", &err)); /* good.so offers it, too */
+    ASSERT_HAS(err.text, "optimizer \"still\": ");
+    tfx_registry_close(r);
+
+    /* The other way round, and with a file of another name, nothing is hidden. */
+    setenv("TFX_PLUGIN_PATH", folder_b, 1);
+    r = open_registry(folder_a);
+    err = (tfx_error){0};
+    ck_assert_ptr_nonnull(tfx_registry_find(r, TFX_KIND_LAYER, "good", &err));
+    tfx_registry_close(r);
+    install(folder_a, "null_build");
+    char *wrong = tfx_printf("%s/good.so", folder_a);
+    ck_assert_int_eq(unlink(wrong), 0);
+    free(wrong);
+    setenv("TFX_PLUGIN_PATH", folder_a, 1);
+    r = open_registry(folder_b);
+    ck_assert_uint_eq(tfx_registry_refused_count(r), 1);
+    ck_assert_ptr_nonnull(tfx_registry_find(r, TFX_KIND_LAYER, "good", &err));
     tfx_registry_close(r);
 }
 END_TEST
@@ -298,6 +336,7 @@ static Suite *registry_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, finds_classes_by_kind_and_name);
     tcase_add_test(t, says_what_there_is_instead);
+    tcase_add_test(t, refused_file_hides_later_ones);
     tcase_add_test(t, earlier_folder_wins);
     tcase_add_test(t, one_folder_has_no_order);
     tcase_add_test(t, two_plugins_with_one_class);

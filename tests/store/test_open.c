@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/check_main.h"
@@ -182,6 +183,35 @@ END_TEST
 
 /* A full disk: the write fails with a message, nothing of its group is recorded, and what
  * was there before still is. */
+/* A database that was archived where nobody may write is still read, by someone who is not root. */
+START_TEST(read_only_folder)
+{
+    char *odd = sample_path(folder, "a?b#c%41.db");
+    sample_fill(path);
+    ck_assert_int_eq(rename(path, odd), 0);
+    ck_assert_int_eq(chmod(odd, 0444) | chmod(folder, 0555), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        tfx_error err = {0};
+        int others = getuid() != 0 || setuid(65534) == 0;
+        tfx_store *s = others ? tfx_store_open(odd, TFX_STORE_READ, &err) : NULL;
+        sqlite3_stmt *q = NULL;
+        int found = s && sqlite3_prepare_v2(tfx_store_connection(s), "SELECT count(*) FROM run", -1, &q, NULL) == SQLITE_OK &&
+                    sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 6;
+        if (!found)
+            fprintf(stderr, "%s\n", err.text);
+        sqlite3_finalize(q);
+        tfx_store_close(s);
+        _exit(found ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    ck_assert_int_eq(status, 0);
+    free(odd);
+}
+END_TEST
+
 START_TEST(disk_full)
 {
     sample_fill(path);
@@ -224,6 +254,7 @@ static Suite *suite(void)
     tcase_add_test(t, empty_file);
     tcase_add_test(t, damaged_file);
     tcase_add_test(t, reader_cannot_write);
+    tcase_add_test(t, read_only_folder);
     tcase_add_test(t, disk_full);
     suite_add_tcase(s, t);
     return s;
