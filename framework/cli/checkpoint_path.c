@@ -26,10 +26,7 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
     tfx_checkpoint_info info = {0};
     if (tfx_store_checkpoint(s, checkpoint, &info, err) != TFX_OK)
         return NULL;
-    char *db = realpath(tfx_store_path(s), NULL), *slash = db ? strrchr(db, '/') : NULL;
-    if (slash)
-        *slash = 0;
-    char *folder = tfx_printf("%s/%s", db ? db : ".", info.path);
+    char *home = tfx_store_folder(s), *folder = tfx_printf("%s/%s", home, info.path);
     if (access(folder, R_OK))
         tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint, folder);
     else
@@ -38,7 +35,7 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
         free(folder);
         folder = NULL;
     }
-    free(db);
+    free(home);
     tfx_checkpoint_info_finish(&info);
     return folder;
 }

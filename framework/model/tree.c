@@ -18,8 +18,6 @@ typedef struct keyed_list {
     size_t n, cap;
 } keyed_list;
 
-#define MAX_DEPTH 32
-
 static void layer_destroy(tfx_layer_config *c)
 {
     if (!c)
@@ -91,6 +89,9 @@ static void fail_unknown_key(const tfx_layer_class *cls, const keyed *k, const c
     free(known);
 }
 
+/* A slot whose default is a layer with that very slot never ends. */
+#define MAX_DEPTH 32
+
 /* The layer `name` at `path` with the given settings; `at` is the setting that chose it. */
 static tfx_layer_config *layer_create(const tfx_registry *registry, const char *slot, const char *path,
                                       const char *name, const tfx_setting *at, const tfx_model_spec *spec,
@@ -100,7 +101,7 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     size_t depth = 0;
     for (const char *p = path; *p; p++)
         depth += *p == '.';
-    if (depth > MAX_DEPTH) /* a slot whose default is a layer with that slot never ends */
+    if (depth > MAX_DEPTH)
         tfx_fail(err, TFX_E_INVALID, "layers are nested more than %d deep: is '%s' the default of a slot of its own?",
                  MAX_DEPTH, name);
     else

@@ -60,18 +60,14 @@ tfx_id tfx_report_find_checkpoint(tfx_store *s, const char *name, tfx_error *err
     char *folder = folder_of(name);
     tfx_id id = by_path(s, folder, err);
     /* A path from here: make both absolute, then take the database's folder off. */
-    char absolute[PATH_MAX], home[PATH_MAX];
-    char *db_folder = tfx_strdup(tfx_store_path(s));
-    char *slash = strrchr(db_folder, '/');
-    if (slash)
-        slash[slash == db_folder] = '\0';
-    if (!id && realpath(folder, absolute) && realpath(slash ? db_folder : ".", home)) {
+    char absolute[PATH_MAX], *home = tfx_store_folder(s);
+    if (!id && realpath(folder, absolute)) {
         size_t n = strcmp(home, "/") ? strlen(home) : 0;
         id = by_path(s, absolute, err);
         if (!id && !strncmp(absolute, home, n) && absolute[n] == '/')
             id = by_path(s, absolute + n + 1, err);
     }
-    free(db_folder);
+    free(home);
     free(folder);
     if (!id && err->status == TFX_OK)
         tfx_fail(err, TFX_E_INVALID,

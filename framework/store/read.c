@@ -153,17 +153,17 @@ void tfx_checkpoint_info_finish(tfx_checkpoint_info *i)
     *i = (tfx_checkpoint_info){0};
 }
 
-tfx_status tfx_store_periodic_checkpoints(tfx_store *s, tfx_id run, tfx_checkpoint_info **out, size_t *n,
-                                          tfx_error *err)
+tfx_status tfx_store_checkpoints_of(tfx_store *s, tfx_id run, const char *reason, tfx_checkpoint_info **out, size_t *n,
+                                    tfx_error *err)
 {
     tfx_error e = {0};
     size_t cap = 0;
     *out = NULL;
     *n = 0;
     sqlite3_stmt *q = tfx_sql(s, &e,
-                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.reason = 'periodic' AND c.superseded = 0 "
+                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.reason = ? AND c.superseded = 0 "
                                                  "AND c.deleted IS NULL ORDER BY c.step, c.id",
-                              "k", run);
+                              "kt", run, reason);
     while (q && tfx_sql_row(s, q, &e) == 1)
         fill_checkpoint(q, TFX_APPEND(*out, *n, cap));
     sqlite3_finalize(q);

@@ -138,6 +138,15 @@ const char *tfx_store_path(const tfx_store *s)
     return s->path;
 }
 
+char *tfx_store_folder(const tfx_store *s)
+{
+    char *file = realpath(s->path, NULL), *slash = file ? strrchr(file, '/') : NULL;
+    if (!slash)
+        return tfx_strdup("."); /* it was removed while open */
+    slash[slash == file] = '\0';
+    return file;
+}
+
 struct sqlite3 *tfx_store_connection(tfx_store *s)
 {
     return s->db;

@@ -23,6 +23,9 @@ typedef enum tfx_store_mode {
 tfx_store *tfx_store_open(const char *path, tfx_store_mode mode, tfx_error *err);
 void tfx_store_close(tfx_store *s);
 const char *tfx_store_path(const tfx_store *s);
+/* The folder that holds the file, absolute and without links: paths in the database start there. A
+ * heap string. */
+char *tfx_store_folder(const tfx_store *s);
 
 /* Groups what is written between them into one short transaction. */
 tfx_status tfx_store_begin(tfx_store *s, tfx_error *err);
@@ -164,7 +167,8 @@ tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, int64_t before,
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
 /* Periodic checkpoints of a run that still have files, oldest first: for pruning. */
-tfx_status tfx_store_periodic_checkpoints(tfx_store *s, tfx_id run, tfx_checkpoint_info **out, size_t *n, tfx_error *err);
+tfx_status tfx_store_checkpoints_of(tfx_store *s, tfx_id run, const char *reason, tfx_checkpoint_info **out, size_t *n,
+                                    tfx_error *err);
 
 /* The connection, for read-only queries in framework/report/. */
 struct sqlite3;

@@ -164,8 +164,35 @@ static tfx_status retire(trainer *t, tfx_id id, const char *path, tfx_error *err
     return tfx_remove_dir(path, err) == TFX_OK ? tfx_store_mark_checkpoint_deleted(t->p->store, id, err) : err->status;
 }
 
+/* Removes the files of all checkpoints with this reason but the newest `keep`; what the run stands on
+ * stays in any case. */
+static tfx_status prune(trainer *t, const char *reason, size_t keep, tfx_error *err)
+{
+    tfx_checkpoint_info *list = NULL;
+    size_t n = 0;
+    if (tfx_store_checkpoints_of(t->p->store, t->p->run, reason, &list, &n, err) != TFX_OK)
+        return err->status;
+    for (size_t i = 0; i < n; i++) {
+        if (i + keep < n && list[i].id != t->checkpoint && err->status == TFX_OK) {
+            char *path = tfx_printf("%s/%s", t->p->root, list[i].path);
+            retire(t, list[i].id, path, err);
+            free(path);
+        }
+        tfx_checkpoint_info_finish(&list[i]);
+    }
+    free(list);
+    return err->status;
+}
+
+/* An interruption's checkpoint has served its purpose when there is a newer one. */
+static tfx_status prune_all(trainer *t, tfx_error *err)
+{
+    return prune(t, "interrupted", 0, err) == TFX_OK ? prune(t, "periodic", (size_t)t->config->keep_checkpoints, err)
+                                                     : err->status;
+}
+
 /* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and
- * recorded, the older one may go. */
+ * recorded, older ones may go. */
 static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage, tfx_error *err)
 {
     saved s;
@@ -180,27 +207,10 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
         free(t->checkpoint_path);
         t->checkpoint_path = s.path;
         s.path = NULL;
+        if (err->status == TFX_OK)
+            prune_all(t, err);
     }
     saved_finish(&s);
-    return err->status;
-}
-
-/* Removes the files of the oldest periodic checkpoints. */
-static tfx_status prune(trainer *t, tfx_error *err)
-{
-    tfx_checkpoint_info *list = NULL;
-    size_t n = 0;
-    if (tfx_store_periodic_checkpoints(t->p->store, t->p->run, &list, &n, err) != TFX_OK)
-        return err->status;
-    for (size_t i = 0; i < n; i++) {
-        if (i + (size_t)t->config->keep_checkpoints < n && err->status == TFX_OK) {
-            char *path = tfx_printf("%s/%s", t->p->root, list[i].path);
-            retire(t, list[i].id, path, err);
-            free(path);
-        }
-        tfx_checkpoint_info_finish(&list[i]);
-    }
-    free(list);
     return err->status;
 }
 
@@ -376,7 +386,7 @@ static tfx_status train_stage(trainer *t, tfx_error *err)
         if (evaluation_due(t) && evaluate(t, err) != TFX_OK)
             return err->status;
         if (every && t->at.step % every == 0 && t->at.stage_step > 0 && !t->at.stage_done && !t->saved &&
-            !evaluation_due(t) && (checkpoint(t, "periodic", NULL, 0, err) != TFX_OK || prune(t, err) != TFX_OK))
+            !evaluation_due(t) && checkpoint(t, "periodic", NULL, 0, err) != TFX_OK)
             return err->status;
         if (t->at.stage_done || *t->p->stop)
             return TFX_OK;
@@ -412,7 +422,7 @@ static tfx_status clean_up(trainer *t, const tfx_checkpoint_info *latest, tfx_er
 {
     tfx_checkpoint_info parent = {0};
     if (t->config->keep_stages || !latest->parent)
-        return prune(t, err);
+        return prune_all(t, err);
     if (tfx_store_checkpoint(t->p->store, latest->parent, &parent, err) == TFX_OK && parent.run == t->p->run) {
         char *path = tfx_printf("%s/%s", t->p->root, parent.path);
         retire(t, parent.id, path, err);

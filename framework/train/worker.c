@@ -99,15 +99,6 @@ static void add_plugins(const tfx_worker_params *p, const tfx_experiment *e, con
     }
 }
 
-/* The folder that holds the database; relative paths in it start there. */
-static char *database_folder(const tfx_store *s)
-{
-    char *path = realpath(tfx_store_path(s), NULL), *slash = path ? strrchr(path, '/') : NULL;
-    if (slash)
-        *slash = 0;
-    return path;
-}
-
 tfx_status tfx_worker_check_free(const tfx_run_info *run, tfx_error *err)
 {
     char host[256] = "", path[64], state = 'X';
@@ -179,7 +170,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     const tfx_arm *arm = tfx_experiment_arm(e, info->arm_name, err);
     tfx_device device = {0};
     tfx_arm_plan *plan = NULL;
-    char *root = database_folder(p->store), *directory = NULL;
+    char *root = tfx_store_folder(p->store), *directory = NULL;
     char label[128];
     if (e->n_seeds > 1)
         snprintf(label, sizeof(label), "%s seed %lld", info->arm_name, (long long)info->seed);

@@ -168,6 +168,8 @@ def test_interrupted_in_evaluations():
             resume = ["--resume"]
         f.tfx("run", "tiny.ini", *settings, "--resume")
         check(f, settings, "interrupted in evaluations")
+        same(f.one("SELECT count(*), count(deleted) FROM checkpoint WHERE reason = 'interrupted'"), (4, 4),
+             "checkpoints of interruptions, and those whose files went with the next one")
 
 
 def test_keyboard_and_sigterm():

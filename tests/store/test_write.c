@@ -263,7 +263,7 @@ START_TEST(checkpoints)
     ck_assert(isnan(c.val_loss));
     tfx_checkpoint_info_finish(&c);
 
-    OK(tfx_store_periodic_checkpoints(s, 6, &all, &n, oops));
+    OK(tfx_store_checkpoints_of(s, 6, "periodic", &all, &n, oops));
     ck_assert_uint_eq(n, 2);
     ck_assert_int_eq(all[0].id, 11);
     ck_assert_int_eq(all[1].id, 12);
@@ -271,7 +271,7 @@ START_TEST(checkpoints)
         tfx_checkpoint_info_finish(&all[i]);
     free(all);
     OK(tfx_store_mark_checkpoint_deleted(s, 11, oops));
-    OK(tfx_store_periodic_checkpoints(s, 6, &all, &n, oops));
+    OK(tfx_store_checkpoints_of(s, 6, "periodic", &all, &n, oops));
     ck_assert_uint_eq(n, 1);
     ck_assert_int_eq(all[0].id, 12);
     tfx_checkpoint_info_finish(&all[0]);
