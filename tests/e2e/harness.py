@@ -43,9 +43,9 @@ class Folder:
 
     def __init__(self, path, spec=TINY):
         self.path = pathlib.Path(path)
-        cut = len(CORPUS) * 4 // 5
+        cut, end = len(CORPUS) * 4 // 10 * 2, len(CORPUS) // 2 * 2  # even: whole 16-bit tokens, too
         (self.path / "train.txt").write_bytes(CORPUS[:cut])
-        (self.path / "val.txt").write_bytes(CORPUS[cut:])
+        (self.path / "val.txt").write_bytes(CORPUS[cut:end])
         self.spec = self.path / "tiny.ini"
         self.spec.write_text(spec)
 
