@@ -31,7 +31,8 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
     t->kind = kind;
     t->dtype = dtype;
     t->n_dims = n_dims;
-    memcpy(t->dims, dims, n_dims ? sizeof(*dims) * n_dims : 0);
+    if (n_dims)
+        memcpy(t->dims, dims, sizeof(*dims) * n_dims);
     t->elements = tfx_shape_elements(n_dims, dims);
     t->bytes = t->elements * tfx_dtype_bytes(dtype);
     t->offset = s->bytes;
