@@ -159,10 +159,33 @@ static int by_size(const void *a, const void *b, void *storages)
     return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
-static int by_offset(const void *a, const void *b)
+/* The lowest offset where `st` overlaps nothing that lives at the same time; `placed` are in order
+ * of their offsets. */
+static uint64_t lowest_gap(const storage *st, storage *const *placed, uint32_t n)
 {
-    const storage *x = *(storage *const *)a, *y = *(storage *const *)b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < n && placed[i]->offset < at + st->bytes; i++) {
+        if (placed[i]->first > st->last || st->first > placed[i]->last)
+            continue;
+        uint64_t end = (placed[i]->offset + placed[i]->bytes + ALIGN - 1) / ALIGN * ALIGN;
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+/* Keeps the order of offsets. */
+static void insert(storage **placed, uint32_t n, storage *st)
+{
+    uint32_t low = 0, high = n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (placed[middle]->offset < st->offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(placed + low + 1, placed + low, sizeof(*placed) * (n - low));
+    placed[low] = st;
 }
 
 /* Largest first, each at the lowest offset where it overlaps nothing that lives at the
@@ -179,33 +202,19 @@ static uint64_t assign_offsets(planner *p, int reuse)
         return total;
     }
     uint32_t *order = TFX_NEW_ARRAY(uint32_t, p->n_storages);
-    storage **live = TFX_NEW_ARRAY(storage *, p->n_storages);
+    storage **placed = TFX_NEW_ARRAY(storage *, p->n_storages);
     for (uint32_t i = 0; i < p->n_storages; i++)
         order[i] = i;
     qsort_r(order, p->n_storages, sizeof(*order), by_size, p->storages);
     for (uint32_t i = 0; i < p->n_storages; i++) {
         storage *st = &p->storages[order[i]];
-        uint32_t n = 0;
-        for (uint32_t j = 0; j < i; j++) {
-            storage *other = &p->storages[order[j]];
-            if (other->first <= st->last && st->first <= other->last)
-                live[n++] = other;
-        }
-        qsort(live, n, sizeof(*live), by_offset);
-        uint64_t at = 0;
-        for (uint32_t j = 0; j < n; j++) {
-            if (live[j]->offset >= at + st->bytes)
-                break;
-            uint64_t end = live[j]->offset + live[j]->bytes;
-            end = (end + ALIGN - 1) / ALIGN * ALIGN;
-            at = end > at ? end : at;
-        }
-        st->offset = at;
-        uint64_t end = (at + st->bytes + ALIGN - 1) / ALIGN * ALIGN;
+        st->offset = lowest_gap(st, placed, i);
+        insert(placed, i, st);
+        uint64_t end = (st->offset + st->bytes + ALIGN - 1) / ALIGN * ALIGN;
         total = end > total ? end : total;
     }
     free(order);
-    free(live);
+    free(placed);
     return total;
 }
 
