@@ -25,9 +25,16 @@ static void request_stop(int signal_number)
     stop = 1;
 }
 
-static void catch_signals(void)
+/* While the spec is checked nothing has been written that would have to be finished. */
+static void leave(int signal_number)
 {
-    struct sigaction a = {.sa_handler = request_stop}; /* no SA_RESTART: waiting must wake up */
+    (void)signal_number;
+    _exit(EXIT_INTERRUPTED);
+}
+
+static void catch_signals(void (*handler)(int))
+{
+    struct sigaction a = {.sa_handler = handler}; /* no SA_RESTART: waiting must wake up */
     sigset_t both;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
@@ -85,9 +92,9 @@ static int run(const tfx_cli_args *a)
     tfx_error err = {0};
     const char *db = tfx_cli_value(a, "db") ? tfx_cli_value(a, "db") : "tfx.db";
     long long worker_run;
-    catch_signals();
     if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, &err) != TFX_OK)
         return tfx_cli_fail(&err);
+    catch_signals(worker_run ? request_stop : leave);
     if (worker_run)
         return worker(db, worker_run);
     if (!tfx_cli_arg(a, 0)) {
@@ -106,6 +113,7 @@ static int run(const tfx_cli_args *a)
         check_fits(&s, db, tfx_cli_flag(a, "resume"), &err) != TFX_OK)
         goto done;
     tfx_device_close(&s.device); /* the workers open their own */
+    catch_signals(request_stop);
     /* A resume only makes sense with a database that exists. */
     if (tfx_cli_flag(a, "resume") && access(db, F_OK)) {
         tfx_fail(&err, TFX_E_INVALID, "%s: nothing to resume: there is no such database", db);

@@ -51,7 +51,7 @@ static const tfx_option train[] = {
 };
 
 static const tfx_option model[] = {
-    INT("n_blocks", NULL, 1, 100000, "number of blocks"),
+    INT("n_blocks", NULL, 1, 2048, "number of blocks"),
     INT("dim", NULL, 1, MOST, "width of the residual stream"),
     INT("context", NULL, 1, MOST, "tokens per row"),
     INT("vocab", NULL, 1, MOST, "number of different tokens"),

@@ -47,6 +47,8 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     s.models = h->opt_string_list(h, o, "models", &s.n_models);
     s.steps = h->opt_int_list(h, o, "steps", &n_steps);
     s.zero_init = h->opt_string_list(h, o, "zero_init", &s.n_zero_init);
+    if (!s.n_models)
+        return h->fail(h, TFX_E_INVALID, "models: expected at least one model to grow into; found none");
     if (s.n_models != n_steps)
         return h->fail(h, TFX_E_INVALID, "steps: expected one entry for each of the %zu models; found %zu", s.n_models,
                        n_steps);
@@ -124,7 +126,9 @@ static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
 /* A name in zero_init that no growing parameter has would silently zero nothing. */
 static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
 {
-    (void)stage;
+    if (!n)
+        return s->host->fail(s->host, TFX_E_INVALID, "models: expected larger and larger models; found '%s', in which no "
+                             "parameter is larger than before", s->models[stage - 1]);
     for (size_t i = 0; i < s->n_zero_init; i++) {
         int found = 0;
         for (size_t k = 0; k < n; k++) {
@@ -133,9 +137,8 @@ static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const 
         }
         if (!found)
             return s->host->fail(s->host, TFX_E_INVALID,
-                                 "zero_init: expected names of parameters that grow (%s%s); found '%s'",
-                                 n ? "such as the last part of " : "there are none here", n ? paths[0] : "",
-                                 s->zero_init[i]);
+                                 "zero_init: expected names of parameters that grow (such as the last part of %s); found '%s'",
+                                 paths[0], s->zero_init[i]);
     }
     return TFX_OK;
 }

@@ -134,6 +134,18 @@ def test_interrupt_resume_refuse():
                 "'other' has not been run")
 
 
+def test_interrupted_before_anything():
+    """A large spec takes a while to check; it can be left at once, and nothing has been written."""
+    with folder() as f:
+        before = f.files()
+        p = f.start("run", "tiny.ini", "--set", "model.*.n_blocks=1500")
+        time.sleep(0.5)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=20)
+        same(p.returncode, 130, "exit status")
+        same(f.files(), before, "files in the folder")
+
+
 def test_interrupted_where_only_the_newest_stays():
     more = ["--set", "train.keep_stages=false"]
     with folder() as f:

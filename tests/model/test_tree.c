@@ -175,8 +175,8 @@ static const struct {
                                                           "did you mean 'vocab'?"}},
     {"dim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:9", "[model m]", "n_blocks"}},
     {SIZES "blcks = linear\n", {"spec.ini:14", "'blcks'", "did you mean 'blocks'?"}},
-    {"n_blocks = 0\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "1 to 100000"}},
-    {"n_blocks = 100001\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "1 to 100000"}},
+    {"n_blocks = 0\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "1 to 2048"}},
+    {"n_blocks = 2049\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "1 to 2048"}},
     {"n_blocks = three\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "three"}},
     {SIZES HEADS "blocks.mixer.headz = 2\n",
      {"spec.ini:15: blocks.mixer.headz", "layer 'attention' (at blocks.mixer)", "'headz'", "did you mean 'heads'?"}},
@@ -231,11 +231,11 @@ START_TEST(visiting_and_many_blocks)
     ck_assert_int_eq(linear, 3 * 6);
     tfx_model_destroy(m);
     free(s.text);
-    m = make(registry, "n_blocks = 100000\ndim = 8\ncontext = 4\n"
-                       "vocab = 11\n" HEADS "blocks.50000.ffn = linear\n", &s, &err);
+    m = make(registry, "n_blocks = 2048\ndim = 8\ncontext = 4\n"
+                       "vocab = 11\n" HEADS "blocks.1000.ffn = linear\n", &s, &err);
     ck_assert_msg(m != NULL, "%s", err.text);
-    ck_assert_str_eq(at(m->blocks[50000], "ffn")->cls->name, "linear");
-    ck_assert_ptr_eq(m->blocks[0], m->blocks[99999]);
+    ck_assert_str_eq(at(m->blocks[1000], "ffn")->cls->name, "linear");
+    ck_assert_ptr_eq(m->blocks[0], m->blocks[2047]);
     tfx_model_destroy(m);
     tfx_model_destroy(NULL);
     free(s.text);

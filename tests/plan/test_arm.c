@@ -258,9 +258,9 @@ static const struct {
     {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "policy.zero_init = key, kee\n",
      {"policy.zero_init: expected names of parameters that grow (such as the last part of blocks.0.ffn.key)",
       "found 'kee'"}},
-    /* What nothing grows cannot be zeroed: the default names `key`, and stands on no line of its own. */
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2"),
-     {"policy.zero_init: expected names of parameters that grow (there are none here); found 'key'"}},
+     {"policy.models: expected larger and larger models; found 'big', in which no parameter is larger than before"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("", "2"), {"policy.models: expected at least one model"}},
 };
 
 START_TEST(chains_that_do_not_connect)
