@@ -139,9 +139,13 @@ def test_interrupted_before_anything():
     with folder() as f:
         before = f.files()
         p = f.start("run", "tiny.ini", "--set", "model.*.n_blocks=1500")
-        time.sleep(0.5)
+        def caught():
+            status = pathlib.Path(f"/proc/{p.pid}/status").read_text()
+            return int(status.split("SigCgt:")[1].split()[0], 16) >> (signal.SIGINT - 1) & 1
+
+        wait_for(caught, "it catches signals", p)
         p.send_signal(signal.SIGINT)
-        p.communicate(timeout=20)
+        p.communicate()
         same(p.returncode, 130, "exit status")
         same(f.files(), before, "files in the folder")
 
