@@ -14,7 +14,7 @@
 #define MAX_UNIT_NODES 64
 
 typedef struct fusion {
-    tfx_schedule *s;
+    tfx_sequence *s;
     uint32_t *order;    /* unit numbers, each after all it depends on */
     uint32_t *position; /* per unit: its place in `order` */
     uint32_t n_order;
@@ -29,7 +29,7 @@ static int same_domain(const tfx_graph *g, tfx_value a, tfx_value b)
     return x->n_dims == y->n_dims && !memcmp(x->dims, y->dims, sizeof(int64_t) * x->n_dims);
 }
 
-static uint32_t producer_unit(const tfx_schedule *s, tfx_value v)
+static uint32_t producer_unit(const tfx_sequence *s, tfx_value v)
 {
     return s->unit_of[s->graph.values[v].node];
 }
@@ -51,7 +51,7 @@ static int reads_marked(const fusion *f, uint32_t u, uint32_t source)
     for (uint32_t i = 0; i < unit->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[unit->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            uint32_t p = producer_unit(f->s, tfx_schedule_base(g, n->in[k]));
+            uint32_t p = producer_unit(f->s, tfx_sequence_base(g, n->in[k]));
             if (p != UINT32_MAX && p != u && f->mark[p] == f->stamp && !(p == source && edge_can_vanish(g, n, k)))
                 return 1;
         }
@@ -119,7 +119,7 @@ static int try_join(fusion *f, uint32_t a, uint32_t b, uint32_t *joined)
     return 1;
 }
 
-static uint32_t new_unit(tfx_schedule *s, uint32_t node)
+static uint32_t new_unit(tfx_sequence *s, uint32_t node)
 {
     const tfx_graph_node *n = &s->graph.nodes[node];
     tfx_unit *u = TFX_APPEND(s->units, s->n_units, s->cap_units);
@@ -137,7 +137,7 @@ static uint32_t new_unit(tfx_schedule *s, uint32_t node)
     return s->n_units - 1;
 }
 
-void tfx_fuse(tfx_schedule *s, int fuse)
+void tfx_fuse(tfx_sequence *s, int fuse)
 {
     tfx_graph *g = &s->graph;
     fusion f = {.s = s};

@@ -2,9 +2,9 @@
 #ifndef TFX_GRAPH_FUSE_H
 #define TFX_GRAPH_FUSE_H
 
-#include "framework/graph/schedule.h"
+#include "framework/graph/sequence.h"
 
 /* Fills s->units (unordered) and s->unit_of from s->graph. */
-void tfx_fuse(tfx_schedule *s, int fuse);
+void tfx_fuse(tfx_sequence *s, int fuse);
 
 #endif

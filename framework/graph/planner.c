@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/graph/schedule.h"
+#include "framework/graph/sequence.h"
 
 #define ALIGN 64u
 #define NOWHERE UINT32_MAX
@@ -15,7 +15,7 @@ typedef struct storage {
 } storage;
 
 typedef struct planner {
-    tfx_schedule s;
+    tfx_sequence s;
     storage *storages;
     uint32_t n_storages;
     size_t cap_storages;
@@ -46,14 +46,14 @@ static void find_lives(planner *p)
         if (u == NOWHERE || (g->nodes[i].op == TFX_OP_STORE && p->s.in_place[i]))
             continue;
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
-            tfx_value v = tfx_schedule_base(g, g->nodes[i].in[k]);
+            tfx_value v = tfx_sequence_base(g, g->nodes[i].in[k]);
             int inside = unit_of_value(p, v) == u;
             if (!inside && (p->last_use[v] == NOWHERE || p->last_use[v] < u))
                 p->last_use[v] = u;
         }
     }
     for (uint32_t k = 0; k < p->s.n_outputs; k++)
-        p->last_use[tfx_schedule_base(g, p->s.outputs[k])] = p->s.n_units;
+        p->last_use[tfx_sequence_base(g, p->s.outputs[k])] = p->s.n_units;
 }
 
 /* Where a value lives when a store computes it right into its target. */
@@ -97,7 +97,7 @@ static uint32_t dying_operand(const planner *p, uint32_t u, tfx_value v)
         if (!unit->pointwise && g->values[v].node != unit->nodes[i])
             continue;
         for (uint32_t k = 0; k < n->n_in; k++) {
-            tfx_value base = tfx_schedule_base(g, n->in[k]);
+            tfx_value base = tfx_sequence_base(g, n->in[k]);
             uint32_t st = p->storage_of[base];
             if (st == NOWHERE || p->storages[st].last != u || unit_of_value(p, base) == u ||
                 p->storages[st].bytes != value_bytes(g, v) || !op_may_overwrite(n, k, unit->pointwise))
@@ -107,7 +107,7 @@ static uint32_t dying_operand(const planner *p, uint32_t u, tfx_value v)
             for (uint32_t j = 0; j < unit->n_nodes; j++) {
                 const tfx_graph_node *m = &g->nodes[unit->nodes[j]];
                 for (uint32_t q = 0; q < m->n_in; q++)
-                    if (!(m == n && q == k) && p->storage_of[tfx_schedule_base(g, m->in[q])] == st)
+                    if (!(m == n && q == k) && p->storage_of[tfx_sequence_base(g, m->in[q])] == st)
                         clash |= !unit->pointwise || !op_may_overwrite(m, q, 1);
             }
             if (!clash)
@@ -235,7 +235,7 @@ static void fill_tensor(const planner *p, tfx_value v, tfx_tensor *t)
 {
     const tfx_graph *g = &p->s.graph;
     const tfx_graph_value *from = &g->values[v];
-    tfx_value base = tfx_schedule_base(g, v);
+    tfx_value base = tfx_sequence_base(g, v);
     *t = (tfx_tensor){.struct_size = sizeof(*t), .dtype = from->dtype, .n_dims = from->n_dims};
     memcpy(t->dims, from->dims, sizeof(t->dims));
     if (p->state_of[base] != NOWHERE) {
@@ -308,7 +308,7 @@ tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint3
         return NULL;
     planner p = {0};
     tfx_planned *out = NULL;
-    tfx_schedule_create(&p.s, g, outputs, n_outputs, options->fuse);
+    tfx_sequence_create(&p.s, g, outputs, n_outputs, options->fuse);
     if (g->err->status == TFX_OK) {
         p.storage_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
         p.state_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
@@ -324,7 +324,7 @@ tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint3
     } else if (err != g->err) {
         tfx_fail(err, g->err->status, "%s", g->err->text);
     }
-    tfx_schedule_finish(&p.s);
+    tfx_sequence_finish(&p.s);
     free(p.storages);
     free(p.storage_of);
     free(p.state_of);

@@ -8,7 +8,7 @@
 #ifndef TFX_TESTS_MEMORY_CHECK_H
 #define TFX_TESTS_MEMORY_CHECK_H
 
-#include "framework/graph/schedule.h"
+#include "framework/graph/sequence.h"
 #include "tests/graph/lab.h"
 
 typedef struct memory_range {
@@ -22,7 +22,7 @@ typedef struct memory_range {
 
 typedef struct memory_book {
     const tfx_program *p;
-    const tfx_schedule *views; /* where views come from; NULL: found out at their first reading */
+    const tfx_sequence *views; /* where views come from; NULL: found out at their first reading */
     memory_range *ranges;
     size_t n, cap;
     uint32_t *made_in;  /* per value: the step that makes it, or UINT32_MAX */
@@ -101,7 +101,7 @@ static inline tfx_value memory_owner(const memory_book *m, const tfx_tensor *t)
 /* What must be found where v is read. */
 static inline tfx_value memory_expected(memory_book *m, tfx_value v, tfx_value found)
 {
-    tfx_value base = m->views ? tfx_schedule_base(&m->views->graph, v) : v;
+    tfx_value base = m->views ? tfx_sequence_base(&m->views->graph, v) : v;
     if (m->made_in[base] != UINT32_MAX)
         return base;
     if (m->views) /* a source, or a view of one */
@@ -201,10 +201,10 @@ static inline char *memory_check(const tfx_planned *planned, const tfx_graph *gr
                                  uint32_t n_outputs, int fuse)
 {
     memory_book m = {.p = &planned->program};
-    tfx_schedule schedule;
+    tfx_sequence sequence;
     if (graph) {
-        tfx_schedule_create(&schedule, graph, outputs, n_outputs, fuse);
-        m.views = &schedule;
+        tfx_sequence_create(&sequence, graph, outputs, n_outputs, fuse);
+        m.views = &sequence;
     }
     m.made_in = TFX_NEW_ARRAY(uint32_t, m.p->n_values + 1);
     m.content = TFX_NEW_ARRAY(tfx_value, m.p->n_values + 1);
@@ -220,7 +220,7 @@ static inline char *memory_check(const tfx_planned *planned, const tfx_graph *gr
     for (uint32_t i = 0; i < planned->n_outputs; i++)
         memory_read(&m, m.p->n_steps, planned->outputs[i]);
     if (graph)
-        tfx_schedule_finish(&schedule);
+        tfx_sequence_finish(&sequence);
     free(m.ranges);
     free(m.made_in);
     free(m.content);

@@ -1,12 +1,12 @@
-/* Rewriting, fusion and ordering; see schedule.h. */
-#include "framework/graph/schedule.h"
+/* Rewriting, fusion and ordering; see sequence.h. */
+#include "framework/graph/sequence.h"
 
 #include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/graph/fuse.h"
 
-tfx_value tfx_schedule_base(const tfx_graph *g, tfx_value v)
+tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v)
 {
     while (g->nodes[g->values[v].node].op == TFX_OP_RESHAPE)
         v = g->nodes[g->values[v].node].in[0];
@@ -36,7 +36,7 @@ static tfx_value copy_node(tfx_graph *to, const tfx_graph *from, const tfx_graph
  * before the contents change. A cast to the same dtype copies every bit. */
 static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_value v)
 {
-    if (to->nodes[to->values[tfx_schedule_base(to, v)].node].op != TFX_OP_PARAM)
+    if (to->nodes[to->values[tfx_sequence_base(to, v)].node].op != TFX_OP_PARAM)
         return v;
     tfx_graph_node copy = {.op = TFX_OP_CAST, .n_in = 1, .n_out = 1, .in = &v, .out = v, .region = store->region,
                            .recomputed = store->recomputed, .update = store->update};
@@ -51,7 +51,7 @@ static int is_free_inside_unit(tfx_op op)
     return op == TFX_OP_CONST || op == TFX_OP_BROADCAST;
 }
 
-static void rewrite(tfx_schedule *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs)
+static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs)
 {
     char *live = TFX_NEW_ARRAY(char, g->n_nodes);
     for (uint32_t i = 0; i < n_outputs; i++)
@@ -137,14 +137,14 @@ static int reaches(const edges *out, uint32_t from, uint32_t to, uint32_t *mark,
 
 /* Whether the unit that produces `value` may write straight into the place of `target`
  * although it may itself read the old contents. */
-static int may_overwrite(const tfx_schedule *s, uint32_t unit, tfx_value target)
+static int may_overwrite(const tfx_sequence *s, uint32_t unit, tfx_value target)
 {
     const tfx_graph *g = &s->graph;
     const tfx_unit *u = &s->units[unit];
     for (uint32_t i = 0; i < u->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[u->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            if (tfx_schedule_base(g, n->in[k]) != target)
+            if (tfx_sequence_base(g, n->in[k]) != target)
                 continue;
             int same_index = u->pointwise ? n->op != TFX_OP_BROADCAST && n->op != TFX_OP_SUM
                                           : (n->op == TFX_OP_MATMUL || n->op == TFX_OP_GATHER_GRAD) && k == 2;
@@ -157,7 +157,7 @@ static int may_overwrite(const tfx_schedule *s, uint32_t unit, tfx_value target)
 
 /* Decides which stores happen in place, and adds the edges that keep readers of the old
  * contents before their overwriting. */
-static void order_stores(tfx_schedule *s, edges *out)
+static void order_stores(tfx_sequence *s, edges *out)
 {
     const tfx_graph *g = &s->graph;
     uint32_t *mark = TFX_NEW_ARRAY(uint32_t, s->n_units), stamp = 0;
@@ -165,7 +165,7 @@ static void order_stores(tfx_schedule *s, edges *out)
     char *placed = TFX_NEW_ARRAY(char, g->n_values);   /* computed right into some place, or an output */
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in; k++) {
-            uint32_t source = g->values[tfx_schedule_base(g, g->nodes[i].in[k])].node;
+            uint32_t source = g->values[tfx_sequence_base(g, g->nodes[i].in[k])].node;
             if (g->nodes[source].op == TFX_OP_PARAM)
                 add_edge(readers, source, s->unit_of[i]);
         }
@@ -230,14 +230,14 @@ static uint32_t heap_pop(heap *h)
     return top;
 }
 
-static void order(tfx_schedule *s)
+static void order(tfx_sequence *s)
 {
     const tfx_graph *g = &s->graph;
     edges *out = TFX_NEW_ARRAY(edges, s->n_units);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
         for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < n->n_in; k++) {
-            uint32_t from = s->unit_of[g->values[tfx_schedule_base(g, n->in[k])].node];
+            uint32_t from = s->unit_of[g->values[tfx_sequence_base(g, n->in[k])].node];
             if (from != UINT32_MAX && from != s->unit_of[i])
                 add_edge(out, from, s->unit_of[i]);
         }
@@ -266,7 +266,7 @@ static void order(tfx_schedule *s)
                 heap_push(&h, out[u].to[i]);
     }
     if (done != s->n_units)
-        tfx_fail(g->err, TFX_E_INTERNAL, "schedule: the units form a cycle");
+        tfx_fail(g->err, TFX_E_INTERNAL, "sequence: the units form a cycle");
     else {
         memcpy(s->units, ordered, sizeof(*ordered) * s->n_units);
         for (uint32_t i = 0; i < g->n_nodes; i++)
@@ -283,9 +283,9 @@ static void order(tfx_schedule *s)
     free(position);
 }
 
-void tfx_schedule_create(tfx_schedule *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse)
+void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse)
 {
-    *s = (tfx_schedule){0};
+    *s = (tfx_sequence){0};
     rewrite(s, g, outputs, n_outputs);
     s->unit_of = TFX_NEW_ARRAY(uint32_t, s->graph.n_nodes);
     s->in_place = TFX_NEW_ARRAY(int, s->graph.n_nodes);
@@ -297,7 +297,7 @@ void tfx_schedule_create(tfx_schedule *s, const tfx_graph *g, const tfx_value *o
             s->units[u].n_nodes = 0;
 }
 
-void tfx_schedule_finish(tfx_schedule *s)
+void tfx_sequence_finish(tfx_sequence *s)
 {
     for (uint32_t u = 0; u < s->n_units; u++)
         free(s->units[u].nodes);
@@ -306,5 +306,5 @@ void tfx_schedule_finish(tfx_schedule *s)
     free(s->in_place);
     free(s->outputs);
     tfx_graph_finish(&s->graph);
-    *s = (tfx_schedule){0};
+    *s = (tfx_sequence){0};
 }

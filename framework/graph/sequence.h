@@ -1,11 +1,11 @@
-/* Schedule: which nodes run, in which order, and which run together.
+/* Sequence: which nodes run, in which order, and which run together.
  *
  * Dead nodes go; pointwise nodes over one shape that feed each other become one unit, so
  * that a backend can run the whole chain tile by tile in cache; and every unit gets its
  * place in the order. Updates run as soon as they can, so that a gradient can be consumed
  * and its memory reused before the next one is made. */
-#ifndef TFX_GRAPH_SCHEDULE_H
-#define TFX_GRAPH_SCHEDULE_H
+#ifndef TFX_GRAPH_SEQUENCE_H
+#define TFX_GRAPH_SEQUENCE_H
 
 #include "framework/graph/graph.h"
 
@@ -17,7 +17,7 @@ typedef struct tfx_unit {
     tfx_value domain;    /* a value of that shape */
 } tfx_unit;
 
-typedef struct tfx_schedule {
+typedef struct tfx_sequence {
     tfx_graph graph;   /* a rewritten copy, without dead nodes; owned */
     tfx_unit *units;   /* in order of execution */
     uint32_t n_units;
@@ -26,14 +26,14 @@ typedef struct tfx_schedule {
     int *in_place;     /* per node: a STORE whose value is computed right into its target */
     tfx_value *outputs; /* what the caller asked to keep, as handles of `graph` */
     uint32_t n_outputs;
-} tfx_schedule;
+} tfx_sequence;
 
-/* Schedules what is needed for the stores of g and for outputs[0..n). With `fuse` 0 every
+/* Puts in sequence what is needed for the stores of g and for outputs[0..n). With `fuse` 0 every
  * unit is a single node. */
-void tfx_schedule_create(tfx_schedule *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse);
-void tfx_schedule_finish(tfx_schedule *s);
+void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse);
+void tfx_sequence_finish(tfx_sequence *s);
 
 /* The value whose memory v is a view of: follows RESHAPE to its origin. */
-tfx_value tfx_schedule_base(const tfx_graph *g, tfx_value v);
+tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v);
 
 #endif
