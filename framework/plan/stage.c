@@ -206,15 +206,15 @@ static tfx_status check_total(tfx_graph *g)
     return TFX_OK;
 }
 
-static tfx_planned *finish_graph(const stage_builder *b, tfx_graph *g, const tfx_value *outputs, uint32_t n)
+static tfx_placement *finish_graph(const stage_builder *b, tfx_graph *g, const tfx_value *outputs, uint32_t n)
 {
-    tfx_plan_options options = {
+    tfx_placement_options options = {
         .fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
         .reuse = !b->p->no_reuse,
     };
-    tfx_planned *planned = NULL;
+    tfx_placement *planned = NULL;
     if (g->err->status == TFX_OK && check_total(g) == TFX_OK)
-        planned = tfx_plan_create(g, outputs, n, &options, b->err);
+        planned = tfx_placement_create(g, outputs, n, &options, b->err);
     tfx_graph_finish(g);
     return planned;
 }
@@ -270,7 +270,7 @@ static void build_eval(stage_builder *b)
 
 /* What the backend has to say of one program: can it run all of it, and with how much
  * scratch memory. */
-static void check_program(const stage_builder *b, const tfx_planned *planned)
+static void check_program(const stage_builder *b, const tfx_placement *planned)
 {
     if (!planned || b->err->status != TFX_OK)
         return;
@@ -302,7 +302,7 @@ static void sum_up(tfx_stage_plan *s)
             s->optimizer_bytes += t->bytes;
         }
     }
-    const tfx_planned *pass = s->step ? s->step : s->accumulate;
+    const tfx_placement *pass = s->step ? s->step : s->accumulate;
     if (pass) {
         double tokens = (double)s->micro_batch * (double)s->context;
         s->flops_per_token = pass->cost.flops / tokens;
@@ -314,7 +314,7 @@ static void sum_up(tfx_stage_plan *s)
         }
     }
     /* Every program sees the whole state, also the part declared after it was planned. */
-    tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
     for (size_t i = 0; i < 4; i++)
         if (all[i])
             all[i]->program.state_bytes = s->state.bytes;
@@ -360,10 +360,10 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
 {
     if (!s)
         return;
-    tfx_plan_destroy(s->step);
-    tfx_plan_destroy(s->accumulate);
-    tfx_plan_destroy(s->update);
-    tfx_plan_destroy(s->eval);
+    tfx_placement_destroy(s->step);
+    tfx_placement_destroy(s->accumulate);
+    tfx_placement_destroy(s->update);
+    tfx_placement_destroy(s->eval);
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
     free(s->ops.items);

@@ -6,7 +6,7 @@
 #ifndef TFX_PLAN_STAGE_H
 #define TFX_PLAN_STAGE_H
 
-#include "framework/graph/planner.h"
+#include "framework/graph/placement.h"
 #include "framework/model/tree.h"
 #include "framework/spec/experiment.h"
 
@@ -25,7 +25,7 @@ typedef struct tfx_stage_plan {
     /* n_micro == 1: `step` does everything. Otherwise `accumulate` runs for each micro-batch
      * and `update` once. Outputs: step: loss, gradient norm; accumulate: loss; update:
      * gradient norm; eval: summed loss, logits. */
-    tfx_planned *step, *accumulate, *update, *eval;
+    tfx_placement *step, *accumulate, *update, *eval;
     tfx_op_set ops; /* the custom ops of all of them */
 
     uint64_t n_params;       /* stored elements, the fixed ones (tau) included */

@@ -12,12 +12,13 @@ struct tfx_engine {
     tfx_exec *step, *accumulate, *update, *eval;
 };
 
-static tfx_status compile(tfx_engine *e, const tfx_planned *planned, tfx_exec **out, tfx_error *err)
+static tfx_status compile(tfx_engine *e, const tfx_placement *planned, tfx_exec **out, tfx_error *err)
 {
     if (!planned || err->status != TFX_OK)
         return err->status;
     tfx_host_call_begin();
-    return tfx_host_call_end(e->device->cls->compile(e->device->backend, &planned->program, out), e->device->cls->name, err);
+    return tfx_host_call_end(e->device->cls->compile(e->device->backend, &planned->program, out),
+                             e->device->cls->name, err);
 }
 
 static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_error *err)
@@ -138,7 +139,7 @@ static tfx_status execute(tfx_engine *e, tfx_exec *exec, tfx_error *err)
 }
 
 /* Bytes of a program's output; outputs lie in the arena or in the state. */
-static void output(tfx_engine *e, const tfx_planned *planned, uint32_t index, uint64_t first, void *dst, size_t n)
+static void output(tfx_engine *e, const tfx_placement *planned, uint32_t index, uint64_t first, void *dst, size_t n)
 {
     const tfx_tensor *t = planned->program.tensors[planned->outputs[index]];
     tfx_buffer *from = t->buffer == TFX_BUFFER_STATE ? e->state : e->arena;
@@ -147,7 +148,7 @@ static void output(tfx_engine *e, const tfx_planned *planned, uint32_t index, ui
 
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
 {
-    const tfx_planned *planned = e->plan->step ? e->plan->step : e->plan->accumulate;
+    const tfx_placement *planned = e->plan->step ? e->plan->step : e->plan->accumulate;
     if (execute(e, e->step ? e->step : e->accumulate, err) == TFX_OK)
         output(e, planned, 0, 0, loss, sizeof(*loss));
     return err->status;

@@ -22,7 +22,7 @@ static inline result execute(lab *l, const tfx_value *outputs, uint32_t n_output
     char *before = tfx_alloc(l->image_bytes);
     memcpy(before, l->image, l->image_bytes);
     lab_program p = lab_plan(l, outputs, n_outputs, flags);
-    char *wrong = memory_check(p.planned, &l->g, outputs, n_outputs, flags & FUSE);
+    char *wrong = memory_check(p.placement, &l->g, outputs, n_outputs, flags & FUSE);
     ck_assert_msg(!wrong, "%s, flags %d: %s", label, flags, wrong);
     lab_run(l, &p);
     for (uint32_t i = 0; i < n_outputs; i++)
@@ -34,8 +34,8 @@ static inline result execute(lab *l, const tfx_value *outputs, uint32_t n_output
     }
     out.state = l->image;
     l->image = before;
-    out.arena_bytes = p.planned->program.arena_bytes;
-    out.n_steps = p.planned->program.n_steps;
+    out.arena_bytes = p.placement->program.arena_bytes;
+    out.n_steps = p.placement->program.n_steps;
     lab_program_finish(l, &p);
     return out;
 }

@@ -18,7 +18,7 @@
 #include "framework/base/random.h"
 #include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
-#include "framework/graph/planner.h"
+#include "framework/graph/placement.h"
 #include "framework/plan/stage.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
@@ -191,7 +191,7 @@ static inline shape lab_shape(const lab *l, tfx_value v)
 /* ---- programs ---- */
 
 typedef struct lab_program {
-    tfx_planned *planned;
+    tfx_placement *placement;
     tfx_exec *exec;
     tfx_buffer *state, *arena;
 } lab_program;
@@ -202,10 +202,10 @@ enum { FUSE = 1, REUSE = 2 };
 static inline lab_program lab_plan(lab *l, const tfx_value *outputs, uint32_t n, int flags)
 {
     const tfx_backend_class *cls = l->device.cls;
-    tfx_plan_options options = {.fuse = (flags & FUSE) != 0, .reuse = (flags & REUSE) != 0};
-    lab_program p = {.planned = tfx_plan_create(&l->g, outputs, n, &options, &l->err)};
+    tfx_placement_options options = {.fuse = (flags & FUSE) != 0, .reuse = (flags & REUSE) != 0};
+    lab_program p = {.placement = tfx_placement_create(&l->g, outputs, n, &options, &l->err)};
     lab_ok(l);
-    const tfx_program *program = &p.planned->program;
+    const tfx_program *program = &p.placement->program;
     int supported = 1;
     for (uint32_t i = 0; i < program->n_steps; i++)
         for (uint32_t k = 0; k < program->steps[i]->n_nodes; k++)
@@ -228,7 +228,7 @@ static inline void lab_program_finish(lab *l, lab_program *p)
     cls->exec_destroy(p->exec);
     cls->buffer_destroy(l->device.backend, p->arena);
     cls->buffer_destroy(l->device.backend, p->state);
-    tfx_plan_destroy(p->planned);
+    tfx_placement_destroy(p->placement);
 }
 
 static inline void fill_nan(const tfx_device *d, tfx_buffer *buffer, uint64_t bytes)
@@ -244,7 +244,7 @@ static inline void lab_run(lab *l, lab_program *p)
 {
     const tfx_device *d = &l->device;
     d->cls->upload(d->backend, p->state, 0, l->image, l->image_bytes);
-    fill_nan(d, p->arena, p->planned->program.arena_bytes);
+    fill_nan(d, p->arena, p->placement->program.arena_bytes);
     tfx_host_call_begin();
     tfx_host_call_end(d->cls->run(p->exec, p->state, p->arena), "cpu", &l->err);
     lab_ok(l);
@@ -253,7 +253,7 @@ static inline void lab_run(lab *l, lab_program *p)
 
 static inline uint64_t lab_output_count(const lab_program *p, uint32_t index)
 {
-    const tfx_tensor *t = p->planned->program.tensors[p->planned->outputs[index]];
+    const tfx_tensor *t = p->placement->program.tensors[p->placement->outputs[index]];
     uint64_t n = 1;
     for (uint32_t i = 0; i < t->n_dims; i++)
         n *= (uint64_t)t->dims[i];
@@ -262,7 +262,7 @@ static inline uint64_t lab_output_count(const lab_program *p, uint32_t index)
 
 static inline void lab_output(lab *l, const lab_program *p, uint32_t index, float *dst)
 {
-    const tfx_tensor *t = p->planned->program.tensors[p->planned->outputs[index]];
+    const tfx_tensor *t = p->placement->program.tensors[p->placement->outputs[index]];
     ck_assert_msg(t->dtype == TFX_F32 && t->buffer != TFX_BUFFER_NONE, "output %u has no place", index);
     l->device.cls->download(l->device.backend, t->buffer == TFX_BUFFER_STATE ? p->state : p->arena, t->offset, dst,
                             lab_output_count(p, index) * sizeof(float));

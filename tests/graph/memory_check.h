@@ -197,10 +197,10 @@ static inline void check_step(memory_book *m, uint32_t index)
 }
 
 /* NULL, or what is wrong (malloced). `graph` may be NULL; with it, views are checked exactly. */
-static inline char *memory_check(const tfx_planned *planned, const tfx_graph *graph, const tfx_value *outputs,
+static inline char *memory_check(const tfx_placement *placement, const tfx_graph *graph, const tfx_value *outputs,
                                  uint32_t n_outputs, int fuse)
 {
-    memory_book m = {.p = &planned->program};
+    memory_book m = {.p = &placement->program};
     tfx_sequence sequence;
     if (graph) {
         tfx_sequence_create(&sequence, graph, outputs, n_outputs, fuse);
@@ -217,8 +217,8 @@ static inline char *memory_check(const tfx_planned *planned, const tfx_graph *gr
     *TFX_APPEND(m.ranges, m.n, m.cap) = (memory_range){TFX_BUFFER_STATE, 0, m.p->state_bytes, UNCHANGED};
     for (uint32_t s = 0; s < m.p->n_steps; s++)
         check_step(&m, s);
-    for (uint32_t i = 0; i < planned->n_outputs; i++)
-        memory_read(&m, m.p->n_steps, planned->outputs[i]);
+    for (uint32_t i = 0; i < placement->n_outputs; i++)
+        memory_read(&m, m.p->n_steps, placement->outputs[i]);
     if (graph)
         tfx_sequence_finish(&sequence);
     free(m.ranges);

@@ -105,7 +105,7 @@ START_TEST(tied_weights_share_one_buffer)
     ck_assert_uint_eq(last->n_in, 3);
     ck_assert_int_eq(l.g.nodes[l.g.values[last->in[2]].node].op, TFX_OP_MATMUL);
     lab_program p = lab_plan(&l, &grad, 1, FUSE | REUSE);
-    const tfx_program *program = &p.planned->program;
+    const tfx_program *program = &p.placement->program;
     const tfx_node *n = program->steps[program->n_steps - 1]->nodes[0];
     ck_assert_int_eq(n->op, TFX_OP_GATHER_GRAD);
     ck_assert_uint_eq(program->tensors[n->in[2]]->offset, program->tensors[n->out[0]]->offset);
@@ -157,7 +157,7 @@ START_TEST(recomputation_changes_nothing_but_memory)
         tfx_value outputs[N];
         build_deep(&l, regions, outputs);
         lab_program p = lab_plan(&l, outputs, N, FUSE | REUSE);
-        char *wrong = memory_check(p.planned, &l.g, outputs, N, 1);
+        char *wrong = memory_check(p.placement, &l.g, outputs, N, 1);
         ck_assert_msg(!wrong, "%s", wrong);
         lab_run(&l, &p);
         found[regions] = malloc(sizeof(float) * (1 + 2 * BLOCKS * WIDTH * WIDTH));
@@ -166,8 +166,8 @@ START_TEST(recomputation_changes_nothing_but_memory)
             lab_output(&l, &p, i, at);
             at += lab_output_count(&p, i);
         }
-        arena[regions] = p.planned->program.arena_bytes;
-        cost[regions] = p.planned->cost;
+        arena[regions] = p.placement->program.arena_bytes;
+        cost[regions] = p.placement->cost;
         lab_program_finish(&l, &p);
         lab_reset(&l);
     }

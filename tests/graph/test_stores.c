@@ -261,8 +261,8 @@ START_TEST(stores)
     result_finish(&r);
     lab_program p = lab_plan(&l, &output, 1, FUSE | REUSE);
     if (s->copies >= 0)
-        ck_assert_msg(count_stores(&p.planned->program) == (uint32_t)s->copies, "%s: %u copies, expected %d", s->name,
-                      count_stores(&p.planned->program), s->copies);
+        ck_assert_msg(count_stores(&p.placement->program) == (uint32_t)s->copies, "%s: %u copies, expected %d", s->name,
+                      count_stores(&p.placement->program), s->copies);
     lab_program_finish(&l, &p);
     interpreter_finish(&it);
     lab_close(&l);

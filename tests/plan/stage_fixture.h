@@ -135,7 +135,7 @@ static inline const tfx_state_tensor *runner_tensor(const stage_runner *r, const
     return &r->plan->state.tensors[at];
 }
 
-static inline void runner_compile(stage_runner *r, const tfx_planned *planned, tfx_exec **out)
+static inline void runner_compile(stage_runner *r, const tfx_placement *planned, tfx_exec **out)
 {
     if (planned)
         ck_assert_int_eq(r->device->cls->compile(r->device->backend, &planned->program, out), TFX_OK);
@@ -194,7 +194,7 @@ static inline void runner_batch(stage_runner *r, uint64_t index)
     free(b);
 }
 
-static inline void runner_execute(stage_runner *r, const tfx_planned *planned, tfx_exec *exec, float *outputs,
+static inline void runner_execute(stage_runner *r, const tfx_placement *planned, tfx_exec *exec, float *outputs,
                                   uint32_t n)
 {
     fill_nan(r->device, r->arena, planned->program.arena_bytes);

@@ -87,7 +87,7 @@ START_TEST(fusing_changes_nothing)
     for (int k = 0; k < 2; k++) {
         stage_runner r;
         runner_open(&r, k ? &f.unfused : &f.device, stage_plan(&f, "a", k ? UNFUSED : 0), 1);
-        const tfx_planned *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        const tfx_placement *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
         int groups = 0;
         for (uint32_t i = 0; i < pass->program.n_steps; i++)
             groups += pass->program.steps[i]->n_nodes > 1;
@@ -113,7 +113,7 @@ END_TEST
 
 static void check_programs(const tfx_stage_plan *s, const char *label)
 {
-    const tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    const tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
     for (int i = 0; i < 4; i++) {
         if (!all[i])
             continue;
@@ -171,7 +171,7 @@ START_TEST(recomputation_changes_no_bit)
         runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
         train(&r, log[k]);
         state[k] = runner_state(&r);
-        const tfx_planned *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        const tfx_placement *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
         ck_assert_msg((pass->cost.recomputed > 0) == k, "%g FLOPs recomputed", pass->cost.recomputed);
         if (k)
             ck_assert_msg(!memcmp(state[0], state[1], r.plan->state_bytes), "the state differs");
@@ -237,7 +237,7 @@ START_TEST(scratch_memory_of_all_programs)
     fixture_open(&f, text);
     tfx_stage_plan *s = stage_plan(&f, "a", 0);
     uint64_t total = 0, programs = 0;
-    const tfx_planned *all[] = {s->step, s->accumulate, s->update, s->eval};
+    const tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
     for (int i = 0; i < 4; i++) {
         if (!all[i])
             continue;

@@ -1,4 +1,4 @@
-#include "framework/graph/planner.h"
+#include "framework/graph/placement.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ typedef struct storage {
     uint32_t first, last; /* units */
 } storage;
 
-typedef struct planner {
+typedef struct placer {
     tfx_sequence s;
     storage *storages;
     uint32_t n_storages;
@@ -22,21 +22,21 @@ typedef struct planner {
     uint32_t *storage_of; /* per value: its storage, or NOWHERE */
     uint32_t *state_of;   /* per value: the state tensor it lives in, or NOWHERE */
     uint32_t *last_use;   /* per value, views included: the last unit that reads it */
-} planner;
+} placer;
 
 static uint64_t value_bytes(const tfx_graph *g, tfx_value v)
 {
     return tfx_value_elements(g, v) * tfx_dtype_bytes(g->values[v].dtype);
 }
 
-static uint32_t unit_of_value(const planner *p, tfx_value v)
+static uint32_t unit_of_value(const placer *p, tfx_value v)
 {
     return p->s.unit_of[p->s.graph.values[v].node];
 }
 
 /* Last readers. A value read only inside its own fused unit needs no memory: last_use
  * stays NOWHERE. */
-static void find_lives(planner *p)
+static void find_lives(placer *p)
 {
     const tfx_graph *g = &p->s.graph;
     for (uint32_t v = 0; v < g->n_values; v++)
@@ -57,7 +57,7 @@ static void find_lives(planner *p)
 }
 
 /* Where a value lives when a store computes it right into its target. */
-static void place_stores(planner *p)
+static void place_stores(placer *p)
 {
     const tfx_graph *g = &p->s.graph;
     for (uint32_t v = 0; v < g->n_values; v++)
@@ -88,7 +88,7 @@ static int op_may_overwrite(const tfx_graph_node *n, uint32_t k, int pointwise)
 }
 
 /* Looks for an operand of unit u whose memory the result v can take over. */
-static uint32_t dying_operand(const planner *p, uint32_t u, tfx_value v)
+static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
 {
     const tfx_graph *g = &p->s.graph;
     const tfx_unit *unit = &p->s.units[u];
@@ -118,7 +118,7 @@ static uint32_t dying_operand(const planner *p, uint32_t u, tfx_value v)
 }
 
 /* Gives every value that needs arena memory a storage, in order of execution. */
-static void assign_storages(planner *p, int reuse)
+static void assign_storages(placer *p, int reuse)
 {
     const tfx_graph *g = &p->s.graph;
     for (uint32_t v = 0; v < g->n_values; v++)
@@ -191,7 +191,7 @@ static void insert(storage **placed, uint32_t n, storage *st)
 /* Largest first, each at the lowest offset where it overlaps nothing that lives at the
  * same time (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net
  * inference": greedy by size). */
-static uint64_t assign_offsets(planner *p, int reuse)
+static uint64_t assign_offsets(placer *p, int reuse)
 {
     uint64_t total = 0;
     if (!reuse) {
@@ -231,7 +231,7 @@ static void *take(bump *b, size_t n)
     return p;
 }
 
-static void fill_tensor(const planner *p, tfx_value v, tfx_tensor *t)
+static void fill_tensor(const placer *p, tfx_value v, tfx_tensor *t)
 {
     const tfx_graph *g = &p->s.graph;
     const tfx_graph_value *from = &g->values[v];
@@ -247,7 +247,7 @@ static void fill_tensor(const planner *p, tfx_value v, tfx_tensor *t)
     }
 }
 
-static void emit_program(const planner *p, tfx_planned *out)
+static void emit_program(const placer *p, tfx_placement *out)
 {
     const tfx_graph *g = &p->s.graph;
     size_t operands = 0;
@@ -301,13 +301,13 @@ static void emit_program(const planner *p, tfx_planned *out)
         memcpy(out->outputs, p->s.outputs, sizeof(tfx_value) * p->s.n_outputs);
 }
 
-tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
-                             const tfx_plan_options *options, tfx_error *err)
+tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
+                             const tfx_placement_options *options, tfx_error *err)
 {
     if (err->status != TFX_OK)
         return NULL;
-    planner p = {0};
-    tfx_planned *out = NULL;
+    placer p = {0};
+    tfx_placement *out = NULL;
     tfx_sequence_create(&p.s, g, outputs, n_outputs, options->fuse);
     if (g->err->status == TFX_OK) {
         p.storage_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
@@ -317,7 +317,7 @@ tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint3
         place_stores(&p);
         assign_storages(&p, options->reuse);
         uint64_t arena = assign_offsets(&p, options->reuse);
-        out = TFX_NEW(tfx_planned);
+        out = TFX_NEW(tfx_placement);
         emit_program(&p, out);
         out->program.arena_bytes = arena;
         out->cost = tfx_graph_cost(&p.s.graph);
@@ -332,7 +332,7 @@ tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint3
     return out;
 }
 
-void tfx_plan_destroy(tfx_planned *p)
+void tfx_placement_destroy(tfx_placement *p)
 {
     if (!p)
         return;

@@ -1,32 +1,32 @@
-/* Planner: gives every value a place in memory, and turns a graph into the program that a
+/* Placement: gives every value a place in memory, and turns a graph into the program that a
  * backend executes.
  *
  * A value lives from the unit that writes it to the last unit that reads it. Values whose
  * lives do not overlap share memory; results take the place of an operand that dies where
- * the op allows it. What the planner says is exactly what a run uses. */
-#ifndef TFX_GRAPH_PLANNER_H
-#define TFX_GRAPH_PLANNER_H
+ * the op allows it. What placement says is exactly what a run uses. */
+#ifndef TFX_GRAPH_PLACEMENT_H
+#define TFX_GRAPH_PLACEMENT_H
 
 #include "framework/graph/cost.h"
 #include "framework/graph/graph.h"
 
-typedef struct tfx_plan_options {
+typedef struct tfx_placement_options {
     int fuse;  /* group pointwise nodes */
     int reuse; /* share memory; off only to check that sharing changes nothing */
-} tfx_plan_options;
+} tfx_placement_options;
 
-typedef struct tfx_planned {
+typedef struct tfx_placement {
     tfx_program program;
     tfx_value *outputs; /* the requested outputs, as handles of the program */
     uint32_t n_outputs;
     tfx_cost cost;
     void *memory; /* what `program` points into */
-} tfx_planned;
+} tfx_placement;
 
 /* Plans what is needed for the stores of g and for outputs[0..n), which keep their memory
  * to the end. NULL with a message on error. state_bytes is that of g->state now. */
-tfx_planned *tfx_plan_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
-                             const tfx_plan_options *options, tfx_error *err);
-void tfx_plan_destroy(tfx_planned *p);
+tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
+                             const tfx_placement_options *options, tfx_error *err);
+void tfx_placement_destroy(tfx_placement *p);
 
 #endif
