@@ -18,10 +18,10 @@ static tfx_value no_param(const tfx_builder *b, const char *name, uint32_t n_dim
     return tfx_graph_fail(b->impl, "param %s: only layers have parameters", name);
 }
 
-static tfx_value no_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
+static tfx_value no_socket(const tfx_builder *b, const char *socket, tfx_value x, int64_t out_dim)
 {
     (void)x, (void)out_dim;
-    return tfx_graph_fail(b->impl, "slot %s: only layers have slots", slot);
+    return tfx_graph_fail(b->impl, "slot %s: only layers have slots", socket);
 }
 
 static tfx_value b_error(const tfx_builder *b, const char *fmt, ...)
@@ -222,7 +222,7 @@ void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
         .struct_size = sizeof(tfx_builder),
         .host = tfx_host_table(),
         .param = no_param,
-        .slot = no_slot,
+        .slot = no_socket,
         .error = b_error,
         .rank = b_rank,
         .dim_of = b_dim_of,
