@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/graph/fuse.h"
+#include "framework/graph/fusion.h"
 
 tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v)
 {

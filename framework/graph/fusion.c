@@ -4,7 +4,7 @@
  * other path leads from one to the other through a third: such a path would need the
  * joined unit to run both before and after it. Going through the nodes in the order they
  * were emitted, each pointwise node is joined with the units of its operands. */
-#include "framework/graph/fuse.h"
+#include "framework/graph/fusion.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Fusion: groups pointwise nodes into units. */
-#ifndef TFX_GRAPH_FUSE_H
-#define TFX_GRAPH_FUSE_H
+#ifndef TFX_GRAPH_FUSION_H
+#define TFX_GRAPH_FUSION_H
 
 #include "framework/graph/sequence.h"
 
