@@ -18,7 +18,7 @@ struct tfx_exec {
 static tfx_cpu_compile_fn compile_function(const tfx_step *step)
 {
     if (step->n_nodes > 1 || tfx_cpu_is_pointwise(step->nodes[0]->op))
-        return tfx_cpu_compile_fused;
+        return tfx_cpu_compile_pointwise;
     switch (step->nodes[0]->op) {
     case TFX_OP_PERMUTE:
         return tfx_cpu_compile_permute;
@@ -128,7 +128,7 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
 static void free_steps(tfx_cpu_step *steps, uint32_t n)
 {
     for (uint32_t i = 0; steps && i < n; i++) {
-        free(steps[i].plan);
+        free(steps[i].args);
         free(steps[i].table);
     }
     free(steps);

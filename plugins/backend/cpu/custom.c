@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct custom_plan {
+typedef struct custom_args {
     const tfx_kernel *kernel;
     const tfx_node *node;
-    const tfx_tensor *const *in; /* [n_in], in the plan's own memory */
+    const tfx_tensor *const *in; /* [n_in], in the arguments' own memory */
     const tfx_tensor *out;
     const void **pointers; /* [n_in], resolved at each run */
-} custom_plan;
+} custom_args;
 
 typedef struct custom_job {
-    const custom_plan *plan;
+    const custom_args *args;
     void *out;
     uint32_t n_parts;
 } custom_job;
@@ -22,7 +22,7 @@ typedef struct custom_job {
 static void custom_task(void *arg, int64_t task, int worker)
 {
     const custom_job *j = arg;
-    const custom_plan *p = j->plan;
+    const custom_args *p = j->args;
     (void)worker;
     tfx_kernel_args args = {.struct_size = sizeof(args),
                             .n_in = p->node->n_in,
@@ -39,7 +39,7 @@ static void custom_task(void *arg, int64_t task, int worker)
 
 static void custom_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const custom_plan *p = step->plan;
+    const custom_args *p = step->args;
     for (uint32_t i = 0; i < p->node->n_in; i++)
         p->pointers[i] = tfx_cpu_at(ctx, p->in[i]);
     custom_job job = {p, tfx_cpu_at(ctx, p->out), (uint32_t)ctx->n_threads};
@@ -50,7 +50,7 @@ tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *ste
 {
     const tfx_node *node = step->nodes[0];
     size_t n = node->n_in;
-    custom_plan *p = calloc(1, sizeof(*p) + n * (sizeof(tfx_tensor *) + sizeof(void *)));
+    custom_args *p = calloc(1, sizeof(*p) + n * (sizeof(tfx_tensor *) + sizeof(void *)));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor **in = (const tfx_tensor **)(p + 1);
@@ -63,7 +63,7 @@ tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *ste
     for (const tfx_kernel *const *k = node->custom->kernels; *k; k++)
         if (strcmp((*k)->device, "cpu") == 0)
             p->kernel = *k;
-    out->plan = p;
+    out->args = p;
     out->run = custom_run;
     return TFX_OK;
 }

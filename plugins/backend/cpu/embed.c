@@ -19,15 +19,15 @@ TFX_CPU_CLONES static void add_row(int64_t n, float *out, const float *x)
         out[i] += x[i];
 }
 
-typedef struct gather_plan {
+typedef struct gather_args {
     const tfx_tensor *table, *indices, *rows; /* the adjoint writes table and reads rows */
     const tfx_tensor *add;                    /* adjoint: what is added to, elsewhere; or NULL */
     int in_place;                             /* adjoint: table holds what is added to */
     int64_t n, d, count, parts;
-} gather_plan;
+} gather_args;
 
 typedef struct gather_job {
-    const gather_plan *p;
+    const gather_args *p;
     float *table, *rows;
     const float *add;
     const int32_t *indices;
@@ -36,7 +36,7 @@ typedef struct gather_job {
 static void gather_task(void *arg, int64_t task, int worker)
 {
     const gather_job *j = arg;
-    const gather_plan *p = j->p;
+    const gather_args *p = j->p;
     (void)worker;
     int64_t end = tfx_cpu_split(p->count, p->parts, task + 1);
     for (int64_t i = tfx_cpu_split(p->count, p->parts, task); i < end; i++) {
@@ -54,7 +54,7 @@ static void gather_task(void *arg, int64_t task, int worker)
 static void gather_grad_task(void *arg, int64_t task, int worker)
 {
     const gather_job *j = arg;
-    const gather_plan *p = j->p;
+    const gather_args *p = j->p;
     (void)worker;
     int64_t from = tfx_cpu_split(p->n, p->parts, task), to = tfx_cpu_split(p->n, p->parts, task + 1);
     size_t bytes = (size_t)((to - from) * p->d) * sizeof(float);
@@ -69,14 +69,14 @@ static void gather_grad_task(void *arg, int64_t task, int worker)
 
 static void gather_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const gather_plan *p = step->plan;
+    const gather_args *p = step->args;
     gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows), NULL, tfx_cpu_at(ctx, p->indices)};
     tfx_cpu_pool_run(ctx->pool, p->parts, gather_task, &job);
 }
 
 static void gather_grad_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const gather_plan *p = step->plan;
+    const gather_args *p = step->args;
     gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows),
                       p->add ? tfx_cpu_at(ctx, p->add) : NULL, tfx_cpu_at(ctx, p->indices)};
     tfx_cpu_pool_run(ctx->pool, p->parts, gather_grad_task, &job);
@@ -85,7 +85,7 @@ static void gather_grad_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    gather_plan *p = calloc(1, sizeof(*p));
+    gather_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->table = tfx_cpu_in(c, node, 0);
@@ -95,7 +95,7 @@ tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *ste
     p->d = p->table->dims[1];
     p->count = tfx_cpu_count(p->indices);
     p->parts = tfx_cpu_min(p->count, tfx_cpu_div_up(p->count * p->d, TASK));
-    out->plan = p;
+    out->args = p;
     out->run = gather_run;
     return TFX_OK;
 }
@@ -103,7 +103,7 @@ tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *ste
 tfx_status tfx_cpu_compile_gather_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    gather_plan *p = calloc(1, sizeof(*p));
+    gather_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->indices = tfx_cpu_in(c, node, 0);
@@ -120,7 +120,7 @@ tfx_status tfx_cpu_compile_gather_grad(const tfx_cpu_compiler *c, const tfx_step
     /* Each part scans all indices: few parts per thread. */
     int64_t work = p->in_place ? p->count * p->d : p->n * p->d;
     p->parts = p->n == 0 ? 0 : tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(p->n, 4 * c->n_threads), work / TASK));
-    out->plan = p;
+    out->args = p;
     out->run = gather_grad_run;
     return TFX_OK;
 }

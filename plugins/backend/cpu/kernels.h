@@ -1,7 +1,7 @@
 /* What the files of the CPU backend share.
  *
  * Every step of a program is compiled once into a tfx_cpu_step: a function and its prepared
- * arguments ("plan"). Running a program is walking that array. A step's function divides its
+ * arguments. Running a program is walking that array. A step's function divides its
  * work into tasks whose boundaries depend on shapes and on the number of threads only; which
  * thread executes a task is decided by timing and must therefore never change a bit of the
  * result: a task writes what no other task writes, and partial sums go to a place of the
@@ -67,7 +67,7 @@ typedef struct tfx_cpu_ctx {
 typedef struct tfx_cpu_step tfx_cpu_step;
 struct tfx_cpu_step {
     void (*run)(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
-    void *plan;       /* freed with the step */
+    void *args;       /* freed with the step */
     float *table;     /* constants of `table_bytes`, freed with the step; may be NULL */
     uint64_t scratch; /* bytes wanted per thread, 64-byte aligned */
     uint64_t shared;  /* bytes wanted for all threads together */
@@ -86,7 +86,7 @@ typedef struct tfx_cpu_compiler {
 /* The compile functions, by family. They have been told that check_node found nothing wrong;
  * they fail (TFX_E_MEMORY) only for want of memory. */
 typedef tfx_status (*tfx_cpu_compile_fn)(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_fused(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
+tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
 tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
 tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
 tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);

@@ -23,16 +23,16 @@ TFX_CPU_CLONES static void row_grad(int64_t n, const float *x, float lse, float 
         out[i] = vm_exp_shifted(x[i] - lse) * d;
 }
 
-typedef struct loss_plan {
+typedef struct loss_args {
     int grad;
     const tfx_tensor *logits, *targets;
     const tfx_tensor *loss, *lse; /* the gradient reads: dloss, lse */
     const tfx_tensor *dlogits;
     int64_t rows, cols, rows_per_task;
-} loss_plan;
+} loss_args;
 
 typedef struct loss_job {
-    const loss_plan *p;
+    const loss_args *p;
     const float *logits;
     const int32_t *targets;
     float *loss, *lse, *dlogits;
@@ -64,7 +64,7 @@ static void loss_grad_row(const loss_job *j, int64_t row, int64_t n)
 static void loss_task(void *arg, int64_t task, int worker)
 {
     const loss_job *j = arg;
-    const loss_plan *p = j->p;
+    const loss_args *p = j->p;
     (void)worker;
     int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
     for (int64_t row = task * p->rows_per_task; row < end; row++) {
@@ -77,7 +77,7 @@ static void loss_task(void *arg, int64_t task, int worker)
 
 static void loss_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const loss_plan *p = step->plan;
+    const loss_args *p = step->args;
     loss_job job = {p,
                     tfx_cpu_at(ctx, p->logits),
                     tfx_cpu_at(ctx, p->targets),
@@ -90,7 +90,7 @@ static void loss_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    loss_plan *p = calloc(1, sizeof(*p));
+    loss_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
@@ -102,7 +102,7 @@ tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step,
     p->cols = p->logits->dims[p->logits->n_dims - 1];
     p->rows = tfx_cpu_product(p->logits->dims, 0, p->logits->n_dims - 1);
     p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->plan = p;
+    out->args = p;
     out->run = loss_run;
     return TFX_OK;
 }

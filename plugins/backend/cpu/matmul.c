@@ -22,7 +22,7 @@
 /* Multiply-adds below which waking other threads costs more than they save. */
 #define SMALL 65536
 
-typedef struct matmul_plan {
+typedef struct matmul_args {
     const tfx_tensor *a, *b, *c, *out; /* c may be NULL */
     int64_t batch, m, n, k;
     int64_t lda, ldb;
@@ -31,10 +31,10 @@ typedef struct matmul_plan {
     int copy_c;          /* c is elsewhere: bring it to out first */
     int64_t parts;       /* per matrix */
     int over_rows;       /* the parts are rows */
-} matmul_plan;
+} matmul_args;
 
 typedef struct matmul_job {
-    const matmul_plan *p;
+    const matmul_args *p;
     const float *a, *b, *c;
     float *out;
 } matmul_job;
@@ -49,7 +49,7 @@ static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta
 static void matmul_task(void *arg, int64_t task, int worker)
 {
     const matmul_job *job = arg;
-    const matmul_plan *p = job->p;
+    const matmul_args *p = job->p;
     (void)worker;
     int64_t matrix = task / p->parts, part = task % p->parts;
     int64_t total = p->over_rows ? p->m : p->n;
@@ -81,7 +81,7 @@ static void matmul_task(void *arg, int64_t task, int worker)
 
 static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const matmul_plan *p = step->plan;
+    const matmul_args *p = step->args;
     matmul_job job = {p, tfx_cpu_at(ctx, p->a), tfx_cpu_at(ctx, p->b), p->c ? tfx_cpu_at(ctx, p->c) : NULL,
                       tfx_cpu_at(ctx, p->out)};
     tfx_cpu_pool_run(ctx->pool, p->batch * p->parts, matmul_task, &job);
@@ -90,7 +90,7 @@ static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    matmul_plan *p = calloc(1, sizeof(*p));
+    matmul_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *a = tfx_cpu_in(c, node, 0), *b = tfx_cpu_in(c, node, 1), *y = tfx_cpu_out(c, node, 0);
@@ -125,7 +125,7 @@ tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *ste
     }
     if (p->m == 0 || p->n == 0)
         p->batch = 0;
-    out->plan = p;
+    out->args = p;
     out->run = matmul_run;
     return TFX_OK;
 }

@@ -27,23 +27,23 @@ typedef struct slab_piece {
     int64_t to, bytes;    /* in the result's rows */
 } slab_piece;
 
-typedef struct slab_plan {
+typedef struct slab_args {
     const tfx_tensor *out;
     int64_t rows, row_bytes, rows_per_task;
     int64_t zero_before, zero_from; /* PAD: zeros in [0, before) and [from, row_bytes) */
     uint32_t n_pieces;
     slab_piece pieces[];
-} slab_plan;
+} slab_args;
 
 typedef struct slab_job {
-    const slab_plan *p;
+    const slab_args *p;
     const tfx_cpu_ctx *ctx;
 } slab_job;
 
 static void slab_task(void *arg, int64_t task, int worker)
 {
     const slab_job *j = arg;
-    const slab_plan *p = j->p;
+    const slab_args *p = j->p;
     (void)worker;
     char *out = tfx_cpu_at(j->ctx, p->out);
     int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
@@ -61,7 +61,7 @@ static void slab_task(void *arg, int64_t task, int worker)
 
 static void slab_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const slab_plan *p = step->plan;
+    const slab_args *p = step->args;
     slab_job job = {p, ctx};
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), slab_task, &job);
 }
@@ -69,7 +69,7 @@ static void slab_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    slab_plan *p = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
+    slab_args *p = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
@@ -100,7 +100,7 @@ tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step,
     p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->row_bytes / element, TASK);
     if (p->row_bytes == 0)
         p->rows = 0;
-    out->plan = p;
+    out->args = p;
     out->run = slab_run;
     return TFX_OK;
 }
@@ -108,7 +108,7 @@ tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step,
 /* ---- permute ---- */
 
 /* out[i0]..[in] (consecutive) = x at sum of i * stride. */
-typedef struct permute_plan {
+typedef struct permute_args {
     const tfx_tensor *x, *out;
     int bytes; /* of an element: 2 or 4 */
     uint32_t n_outer;
@@ -118,10 +118,10 @@ typedef struct permute_plan {
     int64_t col_stride;      /* its stride in x; 1: rows are copied whole */
     int64_t lines, line_to;  /* transposition: x's innermost dimension and its stride in out */
     int64_t rows_per_task;
-} permute_plan;
+} permute_args;
 
 typedef struct permute_job {
-    const permute_plan *p;
+    const permute_args *p;
     const char *x;
     char *out;
 } permute_job;
@@ -148,7 +148,7 @@ typedef struct permute_job {
 TRANSPOSE(transpose_4, uint32_t)
 TRANSPOSE(transpose_2, uint16_t)
 
-static void transpose(const permute_plan *p, const char *x, char *out)
+static void transpose(const permute_args *p, const char *x, char *out)
 {
     if (p->bytes == 4)
         transpose_4((const uint32_t *)x, p->col_stride, (uint32_t *)out, p->line_to, p->lines, p->cols);
@@ -159,7 +159,7 @@ static void transpose(const permute_plan *p, const char *x, char *out)
 static void permute_task(void *arg, int64_t task, int worker)
 {
     const permute_job *j = arg;
-    const permute_plan *p = j->p;
+    const permute_args *p = j->p;
     (void)worker;
     int64_t end = tfx_cpu_min(p->n_rows, (task + 1) * p->rows_per_task);
     for (int64_t r = task * p->rows_per_task; r < end; r++) {
@@ -181,13 +181,13 @@ static void permute_task(void *arg, int64_t task, int worker)
 
 static void permute_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const permute_plan *p = step->plan;
+    const permute_args *p = step->args;
     permute_job job = {p, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->n_rows, p->rows_per_task), permute_task, &job);
 }
 
 /* Cuts a long dimension into an outer one of pieces and an inner one, if it divides. */
-static void cut_lines(permute_plan *p)
+static void cut_lines(permute_args *p)
 {
     int64_t piece = p->lines;
     while (piece % 2 == 0 && piece > LINES && piece * p->cols > TASK)
@@ -205,10 +205,10 @@ static void cut_lines(permute_plan *p)
 tfx_status tfx_cpu_compile_permute(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    permute_plan *p = calloc(1, sizeof(*p));
+    permute_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    out->plan = p;
+    out->args = p;
     out->run = permute_run;
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
     p->x = x;

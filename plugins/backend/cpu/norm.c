@@ -91,15 +91,15 @@ TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float
         out[i] = (float)(r * (double)dy[i] - a - ((double)x[i] - m) * b);
 }
 
-typedef struct norm_plan {
+typedef struct norm_args {
     const tfx_tensor *x, *dy, *out; /* dy: gradient only */
     tfx_norm kind;
     double eps;
     int64_t rows, cols, rows_per_task;
-} norm_plan;
+} norm_args;
 
 typedef struct norm_job {
-    const norm_plan *p;
+    const norm_args *p;
     const float *x, *dy;
     float *out;
 } norm_job;
@@ -107,7 +107,7 @@ typedef struct norm_job {
 static void norm_task(void *arg, int64_t task, int worker)
 {
     const norm_job *j = arg;
-    const norm_plan *p = j->p;
+    const norm_args *p = j->p;
     (void)worker;
     int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
     double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
@@ -130,7 +130,7 @@ static void norm_task(void *arg, int64_t task, int worker)
 
 static void norm_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const norm_plan *p = step->plan;
+    const norm_args *p = step->args;
     norm_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), norm_task, &job);
 }
@@ -138,7 +138,7 @@ static void norm_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    norm_plan *p = calloc(1, sizeof(*p));
+    norm_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->x = tfx_cpu_in(c, node, 0);
@@ -149,7 +149,7 @@ tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step,
     p->cols = p->x->dims[p->x->n_dims - 1];
     p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
     p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->plan = p;
+    out->args = p;
     out->run = norm_run;
     return TFX_OK;
 }

@@ -32,7 +32,7 @@ typedef struct axes {
     int64_t count;
 } axes;
 
-typedef struct sum_plan {
+typedef struct sum_args {
     const tfx_tensor *x, *out;
     axes kept, summed;  /* without the innermost dimension */
     int64_t inner;      /* its size */
@@ -40,13 +40,13 @@ typedef struct sum_plan {
     int64_t parts;      /* of `summed` */
     int64_t slices;     /* of a kept inner dimension */
     int64_t kept_per_task;
-} sum_plan;
+} sum_args;
 
 typedef struct sum_job {
-    const sum_plan *p;
+    const sum_args *p;
     const float *x;
     float *out;
-    double *partial; /* [kept][parts][slot], when parts > 1 */
+    double *partial; /* [kept][parts][column], when parts > 1 */
 } sum_job;
 
 static int64_t offset_of(const axes *a, int64_t i)
@@ -63,7 +63,7 @@ static int64_t offset_of(const axes *a, int64_t i)
 static void columns_task(void *arg, int64_t task, int worker)
 {
     const sum_job *j = arg;
-    const sum_plan *p = j->p;
+    const sum_args *p = j->p;
     (void)worker;
     int64_t slice = task % p->slices, part = task / p->slices % p->parts, kept = task / p->slices / p->parts;
     int64_t from = slice * WIDTH, width = tfx_cpu_min(WIDTH, p->inner - from);
@@ -86,7 +86,7 @@ static void columns_task(void *arg, int64_t task, int worker)
 static void rows_task(void *arg, int64_t task, int worker)
 {
     const sum_job *j = arg;
-    const sum_plan *p = j->p;
+    const sum_args *p = j->p;
     (void)worker;
     int64_t part = task % p->parts, first = task / p->parts * p->kept_per_task;
     int64_t last = tfx_cpu_min(p->kept.count, first + p->kept_per_task);
@@ -106,7 +106,7 @@ static void rows_task(void *arg, int64_t task, int worker)
 
 static void sum_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const sum_plan *p = step->plan;
+    const sum_args *p = step->args;
     sum_job job = {p, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out), (double *)ctx->shared};
     if (p->inner_kept)
         tfx_cpu_pool_run(ctx->pool, p->kept.count * p->parts * p->slices, columns_task, &job);
@@ -133,7 +133,7 @@ static void add_axis(axes *a, int64_t dim, int64_t stride)
 tfx_status tfx_cpu_compile_sum(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    sum_plan *p = calloc(1, sizeof(*p));
+    sum_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *x = tfx_cpu_in(c, node, 0);
@@ -189,7 +189,7 @@ tfx_status tfx_cpu_compile_sum(const tfx_cpu_compiler *c, const tfx_step *step, 
     }
     if (p->parts > 1)
         out->shared = (uint64_t)(p->kept.count * p->parts * (p->inner_kept ? p->inner : 1)) * sizeof(double);
-    out->plan = p;
+    out->args = p;
     out->run = sum_run;
     return TFX_OK;
 }

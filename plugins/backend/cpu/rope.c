@@ -11,15 +11,15 @@
 
 #define TASK 16384
 
-typedef struct rope_plan {
+typedef struct rope_args {
     const tfx_tensor *x, *out;
     int64_t rows, time, heads, dims, half; /* rows = batch * time; 2 * half dims are rotated */
     float sign;
     int64_t rows_per_task;
-} rope_plan;
+} rope_args;
 
 typedef struct rope_job {
-    const rope_plan *p;
+    const rope_args *p;
     const float *table; /* [time][2][half]: cosines, sines */
     const float *x;
     float *out;
@@ -39,7 +39,7 @@ TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cos
 static void rope_task(void *arg, int64_t task, int worker)
 {
     const rope_job *j = arg;
-    const rope_plan *p = j->p;
+    const rope_args *p = j->p;
     (void)worker;
     int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
     for (int64_t r = task * p->rows_per_task; r < end; r++) {
@@ -56,7 +56,7 @@ static void rope_task(void *arg, int64_t task, int worker)
 
 static void rope_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const rope_plan *p = step->plan;
+    const rope_args *p = step->args;
     rope_job job = {p, step->table, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), rope_task, &job);
 }
@@ -64,10 +64,10 @@ static void rope_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_rope(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    rope_plan *p = calloc(1, sizeof(*p));
+    rope_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    out->plan = p;
+    out->args = p;
     p->x = tfx_cpu_in(c, node, 0);
     p->out = tfx_cpu_out(c, node, 0);
     p->time = p->x->dims[1];

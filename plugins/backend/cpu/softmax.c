@@ -117,13 +117,13 @@ TFX_CPU_CLONES static void softmax_grad_row(int64_t n, const float *y, const flo
         dx[i] = y[i] * (dy[i] - dot);
 }
 
-typedef struct softmax_plan {
+typedef struct softmax_args {
     const tfx_tensor *x, *dy, *out; /* dy: gradient only; then x is the softmax */
     int64_t rows, cols, rows_per_task;
-} softmax_plan;
+} softmax_args;
 
 typedef struct softmax_job {
-    const softmax_plan *p;
+    const softmax_args *p;
     const float *x, *dy;
     float *out;
 } softmax_job;
@@ -131,7 +131,7 @@ typedef struct softmax_job {
 static void softmax_task(void *arg, int64_t task, int worker)
 {
     const softmax_job *j = arg;
-    const softmax_plan *p = j->p;
+    const softmax_args *p = j->p;
     (void)worker;
     int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
     for (int64_t r = task * p->rows_per_task; r < end; r++) {
@@ -149,7 +149,7 @@ static void softmax_task(void *arg, int64_t task, int worker)
 
 static void softmax_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const softmax_plan *p = step->plan;
+    const softmax_args *p = step->args;
     softmax_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), softmax_task, &job);
 }
@@ -157,7 +157,7 @@ static void softmax_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    softmax_plan *p = calloc(1, sizeof(*p));
+    softmax_args *p = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->x = tfx_cpu_in(c, node, 0);
@@ -166,7 +166,7 @@ tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *st
     p->cols = p->x->dims[p->x->n_dims - 1];
     p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
     p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->plan = p;
+    out->args = p;
     out->run = softmax_run;
     return TFX_OK;
 }

@@ -1,33 +1,33 @@
-/* The compiled form of a fused pointwise step: built by fuse.c, executed by fuse_run.c. */
-#ifndef TFX_CPU_FUSE_H
-#define TFX_CPU_FUSE_H
+/* The compiled form of a fused pointwise step: built by pointwise.c, executed by pointwise_run.c. */
+#ifndef TFX_CPU_POINTWISE_H
+#define TFX_CPU_POINTWISE_H
 
 #include "kernels.h"
 #include "tile_ops.h"
 
-/* A value of the group. While a tile is executed each slot has an address and a step: 1 for
+/* A value of the group. While a tile is executed each cell has an address and a stride: 1 for
  * a number per element, 0 for one number that stands for the whole tile. */
-typedef enum slot_kind {
-    SLOT_CONST,   /* one number known now */
-    SLOT_EXTERN,  /* f32 memory read at the element's own index: used in place */
-    SLOT_LOADED,  /* memory that is broadcast, bf16, or must be read early: see fuse_slot.view */
-    SLOT_COMPUTED,
-    SLOT_NAME     /* another name of the slot `same_as` */
-} slot_kind;
+typedef enum cell_kind {
+    CELL_CONST,   /* one number known now */
+    CELL_EXTERN,  /* f32 memory read at the element's own index: used in place */
+    CELL_LOADED,  /* memory that is broadcast, bf16, or must be read early: see pointwise_cell.view */
+    CELL_COMPUTED,
+    CELL_NAME     /* another name of the cell `same_as` */
+} cell_kind;
 
 /* How the index of the domain maps to memory: dims of the domain after merging what can be
  * merged, outermost first, with the operand's strides in elements. The innermost stride is
  * 0 or 1, so the innermost dimension is a run of consecutive or of equal elements. */
-typedef struct fuse_view {
+typedef struct pointwise_view {
     uint32_t n_dims; /* 0: a single number */
     int64_t dims[TFX_MAX_DIMS], strides[TFX_MAX_DIMS];
-} fuse_view;
+} pointwise_view;
 
-typedef struct fuse_slot {
-    slot_kind kind;
+typedef struct pointwise_cell {
+    cell_kind kind;
     tfx_value value; /* 0: none */
     const tfx_tensor *tensor; /* memory of EXTERN and LOADED */
-    fuse_view view;           /* LOADED */
+    pointwise_view view;           /* LOADED */
     float constant;
     int same_as;              /* NAME */
     int reg;                  /* register, or -1 */
@@ -36,16 +36,16 @@ typedef struct fuse_slot {
      * it has a number per element in every tile. */
     uint32_t made_by, n_uses;
     int varies;
-    int32_t first_use, last_use; /* instruction indices; FUSE_AT_END for stores */
-} fuse_slot;
+    int32_t first_use, last_use; /* instruction indices; AT_END for stores */
+} pointwise_cell;
 
-#define FUSE_AT_END INT32_MAX
+#define AT_END INT32_MAX
 
 typedef enum instr_kind { INSTR_LOAD, INSTR_BINARY, INSTR_BINARY_AFFINE, INSTR_UNARY, INSTR_SUM } instr_kind;
 
-typedef struct fuse_instr {
+typedef struct pointwise_instr {
     instr_kind kind;
-    int dst, a, b; /* slots, or -1 */
+    int dst, a, b; /* cells, or -1 */
     tfx_op op;
     const tfx_cpu_tile_fn *binary; /* BINARY: [3] */
     tfx_cpu_tile_fn unary;
@@ -56,27 +56,27 @@ typedef struct fuse_instr {
     const tfx_tensor *key;
     uint64_t stream, threshold;
     uint32_t sum; /* SUM: which */
-} fuse_instr;
+} pointwise_instr;
 
-typedef struct fuse_store {
-    int slot;
+typedef struct pointwise_store {
+    int cell;
     const tfx_tensor *target;
-} fuse_store;
+} pointwise_store;
 
-typedef struct fuse_plan {
+typedef struct pointwise_args {
     int64_t n;                     /* elements of the domain */
     int64_t row, tile;             /* tiles never cross a multiple of `row` */
     int prefetch;                  /* operands come from main memory */
     int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
-    uint32_t n_slots, n_instrs, n_stores, n_sums, n_regs;
-    fuse_slot *slots;
-    fuse_instr *instrs;
-    fuse_store *stores;
+    uint32_t n_cells, n_instrs, n_stores, n_sums, n_regs;
+    pointwise_cell *cells;
+    pointwise_instr *instrs;
+    pointwise_store *stores;
     const tfx_tensor **sums; /* results */
-    uint64_t slot_bytes;     /* of the slots' addresses and steps in scratch memory */
+    uint64_t cell_bytes;     /* of the cells' addresses and strides in scratch memory */
     int64_t reg_stride;      /* elements from register to register */
-} fuse_plan;
+} pointwise_args;
 
-void tfx_cpu_fused_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
+void tfx_cpu_pointwise_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
 
 #endif

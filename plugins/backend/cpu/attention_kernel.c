@@ -24,22 +24,22 @@
 #define MAX_BLOCK 128
 #define KEY_CHUNK 512 /* 256 to 1024 differ by a few percent */
 
-typedef struct attention_plan {
+typedef struct attention_args {
     const tfx_tensor *q, *k, *v, *o, *lse, *d_o, *dq, *dk, *dv;
     int64_t batch, time, heads, dims;
     int64_t block, n_blocks, chunk; /* queries per block; keys per chunk */
     float scale;
-} attention_plan;
+} attention_args;
 
 typedef struct attention_job {
-    const attention_plan *p;
+    const attention_args *p;
     const tfx_cpu_ctx *ctx;
 } attention_job;
 
 /* The start of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
 static float *head_at(const attention_job *j, const tfx_tensor *t, int64_t b, int64_t h, int64_t time)
 {
-    const attention_plan *p = j->p;
+    const attention_args *p = j->p;
     return (float *)tfx_cpu_at(j->ctx, t) + ((b * p->time + time) * p->heads + h) * p->dims;
 }
 
@@ -70,7 +70,7 @@ static float softmax_chunk(float *row, int64_t seen, int64_t n, float *max, doub
 static void forward_task(void *arg, int64_t task, int worker)
 {
     const attention_job *j = arg;
-    const attention_plan *p = j->p;
+    const attention_args *p = j->p;
     /* The longest blocks first, so that threads finish together. */
     int64_t block = p->n_blocks - 1 - task % p->n_blocks, bh = task / p->n_blocks;
     int64_t b = bh / p->heads, h = bh % p->heads;
@@ -105,7 +105,7 @@ static void forward_task(void *arg, int64_t task, int worker)
 
 static void forward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const attention_plan *p = step->plan;
+    const attention_args *p = step->args;
     attention_job job = {p, ctx};
     tfx_cpu_pool_run(ctx->pool, p->batch * p->heads * p->n_blocks, forward_task, &job);
 }
@@ -126,7 +126,7 @@ TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float 
 static void backward_task(void *arg, int64_t bh, int worker)
 {
     const attention_job *j = arg;
-    const attention_plan *p = j->p;
+    const attention_args *p = j->p;
     int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
     float *s = (float *)tfx_cpu_scratch(j->ctx, worker);
     float *ds = s + p->block * p->chunk;
@@ -163,7 +163,7 @@ static void backward_task(void *arg, int64_t bh, int worker)
 
 static void backward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const attention_plan *p = step->plan;
+    const attention_args *p = step->args;
     attention_job job = {p, ctx};
     tfx_cpu_pool_run(ctx->pool, p->batch * p->heads, backward_task, &job);
 }
@@ -176,9 +176,9 @@ static int64_t block_for(int64_t time)
     return tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(block, MAX_BLOCK), time));
 }
 
-static attention_plan *plan_create(const tfx_cpu_compiler *c, const tfx_node *node)
+static attention_args *args_create(const tfx_cpu_compiler *c, const tfx_node *node)
 {
-    attention_plan *p = calloc(1, sizeof(*p));
+    attention_args *p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
     p->q = tfx_cpu_in(c, node, 0);
@@ -198,12 +198,12 @@ static attention_plan *plan_create(const tfx_cpu_compiler *c, const tfx_node *no
 tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    attention_plan *p = plan_create(c, node);
+    attention_args *p = args_create(c, node);
     if (!p)
         return TFX_E_MEMORY;
     p->o = tfx_cpu_out(c, node, 0);
     p->lse = tfx_cpu_out(c, node, 1);
-    out->plan = p;
+    out->args = p;
     out->run = forward_run;
     out->scratch = (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;
@@ -212,7 +212,7 @@ tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *
 tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    attention_plan *p = plan_create(c, node);
+    attention_args *p = args_create(c, node);
     if (!p)
         return TFX_E_MEMORY;
     p->o = tfx_cpu_in(c, node, 3);
@@ -221,7 +221,7 @@ tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_s
     p->dq = tfx_cpu_out(c, node, 0);
     p->dk = tfx_cpu_out(c, node, 1);
     p->dv = tfx_cpu_out(c, node, 2);
-    out->plan = p;
+    out->args = p;
     out->run = backward_run;
     out->scratch = 2 * (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;

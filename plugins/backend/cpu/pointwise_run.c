@@ -1,19 +1,19 @@
 /* Executes a compiled group of pointwise nodes, tile by tile. */
-#include "fuse.h"
+#include "pointwise.h"
 
 #include <string.h>
 
-typedef struct fuse_job {
-    const fuse_plan *p;
+typedef struct pointwise_job {
+    const pointwise_args *p;
     const tfx_cpu_ctx *ctx;
-} fuse_job;
+} pointwise_job;
 
 /* One worker's state. */
 typedef struct machine {
-    const fuse_plan *p;
+    const pointwise_args *p;
     const tfx_cpu_ctx *ctx;
-    const float **at; /* address of each slot's tile */
-    uint8_t *step;    /* 0: one number for the whole tile */
+    const float **at; /* address of each cell's tile */
+    uint8_t *stride;  /* 0: one number for the whole tile */
     float *regs;
     double *sums; /* of the current chunk */
 } machine;
@@ -40,16 +40,16 @@ static void load_run(const tfx_tensor *t, const void *base, int64_t from, int64_
 }
 
 /* Makes elements [i, i+n) of a broadcast, bf16 or endangered operand available. */
-static void load(machine *m, int slot, int64_t i, int64_t n)
+static void load(machine *m, int cell, int64_t i, int64_t n)
 {
-    const fuse_slot *s = &m->p->slots[slot];
-    const fuse_view *v = &s->view;
+    const pointwise_cell *s = &m->p->cells[cell];
+    const pointwise_view *v = &s->view;
     const void *base = tfx_cpu_at(m->ctx, s->tensor);
     float *reg = m->regs + s->reg * m->p->reg_stride;
-    m->at[slot] = reg;
+    m->at[cell] = reg;
     if (v->n_dims == 0) {
         load_run(s->tensor, base, 0, 1, 1, reg);
-        m->step[slot] = 0;
+        m->stride[cell] = 0;
         return;
     }
     int64_t coords[TFX_MAX_DIMS], offset = 0, rest = i;
@@ -64,12 +64,12 @@ static void load(machine *m, int slot, int64_t i, int64_t n)
     int must_copy = v->n_dims == 2 && v->dims[0] == 1; /* see load_endangered_sources */
     if (run >= n && inner == 0) {
         load_run(s->tensor, base, offset, 1, 1, reg);
-        m->step[slot] = 0;
+        m->stride[cell] = 0;
         return;
     }
-    m->step[slot] = 1;
+    m->stride[cell] = 1;
     if (run >= n && s->tensor->dtype == TFX_F32 && !must_copy) {
-        m->at[slot] = (const float *)base + offset;
+        m->at[cell] = (const float *)base + offset;
         return;
     }
     for (int64_t done = 0;;) {
@@ -92,11 +92,11 @@ static void load(machine *m, int slot, int64_t i, int64_t n)
     }
 }
 
-static void compute(machine *m, const fuse_instr *in, int64_t i, int64_t n)
+static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
 {
-    const fuse_slot *s = &m->p->slots[in->dst];
+    const pointwise_cell *s = &m->p->cells[in->dst];
     float *dst = s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->p->reg_stride;
-    int sa = m->step[in->a], sb = in->b >= 0 ? m->step[in->b] : 0;
+    int sa = m->stride[in->a], sb = in->b >= 0 ? m->stride[in->b] : 0;
     int varies = sa || sb || in->per_index;
     tfx_cpu_tile t = {.n = varies ? n : 1,
                       .dst = dst,
@@ -131,14 +131,14 @@ static void compute(machine *m, const fuse_instr *in, int64_t i, int64_t n)
     if (!varies && s->direct)
         tfx_cpu_fill(n, dst, *dst);
     m->at[in->dst] = dst;
-    m->step[in->dst] = (uint8_t)varies;
+    m->stride[in->dst] = (uint8_t)varies;
 }
 
-static void store(const machine *m, const fuse_store *st, int64_t i, int64_t n)
+static void store(const machine *m, const pointwise_store *st, int64_t i, int64_t n)
 {
-    const float *src = m->at[st->slot];
+    const float *src = m->at[st->cell];
     void *base = tfx_cpu_at(m->ctx, st->target);
-    int varies = m->step[st->slot];
+    int varies = m->stride[st->cell];
     if (st->target->dtype == TFX_BF16) {
         uint16_t *dst = (uint16_t *)base + i;
         if (varies)
@@ -157,13 +157,13 @@ static void store(const machine *m, const fuse_store *st, int64_t i, int64_t n)
 /* Asks for elements [i, i+n) of every operand that is read at the element's own index. */
 static void prefetch(const machine *m, int64_t i, int64_t n)
 {
-    const fuse_plan *p = m->p;
-    for (uint32_t s = 0; s < p->n_slots; s++) {
-        const fuse_slot *slot = &p->slots[s];
-        if (slot->kind != SLOT_EXTERN && !(slot->kind == SLOT_LOADED && slot->view.n_dims == 1))
+    const pointwise_args *p = m->p;
+    for (uint32_t s = 0; s < p->n_cells; s++) {
+        const pointwise_cell *cell = &p->cells[s];
+        if (cell->kind != CELL_EXTERN && !(cell->kind == CELL_LOADED && cell->view.n_dims == 1))
             continue;
-        int64_t size = (int64_t)tfx_cpu_dtype_bytes(slot->tensor->dtype);
-        const char *at = (const char *)tfx_cpu_at(m->ctx, slot->tensor) + i * size;
+        int64_t size = (int64_t)tfx_cpu_dtype_bytes(cell->tensor->dtype);
+        const char *at = (const char *)tfx_cpu_at(m->ctx, cell->tensor) + i * size;
         for (int64_t k = 0; k < n * size; k += 64)
             __builtin_prefetch(at + k, 0, 2);
     }
@@ -171,19 +171,19 @@ static void prefetch(const machine *m, int64_t i, int64_t n)
 
 static void run_tile(machine *m, int64_t i, int64_t n)
 {
-    const fuse_plan *p = m->p;
+    const pointwise_args *p = m->p;
     if (p->prefetch && i + n < p->n)
         prefetch(m, i + n, tfx_cpu_min(p->tile, p->n - i - n));
-    for (uint32_t s = 0; s < p->n_slots; s++)
-        if (p->slots[s].kind == SLOT_EXTERN)
-            m->at[s] = (const float *)tfx_cpu_at(m->ctx, p->slots[s].tensor) + i;
+    for (uint32_t s = 0; s < p->n_cells; s++)
+        if (p->cells[s].kind == CELL_EXTERN)
+            m->at[s] = (const float *)tfx_cpu_at(m->ctx, p->cells[s].tensor) + i;
     for (uint32_t k = 0; k < p->n_instrs; k++) {
-        const fuse_instr *in = &p->instrs[k];
+        const pointwise_instr *in = &p->instrs[k];
         if (in->kind == INSTR_LOAD)
             load(m, in->dst, i, n);
         else if (in->kind == INSTR_SUM)
             m->sums[in->sum] +=
-                m->step[in->a] ? tfx_cpu_tile_sum(n, m->at[in->a]) : (double)n * (double)*m->at[in->a];
+                m->stride[in->a] ? tfx_cpu_tile_sum(n, m->at[in->a]) : (double)n * (double)*m->at[in->a];
         else
             compute(m, in, i, n);
     }
@@ -191,21 +191,21 @@ static void run_tile(machine *m, int64_t i, int64_t n)
         store(m, &p->stores[k], i, n);
 }
 
-static void fuse_task(void *arg, int64_t chunk, int worker)
+static void pointwise_task(void *arg, int64_t chunk, int worker)
 {
-    const fuse_job *job = arg;
-    const fuse_plan *p = job->p;
+    const pointwise_job *job = arg;
+    const pointwise_args *p = job->p;
     char *scratch = tfx_cpu_scratch(job->ctx, worker);
     machine m = {.p = p,
                  .ctx = job->ctx,
                  .at = (const float **)scratch,
-                 .step = (uint8_t *)(scratch + p->n_slots * sizeof(float *)),
-                 .regs = (float *)(scratch + p->slot_bytes),
+                 .stride = (uint8_t *)(scratch + p->n_cells * sizeof(float *)),
+                 .regs = (float *)(scratch + p->cell_bytes),
                  .sums = (double *)job->ctx->shared + chunk * p->n_sums};
-    for (uint32_t s = 0; s < p->n_slots; s++) {
-        m.step[s] = p->slots[s].kind == SLOT_EXTERN;
-        if (p->slots[s].kind == SLOT_CONST)
-            m.at[s] = &p->slots[s].constant;
+    for (uint32_t s = 0; s < p->n_cells; s++) {
+        m.stride[s] = p->cells[s].kind == CELL_EXTERN;
+        if (p->cells[s].kind == CELL_CONST)
+            m.at[s] = &p->cells[s].constant;
     }
     for (uint32_t s = 0; s < p->n_sums; s++)
         m.sums[s] = 0.0;
@@ -216,11 +216,11 @@ static void fuse_task(void *arg, int64_t chunk, int worker)
     }
 }
 
-void tfx_cpu_fused_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+void tfx_cpu_pointwise_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
-    const fuse_plan *p = step->plan;
-    fuse_job job = {p, ctx};
-    tfx_cpu_pool_run(ctx->pool, p->n_chunks, fuse_task, &job);
+    const pointwise_args *p = step->args;
+    pointwise_job job = {p, ctx};
+    tfx_cpu_pool_run(ctx->pool, p->n_chunks, pointwise_task, &job);
     const double *partial = (const double *)ctx->shared;
     for (uint32_t s = 0; s < p->n_sums; s++) {
         double sum = 0.0;

@@ -4,7 +4,7 @@
  * place when nothing that is read later in the tile shares their memory. What is left (the
  * values inside the group) gets registers by linear scan, reusing a register as soon as its
  * value is dead: few registers of 4 KB stay in the first-level cache. */
-#include "fuse.h"
+#include "pointwise.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,20 +29,20 @@
 /* Elements of a chunk, the unit of work distribution and of partial sums. */
 #define CHUNK 16384
 
-/* ---- memory of a plan: one block, so that free() is enough ---- */
+/* ---- memory of the arguments: one block, so that free() is enough ---- */
 
-static fuse_plan *plan_create(uint32_t n_nodes, uint32_t n_operands)
+static pointwise_args *args_create(uint32_t n_nodes, uint32_t n_operands)
 {
     /* Upper bounds: an instruction per node plus a load per operand; a store per node and one
      * per result. */
-    size_t n_slots = (size_t)n_nodes + n_operands, n_instrs = n_slots, n_stores = 2 * (size_t)n_nodes;
-    fuse_plan *p = calloc(1, sizeof(*p) + n_slots * sizeof(fuse_slot) + n_instrs * sizeof(fuse_instr) +
-                                 n_stores * sizeof(fuse_store) + n_nodes * sizeof(tfx_tensor *));
+    size_t n_cells = (size_t)n_nodes + n_operands, n_instrs = n_cells, n_stores = 2 * (size_t)n_nodes;
+    pointwise_args *p = calloc(1, sizeof(*p) + n_cells * sizeof(pointwise_cell) + n_instrs * sizeof(pointwise_instr) +
+                                      n_stores * sizeof(pointwise_store) + n_nodes * sizeof(tfx_tensor *));
     if (!p)
         return NULL;
-    p->slots = (fuse_slot *)(p + 1);
-    p->instrs = (fuse_instr *)(p->slots + n_slots);
-    p->stores = (fuse_store *)(p->instrs + n_instrs);
+    p->cells = (pointwise_cell *)(p + 1);
+    p->instrs = (pointwise_instr *)(p->cells + n_cells);
+    p->stores = (pointwise_store *)(p->instrs + n_instrs);
     p->sums = (const tfx_tensor **)(p->stores + n_stores);
     return p;
 }
@@ -50,7 +50,7 @@ static fuse_plan *plan_create(uint32_t n_nodes, uint32_t n_operands)
 /* ---- views ---- */
 
 /* x broadcast to y's shape, dimensions merged where strides allow. */
-static fuse_view make_view(const tfx_tensor *x, const tfx_tensor *y)
+static pointwise_view make_view(const tfx_tensor *x, const tfx_tensor *y)
 {
     int64_t strides[TFX_MAX_DIMS] = {0};
     int64_t stride = 1;
@@ -60,7 +60,7 @@ static fuse_view make_view(const tfx_tensor *x, const tfx_tensor *y)
             strides[y->n_dims - 1 - i] = stride;
         stride *= x->dims[d];
     }
-    fuse_view v = {0};
+    pointwise_view v = {0};
     for (uint32_t i = 0; i < y->n_dims; i++) {
         if (y->dims[i] == 1)
             continue;
@@ -78,94 +78,94 @@ static fuse_view make_view(const tfx_tensor *x, const tfx_tensor *y)
     return v;
 }
 
-static int is_plain(const fuse_view *v, int64_t n)
+static int is_plain(const pointwise_view *v, int64_t n)
 {
     return n == 1 || (v->n_dims == 1 && v->strides[0] == 1);
 }
 
-/* ---- slots ---- */
+/* ---- cells ---- */
 
-static int find_slot(const fuse_plan *p, tfx_value v)
+static int find_cell(const pointwise_args *p, tfx_value v)
 {
-    for (uint32_t i = p->n_slots; i-- > 0;)
-        if (p->slots[i].value == v)
+    for (uint32_t i = p->n_cells; i-- > 0;)
+        if (p->cells[i].value == v)
             return (int)i;
     return -1;
 }
 
-static int add_slot(fuse_plan *p, slot_kind kind, tfx_value v, const tfx_tensor *t)
+static int add_cell(pointwise_args *p, cell_kind kind, tfx_value v, const tfx_tensor *t)
 {
-    p->slots[p->n_slots] =
-        (fuse_slot){.kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
-    return (int)p->n_slots++;
+    p->cells[p->n_cells] =
+        (pointwise_cell){.kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
+    return (int)p->n_cells++;
 }
 
-static fuse_instr *add_instr(fuse_plan *p, instr_kind kind, int dst, int a, int b)
+static pointwise_instr *add_instr(pointwise_args *p, instr_kind kind, int dst, int a, int b)
 {
-    fuse_instr *in = &p->instrs[p->n_instrs++];
-    *in = (fuse_instr){.kind = kind, .dst = dst, .a = a, .b = b};
+    pointwise_instr *in = &p->instrs[p->n_instrs++];
+    *in = (pointwise_instr){.kind = kind, .dst = dst, .a = a, .b = b};
     return in;
 }
 
-/* Reads memory into a slot; `view` NULL: at the element's own index. */
-static int add_load(fuse_plan *p, tfx_value v, const tfx_tensor *t, const fuse_view *view)
+/* Reads memory into a cell; `view` NULL: at the element's own index. */
+static int add_load(pointwise_args *p, tfx_value v, const tfx_tensor *t, const pointwise_view *view)
 {
-    int s = add_slot(p, SLOT_LOADED, v, t);
-    p->slots[s].view = view ? *view : (fuse_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
+    int s = add_cell(p, CELL_LOADED, v, t);
+    p->cells[s].view = view ? *view : (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
     add_instr(p, INSTR_LOAD, s, -1, -1);
     return s;
 }
 
-/* The slot of an operand: computed before in the group, or memory read here for the first
+/* The cell of an operand: computed before in the group, or memory read here for the first
  * time. */
-static int operand(const tfx_cpu_compiler *c, fuse_plan *p, tfx_value v)
+static int operand(const tfx_cpu_compiler *c, pointwise_args *p, tfx_value v)
 {
-    int s = find_slot(p, v);
+    int s = find_cell(p, v);
     if (s >= 0)
         return s;
     const tfx_tensor *t = c->program->tensors[v];
-    return t->dtype == TFX_F32 ? add_slot(p, SLOT_EXTERN, v, t) : add_load(p, v, t, NULL);
+    return t->dtype == TFX_F32 ? add_cell(p, CELL_EXTERN, v, t) : add_load(p, v, t, NULL);
 }
 
 /* ---- nodes ---- */
 
-/* Value v is what slot s holds. */
-static void name_slot(fuse_plan *p, int s, tfx_value v)
+/* Value v is what cell s holds. */
+static void name_cell(pointwise_args *p, int s, tfx_value v)
 {
-    int name = add_slot(p, SLOT_NAME, v, NULL);
-    p->slots[name].same_as = s;
+    int name = add_cell(p, CELL_NAME, v, NULL);
+    p->cells[name].same_as = s;
 }
 
-static int resolve(const fuse_plan *p, int s)
+static int resolve(const pointwise_args *p, int s)
 {
-    return p->slots[s].kind == SLOT_NAME ? p->slots[s].same_as : s;
+    return p->cells[s].kind == CELL_NAME ? p->cells[s].same_as : s;
 }
 
-static int add_computed(fuse_plan *p, tfx_value v)
+static int add_computed(pointwise_args *p, tfx_value v)
 {
-    return add_slot(p, SLOT_COMPUTED, v, NULL);
+    return add_cell(p, CELL_COMPUTED, v, NULL);
 }
 
-static void compile_broadcast(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node *node)
+static void compile_broadcast(const tfx_cpu_compiler *c, pointwise_args *p, const tfx_node *node)
 {
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
-    int made_here = find_slot(p, node->in[0]);
-    fuse_view view = make_view(x, y);
+    int made_here = find_cell(p, node->in[0]);
+    pointwise_view view = make_view(x, y);
     if (made_here >= 0) /* of the domain's size, so nothing is stretched */
-        name_slot(p, resolve(p, made_here), node->out[0]);
+        name_cell(p, resolve(p, made_here), node->out[0]);
     else if (is_plain(&view, p->n) && x->dtype == TFX_F32)
-        add_slot(p, SLOT_EXTERN, node->out[0], x);
+        add_cell(p, CELL_EXTERN, node->out[0], x);
     else
         add_load(p, node->out[0], x, &view);
 }
 
-static void compile_node(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node *node)
+static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx_node *node)
 {
     int a = -1, b = -1;
-    fuse_instr *in;
+    pointwise_instr *in;
     if (node->op == TFX_OP_CONST) {
-        int s = add_slot(p, SLOT_CONST, node->out[0], NULL);
-        p->slots[s].constant = (float)node->reals[0];
+        int s = add_cell(p, CELL_CONST, node->out[0], NULL);
+        p->cells[s].constant = (float)node->reals[0];
         return;
     }
     if (node->op == TFX_OP_BROADCAST) {
@@ -174,7 +174,7 @@ static void compile_node(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node
     }
     a = resolve(p, operand(c, p, node->in[0]));
     if (node->op == TFX_OP_STORE) {
-        p->stores[p->n_stores++] = (fuse_store){a, tfx_cpu_in(c, node, 1)};
+        p->stores[p->n_stores++] = (pointwise_store){a, tfx_cpu_in(c, node, 1)};
         return;
     }
     if (node->op == TFX_OP_SUM) {
@@ -186,7 +186,7 @@ static void compile_node(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
     if (node->op == TFX_OP_CAST) {
         if (y->dtype == TFX_F32 || tfx_cpu_in(c, node, 0)->dtype == y->dtype) {
-            name_slot(p, a, node->out[0]);
+            name_cell(p, a, node->out[0]);
             return;
         }
         int s = add_computed(p, node->out[0]);
@@ -225,14 +225,14 @@ static void compile_node(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node
 }
 
 /* A value that is read after the group is written to its place. */
-static void add_output(const tfx_cpu_compiler *c, fuse_plan *p, const tfx_node *node)
+static void add_output(const tfx_cpu_compiler *c, pointwise_args *p, const tfx_node *node)
 {
     if (node->op == TFX_OP_STORE || node->op == TFX_OP_SUM)
         return;
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
     if (y->buffer == TFX_BUFFER_NONE)
         return;
-    p->stores[p->n_stores++] = (fuse_store){resolve(p, find_slot(p, node->out[0])), y};
+    p->stores[p->n_stores++] = (pointwise_store){resolve(p, find_cell(p, node->out[0])), y};
 }
 
 /* ---- memory hazards ---- */
@@ -250,75 +250,75 @@ static int same_place(const tfx_tensor *a, const tfx_tensor *b)
 
 /* Stores happen at the end of a tile in the order of p->stores, so memory that one store
  * reads and another one writes has to be read into a register before. */
-static void load_endangered_sources(fuse_plan *p)
+static void load_endangered_sources(pointwise_args *p)
 {
     for (uint32_t i = 0; i < p->n_stores; i++) {
-        fuse_slot *s = &p->slots[p->stores[i].slot];
-        if (s->kind != SLOT_EXTERN)
+        pointwise_cell *s = &p->cells[p->stores[i].cell];
+        if (s->kind != CELL_EXTERN)
             continue;
         for (uint32_t j = 0; j < p->n_stores; j++)
             if (overlap(s->tensor, p->stores[j].target) &&
                 !(i == j && same_place(s->tensor, p->stores[j].target))) {
-                s->kind = SLOT_LOADED;
-                s->view = (fuse_view){.n_dims = 2, .dims = {1, p->n}, .strides = {0, 1}};
+                s->kind = CELL_LOADED;
+                s->view = (pointwise_view){.n_dims = 2, .dims = {1, p->n}, .strides = {0, 1}};
                 break;
             }
     }
     /* Their loads come first: the bound on the number of instructions counts one load per
      * operand. A view of two dimensions marks a load that must copy. */
     uint32_t n = 0;
-    for (uint32_t i = 0; i < p->n_slots; i++)
-        n += p->slots[i].kind == SLOT_LOADED && p->slots[i].view.n_dims == 2 && p->slots[i].view.dims[0] == 1;
+    for (uint32_t i = 0; i < p->n_cells; i++)
+        n += p->cells[i].kind == CELL_LOADED && p->cells[i].view.n_dims == 2 && p->cells[i].view.dims[0] == 1;
     if (!n)
         return;
-    memmove(p->instrs + n, p->instrs, p->n_instrs * sizeof(fuse_instr));
+    memmove(p->instrs + n, p->instrs, p->n_instrs * sizeof(pointwise_instr));
     p->n_instrs += n;
     n = 0;
-    for (uint32_t i = 0; i < p->n_slots; i++)
-        if (p->slots[i].kind == SLOT_LOADED && p->slots[i].view.n_dims == 2 && p->slots[i].view.dims[0] == 1)
-            p->instrs[n++] = (fuse_instr){.kind = INSTR_LOAD, .dst = (int)i, .a = -1, .b = -1};
+    for (uint32_t i = 0; i < p->n_cells; i++)
+        if (p->cells[i].kind == CELL_LOADED && p->cells[i].view.n_dims == 2 && p->cells[i].view.dims[0] == 1)
+            p->instrs[n++] = (pointwise_instr){.kind = INSTR_LOAD, .dst = (int)i, .a = -1, .b = -1};
 }
 
 /* ---- folding ---- */
 
-static int can_fold(const fuse_plan *p, int slot)
+static int can_fold(const pointwise_args *p, int cell)
 {
-    const fuse_slot *s = &p->slots[slot];
-    if (s->kind != SLOT_COMPUTED || s->n_uses != 1)
+    const pointwise_cell *s = &p->cells[cell];
+    if (s->kind != CELL_COMPUTED || s->n_uses != 1)
         return 0;
-    const fuse_instr *in = &p->instrs[s->made_by];
-    return in->op == TFX_OP_AFFINE && !in->round_bf16 && p->slots[in->a].varies;
+    const pointwise_instr *in = &p->instrs[s->made_by];
+    return in->op == TFX_OP_AFFINE && !in->round_bf16 && p->cells[in->a].varies;
 }
 
 /* Lets x + y, x - y, x * y and x / y scale and shift their operands themselves where these are
  * the result of an AFFINE that nothing else reads. The bits are the same; an optimizer's
  * update has a third fewer passes over its tiles. */
-static void fold_affine(fuse_plan *p)
+static void fold_affine(pointwise_args *p)
 {
-    for (uint32_t i = 0; i < p->n_slots; i++)
-        p->slots[i].varies = p->slots[i].kind == SLOT_EXTERN;
+    for (uint32_t i = 0; i < p->n_cells; i++)
+        p->cells[i].varies = p->cells[i].kind == CELL_EXTERN;
     for (uint32_t i = 0; i < p->n_instrs; i++) {
-        fuse_instr *in = &p->instrs[i];
+        pointwise_instr *in = &p->instrs[i];
         int varies = in->per_index;
         if (in->a >= 0) {
-            p->slots[in->a].n_uses++;
-            varies |= p->slots[in->a].varies;
+            p->cells[in->a].n_uses++;
+            varies |= p->cells[in->a].varies;
         }
         if (in->b >= 0) {
-            p->slots[in->b].n_uses++;
-            varies |= p->slots[in->b].varies;
+            p->cells[in->b].n_uses++;
+            varies |= p->cells[in->b].varies;
         }
         if (in->dst >= 0) {
-            p->slots[in->dst].made_by = i;
-            p->slots[in->dst].varies = varies;
+            p->cells[in->dst].made_by = i;
+            p->cells[in->dst].varies = varies;
         }
     }
     for (uint32_t i = 0; i < p->n_stores; i++)
-        p->slots[p->stores[i].slot].n_uses++;
+        p->cells[p->stores[i].cell].n_uses++;
     for (uint32_t i = 0; i < p->n_instrs; i++) {
-        fuse_instr *in = &p->instrs[i];
-        if (in->kind != INSTR_BINARY || !tfx_cpu_tile_binary_affine(in->op) || !p->slots[in->a].varies ||
-            !p->slots[in->b].varies)
+        pointwise_instr *in = &p->instrs[i];
+        if (in->kind != INSTR_BINARY || !tfx_cpu_tile_binary_affine(in->op) || !p->cells[in->a].varies ||
+            !p->cells[in->b].varies)
             continue;
         int fold_a = can_fold(p, in->a), fold_b = can_fold(p, in->b);
         if (!fold_a && !fold_b)
@@ -326,13 +326,13 @@ static void fold_affine(fuse_plan *p)
         in->kind = INSTR_BINARY_AFFINE;
         in->unary = tfx_cpu_tile_binary_affine(in->op)[fold_a && fold_b ? 2 : fold_b];
         if (fold_a) {
-            fuse_instr *affine = &p->instrs[p->slots[in->a].made_by];
+            pointwise_instr *affine = &p->instrs[p->cells[in->a].made_by];
             in->scale = affine->scale, in->shift = affine->shift;
             in->a = affine->a;
             affine->unary = NULL;
         }
         if (fold_b) {
-            fuse_instr *affine = &p->instrs[p->slots[in->b].made_by];
+            pointwise_instr *affine = &p->instrs[p->cells[in->b].made_by];
             in->scale_b = affine->scale, in->shift_b = affine->shift;
             in->b = affine->a;
             affine->unary = NULL;
@@ -347,17 +347,17 @@ static void fold_affine(fuse_plan *p)
 
 /* ---- lifetimes ---- */
 
-static void note_use(fuse_plan *p, int s, int32_t at)
+static void note_use(pointwise_args *p, int s, int32_t at)
 {
     if (s < 0)
         return;
-    if (p->slots[s].first_use < 0)
-        p->slots[s].first_use = at;
-    if (at > p->slots[s].last_use)
-        p->slots[s].last_use = at;
+    if (p->cells[s].first_use < 0)
+        p->cells[s].first_use = at;
+    if (at > p->cells[s].last_use)
+        p->cells[s].last_use = at;
 }
 
-static void find_lifetimes(fuse_plan *p)
+static void find_lifetimes(pointwise_args *p)
 {
     for (uint32_t i = 0; i < p->n_instrs; i++) {
         note_use(p, p->instrs[i].dst, (int32_t)i);
@@ -365,20 +365,20 @@ static void find_lifetimes(fuse_plan *p)
         note_use(p, p->instrs[i].b, (int32_t)i);
     }
     for (uint32_t i = 0; i < p->n_stores; i++)
-        note_use(p, p->stores[i].slot, FUSE_AT_END);
+        note_use(p, p->stores[i].cell, AT_END);
 }
 
 /* Lets computed values be written straight to f32 memory when nothing read later shares it. */
-static void choose_direct(fuse_plan *p)
+static void choose_direct(pointwise_args *p)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < p->n_stores; i++) {
-        fuse_store st = p->stores[i];
-        fuse_slot *s = &p->slots[st.slot];
-        int direct = s->kind == SLOT_COMPUTED && !s->direct && st.target->dtype == TFX_F32;
-        for (uint32_t j = 0; direct && j < p->n_slots; j++)
-            if ((p->slots[j].kind == SLOT_EXTERN || p->slots[j].kind == SLOT_LOADED) &&
-                p->slots[j].last_use > s->first_use && overlap(p->slots[j].tensor, st.target))
+        pointwise_store st = p->stores[i];
+        pointwise_cell *s = &p->cells[st.cell];
+        int direct = s->kind == CELL_COMPUTED && !s->direct && st.target->dtype == TFX_F32;
+        for (uint32_t j = 0; direct && j < p->n_cells; j++)
+            if ((p->cells[j].kind == CELL_EXTERN || p->cells[j].kind == CELL_LOADED) &&
+                p->cells[j].last_use > s->first_use && overlap(p->cells[j].tensor, st.target))
                 direct = 0;
         if (direct)
             s->direct = st.target;
@@ -390,25 +390,25 @@ static void choose_direct(fuse_plan *p)
 
 /* ---- registers ---- */
 
-static tfx_status assign_registers(fuse_plan *p)
+static tfx_status assign_registers(pointwise_args *p)
 {
-    int *free_regs = malloc((p->n_slots + 1) * sizeof(int));
+    int *free_regs = malloc((p->n_cells + 1) * sizeof(int));
     if (!free_regs)
         return TFX_E_MEMORY;
     uint32_t n_free = 0;
     for (uint32_t i = 0; i < p->n_instrs; i++) {
-        const fuse_instr *in = &p->instrs[i];
+        const pointwise_instr *in = &p->instrs[i];
         /* Operands that die here may give their register to the result: every operation
          * reads element i before it writes element i. */
         int ops[2] = {in->a, in->b == in->a ? -1 : in->b};
         for (int k = 0; k < 2; k++)
-            if (ops[k] >= 0 && p->slots[ops[k]].reg >= 0 && p->slots[ops[k]].last_use == (int32_t)i)
-                free_regs[n_free++] = p->slots[ops[k]].reg;
-        if (in->dst < 0 || p->slots[in->dst].direct)
+            if (ops[k] >= 0 && p->cells[ops[k]].reg >= 0 && p->cells[ops[k]].last_use == (int32_t)i)
+                free_regs[n_free++] = p->cells[ops[k]].reg;
+        if (in->dst < 0 || p->cells[in->dst].direct)
             continue;
-        p->slots[in->dst].reg = n_free ? free_regs[--n_free] : (int)p->n_regs++;
-        if (p->slots[in->dst].last_use == (int32_t)i) /* a result that nobody reads */
-            free_regs[n_free++] = p->slots[in->dst].reg;
+        p->cells[in->dst].reg = n_free ? free_regs[--n_free] : (int)p->n_regs++;
+        if (p->cells[in->dst].last_use == (int32_t)i) /* a result that nobody reads */
+            free_regs[n_free++] = p->cells[in->dst].reg;
     }
     free(free_regs);
     return TFX_OK;
@@ -419,12 +419,12 @@ static tfx_status assign_registers(fuse_plan *p)
 /* Whether operands are likely to come from main memory, and enough is computed for the
  * prefetching to pay. What is in the state buffer (parameters, optimizer state) was last used
  * a step ago; what is in the arena may have been made just before. */
-static int should_prefetch(const fuse_plan *p)
+static int should_prefetch(const pointwise_args *p)
 {
     uint64_t state = 0, all = 0;
-    for (uint32_t i = 0; i < p->n_slots; i++) {
-        const fuse_slot *s = &p->slots[i];
-        uint64_t bytes = s->tensor && (s->kind == SLOT_EXTERN || s->view.n_dims) ? tfx_cpu_bytes(s->tensor) : 0;
+    for (uint32_t i = 0; i < p->n_cells; i++) {
+        const pointwise_cell *s = &p->cells[i];
+        uint64_t bytes = s->tensor && (s->kind == CELL_EXTERN || s->view.n_dims) ? tfx_cpu_bytes(s->tensor) : 0;
         all += bytes + (s->direct ? tfx_cpu_bytes(s->direct) : 0);
         state += s->tensor && s->tensor->buffer == TFX_BUFFER_STATE ? bytes : 0;
     }
@@ -435,12 +435,12 @@ static int should_prefetch(const fuse_plan *p)
 
 /* Tiles follow the rows of the broadcast operands, so that within a tile each of them is a
  * run of consecutive numbers or a single number, and is used in place. */
-static void choose_tiles(fuse_plan *p)
+static void choose_tiles(pointwise_args *p)
 {
     int64_t row = p->n;
-    for (uint32_t i = 0; i < p->n_slots; i++) {
-        const fuse_slot *s = &p->slots[i];
-        if (s->kind == SLOT_LOADED && s->view.n_dims)
+    for (uint32_t i = 0; i < p->n_cells; i++) {
+        const pointwise_cell *s = &p->cells[i];
+        if (s->kind == CELL_LOADED && s->view.n_dims)
             row = tfx_cpu_min(row, s->view.dims[s->view.n_dims - 1]);
     }
     if (row < MIN_ROW)
@@ -458,15 +458,15 @@ static void choose_tiles(fuse_plan *p)
     p->n_chunks = tfx_cpu_div_up(p->n_tiles, p->tiles_per_chunk);
 }
 
-tfx_status tfx_cpu_compile_fused(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     uint32_t n_operands = 0;
     for (uint32_t i = 0; i < step->n_nodes; i++)
         n_operands += step->nodes[i]->n_in;
-    fuse_plan *p = plan_create(step->n_nodes, n_operands);
+    pointwise_args *p = args_create(step->n_nodes, n_operands);
     if (!p)
         return TFX_E_MEMORY;
-    out->plan = p;
+    out->args = p;
     const tfx_node *first = step->nodes[0];
     if (step->n_nodes > 1)
         p->n = tfx_cpu_product(step->dims, 0, step->n_dims);
@@ -485,10 +485,10 @@ tfx_status tfx_cpu_compile_fused(const tfx_cpu_compiler *c, const tfx_step *step
         return TFX_E_MEMORY;
     choose_tiles(p);
 
-    p->slot_bytes = tfx_cpu_round_up(p->n_slots * (sizeof(float *) + sizeof(uint8_t)), 64);
+    p->cell_bytes = tfx_cpu_round_up(p->n_cells * (sizeof(float *) + sizeof(uint8_t)), 64);
     p->reg_stride = (int64_t)tfx_cpu_round_up((uint64_t)p->tile, 16) + REG_PAD;
-    out->scratch = p->slot_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
+    out->scratch = p->cell_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
     out->shared = (uint64_t)p->n_chunks * p->n_sums * sizeof(double);
-    out->run = tfx_cpu_fused_run;
+    out->run = tfx_cpu_pointwise_run;
     return TFX_OK;
 }
