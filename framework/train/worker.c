@@ -12,7 +12,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/checkpoint/files.h"
-#include "framework/train/run.h"
+#include "framework/train/trainer.h"
 
 /* "model name" of the first processor, into buf. */
 static void cpu_name(char *buf, size_t n)
@@ -181,11 +181,11 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     tfx_id environment = plan ? add_environment(p, &device, err) : 0;
     if (environment && claim(p, environment, root, &directory, taken, err) == TFX_OK) {
         add_plugins(p, e, plan, err);
-        tfx_run_params params = {.experiment = e, .plan = plan, .device = &device, .store = p->store, .run = p->run,
+        tfx_trainer_params params = {.experiment = e, .plan = plan, .device = &device, .store = p->store, .run = p->run,
                                  .seed = info->seed, .root = root, .directory = directory, .label = label,
                                  .stop = p->stop};
         if (err->status == TFX_OK)
-            tfx_run_train(&params, interrupted, err);
+            tfx_trainer_run(&params, interrupted, err);
     }
     tfx_arm_plan_destroy(plan);
     tfx_device_close(&device);

@@ -10,7 +10,7 @@
 #include "framework/checkpoint/safetensors.h"
 #include "framework/plan/arm.h"
 #include "framework/train/engine.h"
-#include "framework/train/schedule.h"
+#include "framework/train/learning_rate.h"
 #include "tests/check_main.h"
 
 static const char *const models[] = {

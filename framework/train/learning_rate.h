@@ -1,6 +1,6 @@
 /* Learning-rate schedules. */
-#ifndef TFX_TRAIN_SCHEDULE_H
-#define TFX_TRAIN_SCHEDULE_H
+#ifndef TFX_TRAIN_LEARNING_RATE_H
+#define TFX_TRAIN_LEARNING_RATE_H
 
 #include "framework/spec/experiment.h"
 

@@ -1,4 +1,4 @@
-#include "framework/train/schedule.h"
+#include "framework/train/learning_rate.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* The training loop. A run is a sequence of stages; each begins with parameters from the
  * initialisation, from growth, or from a checkpoint, and ends with a checkpoint. */
-#include "framework/train/run.h"
+#include "framework/train/trainer.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,12 +15,12 @@
 #include "framework/plan/data.h"
 #include "framework/train/evaluate.h"
 #include "framework/train/grow.h"
+#include "framework/train/learning_rate.h"
 #include "framework/train/prefetch.h"
 #include "framework/train/progress.h"
-#include "framework/train/schedule.h"
 
 typedef struct trainer {
-    const tfx_run_params *p;
+    const tfx_trainer_params *p;
     const tfx_train_config *config;
     tfx_run_progress at;
     tfx_id stage_id, checkpoint; /* rows: current stage; newest checkpoint of the lineage */
@@ -462,7 +462,7 @@ static tfx_status begin(trainer *t, tfx_error *err)
     return err->status;
 }
 
-tfx_status tfx_run_train(const tfx_run_params *p, int *interrupted, tfx_error *err)
+tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_error *err)
 {
     trainer t = {.p = p, .config = &p->plan->arm->train};
     int64_t total = 0;

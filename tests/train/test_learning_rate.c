@@ -2,7 +2,7 @@
  * the formulas of their papers written with the number of steps done, n = step + 1. */
 #include <math.h>
 
-#include "framework/train/schedule.h"
+#include "framework/train/learning_rate.h"
 #include "tests/check_main.h"
 
 static tfx_train_config config(tfx_lr_schedule schedule, double warmup)
@@ -115,7 +115,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("train/schedule");
+    Suite *s = suite_create("train/learning_rate");
     TCase *c = tcase_create("schedule");
     tcase_add_test(c, warm_up);
     tcase_add_test(c, whole_warm_ups);

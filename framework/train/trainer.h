@@ -1,13 +1,13 @@
-/* Run: trains one (arm, seed) from its beginning or its last checkpoint to the end. */
-#ifndef TFX_TRAIN_RUN_H
-#define TFX_TRAIN_RUN_H
+/* Trainer: trains one (arm, seed) from its beginning or its last checkpoint to the end. */
+#ifndef TFX_TRAIN_TRAINER_H
+#define TFX_TRAIN_TRAINER_H
 
 #include <signal.h>
 
 #include "framework/plan/arm.h"
 #include "framework/store/store.h"
 
-typedef struct tfx_run_params {
+typedef struct tfx_trainer_params {
     const tfx_experiment *experiment;
     const tfx_arm_plan *plan;
     const tfx_device *device;
@@ -18,10 +18,10 @@ typedef struct tfx_run_params {
     const char *directory; /* of the run, relative to root */
     const char *label;     /* for progress lines */
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, checkpoint, return */
-} tfx_run_params;
+} tfx_trainer_params;
 
 /* Continues from the run's latest checkpoint when it has one. TFX_OK with *interrupted set
  * when `stop` asked for it. The run's row is the caller's to start and end. */
-tfx_status tfx_run_train(const tfx_run_params *p, int *interrupted, tfx_error *err);
+tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_error *err);
 
 #endif
