@@ -3,20 +3,13 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "framework/base/clock.h"
 #include "framework/base/text.h"
 
 #define TERMINAL_INTERVAL 0.2
 #define PIPED_INTERVAL 10.0
-
-double tfx_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void tfx_progress_begin(tfx_progress *p, const char *label, int64_t first_step, int64_t total_steps)
 {

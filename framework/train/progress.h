@@ -22,6 +22,4 @@ void tfx_progress_note(tfx_progress *p, const char *fmt, ...) __attribute__((for
 /* Clears the redrawn line. */
 void tfx_progress_end(tfx_progress *p);
 
-double tfx_now(void); /* monotonic seconds */
-
 #endif

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "framework/base/clock.h"
 #include "framework/base/memory.h"
 #include "framework/checkpoint/files.h"
 #include "framework/model/growth.h"

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/clock.h"
 #include "framework/base/memory.h"
 #include "framework/graph/graph.h"
 #include "framework/plan/arm.h"
 #include "framework/train/engine.h"
-#include "framework/train/progress.h"
 
 #define MAX_KINDS 64
 
