@@ -110,7 +110,7 @@ static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
     if (tfx_file_hash(path, file_hash, err))
         return err->status;
 
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: see DESIGN section 5, rule 3 */
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: OpenBLAS's threads would hang */
     if (!handle) {
         const char *why = dlerror();
         size_t n = strlen(path);
