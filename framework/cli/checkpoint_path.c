@@ -64,7 +64,7 @@ static tfx_id newest_checkpoint(tfx_store *s, const char *experiment, const char
         tfx_run_info info = {0};
         tfx_checkpoint_info latest = {0};
         if (tfx_store_run_info(s, runs[i], &info, err) == TFX_OK && !strcmp(info.arm_name, arm) &&
-            tfx_store_latest_checkpoint(s, runs[i], INT64_MAX, &latest, err) == TFX_OK && latest.id)
+            tfx_store_latest_checkpoint(s, runs[i], &latest, err) == TFX_OK && latest.id)
             found = latest.id;
         tfx_run_info_finish(&info);
         tfx_checkpoint_info_finish(&latest);

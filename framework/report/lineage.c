@@ -83,7 +83,7 @@ static const char ancestry_sql[] =
     "SELECT l.parent, up.distance + 1 FROM up JOIN lineage_edge l ON l.child = up.id) "
     "SELECT c.id AS checkpoint, up.distance, l.parent, l.growth_event, e.id AS experiment_id, e.name AS experiment, "
     "a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, c.step, c.tokens, c.flops, "
-    "c.ancestor_flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
+    "c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
     "FROM up JOIN checkpoint c ON c.id = up.id JOIN stage t ON t.id = c.stage JOIN run r ON r.id = c.run "
     "JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
     "LEFT JOIN lineage_edge l ON l.child = c.id ORDER BY up.distance DESC, c.id";
@@ -98,7 +98,7 @@ static const char events_sql[] =
     "FROM up JOIN lineage_edge l ON l.child = up.id JOIN growth_event g ON g.id = l.growth_event ORDER BY g.id";
 
 enum { CHECKPOINT, DISTANCE, PARENT, GROWTH, EXPERIMENT_ID, EXPERIMENT, ARM, SEED, RUN, STAGE, MODEL, PARAMETERS,
-       STEP, TOKENS, FLOPS, ANCESTOR_FLOPS, SECONDS, VAL_LOSS, REASON, PATH, HASH, DELETED, SUPERSEDED };
+       STEP, TOKENS, FLOPS, SECONDS, VAL_LOSS, REASON, PATH, HASH, DELETED, SUPERSEDED };
 
 static void print_event(tfx_store *s, tfx_id event, FILE *out, tfx_error *err)
 {

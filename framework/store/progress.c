@@ -101,11 +101,11 @@ tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx
     tfx_id id = 0;
     if (tfx_write_enter(s, "recording a checkpoint", &e) == TFX_OK) {
         tfx_sql_do(s, &e,
-                   "INSERT INTO checkpoint (run, stage, step, tokens, flops, seconds, ancestor_flops, path, hash, "
-                   "bytes, val_loss, parent, reason, created) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
-                   "kkiirrrttirkt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
-                   row->ancestor_flops, row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason);
+                   "INSERT INTO checkpoint (run, stage, step, tokens, flops, seconds, path, hash, bytes, "
+                   "val_loss, parent, reason, created) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
+                   "kkiirrttirkt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
+                   row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason);
         id = sqlite3_last_insert_rowid(s->db);
         if (row->parent)
             tfx_sql_do(s, &e, "INSERT INTO lineage_edge (child, parent) VALUES (?, ?)", "kk", id, row->parent);

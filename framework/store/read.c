@@ -115,15 +115,14 @@ static void fill_checkpoint(sqlite3_stmt *q, tfx_checkpoint_info *out)
     out->hash = tfx_sql_text(q, 12);
 }
 
-tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, int64_t before, tfx_checkpoint_info *out,
-                                       tfx_error *err)
+tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err)
 {
     tfx_error e = {0};
     *out = (tfx_checkpoint_info){0};
     sqlite3_stmt *q = tfx_sql(s, &e,
-                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.step < ? AND c.superseded = 0 AND "
-                                                 "c.deleted IS NULL ORDER BY c.step DESC, c.id DESC LIMIT 1",
-                              "ki", run, before);
+                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.superseded = 0 AND c.deleted IS NULL "
+                                                 "ORDER BY c.step DESC, c.id DESC LIMIT 1",
+                              "k", run);
     if (q && tfx_sql_row(s, q, &e) == 1)
         fill_checkpoint(q, out);
     sqlite3_finalize(q);

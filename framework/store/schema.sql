@@ -1,5 +1,5 @@
--- The tables and views of a tfx database, version 1. Every table, view and column is
--- explained in docs/database.md, with a query for each question people ask.
+-- The tables and views of a tfx database in version 1; what later versions changed is in migrate.c. Every table,
+-- view and column is explained in docs/database.md, with a query for each question people ask.
 --
 -- Rules that hold everywhere: ids are never reused for something else; times are UTC text
 -- (ISO 8601); a number that is not finite is NULL; rows are never deleted. A row that a

@@ -107,7 +107,6 @@ typedef struct tfx_checkpoint_row {
     tfx_id run, stage;
     int64_t step, tokens;
     double flops, seconds;
-    double ancestor_flops;   /* spent by ancestors in OTHER runs before this run's init; 0 mostly */
     const char *path;        /* folder, relative to the database's folder */
     const char *hash;        /* of model.safetensors, 32 hex digits */
     int64_t bytes;           /* of all its files */
@@ -161,9 +160,8 @@ typedef struct tfx_checkpoint_info {
     double flops, seconds, val_loss;
     char *path, *hash; /* path relative to the database's folder */
 } tfx_checkpoint_info;
-/* The newest whole checkpoint of a run that is neither superseded nor deleted, or before step `before` (INT64_MAX: any). id 0
- * when there is none. */
-tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, int64_t before, tfx_checkpoint_info *out, tfx_error *err);
+/* The newest whole checkpoint of a run that is neither superseded nor deleted. id 0 when there is none. */
+tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err);
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
 /* Periodic checkpoints of a run that still have files, oldest first: for pruning. */

@@ -255,14 +255,15 @@ static tfx_status enter_stage(trainer *t, uint32_t index, tfx_error *err)
     return err->status;
 }
 
-/* Records the stage that was entered, unless it is there already, and opens its data. */
-static tfx_status open_stage(trainer *t, tfx_id parent, tfx_error *err)
+/* Records the stage that was entered, which stands on the newest checkpoint, unless it is there already, and
+ * opens its data. */
+static tfx_status open_stage(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     tfx_stage_row row = {.run = t->p->run, .index = s->index, .model = s->model->name, .n_params = (int64_t)s->n_params,
                          .flops_per_token = s->flops_per_token, .planned_steps = s->steps,
                          .first_step = t->at.step - t->at.stage_step,
-                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = parent};
+                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = t->checkpoint};
     t->stage_id = tfx_store_add_stage(t->p->store, &row, err);
     return t->stage_id ? open_data(t, err) : err->status;
 }
@@ -304,7 +305,7 @@ static tfx_status grow(trainer *t, tfx_error *err)
     /* Where the plan restarts the schedule it restarts, also when growth came early. */
     if (t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step)
         t->at.schedule_first = t->at.step;
-    if (enter_stage(t, to, err) == TFX_OK && open_stage(t, t->checkpoint, err) == TFX_OK &&
+    if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes,
                                  err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
@@ -414,7 +415,7 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
                                .position = {.struct_size = sizeof(tfx_loader_position)}};
     if (enter_stage(t, 0, err) == TFX_OK && tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK)
-        open_stage(t, 0, err);
+        open_stage(t, err);
     return err->status;
 }
 
@@ -449,7 +450,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
     tfx_state_io io = tfx_engine_io(t->engine);
     if (tfx_checkpoint_load(t->checkpoint_path, latest->hash, &t->stage->state, &io, over, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
-        open_stage(t, 0, err) == TFX_OK && clean_up(t, latest, err) == TFX_OK)
+        open_stage(t, err) == TFX_OK && clean_up(t, latest, err) == TFX_OK)
         tfx_progress_note(&t->progress, "continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
     return err->status;
 }
@@ -457,7 +458,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
 static tfx_status begin(trainer *t, tfx_error *err)
 {
     tfx_checkpoint_info latest = {0};
-    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, INT64_MAX, &latest, err) == TFX_OK)
+    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, &latest, err) == TFX_OK)
         latest.id ? begin_from(t, &latest, err) : begin_new(t, err);
     tfx_checkpoint_info_finish(&latest);
     return err->status;

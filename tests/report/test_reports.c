@@ -222,7 +222,7 @@ START_TEST(lineage_folds_training)
     char *printed = NULL;
     OK(w = tfx_store_open(path, TFX_STORE_WRITE, oops));
     for (int i = 2; i <= 10; i++) {
-        tfx_checkpoint_row row = {6, 7, i * 10, i * 100, i * 1e4, i, 80000, "p", "h", 1, 1.5, last, "periodic"};
+        tfx_checkpoint_row row = {6, 7, i * 10, i * 100, i * 1e4, i, "p", "h", 1, 1.5, last, "periodic"};
         OK(last = tfx_store_add_checkpoint(w, &row, oops));
     }
     tfx_store_close(w);

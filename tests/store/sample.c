@@ -71,11 +71,11 @@ static tfx_id stage(tfx_store *s, tfx_id run, int64_t index, int large, int64_t 
     return id;
 }
 
-static tfx_id checkpoint(tfx_store *s, tfx_id run, tfx_id in_stage, int64_t step, double flops, double ancestors,
-                         double val_loss, tfx_id parent, const char *reason)
+static tfx_id checkpoint(tfx_store *s, tfx_id run, tfx_id in_stage, int64_t step, double flops, double val_loss,
+                         tfx_id parent, const char *reason)
 {
     char *path = tfx_printf("runs/%d/step-%06d-%s", (int)run, (int)step, reason);
-    tfx_checkpoint_row row = {run,  in_stage, step,     step * 10, flops,  (double)step, ancestors,
+    tfx_checkpoint_row row = {run,  in_stage, step,     step * 10, flops,  (double)step,
                               path, "0123456789abcdef0123456789abcdef", 4096, val_loss, parent, reason};
     tfx_id id = 0;
     OK(id = tfx_store_add_checkpoint(s, &row, oops));
@@ -102,7 +102,7 @@ static void run_large(tfx_store *s, tfx_id arm, int64_t seed, const double *loss
 {
     tfx_id run = start(s, arm, seed), st = stage(s, run, 0, 1, 0, 30, 0);
     evaluate(s, run, st, 0, 0, 300, losses, 4);
-    checkpoint(s, run, st, 30, 90000, 0, losses[3], 0, "final");
+    checkpoint(s, run, st, 30, 90000, losses[3], 0, "final");
     OK(tfx_store_end_stage(s, st, 30, 1 << 21, oops));
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));
 }
@@ -111,17 +111,17 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
 {
     tfx_id run = start(s, arm, seed), small = stage(s, run, 0, 0, 0, 20, 0);
     evaluate(s, run, small, 0, 0, 100, losses, 3);
-    tfx_id periodic = checkpoint(s, run, small, 10, 10000, 0, losses[1], 0, "periodic");
-    tfx_id from = checkpoint(s, run, small, 20, 20000, 0, losses[2], periodic, "stage_end");
+    tfx_id periodic = checkpoint(s, run, small, 10, 10000, losses[1], 0, "periodic");
+    tfx_id from = checkpoint(s, run, small, 20, 20000, losses[2], periodic, "stage_end");
     OK(tfx_store_end_stage(s, small, 20, 1 << 21, oops));
     tfx_id large = stage(s, run, 1, 1, 20, 20, from);
-    tfx_id to = checkpoint(s, run, large, 20, 20000, 0, losses[2], from, "grown");
+    tfx_id to = checkpoint(s, run, large, 20, 20000, losses[2], from, "grown");
     tfx_growth_row growth = {run,  from, to,   20, "small", "large", "schedule", 1000, 3000, 990,
                              "[{\"path\": \"blocks.0.mixer.q.key\", \"from\": [4, 8], \"to\": [12, 8], \"rule\": \"zero\"}]",
                              losses[2], losses[2] + delta, delta * 10, 0.5};
     OK(tfx_store_add_growth_event(s, &growth, oops));
     evaluate(s, run, large, 20, 20000, 300, losses + 3, 3);
-    tfx_id last = checkpoint(s, run, large, 40, 80000, 0, losses[5], to, "final");
+    tfx_id last = checkpoint(s, run, large, 40, 80000, losses[5], to, "final");
     OK(tfx_store_end_stage(s, large, 20, 1 << 22, oops));
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));
     return last;
@@ -148,9 +148,9 @@ void sample_fill(const char *path)
     OK(e = tfx_store_add_experiment(s, "onward", NULL, "onward.ini", "smoke", "[experiment]\nname = onward\n", oops));
     OK(a = tfx_store_add_arm(s, e, "more", "large", NULL, NULL, oops));
     tfx_id run = start(s, a, 1), st = stage(s, run, 0, 1, 0, 20, last);
-    tfx_id first = checkpoint(s, run, st, 0, 0, 80000, NAN, last, "periodic");
+    tfx_id first = checkpoint(s, run, st, 0, 0, NAN, last, "periodic");
     evaluate(s, run, st, 0, 0, 300, more, 2);
-    checkpoint(s, run, st, 10, 30000, 80000, 1.5, first, "periodic");
+    checkpoint(s, run, st, 10, 30000, 1.5, first, "periodic");
     tfx_store_close(s);
 }
 

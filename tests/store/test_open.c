@@ -53,7 +53,7 @@ START_TEST(creates)
     tfx_store *s = NULL;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     ck_assert_str_eq(tfx_store_path(s), path);
-    ck_assert_sql(path, "PRAGMA user_version", "1");
+    ck_assert_sql(path, "PRAGMA user_version", "2");
     ck_assert_sql(path, "PRAGMA application_id", "1952872497"); /* "tfx1" */
     ck_assert_sql(path, "PRAGMA journal_mode", "wal");
     sqlite3_stmt *q = NULL;
@@ -124,10 +124,21 @@ END_TEST
 START_TEST(refuses_newer)
 {
     sample_fill(path);
-    change("PRAGMA user_version = 2");
-    refuse(path, TFX_STORE_READ, TFX_E_DATA, "newer tfx", "found 2");
-    refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "newer tfx", "found 2");
+    change("PRAGMA user_version = 99");
+    refuse(path, TFX_STORE_READ, TFX_E_DATA, "newer tfx", "found 99");
+    refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "newer tfx", "found 99");
     ck_assert_sql(path, "SELECT count(*) FROM run", "6");
+}
+END_TEST
+
+START_TEST(migrates)
+{
+    sample_fill(path);
+    change("ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; PRAGMA user_version = 1");
+    sample_fill(path);
+    ck_assert_sql(path, "PRAGMA user_version", "2");
+    ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
+    ck_assert_sql(path, "SELECT count(*) FROM run", "12");
 }
 END_TEST
 
@@ -251,6 +262,7 @@ static Suite *suite(void)
     tcase_add_test(t, refuses_other_files);
     tcase_add_test(t, refuses_other_databases);
     tcase_add_test(t, refuses_newer);
+    tcase_add_test(t, migrates);
     tcase_add_test(t, empty_file);
     tcase_add_test(t, damaged_file);
     tcase_add_test(t, reader_cannot_write);
