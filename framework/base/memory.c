@@ -48,14 +48,15 @@ char *tfx_printf(const char *fmt, ...)
     return s;
 }
 
-void tfx_array_reserve(void **ptr, size_t element, size_t count, size_t *cap)
+void *tfx_array_reserve(void *ptr, size_t element, size_t count, size_t *cap)
 {
     if (count > *cap) {
         size_t grown = *cap ? *cap * 2 : 8;
         if (grown < count)
             grown = count;
-        *ptr = tfx_realloc(*ptr, grown * element);
+        ptr = tfx_realloc(ptr, grown * element);
         *cap = grown;
     }
-    memset((char *)*ptr + (count - 1) * element, 0, element);
+    memset((char *)ptr + (count - 1) * element, 0, element);
+    return ptr;
 }

@@ -19,8 +19,9 @@ char *tfx_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Growable array held as (pointer, count, capacity): appends one zeroed element and
  * evaluates to a pointer to it. */
 #define TFX_APPEND(ptr, count, cap)                                                          \
-    (tfx_array_reserve((void **)&(ptr), sizeof(*(ptr)), (size_t)(count) + 1, &(cap)),        \
+    ((ptr) = tfx_array_reserve((ptr), sizeof(*(ptr)), (size_t)(count) + 1, &(cap)),          \
      &(ptr)[(count)++])
-void tfx_array_reserve(void **ptr, size_t element, size_t count, size_t *cap);
+/* The array, moved if it had to grow, with its last element of `count` zeroed. */
+void *tfx_array_reserve(void *ptr, size_t element, size_t count, size_t *cap);
 
 #endif
