@@ -125,7 +125,7 @@ void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wr
     tfx_graph_value l = g->values[loss];
     s.grad[loss] = tfx_emit_constant(g, seed, l.n_dims, l.dims);
     for (uint32_t i = s.n_nodes; i-- > 0 && g->err->status == TFX_OK;)
-        if (g->values[g->nodes[i].out].requires_grad && g->nodes[i].n_out)
+        if (g->nodes[i].n_out && g->values[g->nodes[i].out].requires_grad)
             backward_node(&s, i);
     for (uint32_t i = 0; i < n; i++)
         grads[i] = s.grad[wrt[i]];
