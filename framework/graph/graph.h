@@ -52,7 +52,7 @@ typedef struct tfx_graph {
     tfx_op_set *ops;      /* collects; not owned; may be NULL */
     const char *device;   /* whose kernels custom ops may use; NULL: none, always lower */
     int training;         /* whether a backward pass will follow, and dropout is active */
-    tfx_value dropout_key; /* i32 [2]: seed, step; needed when training with dropout */
+    tfx_value dropout_key; /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
     tfx_error *err;          /* not owned */
 

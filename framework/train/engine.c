@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/random.h"
 #include "framework/model/growth.h"
 
 struct tfx_engine {
@@ -123,11 +124,14 @@ void tfx_engine_set_batch(tfx_engine *e, const int32_t *tokens, const int32_t *t
     upload(e, &t[e->plan->targets], 0, targets, t[e->plan->targets].bytes);
 }
 
-void tfx_engine_set_step(tfx_engine *e, double lr, uint32_t seed, uint32_t step)
+/* The key has 64 bits for two numbers of 64 each: it is a random number of theirs, so that seeds
+ * which differ in any bit have masks that differ. */
+void tfx_engine_set_step(tfx_engine *e, double lr, uint64_t seed, uint64_t pass)
 {
     const tfx_state_tensor *t = e->plan->state.tensors;
     float lr_value = (float)lr;
-    uint32_t key[2] = {seed, step};
+    uint64_t random = tfx_random_u64(seed, tfx_random_stream("/dropout"), pass);
+    uint32_t key[2] = {(uint32_t)(random >> 32), (uint32_t)random};
     upload(e, &t[e->plan->lr], 0, &lr_value, sizeof(lr_value));
     upload(e, &t[e->plan->key], 0, key, sizeof(key));
 }

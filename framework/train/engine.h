@@ -19,9 +19,10 @@ tfx_status tfx_engine_initialise(tfx_engine *e, uint64_t seed, tfx_error *err);
 /* Sets only those that are never trained (tau): before loading a file that may lack them. */
 tfx_status tfx_engine_initialise_fixed(tfx_engine *e, tfx_error *err);
 
-/* Inputs of the next pass; tokens and targets are [micro_batch, context]. */
+/* Inputs of the next pass; tokens and targets are [micro_batch, context]. `pass` counts the
+ * micro-batches of a run: each has dropout masks of its own. */
 void tfx_engine_set_batch(tfx_engine *e, const int32_t *tokens, const int32_t *targets);
-void tfx_engine_set_step(tfx_engine *e, double lr, uint32_t seed, uint32_t step);
+void tfx_engine_set_step(tfx_engine *e, double lr, uint64_t seed, uint64_t pass);
 
 /* One micro-batch: forward and backward, and when n_micro is 1 the update as well. */
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err);

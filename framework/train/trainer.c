@@ -328,8 +328,7 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;
         tfx_engine_set_batch(t->engine, t->tokens, t->targets);
-        /* Every micro-batch has dropout masks of its own. */
-        tfx_engine_set_step(t->engine, *lr, (uint32_t)t->p->seed, (uint32_t)(t->at.step * s->n_micro + i));
+        tfx_engine_set_step(t->engine, *lr, (uint64_t)t->p->seed, (uint64_t)(t->at.step * s->n_micro + i));
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;

@@ -32,9 +32,10 @@ typedef enum tfx_op {
     TFX_OP_UNARY = 16,  /* ints[0] = tfx_unary */
     TFX_OP_UNARY_GRAD = 17, /* in: x, dy; dy * f'(x); ints[0] = tfx_unary */
     TFX_OP_CAST = 18,
-    TFX_OP_DROPOUT = 19,    /* in: x, key (i32 [2]: seed, step); reals[0] = p, ints[0] = stream;
-                               element i is kept when the high 32 bits of
-                               random_u64(seed << 32 | step, stream, i) >= p * 2^32 */
+    TFX_OP_DROPOUT = 19,    /* in: x, key (i32 [2], which the host makes of seed and step);
+                               reals[0] = p, ints[0] = stream; element i is kept when the high
+                               32 bits of random_u64(key[0] << 32 | key[1], stream, i), with the
+                               key's numbers as unsigned ones, are >= p * 2^32 */
     TFX_OP_BROADCAST = 20,  /* the one pointwise op whose operand has another shape: [ones
                                stretched, aligned from the right] */
 

@@ -168,6 +168,43 @@ START_TEST(pieces_of_state)
 }
 END_TEST
 
+/* The key of the dropout masks, as the programs see it. */
+static uint64_t dropout_key(tfx_engine *e, const tfx_stage_plan *plan, uint64_t seed, uint64_t pass)
+{
+    tfx_state_io io = tfx_engine_io(e);
+    uint64_t key = 0;
+    ck_assert_uint_eq(plan->state.tensors[plan->key].bytes, sizeof(key));
+    tfx_engine_set_step(e, 1e-2, seed, pass);
+    io.read(io.ctx, &plan->state.tensors[plan->key], 0, &key, sizeof(key));
+    return key;
+}
+
+/* Seeds go up to 9e15: no bit of them, nor of the pass, may be lost on the way to the masks. */
+START_TEST(every_bit_of_a_seed_counts)
+{
+    static const uint64_t numbers[] = {0, 1, 1ull << 31, 1ull << 32, (1ull << 32) + 1, 9000000000000000};
+    enum { N = sizeof(numbers) / sizeof(*numbers) };
+    uint64_t keys[N * N];
+    char *text = spec_text(specs[0]);
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_plan *plan = stage_plan(&f, "a", 0);
+    tfx_engine *e = engine_open(&f, plan, 1);
+    for (int i = 0; i < N * N; i++) {
+        keys[i] = dropout_key(e, plan, numbers[i / N], numbers[i % N]);
+        for (int k = 0; k < i; k++)
+            ck_assert_msg(keys[k] != keys[i], "seed %llu, pass %llu and seed %llu, pass %llu have the same masks",
+                          (unsigned long long)numbers[k / N], (unsigned long long)numbers[k % N],
+                          (unsigned long long)numbers[i / N], (unsigned long long)numbers[i % N]);
+    }
+    ck_assert_uint_eq(dropout_key(e, plan, 1, 1), dropout_key(e, plan, 1, 1));
+    tfx_engine_destroy(e);
+    tfx_stage_plan_destroy(plan);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
 /* Training does what it is for: a chain of tokens with one successor each is learnt. */
 START_TEST(it_learns)
 {
@@ -326,6 +363,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, same_as_the_runner, 0, 3);
     tcase_add_test(c, initialisation);
     tcase_add_test(c, pieces_of_state);
+    tcase_add_test(c, every_bit_of_a_seed_counts);
     tcase_add_loop_test(c, it_learns, 0, 3);
     tcase_add_test(c, evaluation);
     tcase_add_test(c, memory_that_is_not_there);
