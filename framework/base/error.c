@@ -41,6 +41,15 @@ void tfx_error_prefix(tfx_error *err, const char *fmt, ...)
     put_before(err, prefix);
 }
 
+void tfx_error_append(tfx_error *err, const char *fmt, ...)
+{
+    size_t n = strlen(err->text);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->text + n, sizeof(err->text) - n, fmt, ap);
+    va_end(ap);
+}
+
 static void put_place(tfx_error *err, const char *file, int line)
 {
     char place[512];

@@ -21,6 +21,8 @@ tfx_status tfx_vfail(tfx_error *err, tfx_status status, const char *fmt, va_list
 
 /* Puts "prefix: " before the message that err holds. */
 void tfx_error_prefix(tfx_error *err, const char *fmt, ...) TFX_PRINTF(2, 3);
+/* Puts more behind it. */
+void tfx_error_append(tfx_error *err, const char *fmt, ...) TFX_PRINTF(2, 3);
 
 /* Places in specs: "file:line: ", or "file: " when line is 0 (--set has no lines).
  * tfx_fail_at records an invalid setting. The others put the place, and "prefix: ", before a

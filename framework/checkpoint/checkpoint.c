@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
 
@@ -219,16 +220,13 @@ static tfx_status load_tensor(tfx_st_reader *r, const tfx_st_tensor *f, const tf
     return TFX_OK;
 }
 
-/* The nearest name in the file, for a missing tensor. */
-static const char *nearest_in_file(const tfx_st_reader *r, const char *name)
+static tfx_status fail_missing(const char *path, const tfx_st_reader *r, const char *name, tfx_error *err)
 {
-    size_t n = tfx_st_count(r);
-    const char **names = TFX_NEW_ARRAY(const char *, n);
-    for (size_t i = 0; i < n; i++)
-        names[i] = tfx_st_at(r, i)->name;
-    const char *near = tfx_nearest(name, names, n);
-    free(names);
-    return near;
+    tfx_suggest known = {.name = name};
+    for (size_t i = 0; i < tfx_st_count(r); i++)
+        tfx_suggest_add(&known, "%s", tfx_st_at(r, i)->name);
+    tfx_fail(err, TFX_E_DATA, "%s: tensor %s is missing", path, name);
+    return tfx_suggest_end(&known, "the file has none", err);
 }
 
 /* Every tensor of the file has its place, and every place its tensor. */
@@ -243,11 +241,8 @@ static tfx_status check_file(const tfx_st_reader *r, const char *path, tfx_state
         const tfx_st_tensor *f = tfx_st_find(r, t->name);
         if (!f && fixed_may_miss && (t->flags & TFX_PARAM_FIXED))
             continue;
-        if (!f) {
-            const char *near = nearest_in_file(r, t->name);
-            return tfx_fail(err, TFX_E_DATA, "%s: tensor %s is missing%s%s%s", path, t->name,
-                            near ? "; nearest name there: '" : "", near ? near : "", near ? "'" : "");
-        }
+        if (!f)
+            return fail_missing(path, r, t->name, err);
         if (!same_shape(f, t))
             return fail_shape(path, f, t, err);
         if (t->dtype != TFX_F32 && f->dtype != file_dtype(t->dtype))

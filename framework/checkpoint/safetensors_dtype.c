@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors are read and written without swapping bytes"
@@ -37,12 +37,12 @@ const tfx_st_dtype_info *tfx_st_dtype_of(tfx_st_dtype dtype)
     return NULL;
 }
 
-const char *tfx_st_dtype_nearest(const char *name)
+tfx_status tfx_st_dtype_suggest(const char *name, tfx_error *err)
 {
-    const char *names[N_DTYPES];
+    tfx_suggest known = {.name = name};
     for (size_t i = 0; i < N_DTYPES; i++)
-        names[i] = dtypes[i].name;
-    return tfx_nearest(name, names, N_DTYPES);
+        tfx_suggest_add(&known, "%s", dtypes[i].name);
+    return tfx_suggest_end(&known, NULL, err);
 }
 
 int tfx_st_size(unsigned bits, uint32_t n_dims, const int64_t *dims, uint64_t *bytes)

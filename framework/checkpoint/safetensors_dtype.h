@@ -14,8 +14,8 @@ typedef struct tfx_st_dtype_info {
 const tfx_st_dtype_info *tfx_st_dtype_by_name(const char *name);
 /* By dtype; TFX_ST_OTHER gives NULL. */
 const tfx_st_dtype_info *tfx_st_dtype_of(tfx_st_dtype dtype);
-/* The known name nearest to a misspelt one, or NULL. */
-const char *tfx_st_dtype_nearest(const char *name);
+/* Ends the message that err holds about an unknown name. */
+tfx_status tfx_st_dtype_suggest(const char *name, tfx_error *err);
 
 /* Bytes of a tensor; 0 on success, -1 when they do not fit 64 bits, -2 when they are not whole bytes. */
 int tfx_st_size(unsigned bits, uint32_t n_dims, const int64_t *dims, uint64_t *bytes);

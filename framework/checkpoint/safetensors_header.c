@@ -153,9 +153,8 @@ static tfx_status parse_tensor(const place *at, const cJSON *object, uint64_t da
         return FAIL_TENSOR(at, "dtype: expected a string, found %s", json_type(dtype));
     const tfx_st_dtype_info *info = tfx_st_dtype_by_name(dtype->valuestring);
     if (!info) {
-        const char *nearest = tfx_st_dtype_nearest(dtype->valuestring);
-        return FAIL_TENSOR(at, "unknown dtype \"%.40s\"%s%s%s", dtype->valuestring,
-                           nearest ? "; nearest known: \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
+        FAIL_TENSOR(at, "unknown dtype \"%.40s\"", dtype->valuestring);
+        return tfx_st_dtype_suggest(dtype->valuestring, at->err);
     }
     out->dtype = info->dtype;
     *dtype_name = info->name;

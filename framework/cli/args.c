@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 
 struct tfx_cli_args {
     const tfx_command *command;
@@ -42,19 +42,14 @@ static int find_option(const tfx_command *c, const char *name, size_t n)
 
 static tfx_status fail_unknown(const tfx_command *c, const char *argument, tfx_error *err)
 {
-    size_t n = count_options(c), length = strcspn(argument, "=");
-    const char **names = TFX_NEW_ARRAY(const char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        names[i] = c->options[i].name;
-    names[n] = "help";
-    char *name = tfx_strndup(argument, length);
-    const char *nearest = tfx_nearest(name + strspn(name, "-"), names, n + 1);
-    if (nearest)
-        tfx_fail(err, TFX_E_INVALID, "%s: unknown option %s; did you mean --%s?", c->name, name, nearest);
-    else
-        tfx_fail(err, TFX_E_INVALID, "%s: unknown option %s (tfx %s --help lists them)", c->name, name, c->name);
+    char *name = tfx_strndup(argument, strcspn(argument, "="));
+    tfx_suggest known = {.name = name + strspn(name, "-"), .prefix = "--"};
+    for (size_t i = 0; i < count_options(c); i++)
+        tfx_suggest_add(&known, "%s", c->options[i].name);
+    tfx_suggest_add(&known, "help");
+    tfx_fail(err, TFX_E_INVALID, "%s: unknown option %s", c->name, name);
+    tfx_suggest_end(&known, NULL, err);
     free(name);
-    free(names);
     return err->status;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/cli/args.h"
 #include "framework/cli/cli.h"
@@ -112,16 +113,11 @@ static int fail_unknown(int argc, char **argv)
         tfx_fail(&err, TFX_E_INVALID, "expected %s, found 'tfx %s'", all.s, given.s);
         tfx_text_free(&all);
     } else {
-        char words[N_COMMANDS][32]; /* of "plugin list", only the first can be meant */
-        for (n = 0; n < N_COMMANDS; n++) {
-            snprintf(words[n], sizeof(words[n]), "%.*s", (int)strcspn(commands[n]->name, " "), commands[n]->name);
-            names[n] = words[n];
-        }
-        const char *nearest = tfx_nearest(argv[0], names, n);
-        if (nearest)
-            tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s'; did you mean 'tfx %s'?", argv[0], nearest);
-        else
-            tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s' (tfx --help lists them)", argv[0]);
+        tfx_suggest known = {.name = argv[0]};
+        for (n = 0; n < N_COMMANDS; n++) /* of "plugin list", only the first can be meant */
+            tfx_suggest_add(&known, "%.*s", (int)strcspn(commands[n]->name, " "), commands[n]->name);
+        tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s'", argv[0]);
+        tfx_suggest_end(&known, NULL, &err);
     }
     tfx_text_free(&given);
     return tfx_cli_fail(&err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/cli/cli.h"
 #include "framework/plugin/classes.h"
@@ -286,28 +287,22 @@ static int offers_name(const tfx_loaded_plugin *p, const char *name)
 
 static void fail_unknown(const tfx_registry *r, const char *name, tfx_error *err)
 {
-    const char **names = NULL;
-    size_t n = 0, cap = 0;
-    tfx_text t = {0};
+    tfx_suggest known = {.name = name};
+    tfx_text refused = {0};
     for (size_t i = 0; i < tfx_registry_count(r); i++) {
         const tfx_plugin *e = tfx_registry_at(r, i)->entry;
-        *TFX_APPEND(names, n, cap) = e->name;
+        tfx_suggest_add(&known, "%s", e->name);
         for (size_t j = 0; e->factories[j]; j++) {
             const tfx_factory *f = e->factories[j];
-            if (tfx_kind_word(f->kind) && strcmp(tfx_class_describe(f->kind, f->impl).name, e->name))
-                *TFX_APPEND(names, n, cap) = tfx_class_describe(f->kind, f->impl).name;
+            if (tfx_kind_word(f->kind))
+                tfx_suggest_add(&known, "%s", tfx_class_describe(f->kind, f->impl).name);
         }
     }
-    const char *nearest = tfx_nearest(name, names, n);
-    tfx_text_add(&t, "there is no plugin or class \"%s\"", name);
-    if (nearest)
-        tfx_text_add(&t, "; did you mean \"%s\"?", nearest);
-    for (size_t i = 0; i < n; i++)
-        tfx_text_add(&t, "%s%s", i ? ", " : nearest ? " Available: " : "; available: ", names[i]);
-    tfx_registry_add_refused(r, name, &t);
-    tfx_fail(err, TFX_E_INVALID, "%s", t.s);
-    tfx_text_free(&t);
-    free(names);
+    tfx_fail(err, TFX_E_INVALID, "there is no plugin or class \"%s\"", name);
+    tfx_suggest_end(&known, "there is none at all", err);
+    tfx_registry_add_refused(r, name, &refused);
+    tfx_error_append(err, "%s", refused.s ? refused.s : "");
+    tfx_text_free(&refused);
 }
 
 /* docs/spec-keys.md, with the plugins that are found here. */

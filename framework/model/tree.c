@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/plugin/classes.h"
 
 /* Settings that belong to one layer, keys relative to it. `full` is the key as written. */
@@ -58,35 +59,19 @@ static const char *select_slot(const keyed_list *all, const char *name, keyed_li
     return value;
 }
 
-/* " Did you mean 'x'?", or nothing. */
-static const char *suggestion(char *buf, size_t n, const char *name, const char *const *known, size_t n_known)
-{
-    const char *near = tfx_nearest(name, known, n_known);
-    buf[0] = 0;
-    if (near)
-        snprintf(buf, n, "; did you mean '%s'?", near);
-    return buf;
-}
-
 /* A key that neither an option nor a slot of the layer takes. */
 static void fail_unknown_key(const tfx_layer_class *cls, const keyed *k, const char *path, tfx_error *err)
 {
-    size_t n = cls->n_options + cls->n_slots, m = 0;
-    const char **known = TFX_NEW_ARRAY(const char *, n);
-    for (size_t i = 0; i < cls->n_options; i++)
-        known[m++] = tfx_option_at(cls->options, i)->name;
-    for (size_t i = 0; i < cls->n_slots; i++)
-        known[m++] = tfx_slot_at(cls->slots, i)->name;
-    char first[128], hint[256];
+    char first[128];
+    tfx_suggest known = {.name = first};
     snprintf(first, sizeof(first), "%.*s", (int)strcspn(k->key, "."), k->key);
-    tfx_text list = {0};
-    for (size_t i = 0; i < m; i++)
-        tfx_text_add(&list, "%s%s", i ? ", " : "", known[i]);
-    tfx_fail_at(err, k->from->file, k->from->line, "%s: layer '%s' (at %s) has no option or slot '%s'%s (it has: %s)",
-                k->from->key, cls->name, path, first, suggestion(hint, sizeof(hint), first, known, m),
-                m ? list.s : "none");
-    tfx_text_free(&list);
-    free(known);
+    for (size_t i = 0; i < cls->n_options; i++)
+        tfx_suggest_add(&known, "%s", tfx_option_at(cls->options, i)->name);
+    for (size_t i = 0; i < cls->n_slots; i++)
+        tfx_suggest_add(&known, "%s", tfx_slot_at(cls->slots, i)->name);
+    tfx_fail_at(err, k->from->file, k->from->line, "%s: layer '%s' (at %s) has no option or slot '%s'", k->from->key,
+                cls->name, path, first);
+    tfx_suggest_end(&known, "it has none", err);
 }
 
 /* A slot whose default is a layer with that very slot never ends. */
@@ -321,25 +306,24 @@ tfx_model *tfx_model_create(const tfx_registry *registry, const tfx_model_spec *
     m->name = tfx_strdup(spec->name);
     for (size_t i = 0; i < spec->n_settings && err->status == TFX_OK; i++) {
         const tfx_setting *s = &spec->settings[i];
-        const char *rest, *known[32];
-        size_t n_known = 0;
+        const char *rest;
+        tfx_suggest known = {.name = s->key};
         int in_slot = 0, is_option = 0;
         for (size_t k = 0; k < 4; k++) {
             in_slot |= key_in(s->key, slots[k], &rest);
-            known[n_known++] = slots[k];
+            tfx_suggest_add(&known, "%s", slots[k]);
         }
-        for (size_t k = 0; k < n_decl && n_known < 32; k++) {
+        for (size_t k = 0; k < n_decl; k++) {
             is_option |= !strcmp(s->key, tfx_option_at(decl, k)->name);
-            known[n_known++] = tfx_option_at(decl, k)->name;
+            tfx_suggest_add(&known, "%s", tfx_option_at(decl, k)->name);
         }
-        char hint[256];
         if (in_slot)
             *TFX_APPEND(in_slots.items, in_slots.n, in_slots.cap) = (keyed){s->key, s};
         else if (is_option)
             own[n_own++] = *s;
         else
-            tfx_fail_at(err, s->file, s->line, "[model %s] has no key '%s'%s", spec->name, s->key,
-                        suggestion(hint, sizeof(hint), s->key, known, n_known));
+            tfx_fail_at(err, s->file, s->line, "[model %s] has no key '%s'", spec->name, s->key);
+        tfx_suggest_end(&known, NULL, err);
     }
     char *what = tfx_printf("[model %s]", spec->name);
     if (err->status == TFX_OK) {

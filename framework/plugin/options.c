@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/plugin/option_values.h"
 
 const tfx_option *tfx_option_at(const tfx_option *decl, size_t i)
@@ -224,37 +225,32 @@ static tfx_status fail_setting(tfx_error *err, const tfx_setting *s, tfx_text *m
     return err->status;
 }
 
-static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const char *value, const char *near,
-                             const char *what, tfx_error *err)
+static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const char *value, const char *what,
+                             tfx_error *err)
 {
     tfx_text t = {0};
     tfx_text_add(&t, "%s: %s: expected ", what, o->name);
     tfx_option_expectation(&t, o);
     tfx_text_add(&t, "; found \"%.100s\"", value);
-    if (near)
-        tfx_text_add(&t, "; did you mean \"%s\"?", near);
-    else if (strstr(value, " #"))
+    if (strstr(value, " #"))
         tfx_text_add(&t, " (a comment after a value starts with \" ;\")");
-    return fail_setting(err, s, &t);
+    fail_setting(err, s, &t);
+    tfx_suggest known = {.name = value, .listed = 1};
+    for (size_t i = 0; o->type == TFX_OPT_CHOICE && o->choices && o->choices[i]; i++)
+        tfx_suggest_add(&known, "%s", o->choices[i]);
+    return tfx_suggest_end(&known, NULL, err);
 }
 
 static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what,
                                tfx_error *err)
 {
     tfx_text t = {0};
-    const char **names = TFX_NEW_ARRAY(const char *, n);
+    tfx_suggest known = {.name = s->key};
     for (size_t i = 0; i < n; i++)
-        names[i] = tfx_option_at(decl, i)->name;
-    const char *near = tfx_nearest(s->key, names, n);
+        tfx_suggest_add(&known, "%s", tfx_option_at(decl, i)->name);
     tfx_text_add(&t, "%s: unknown key \"%s\"", what, s->key);
-    if (near)
-        tfx_text_add(&t, "; did you mean \"%s\"?", near);
-    else if (!n)
-        tfx_text_add(&t, "; it takes no options");
-    for (size_t i = 0; i < n && !near; i++)
-        tfx_text_add(&t, "%s%s", i ? ", " : "; expected one of: ", names[i]);
-    free(names);
-    return fail_setting(err, s, &t);
+    fail_setting(err, s, &t);
+    return tfx_suggest_end(&known, "it takes no options", err);
 }
 
 /* ---- one option ---- */
@@ -286,22 +282,18 @@ static tfx_status read_element(const tfx_option *o, option_value *v, const char 
         /* An empty path means that there is none. */
         v->strings[v->n] = *text ? absolute_path(text, s ? s->file : NULL) : tfx_strdup("");
         break;
-    case TFX_OPT_CHOICE: {
-        size_t n = 0;
+    case TFX_OPT_CHOICE:
         bad = 1;
-        for (; o->choices && o->choices[n]; n++)
+        for (size_t n = 0; o->choices && o->choices[n]; n++)
             bad &= strcmp(o->choices[n], text) != 0;
         v->strings[v->n] = tfx_strdup(text);
-        if (bad)
-            return fail_value(o, s, text, tfx_nearest(text, o->choices, n), what, err);
         break;
-    }
     }
     /* TFX_OPT_BOOL and texts leave number at 0; a range means nothing for them. */
     int ranged = o->type == TFX_OPT_INT || o->type == TFX_OPT_INT_LIST || o->type == TFX_OPT_REAL ||
                  o->type == TFX_OPT_REAL_LIST;
     if (bad || (ranged && o->min < o->max && (number < o->min || number > o->max)))
-        return fail_value(o, s, text, NULL, what, err);
+        return fail_value(o, s, text, what, err);
     v->n++;
     return TFX_OK;
 }
@@ -324,7 +316,7 @@ static tfx_status read_list(const tfx_option *o, option_value *v, const char *te
         size_t n = strcspn(p, ",");
         char *element = trimmed(p, n);
         tfx_status status = *element ? read_element(o, v, element, s, what, err)
-                                     : fail_value(o, s, text, NULL, what, err);
+                                     : fail_value(o, s, text, what, err);
         free(element);
         if (status != TFX_OK || !p[n])
             return status;

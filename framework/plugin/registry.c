@@ -18,6 +18,7 @@
 
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/elf_entry.h"
@@ -314,27 +315,19 @@ void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text 
 static void not_found(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
 {
     const char *word = tfx_kind_word(kind);
-    const char **names = NULL;
-    size_t n = 0, cap = 0;
-    tfx_text t = {0};
+    tfx_suggest known = {.name = name};
+    tfx_text refused = {0};
     for (size_t i = 0; i < r->n_plugins; i++)
         for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
             const tfx_factory *f = r->plugins[i].entry->factories[j];
             if (!strcmp(f->kind, kind))
-                *TFX_APPEND(names, n, cap) = tfx_class_describe(kind, f->impl).name;
+                tfx_suggest_add(&known, "%s", tfx_class_describe(kind, f->impl).name);
         }
-    const char *nearest = tfx_nearest(name, names, n);
-    tfx_text_add(&t, "there is no %s \"%s\"", word, name);
-    if (nearest)
-        tfx_text_add(&t, "; did you mean \"%s\"?", nearest);
-    for (size_t i = 0; i < n; i++)
-        tfx_text_add(&t, "%s%s", i ? ", " : nearest ? " Available: " : "; available: ", names[i]);
-    if (!n)
-        tfx_text_add(&t, "; no plugin offers any %s", word);
-    tfx_registry_add_refused(r, name, &t);
-    tfx_fail(err, TFX_E_INVALID, "%s", t.s);
-    tfx_text_free(&t);
-    free(names);
+    tfx_fail(err, TFX_E_INVALID, "there is no %s \"%s\"", word, name);
+    tfx_suggest_end(&known, "no plugin offers any", err);
+    tfx_registry_add_refused(r, name, &refused);
+    tfx_error_append(err, "%s", refused.s ? refused.s : "");
+    tfx_text_free(&refused);
 }
 
 /* A refused file, in an earlier folder than plugin `i`, that has the name of the class or of the plugin. */

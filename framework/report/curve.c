@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/report/plot.h"
 #include "framework/report/sql.h"
@@ -20,16 +21,17 @@ static const struct axis {
 
 static const struct axis *find_axis(const char *name, tfx_error *err)
 {
-    const char *names[N_AXES];
+    const struct axis *found = NULL;
+    tfx_suggest known = {.name = name};
     for (size_t i = 0; i < N_AXES; i++) {
+        tfx_suggest_add(&known, "%s", axes[i].name);
         if (!strcmp(axes[i].name, name))
-            return &axes[i];
-        names[i] = axes[i].name;
+            found = &axes[i];
     }
-    const char *nearest = tfx_nearest(name, names, N_AXES);
-    tfx_fail(err, TFX_E_INVALID, "--x: expected flops, tokens, seconds or steps, found '%s'%s%s%s", name,
-             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    return NULL;
+    if (!found)
+        tfx_fail(err, TFX_E_INVALID, "--x: there is no axis '%s'", name);
+    tfx_suggest_end(&known, NULL, err);
+    return found;
 }
 
 /* One letter per arm; the legend says which. */

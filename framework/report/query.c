@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/report/sql.h"
 
@@ -48,52 +49,41 @@ static int authorize(void *refused, int action, const char *a, const char *b, co
     return SQLITE_DENY;
 }
 
-/* Every table, view and column name, for the nearest one. */
-static char *nearest_name(sqlite3 *db, const char *wrong)
+/* Every table, view and column name, of which `wrong` should have been one. */
+static void suggest_name(sqlite3 *db, const char *wrong, tfx_error *err)
 {
-    char **names = NULL;
-    size_t n = 0, cap = 0;
     sqlite3_stmt *q = NULL;
+    const char *dot = strrchr(wrong, '.'); /* run.staus */
+    tfx_suggest known = {.name = dot ? dot + 1 : wrong};
     sqlite3_prepare_v2(db,
                        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') UNION "
                        "SELECT c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
                        "WHERE t.type IN ('table', 'view')",
                        -1, &q, NULL);
     while (sqlite3_step(q) == SQLITE_ROW)
-        *TFX_APPEND(names, n, cap) = tfx_strdup((const char *)sqlite3_column_text(q, 0));
+        tfx_suggest_add(&known, "%s", (const char *)sqlite3_column_text(q, 0));
     sqlite3_finalize(q);
-    const char *dot = strrchr(wrong, '.'); /* run.staus */
-    char *nearest = tfx_strdup(tfx_nearest(dot ? dot + 1 : wrong, (const char *const *)names, n));
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
-    return nearest;
+    tfx_suggest_end(&known, NULL, err);
 }
 
 /* "message\n  the line of the statement\n      ^" */
 static tfx_status fail_sql(sqlite3 *db, const char *sql, tfx_error *err)
 {
-    char *message = tfx_strdup(sqlite3_errmsg(db)), *nearest = NULL;
+    char *message = tfx_strdup(sqlite3_errmsg(db));
     int offset = sqlite3_error_offset(db);
+    tfx_fail(err, TFX_E_INVALID, "sql: %s", message);
     if (strncmp(message, "no such table: ", 15) == 0)
-        nearest = nearest_name(db, message + 15);
+        suggest_name(db, message + 15, err);
     else if (strncmp(message, "no such column: ", 16) == 0)
-        nearest = nearest_name(db, message + 16);
-    tfx_text t = {0};
-    tfx_text_add(&t, "sql: %s", message);
-    if (nearest)
-        tfx_text_add(&t, "; did you mean '%s'?", nearest);
+        suggest_name(db, message + 16, err);
     if (offset >= 0 && (size_t)offset <= strlen(sql)) {
         const char *start = sql + offset, *end = sql + offset;
         while (start > sql && start[-1] != '\n')
             start--;
         end += strcspn(end, "\n");
         if (end - start < 400)
-            tfx_text_add(&t, "\n  %.*s\n  %*s^", (int)(end - start), start, (int)(sql + offset - start), "");
+            tfx_error_append(err, "\n  %.*s\n  %*s^", (int)(end - start), start, (int)(sql + offset - start), "");
     }
-    tfx_fail(err, TFX_E_INVALID, "%s", t.s);
-    tfx_text_free(&t);
-    free(nearest);
     free(message);
     return err->status;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 #include "framework/report/sql.h"
 #include "framework/report/table.h"
 
@@ -114,21 +114,13 @@ tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE 
 
 static void fail_unknown(tfx_store *s, const char *name, tfx_error *err)
 {
-    char **names = NULL;
-    size_t n = 0, cap = 0;
     sqlite3_stmt *q = report_prepare(s, "SELECT DISTINCT name FROM experiment", err);
+    tfx_suggest known = {.name = name};
     while (q && sqlite3_step(q) == SQLITE_ROW)
-        *TFX_APPEND(names, n, cap) = tfx_strdup((const char *)sqlite3_column_text(q, 0));
+        tfx_suggest_add(&known, "%s", (const char *)sqlite3_column_text(q, 0));
     sqlite3_finalize(q);
-    const char *nearest = tfx_nearest(name, (const char *const *)names, n);
-    if (nearest)
-        tfx_fail(err, TFX_E_INVALID, "database %s has no experiment '%s'; did you mean '%s'?", tfx_store_path(s),
-                 name, nearest);
-    else
-        tfx_fail(err, TFX_E_INVALID, "database %s has no experiment '%s'", tfx_store_path(s), name);
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
+    tfx_fail(err, TFX_E_INVALID, "database %s has no experiment '%s'", tfx_store_path(s), name);
+    tfx_suggest_end(&known, NULL, err);
 }
 
 tfx_id tfx_report_find_experiment(tfx_store *s, const char *name, tfx_error *err)

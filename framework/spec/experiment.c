@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 #include "framework/plugin/classes.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/ini.h"
@@ -89,24 +89,15 @@ static size_t count_kind(const tfx_ini *ini, const char *kind)
 static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file, int line, const char *kind,
                             const char *key, const char *name)
 {
-    const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections);
-    tfx_text t = {0};
-    size_t n = 0;
+    tfx_suggest known = {.name = name};
     for (size_t i = 0; i < ini->n_sections; i++)
         if (!strcmp(ini->sections[i].kind, kind))
-            names[n++] = ini->sections[i].name;
-    const char *near = tfx_nearest(name, names, n);
-    if (near)
-        tfx_text_add(&t, "; did you mean \"%s\"?", near);
-    for (size_t i = 0; i < n && !near; i++)
-        tfx_text_add(&t, "%s%s", i ? ", " : "; expected one of: ", names[i]);
+            tfx_suggest_add(&known, "%s", ini->sections[i].name);
     if (key)
-        tfx_fail_at(err, file, line, "%s: there is no [%s %.100s]%s", key, kind, name, t.s ? t.s : "");
+        tfx_fail_at(err, file, line, "%s: there is no [%s %.100s]", key, kind, name);
     else
-        tfx_fail(err, TFX_E_INVALID, "there is no [%s %.100s]%s", kind, name, t.s ? t.s : "");
-    tfx_text_free(&t);
-    free(names);
-    return err->status;
+        tfx_fail(err, TFX_E_INVALID, "there is no [%s %.100s]", kind, name);
+    return tfx_suggest_end(&known, NULL, err);
 }
 
 const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err)

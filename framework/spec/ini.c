@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/spec/keys.h"
 
 /* A spec is a page of text: whatever is larger was named by mistake. */
@@ -168,11 +169,11 @@ static tfx_status open_section(reader *r, const char *line, size_t n)
 
     int named;
     if (!tfx_section_kind(kind, &named)) {
-        const char *near = tfx_nearest(kind, kinds, N_KINDS);
-        return tfx_fail_at(r->err, r->file, r->line, "unknown section [%.80s]%s%s%s", kind,
-                           near ? "; did you mean [" : "; expected experiment, vars, data, train, model NAME, "
-                                                       "scaling NAME, arm NAME or profile NAME",
-                           near ? near : "", near ? "]?" : "");
+        tfx_suggest known = {.name = kind};
+        for (size_t i = 0; i < N_KINDS; i++)
+            tfx_suggest_add(&known, "%s", kinds[i]);
+        tfx_fail_at(r->err, r->file, r->line, "unknown section [%.80s]", kind);
+        return tfx_suggest_end(&known, NULL, r->err);
     }
     if (named && !name)
         return tfx_fail_at(r->err, r->file, r->line, "[%s] needs a name: [%s NAME]", kind, kind);

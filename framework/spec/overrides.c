@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 
 static char *trimmed(const char *s, size_t n)
 {
@@ -64,36 +64,28 @@ tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, siz
             old->line = over[i].line;
             continue;
         }
-        const char **names = TFX_NEW_ARRAY(const char *, vars->n_keys);
+        tfx_suggest known = {.name = name};
         for (size_t k = 0; k < vars->n_keys; k++)
-            names[k] = vars->keys[k].key;
-        const char *near = tfx_nearest(name, names, vars->n_keys);
-        tfx_fail_at(err, over[i].file, over[i].line, "%s: there is no variable \"%s\" in [vars]%s%s%s", over[i].key,
-                    name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-        free(names);
+            tfx_suggest_add(&known, "%s", vars->keys[k].key);
+        tfx_fail_at(err, over[i].file, over[i].line, "%s: there is no variable \"%s\" in [vars]", over[i].key, name);
+        tfx_suggest_end(&known, NULL, err);
     }
     return err->status;
 }
 
-/* An address no section answers to: finds the section name that was probably meant, by
- * comparing with as many leading parts of `rest` as names could have. */
+/* An address no section answers to. */
 static tfx_status fail_address(const tfx_ini *ini, const tfx_setting *s, const char *kind, const char *rest,
                                tfx_error *err)
 {
-    const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections), *near = NULL;
-    size_t n = 0;
+    char *name = tfx_strndup(rest, strcspn(rest, "."));
+    tfx_suggest known = {.name = name};
     for (size_t i = 0; i < ini->n_sections; i++)
         if (!strcmp(ini->sections[i].kind, kind))
-            names[n++] = ini->sections[i].name;
-    for (const char *dot = strchr(rest, '.'); dot && !near; dot = strchr(dot + 1, '.')) {
-        char *start = tfx_strndup(rest, (size_t)(dot - rest));
-        near = tfx_nearest(start, names, n);
-        free(start);
-    }
-    free(names);
-    return tfx_fail_at(err, s->file, s->line, "%s: no [%s NAME] section fits; expected %s.NAME.key or %s.*.key%s%s%s",
-                       s->key, kind, kind, kind, near ? "; did you mean the section \"" : "", near ? near : "",
-                       near ? "\"?" : "");
+            tfx_suggest_add(&known, "%s", ini->sections[i].name);
+    tfx_fail_at(err, s->file, s->line, "%s: no [%s NAME] section fits %s.NAME.key or %s.*.key", s->key, kind, kind, kind);
+    tfx_suggest_end(&known, "there is none", err);
+    free(name);
+    return err->status;
 }
 
 /* The overrides of one section. */
@@ -125,10 +117,13 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
     int named = 0, known = tfx_section_kind(kind, &named);
 
     if (!known || !strcmp(kind, "profile")) {
-        const char *near = known ? NULL : tfx_nearest(kind, kinds, n_kinds - 1);
+        tfx_suggest fitting = {.name = kind, .listed = 1};
+        for (size_t i = 0; i < n_kinds; i++)
+            if (strcmp(kinds[i], "profile"))
+                tfx_suggest_add(&fitting, "%s", kinds[i]);
         tfx_fail_at(err, s->file, s->line, "%s: no section is called \"%s\"; expected experiment, vars, data, train, "
-                    "model.NAME, scaling.NAME or arm.NAME before the key%s%s%s", s->key, kind,
-                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+                    "model.NAME, scaling.NAME or arm.NAME before the key", s->key, kind);
+        tfx_suggest_end(&fitting, NULL, err);
     } else if (!*rest) {
         tfx_fail_at(err, s->file, s->line, "%s: expected %s%s.key", s->key, kind, named ? ".NAME" : "");
     } else if (!strcmp(kind, "experiment") && !strcmp(rest, "extends")) {

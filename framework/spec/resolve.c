@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/overrides.h"
@@ -131,30 +131,20 @@ static tfx_ini_section gather(const chain *c, const char *kind, const char *name
 
 static tfx_status check_profile_name(const chain *c, const char *file, const char *profile, tfx_error *err)
 {
-    const char **names = NULL;
-    size_t n = 0, cap = 0;
+    tfx_suggest known = {.name = profile};
     int found = 0;
     for (size_t i = 0; i < c->n; i++) {
         for (size_t k = 0; k < c->files[i]->n_sections; k++) {
             const tfx_ini_section *s = &c->files[i]->sections[k];
             if (strcmp(s->kind, "profile"))
                 continue;
-            *TFX_APPEND(names, n, cap) = s->name;
+            tfx_suggest_add(&known, "%s", s->name);
             found |= !strcmp(s->name, profile);
         }
     }
-    if (!found) {
-        const char *near = tfx_nearest(profile, names, n);
-        tfx_text known = {0};
-        for (size_t i = 0; i < n && !near; i++)
-            tfx_text_add(&known, "%s%s", i ? ", " : "; it has: ", names[i]);
-        tfx_fail_at(err, file, 0, "--profile %s: there is no [profile %s] in this spec%s%s%s", profile, profile,
-                    near ? "; did you mean \"" : known.s ? known.s : "; it has no profiles", near ? near : "",
-                    near ? "\"?" : "");
-        tfx_text_free(&known);
-    }
-    free(names);
-    return err->status;
+    if (!found)
+        tfx_fail_at(err, file, 0, "--profile %s: there is no [profile %s] in this spec", profile, profile);
+    return tfx_suggest_end(&known, "it has no profiles", err);
 }
 
 /* ---- sections that extend another of their kind ---- */
@@ -176,16 +166,12 @@ static tfx_status inherit(tfx_ini *ini, size_t at, int *state, tfx_error *err)
         return TFX_OK;
     }
     if (!parent) {
-        const char **names = TFX_NEW_ARRAY(const char *, ini->n_sections);
-        size_t n = 0;
+        tfx_suggest known = {.name = from.value};
         for (size_t i = 0; i < ini->n_sections; i++)
             if (!strcmp(ini->sections[i].kind, s->kind) && i != at)
-                names[n++] = ini->sections[i].name;
-        const char *near = tfx_nearest(from.value, names, n);
-        tfx_fail_at(err, from.file, from.line, "extends: there is no [%s %.100s]%s%s%s", s->kind, from.value,
-                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-        free(names);
-        return err->status;
+                tfx_suggest_add(&known, "%s", ini->sections[i].name);
+        tfx_fail_at(err, from.file, from.line, "extends: there is no [%s %.100s]", s->kind, from.value);
+        return tfx_suggest_end(&known, NULL, err);
     }
     state[at] = IN_PROGRESS;
     size_t parent_at = (size_t)(parent - ini->sections);

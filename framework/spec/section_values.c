@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/plugin/classes.h"
 #include "framework/spec/declarations.h"
@@ -36,64 +37,36 @@ static const char *plugin_part(const values *v, const char *key)
 
 /* ---- unknown and missing keys ---- */
 
-typedef struct name_list {
-    char **names;
-    size_t n, cap;
-} name_list;
-
-static void add_names(name_list *l, const char *prefix, const tfx_option *decl, size_t n)
+static void add_names(tfx_suggest *known, const char *prefix, const tfx_option *decl, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        *TFX_APPEND(l->names, l->n, l->cap) = tfx_printf("%s%s", prefix, tfx_option_at(decl, i)->name);
+        tfx_suggest_add(known, "%s%s%s", prefix, *prefix ? "." : "", tfx_option_at(decl, i)->name);
 }
 
-/* Messages about a key suggest from everything that the section may hold. A key that only
- * lacks its prefix is the likeliest slip: "path" for "loader.path". */
+/* Messages about a key suggest from everything that the section may hold. */
 static tfx_status fail_unknown(const values *v, const tfx_setting *s)
 {
-    name_list l = {0};
-    tfx_text t = {0}, known = {0};
-    char title[160];
-    const char *near = NULL, *key = s->key, *train = "";
-    char *in_arm = tfx_printf("train.%s", s->key);
+    tfx_suggest known = {.name = s->key, .prefix = ""};
+    char title[160], *in_arm = tfx_printf("train.%s", s->key);
 
     if (v->arm && tfx_section_find(v->arm, in_arm))
-        train = "train.";
-    add_names(&l, "", v->decl, v->n_decl);
-    if (v->plugin_key) {
-        char *prefix = tfx_printf("%s.", v->plugin_key);
-        add_names(&l, prefix, v->plugin.options, v->plugin.n_options);
-        free(prefix);
-    }
+        known.prefix = "train.";
+    add_names(&known, "", v->decl, v->n_decl);
+    if (v->plugin_key)
+        add_names(&known, v->plugin_key, v->plugin.options, v->plugin.n_options);
     if (!strcmp(v->s->kind, "arm")) {
         size_t n;
         const tfx_option *decl = tfx_spec_declaration("train", &n);
-        add_names(&l, "train.", decl, n);
+        add_names(&known, "train", decl, n);
     }
-    for (size_t i = 0; i < l.n && !near; i++) {
-        const char *dot = strchr(l.names[i], '.');
-        if (dot && !strcmp(dot + 1, key))
-            near = l.names[i];
-    }
-    if (!near)
-        near = tfx_nearest(key, (const char *const *)l.names, l.n);
-    for (size_t i = 0; i < l.n && !near; i++)
-        tfx_text_add(&known, "%s%s", i ? ", " : "; expected one of: ", l.names[i]);
-    if (plugin_part(v, key))
-        tfx_text_add(&t, "unknown key \"%s%s\" of %s %s", train, key, v->plugin.kind, v->plugin.name);
+    if (plugin_part(v, s->key))
+        tfx_fail_at(v->err, s->file, s->line, "unknown key \"%s%s\" of %s %s", known.prefix, s->key, v->plugin.kind,
+                    v->plugin.name);
     else
-        tfx_text_add(&t, "unknown key \"%s%s\" in %s", train, key,
-                     tfx_section_title(title, *train ? v->arm : v->s));
-    if (near)
-        tfx_text_add(&t, "; did you mean \"%s%s\"?", train, near);
-    tfx_fail_at(v->err, s->file, s->line, "%s%s", t.s, known.s ? known.s : "");
-    for (size_t i = 0; i < l.n; i++)
-        free(l.names[i]);
-    free(l.names);
+        tfx_fail_at(v->err, s->file, s->line, "unknown key \"%s%s\" in %s", known.prefix, s->key,
+                    tfx_section_title(title, *known.prefix ? v->arm : v->s));
     free(in_arm);
-    tfx_text_free(&t);
-    tfx_text_free(&known);
-    return v->err->status;
+    return tfx_suggest_end(&known, NULL, v->err);
 }
 
 static tfx_status check_required(const values *v, const char *prefix, const tfx_option *decl, size_t n)

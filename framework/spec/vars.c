@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/spec/keys.h"
 
@@ -20,16 +21,11 @@ typedef struct expander {
 
 static tfx_status fail_unknown(const expander *x, const tfx_setting *s, const char *name)
 {
-    size_t n = x->vars ? x->vars->n_keys : 0;
-    const char **names = TFX_NEW_ARRAY(const char *, n);
-    for (size_t i = 0; i < n; i++)
-        names[i] = x->vars->keys[i].key;
-    const char *near = tfx_nearest(name, names, n);
-    tfx_fail_at(x->err, s->file, s->line, "%s: unknown variable ${%.80s}%s%s%s", s->key, name,
-                near ? "; did you mean ${" : n ? "; expected a name from [vars]" : "; there is no [vars] section",
-                near ? near : "", near ? "}?" : "");
-    free(names);
-    return x->err->status;
+    tfx_suggest known = {.name = name};
+    for (size_t i = 0; x->vars && i < x->vars->n_keys; i++)
+        tfx_suggest_add(&known, "%s", x->vars->keys[i].key);
+    tfx_fail_at(x->err, s->file, s->line, "%s: unknown variable ${%.80s}", s->key, name);
+    return tfx_suggest_end(&known, "there is no [vars] section", x->err);
 }
 
 static tfx_status fail_cycle(const expander *x, size_t var)

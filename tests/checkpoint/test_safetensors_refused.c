@@ -57,7 +57,7 @@ static const struct {
     {"{\"a\":{\"dtype\":32,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
      "dtype: expected a string, found a number"},
     {"{\"a\":{\"dtype\":\"FP32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-     "unknown dtype \"FP32\"; nearest known: \"F32\""},
+     "unknown dtype \"FP32\"; did you mean \"F32\"?"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":1,\"data_offsets\":[0,4]}}", 4,
      "shape: expected a list of whole numbers"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4,

@@ -93,11 +93,11 @@ static void refuse(tfx_cli_args *a, const tfx_error *err, const char *words)
 START_TEST(mistakes)
 {
     tfx_error err;
-    refuse(PARSE(&err, "a", "--jsn", ), &err, "try: unknown option --jsn; did you mean --json?");
-    refuse(PARSE(&err, "a", "--stpes=3", ), &err, "unknown option --stpes; did you mean --steps?");
-    refuse(PARSE(&err, "a", "--hepl", ), &err, "did you mean --help?");
-    refuse(PARSE(&err, "a", "-json", ), &err, "unknown option -json; did you mean --json?");
-    refuse(PARSE(&err, "a", "--quite-different", ), &err, "tfx try --help lists them");
+    refuse(PARSE(&err, "a", "--jsn", ), &err, "try: unknown option --jsn; did you mean \"--json\"?");
+    refuse(PARSE(&err, "a", "--stpes=3", ), &err, "unknown option --stpes; did you mean \"--steps\"?");
+    refuse(PARSE(&err, "a", "--hepl", ), &err, "did you mean \"--help\"?");
+    refuse(PARSE(&err, "a", "-json", ), &err, "unknown option -json; did you mean \"--json\"?");
+    refuse(PARSE(&err, "a", "--quite-different", ), &err, "expected one of: --");
     refuse(PARSE(&err, "a", "--js", ), &err, "unknown option --js"); /* no abbreviations */
     refuse(PARSE(&err, "a", "--json=yes", ), &err, "--json takes no value, found 'yes'");
     refuse(PARSE(&err, "a", "--db", ), &err, "--db needs a value: --db FILE");

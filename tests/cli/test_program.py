@@ -39,13 +39,13 @@ def main():
     expect(lines[3].startswith("backend cpu: ") and "OpenBLAS" in lines[3], "--version names OpenBLAS", r)
 
     for args, words in [
-        (["rns"], "unknown verb 'rns'; did you mean 'tfx runs'?"),
-        (["plugni"], "did you mean 'tfx plugin'?"),
-        (["entirely-different"], "tfx --help lists them"),
+        (["rns"], 'unknown verb \'rns\'; did you mean "runs"?'),
+        (["plugni"], 'did you mean "plugin"?'),
+        (["entirely-different"], "expected one of: run, plan, "),
         (["plugin"], "expected 'tfx plugin list' or 'tfx plugin show', found 'tfx plugin'"),
         (["plugin", "lst"], "found 'tfx plugin lst'"),
         (["--verson"], "unknown verb '--verson'"),
-        (["runs", "--jsn"], "runs: unknown option --jsn; did you mean --json?"),
+        (["runs", "--jsn"], 'runs: unknown option --jsn; did you mean "--json"?'),
         (["show"], "show: expected RUN"),
         (["sql", "SELECT 1", "SELECT 2"], "one argument too many: 'SELECT 2'"),
     ]:

@@ -109,13 +109,13 @@ START_TEST(refuse)
 {
     char *o, *e;
     int rc;
-    rc = RUN(runs, &o, &e, "--experiment", "grwoth", ), bad(rc, o, e, "did you mean 'growth'?");
+    rc = RUN(runs, &o, &e, "--experiment", "grwoth", ), bad(rc, o, e, "did you mean \"growth\"?");
     rc = RUN(show, &o, &e, "large", ), bad(rc, o, e, "expected the id of a run, found 'large'");
     rc = RUN(show, &o, &e, "0", ), bad(rc, o, e, "expected the id of a run, found '0'");
     rc = RUN(show, &o, &e, "77", ), bad(rc, o, e, "has no run 77");
     rc = RUN(lineage, &o, &e, "77", ), bad(rc, o, e, "has no checkpoint 77");
     rc = RUN(curve, &o, &e, "nothing", ), bad(rc, o, e, "has no experiment 'nothing'");
-    rc = RUN(curve, &o, &e, "growth", "--x", "time", ), bad(rc, o, e, "expected flops, tokens, seconds or steps");
+    rc = RUN(curve, &o, &e, "growth", "--x", "time", ), bad(rc, o, e, "expected one of: flops, tokens, seconds, steps");
     rc = RUN(curve, &o, &e, "growth", "--including", "--excluding", ), bad(rc, o, e, "found both");
     rc = RUN(curve, &o, &e, "growth", "--json", "--csv", ), bad(rc, o, e, "found both");
     rc = RUN(sql, &o, &e, "SELECT 1", "--json", "--csv", ), bad(rc, o, e, "found both");

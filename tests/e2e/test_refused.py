@@ -69,7 +69,7 @@ COMMANDS = [
     ("no spec", ["expected a spec file"], ["run"]),
     ("two specs", ["one argument too many"], ["run", "tiny.ini", "tiny.ini"]),
     ("a profile that does not exist", ["--profile nope", "no [profile nope]"], ["run", "tiny.ini", "--profile", "nope"]),
-    ("an unknown option", ["--resum", "did you mean --resume?"], ["run", "tiny.ini", "--resum"]),
+    ("an unknown option", ["--resum", 'did you mean "--resume"?'], ["run", "tiny.ini", "--resum"]),
     ("a folder as database", ["sub", "expected a file"], ["run", "tiny.ini", "--db", "sub"]),
     ("prose as database", ["val.txt", "not an SQLite database"], ["run", "tiny.ini", "--db", "val.txt"]),
     ("nothing to resume", ["nothing to resume"], ["run", "tiny.ini", "--resume"]),

@@ -109,7 +109,7 @@ def test_reading():
         same(min(c["flops_excl"] for c in excluding if c["stage"] == 2), 0, "a stage's own cost starts at 0")
         csv = f.tfx("curve", "tiny", "--csv").stdout.splitlines()
         same(len(csv), 1 + len(excluding), "lines of CSV")
-        message(f.tfx("curve", "tiny", "--x", "time", status=2), "flops, tokens, seconds or steps", "'time'")
+        message(f.tfx("curve", "tiny", "--x", "time", status=2), "flops, tokens, seconds, steps", "'time'")
         message(f.tfx("curve", "tiny", "--json", "--csv", status=2), "--json or --csv")
 
         same_rows([(r["run"], r["val_loss"]) for r in f.json("sql", "SELECT run, val_loss FROM run_summary ORDER BY run DESC")],

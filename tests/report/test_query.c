@@ -108,9 +108,9 @@ START_TEST(messages)
 {
     static const char *const t[][2] = {
         {"SELECT * FORM run", "near \"FORM\": syntax error\n  SELECT * FORM run\n           ^"},
-        {"SELECT arm,\n  staus\nFROM run_summary", "no such column: staus; did you mean 'status'?\n    staus\n    ^"},
-        {"SELECT r.staus FROM run r", "did you mean 'status'"},
-        {"SELECT * FROM run_sumary", "no such table: run_sumary; did you mean 'run_summary'?"},
+        {"SELECT arm,\n  staus\nFROM run_summary", "no such column: staus; did you mean \"status\"?\n    staus\n    ^"},
+        {"SELECT r.staus FROM run r", "did you mean \"status\""},
+        {"SELECT * FROM run_sumary", "no such table: run_sumary; did you mean \"run_summary\"?"},
         {"SELECT * FROM zzzzzzzzzzzzzzzzzz", "no such table: zzzzzzzzzzzzzzzzzz"},
     };
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {

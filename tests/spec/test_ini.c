@@ -163,9 +163,9 @@ START_TEST(refused)
     BAD("[experiment]\nname ; = x\n", "a.ini:2", "key = value");
     BAD("[experiment\nname = x\n", "a.ini:1", "[experiment", "\"]\"");
     BAD("[experiment] name = x\n", "a.ini:1", "end of the line", "name = x");
-    BAD("[experimnet]\n", "a.ini:1", "unknown section [experimnet]", "did you mean [experiment]?");
-    BAD("[Train]\n", "a.ini:1", "did you mean [train]?");
-    BAD("[something_else_entirely]\n", "a.ini:1", "expected experiment, vars, data, train, model NAME");
+    BAD("[experimnet]\n", "a.ini:1", "unknown section [experimnet]", "did you mean \"experiment\"?");
+    BAD("[Train]\n", "a.ini:1", "did you mean \"train\"?");
+    BAD("[something_else_entirely]\n", "a.ini:1", "expected one of: experiment, vars, data, train, model, scaling, arm, profile");
     BAD("[]\n", "a.ini:1", "unknown section");
     BAD("[arm]\nmodel = x\n", "a.ini:1", "[arm] needs a name", "[arm NAME]");
     BAD("[train fast]\n", "a.ini:1", "[train] takes no name", "fast");

@@ -180,7 +180,7 @@ START_TEST(variables)
     is(ini, "model", "a", "q", "1");
     tfx_ini_destroy(ini);
 
-    BAD("[vars]\nwidth = 1\n[train]\nsteps = ${widht}\n", "a.ini:4", "steps", "${widht}", "did you mean ${width}?");
+    BAD("[vars]\nwidth = 1\n[train]\nsteps = ${widht}\n", "a.ini:4", "steps", "${widht}", "did you mean \"width\"?");
     BAD("[train]\nsteps = ${w}\n", "a.ini:2", "steps", "${w}", "no [vars] section");
     BAD("[vars]\na = 1\nb = ${c}\n", "a.ini:3", "b", "${c}");
     BAD("[vars]\na = ${a}\n", "a.ini:2", "a is made of itself: a -> a");
@@ -289,7 +289,7 @@ START_TEST(overrides_refused)
     BAD_SET("train=5", "expected train.key");
     BAD_SET("model=5", "expected model.NAME.key");
     BAD_SET("model.tf_1=5", "model.tf_1", "model.NAME.key");
-    BAD_SET("model.bgi.dim=5", "model.bgi.dim", "no [model NAME]", "did you mean the section \"big\"?");
+    BAD_SET("model.bgi.dim=5", "model.bgi.dim", "no [model NAME]", "did you mean \"big\"?");
     BAD_SET("arm.c.model=5", "no [arm NAME]");
     BAD_SET("train.*.x=5", "\"*\"", "[train] has none");
     BAD_SET("model.*.*.x=5", "\"*\"");
@@ -307,7 +307,7 @@ START_TEST(overrides_refused)
         SETS("a.ini", "--profile smok", "did you mean \"smoke\"?"));
     bad(SPEC, "smoke", NULL, SETS("a.ini", "--profile smoke", "has no profiles"));
     /* A profile is checked whether it is chosen or not. */
-    BAD(SPEC "[profile p]\nmodel.bgi.dim = 1\n", "a.ini:27", "model.bgi.dim", "did you mean the section \"big\"?");
+    BAD(SPEC "[profile p]\nmodel.bgi.dim = 1\n", "a.ini:27", "model.bgi.dim", "did you mean \"big\"?");
     BAD(SPEC "[profile p]\nvars.ww = 1\n", "a.ini:27", "vars.ww", "did you mean \"w\"?");
     BAD(SPEC "[profile p]\ntrain.steps = ${q}\n", "a.ini:27", "${q}");
     BAD(SPEC "[profile p]\nsteps = 1\n", "a.ini:27", "no section is called \"steps\"");
