@@ -99,8 +99,8 @@ static char *progress_text(const tfx_run_progress *p)
 }
 
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_progress *progress, uint64_t *bytes,
-                                char hash[33], tfx_error *err)
+                                const tfx_state_io *io, const tfx_run_progress *progress, int params_only,
+                                uint64_t *bytes, char hash[33], tfx_error *err)
 {
     tfx_staged_dir dir = {0};
     char *parent = tfx_strdup(path), *slash = strrchr(parent, '/'), *json = NULL, *json_path = NULL;
@@ -111,8 +111,8 @@ tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_s
         goto done;
     if (write_tensors(dir.temp_path, "model.safetensors", TFX_STATE_PARAM, model, state, io, progress->step, bytes, hash,
                       err) != TFX_OK ||
-        write_tensors(dir.temp_path, "optimizer.safetensors", TFX_STATE_OPTIMIZER, model, state, io, progress->step,
-                      bytes, NULL, err) != TFX_OK)
+        (!params_only && write_tensors(dir.temp_path, "optimizer.safetensors", TFX_STATE_OPTIMIZER, model, state, io,
+                                       progress->step, bytes, NULL, err) != TFX_OK))
         goto done;
     json = progress_text(progress);
     json_path = tfx_printf("%s/progress.json", dir.temp_path);

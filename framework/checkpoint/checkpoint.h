@@ -31,11 +31,11 @@ typedef struct tfx_state_io {
     void (*write)(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n);
 } tfx_state_io;
 
-/* Writes the folder `path` (parents are made). *bytes: size of all files; hash: of
- * model.safetensors. Peak extra memory: a few MiB. */
+/* Writes the folder `path` (parents are made), without optimizer state when `params_only`. *bytes: size of
+ * all files; hash: of model.safetensors. Peak extra memory: a few MiB. */
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_progress *progress, uint64_t *bytes,
-                                char hash[33], tfx_error *err);
+                                const tfx_state_io *io, const tfx_run_progress *progress, int params_only,
+                                uint64_t *bytes, char hash[33], tfx_error *err);
 
 /* Reads progress.json. */
 tfx_status tfx_checkpoint_read_progress(const char *path, tfx_run_progress *out, tfx_error *err);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "framework/base/clock.h"
 #include "framework/base/memory.h"
@@ -118,7 +117,10 @@ static tfx_status save_files(trainer *t, const char *reason, saved *s, tfx_error
     *s = (saved){.reason = reason};
     s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
     s->path = tfx_printf("%s/%s", t->p->root, s->relative);
-    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, &s->bytes, s->hash, err);
+    /* Optimizer state is of no use to a run that is over. */
+    int params_only = !strcmp(reason, "final") && !t->config->keep_optimizer;
+    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, params_only, &s->bytes,
+                                s->hash, err);
 }
 
 static void saved_finish(saved *s)
@@ -396,15 +398,6 @@ static tfx_status train_stage(trainer *t, tfx_error *err)
     }
 }
 
-/* The state is of no use to a run that is over; a resumed one may find it still there, or gone. */
-static void drop_optimizer(const trainer *t)
-{
-    char *state = tfx_printf("%s/optimizer.safetensors", t->checkpoint_path);
-    if (!t->config->keep_optimizer)
-        unlink(state);
-    free(state);
-}
-
 /* ---- the whole run ---- */
 
 /* Stage 0 from init. */
@@ -485,10 +478,8 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
             }
             if (!t.saved && checkpoint(&t, last ? "final" : "stage_end", NULL, 1, err) != TFX_OK)
                 break;
-            if (last) {
-                drop_optimizer(&t);
+            if (last)
                 break;
-            }
             if (*p->stop) {
                 *interrupted = 1;
                 break;

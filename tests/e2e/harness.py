@@ -195,8 +195,7 @@ def whole(f, db="tfx.db"):
         if path in newest or (root / path).exists():
             names = {p.name for p in (root / path).iterdir()} if (root / path).is_dir() else set()
             expect({"model.safetensors", "progress.json"} <= names, f"{path}: a recorded checkpoint is whole", names)
-            if "optimizer.safetensors" in names:
-                same(sum(p.stat().st_size for p in (root / path).iterdir()), size, f"{path}: size of its files")
+            same(sum(p.stat().st_size for p in (root / path).iterdir()), size, f"{path}: size of its files")
 
 
 def tidy(f, db="tfx.db"):

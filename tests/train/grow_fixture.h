@@ -84,7 +84,7 @@ static inline void save(grown *g, tfx_engine *e, const tfx_stage_plan *s)
     tfx_run_progress progress = {.position = {.struct_size = sizeof(tfx_loader_position)}};
     uint64_t bytes;
     char hash[33], *path = tfx_printf("%s/stage%u", g->folder, s->index);
-    tfx_checkpoint_write(path, s->model->name, &s->state, &io, &progress, &bytes, hash, &g->f.err);
+    tfx_checkpoint_write(path, s->model->name, &s->state, &io, &progress, 0, &bytes, hash, &g->f.err);
     fixture_ok(&g->f);
     free(path);
 }

@@ -165,7 +165,7 @@ START_TEST(counters_of_vectors)
         tfx_run_progress progress = {.position = {.struct_size = sizeof(tfx_loader_position)}};
         uint64_t bytes;
         char hash[33];
-        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &progress, &bytes, hash, &g.f.err);
+        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &progress, 0, &bytes, hash, &g.f.err);
         tfx_text changes = {0};
         tfx_grow_from_checkpoint(&plan, 1, inner, 1, new, &changes, &g.f.err);
         fixture_ok(&g.f);
