@@ -157,6 +157,25 @@ START_TEST(misfits_are_refused)
 }
 END_TEST
 
+/* Whatever the op, operands and results are counted before anything looks at them. */
+START_TEST(operands_are_counted_first)
+{
+    const tfx_backend_class *cls = cpu_backend();
+    tfx_backend *b = open_cpu(1);
+    for (int op = 0; op <= TFX_OP_CUSTOM + 1; op++) {
+        program *g = program_create();
+        tfx_value v = result(g, SHAPE(2, 3));
+        for (uint32_t n_in = 0; n_in < 8; n_in++) {
+            tfx_node *n = add_node(g, (tfx_op)op, n_in, n_in % 2 * 4, v, v, v, v, v, v, v, v, v, v, v, v);
+            if (!(op == TFX_OP_STORE && n_in == 2))
+                ck_assert_int_eq(cls->supports(b, &g->p, n), 0);
+        }
+        program_destroy(g);
+    }
+    cls->close(b);
+}
+END_TEST
+
 START_TEST(steps_that_cannot_run_are_refused)
 {
     const tfx_backend_class *cls = cpu_backend();
@@ -332,6 +351,7 @@ static Suite *suite(void)
     tcase_add_test(c, buffers_are_zero_and_aligned);
     tcase_add_test(c, too_large_a_buffer_is_refused);
     tcase_add_loop_test(c, misfits_are_refused, 0, sizeof(refusals) / sizeof(refusals[0]));
+    tcase_add_test(c, operands_are_counted_first);
     tcase_add_test(c, steps_that_cannot_run_are_refused);
     tcase_add_test(c, custom_kernels_run_in_parts);
     tcase_add_test(c, an_empty_program_runs);

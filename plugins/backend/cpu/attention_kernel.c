@@ -15,6 +15,7 @@
 #include "vmath.h"
 
 #include <cblas.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,7 +169,26 @@ static void backward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, p->batch * p->heads, backward_task, &job);
 }
 
-/* ---- compiling ---- */
+/* ---- checking and compiling ---- */
+
+static const char *attention_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *q = tfx_cpu_in(c, node, 0);
+    const tfx_tensor *lse = node->op == TFX_OP_ATTENTION ? tfx_cpu_out(c, node, 1) : tfx_cpu_in(c, node, 4);
+    if (!tfx_cpu_all_f32(c, node) || q->n_dims != 4)
+        return "attention takes f32 [batch, time, heads, dims]";
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (tfx_cpu_in(c, node, i) != lse && !tfx_cpu_same_shape(tfx_cpu_in(c, node, i), q))
+            return "attention: operands of different shapes";
+    for (uint32_t i = 0; i < node->n_out; i++)
+        if (tfx_cpu_out(c, node, i) != lse && !tfx_cpu_same_shape(tfx_cpu_out(c, node, i), q))
+            return "attention: results of another shape";
+    if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] || lse->dims[2] != q->dims[1])
+        return "attention: lse must be [batch, heads, time]";
+    if (q->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
+        return "attention: a dimension beyond what BLAS can count";
+    return NULL;
+}
 
 static int64_t block_for(int64_t time)
 {
@@ -195,7 +215,7 @@ static attention_args *args_create(const tfx_cpu_compiler *c, const tfx_node *no
     return p;
 }
 
-tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static tfx_status forward_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     attention_args *p = args_create(c, node);
@@ -209,7 +229,7 @@ tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *
     return TFX_OK;
 }
 
-tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static tfx_status backward_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     attention_args *p = args_create(c, node);
@@ -226,3 +246,7 @@ tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_s
     out->scratch = 2 * (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_attention_ops[] = {{TFX_OP_ATTENTION, 3, 3, 2, attention_check, forward_compile},
+                                            {TFX_OP_ATTENTION_GRAD, 6, 6, 3, attention_check, backward_compile},
+                                            {0}};

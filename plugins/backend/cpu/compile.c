@@ -14,52 +14,10 @@ struct tfx_exec {
     uint64_t scratch_mapped;
 };
 
-/* By the first node's op, or for a group (which may begin with a SUM), fused. */
-static tfx_cpu_compile_fn compile_function(const tfx_step *step)
-{
-    if (step->n_nodes > 1 || tfx_cpu_is_pointwise(step->nodes[0]->op))
-        return tfx_cpu_compile_pointwise;
-    switch (step->nodes[0]->op) {
-    case TFX_OP_PERMUTE:
-        return tfx_cpu_compile_permute;
-    case TFX_OP_SLICE:
-    case TFX_OP_PAD:
-    case TFX_OP_CONCAT:
-        return tfx_cpu_compile_slab;
-    case TFX_OP_SUM:
-        return tfx_cpu_compile_sum;
-    case TFX_OP_MATMUL:
-        return tfx_cpu_compile_matmul;
-    case TFX_OP_SOFTMAX:
-    case TFX_OP_SOFTMAX_GRAD:
-        return tfx_cpu_compile_softmax;
-    case TFX_OP_NORM:
-    case TFX_OP_NORM_GRAD:
-        return tfx_cpu_compile_norm;
-    case TFX_OP_ROPE:
-        return tfx_cpu_compile_rope;
-    case TFX_OP_ATTENTION:
-        return tfx_cpu_compile_attention;
-    case TFX_OP_ATTENTION_GRAD:
-        return tfx_cpu_compile_attention_grad;
-    case TFX_OP_GATHER:
-        return tfx_cpu_compile_gather;
-    case TFX_OP_GATHER_GRAD:
-        return tfx_cpu_compile_gather_grad;
-    case TFX_OP_CROSS_ENTROPY:
-    case TFX_OP_CROSS_ENTROPY_GRAD:
-        return tfx_cpu_compile_loss;
-    case TFX_OP_CUSTOM:
-        return tfx_cpu_compile_custom;
-    default:
-        return NULL;
-    }
-}
-
 int tfx_cpu_supports(const tfx_backend *b, const tfx_program *p, const tfx_node *node)
 {
-    (void)b;
-    return tfx_cpu_check_node(p, node) == NULL;
+    tfx_cpu_compiler c = {p, b->n_threads};
+    return tfx_cpu_check_node(&c, node) == NULL;
 }
 
 /* Whether a tensor that a step reads or writes lies within its buffer. */
@@ -106,7 +64,7 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
     int64_t domain = tfx_cpu_product(step->dims, 0, step->n_dims);
     for (uint32_t i = 0; i < step->n_nodes; i++) {
         const tfx_node *node = step->nodes[i];
-        const char *why = tfx_cpu_check_node(p, node);
+        const char *why = tfx_cpu_check_node(c, node);
         if (why)
             return why;
         if (step->n_nodes == 1)
@@ -122,7 +80,7 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
         if (tfx_cpu_count(over) != domain)
             return "a fused node's element count differs from the step's domain";
     }
-    return c->dry ? NULL : check_places(p, step);
+    return NULL;
 }
 
 static void free_steps(tfx_cpu_step *steps, uint32_t n)
@@ -134,25 +92,54 @@ static void free_steps(tfx_cpu_step *steps, uint32_t n)
     free(steps);
 }
 
-/* Compiles every step. *n_failed is the step that could not be, and *why what was wrong. */
-static tfx_status compile_steps(const tfx_cpu_compiler *c, tfx_cpu_step **out, uint32_t *failed, const char **why)
+/* By the op of its node, or for a group (which may begin with a SUM), pointwise. */
+static tfx_status compile_step(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    if (step->n_nodes > 1)
+        return tfx_cpu_compile_pointwise(c, step, out);
+    return tfx_cpu_op_row(step->nodes[0]->op)->compile(c, step, out);
+}
+
+/* What went wrong: with which step, and why (NULL: there was no memory). */
+typedef struct failure {
+    uint32_t step;
+    const char *why;
+} failure;
+
+/* Prepares every step up to the point where it is known what memory it wants. */
+static tfx_status compile_steps(const tfx_cpu_compiler *c, tfx_cpu_step **out, failure *f)
 {
     const tfx_program *p = c->program;
     tfx_cpu_step *steps = calloc(p->n_steps ? p->n_steps : 1, sizeof(*steps));
-    *failed = 0;
-    *why = NULL;
+    *f = (failure){0, NULL};
+    *out = NULL;
     tfx_status status = steps ? TFX_OK : TFX_E_MEMORY;
     for (uint32_t i = 0; status == TFX_OK && i < p->n_steps; i++) {
-        *failed = i;
-        *why = check_step(c, p->steps[i]);
-        status = *why ? TFX_E_UNSUPPORTED : compile_function(p->steps[i])(c, p->steps[i], &steps[i]);
+        *f = (failure){i, check_step(c, p->steps[i])};
+        status = f->why ? TFX_E_UNSUPPORTED : compile_step(c, p->steps[i], &steps[i]);
     }
-    if (status != TFX_OK) {
+    if (status != TFX_OK)
         free_steps(steps, p->n_steps);
-        steps = NULL;
-    }
-    *out = steps;
+    else
+        *out = steps;
     return status;
+}
+
+/* Makes prepared steps fit to be run. */
+static tfx_status complete_steps(const tfx_program *p, tfx_cpu_step *steps, failure *f)
+{
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        *f = (failure){i, check_places(p, p->steps[i])};
+        if (f->why)
+            return TFX_E_UNSUPPORTED;
+        if (steps[i].table_bytes == 0)
+            continue;
+        steps[i].table = malloc(steps[i].table_bytes);
+        if (!steps[i].table)
+            return TFX_E_MEMORY;
+        steps[i].fill(steps[i].args, steps[i].table);
+    }
+    return TFX_OK;
 }
 
 typedef struct sizes {
@@ -177,11 +164,10 @@ static sizes step_sizes(const tfx_cpu_step *steps, uint32_t n)
 
 uint64_t tfx_cpu_workspace(const tfx_backend *b, const tfx_program *p)
 {
-    tfx_cpu_compiler c = {p, b->n_threads, 1};
+    tfx_cpu_compiler c = {p, b->n_threads};
     tfx_cpu_step *steps;
-    uint32_t failed;
-    const char *why;
-    if (compile_steps(&c, &steps, &failed, &why) != TFX_OK)
+    failure f;
+    if (compile_steps(&c, &steps, &f) != TFX_OK)
         return 0; /* compile() will say why */
     sizes s = step_sizes(steps, p->n_steps);
     free_steps(steps, p->n_steps);
@@ -190,19 +176,20 @@ uint64_t tfx_cpu_workspace(const tfx_backend *b, const tfx_program *p)
 
 tfx_status tfx_cpu_compile(tfx_backend *b, const tfx_program *p, tfx_exec **out)
 {
-    tfx_cpu_compiler c = {p, b->n_threads, 0};
+    tfx_cpu_compiler c = {p, b->n_threads};
     tfx_exec *e = calloc(1, sizeof(*e));
     if (!e)
         return b->host->fail(b->host, TFX_E_MEMORY, "cpu: no memory for a program of %u steps", p->n_steps);
     e->backend = b;
     e->n_steps = p->n_steps;
-    uint32_t failed;
-    const char *why;
-    tfx_status status = compile_steps(&c, &e->steps, &failed, &why);
+    failure f;
+    tfx_status status = compile_steps(&c, &e->steps, &f);
+    if (status == TFX_OK)
+        status = complete_steps(p, e->steps, &f);
     if (status != TFX_OK) {
-        status = why ? b->host->fail(b->host, status, "cpu: step %u (op %d): %s", failed,
-                                     p->steps[failed]->n_nodes ? (int)p->steps[failed]->nodes[0]->op : 0, why)
-                     : b->host->fail(b->host, status, "cpu: no memory to prepare step %u", failed);
+        status = f.why ? b->host->fail(b->host, status, "cpu: step %u (op %d): %s", f.step,
+                                       p->steps[f.step]->n_nodes ? (int)p->steps[f.step]->nodes[0]->op : 0, f.why)
+                       : b->host->fail(b->host, status, "cpu: no memory to prepare step %u", f.step);
         tfx_cpu_exec_destroy(e);
         return status;
     }

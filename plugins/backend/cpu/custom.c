@@ -46,7 +46,25 @@ static void custom_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, ctx->n_threads, custom_task, &job);
 }
 
-tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const tfx_kernel *cpu_kernel(const tfx_node *node)
+{
+    for (const tfx_kernel *const *k = node->custom->kernels; *k; k++)
+        if (strcmp((*k)->device, "cpu") == 0 && TFX_HAS(*k, run))
+            return *k;
+    return NULL;
+}
+
+static const char *custom_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    (void)c;
+    if (!node->custom)
+        return "a custom op without a class";
+    if (!TFX_HAS(node->custom, kernels))
+        return "a custom op without kernels";
+    return cpu_kernel(node) ? NULL : "a custom op without a kernel for the cpu";
+}
+
+static tfx_status custom_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     size_t n = node->n_in;
@@ -60,10 +78,10 @@ tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *ste
     p->pointers = (const void **)(in + n);
     p->node = node;
     p->out = tfx_cpu_out(c, node, 0);
-    for (const tfx_kernel *const *k = node->custom->kernels; *k; k++)
-        if (strcmp((*k)->device, "cpu") == 0)
-            p->kernel = *k;
+    p->kernel = cpu_kernel(node);
     out->args = p;
     out->run = custom_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_custom_ops[] = {{TFX_OP_CUSTOM, 0, UINT32_MAX, 1, custom_check, custom_compile}, {0}};

@@ -82,7 +82,30 @@ static void gather_grad_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, p->parts, gather_grad_task, &job);
 }
 
-tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *gather_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *table = tfx_cpu_in(c, node, 0), *indices = tfx_cpu_in(c, node, 1);
+    const tfx_tensor *rows = tfx_cpu_out(c, node, 0);
+    if (table->n_dims != 2 || table->dtype != TFX_F32 || indices->dtype != TFX_I32 || rows->dtype != TFX_F32)
+        return "gather takes an f32 table [n, d] and i32 indices";
+    return tfx_cpu_extends(indices, table->dims[1], rows) ? NULL : "gather: the result has another shape";
+}
+
+static const char *gather_grad_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *indices = tfx_cpu_in(c, node, 0), *rows = tfx_cpu_in(c, node, 1);
+    const tfx_tensor *table = tfx_cpu_out(c, node, 0);
+    if (table->n_dims != 2 || table->dtype != TFX_F32 || indices->dtype != TFX_I32 || rows->dtype != TFX_F32)
+        return "gather_grad takes i32 indices and f32 rows";
+    if (!tfx_cpu_extends(indices, table->dims[1], rows))
+        return "gather_grad: rows and indices differ in shape";
+    if (node->n_in == 3 &&
+        (tfx_cpu_in(c, node, 2)->dtype != TFX_F32 || !tfx_cpu_same_shape(tfx_cpu_in(c, node, 2), table)))
+        return "gather_grad: the added table has another shape";
+    return NULL;
+}
+
+static tfx_status gather_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     gather_args *p = calloc(1, sizeof(*p));
@@ -100,7 +123,7 @@ tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *ste
     return TFX_OK;
 }
 
-tfx_status tfx_cpu_compile_gather_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static tfx_status gather_grad_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     gather_args *p = calloc(1, sizeof(*p));
@@ -124,3 +147,7 @@ tfx_status tfx_cpu_compile_gather_grad(const tfx_cpu_compiler *c, const tfx_step
     out->run = gather_grad_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_gather_ops[] = {{TFX_OP_GATHER, 2, 2, 1, gather_check, gather_compile},
+                                         {TFX_OP_GATHER_GRAD, 2, 3, 1, gather_grad_check, gather_grad_compile},
+                                         {0}};

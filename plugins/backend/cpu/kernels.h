@@ -67,43 +67,46 @@ typedef struct tfx_cpu_ctx {
 typedef struct tfx_cpu_step tfx_cpu_step;
 struct tfx_cpu_step {
     void (*run)(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
-    void *args;       /* freed with the step */
-    float *table;     /* constants of `table_bytes`, freed with the step; may be NULL */
-    uint64_t scratch; /* bytes wanted per thread, 64-byte aligned */
-    uint64_t shared;  /* bytes wanted for all threads together */
-    uint64_t table_bytes;
+    void *args;           /* freed with the step */
+    uint64_t scratch;     /* bytes wanted per thread, 64-byte aligned */
+    uint64_t shared;      /* bytes wanted for all threads together */
+    uint64_t table_bytes; /* of constants that `fill` computes when the program is to be run */
+    void (*fill)(const void *args, float *table);
+    float *table; /* freed with the step; NULL when table_bytes is 0 */
     double seconds;
 };
 
-/* What a compile function gets. When `dry`, tables need not be filled (nor allocated): only
- * the sizes count. */
+/* What check and compile functions get. */
 typedef struct tfx_cpu_compiler {
     const tfx_program *program;
     int n_threads;
-    int dry;
 } tfx_cpu_compiler;
 
-/* The compile functions, by family. They have been told that check_node found nothing wrong;
- * they fail (TFX_E_MEMORY) only for want of memory. */
-typedef tfx_status (*tfx_cpu_compile_fn)(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_attention(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_attention_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_rope(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_gather(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_gather_grad(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_permute(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_sum(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-tfx_status tfx_cpu_compile_custom(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
+/* What this backend knows about an op. The rows of a family stand in the file with its kernels
+ * and end with one without a compile function; kernel_table.c collects them. */
+typedef struct tfx_cpu_op {
+    tfx_op op;
+    uint32_t min_in, max_in, n_out; /* operands and results */
+    /* Why a node with that many operands and results cannot be executed, or NULL. Everything a
+     * kernel relies on is checked here, so that running a program cannot fail. */
+    const char *(*check)(const tfx_cpu_compiler *c, const tfx_node *node);
+    /* Prepares a step of a node that `check` found nothing wrong with, and says what memory it
+     * wants; tensors need not have their places yet, and it fails (TFX_E_MEMORY) only for want
+     * of memory. */
+    tfx_status (*compile)(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
+} tfx_cpu_op;
 
-/* Why a node cannot be executed, or NULL (check.c). */
-const char *tfx_cpu_check_node(const tfx_program *p, const tfx_node *node);
-/* Whether an op may be part of a fused step. */
+extern const tfx_cpu_op tfx_cpu_attention_ops[], tfx_cpu_custom_ops[], tfx_cpu_gather_ops[], tfx_cpu_loss_ops[],
+    tfx_cpu_matmul_ops[], tfx_cpu_move_ops[], tfx_cpu_norm_ops[], tfx_cpu_pointwise_ops[], tfx_cpu_rope_ops[],
+    tfx_cpu_softmax_ops[], tfx_cpu_sum_ops[];
+
+/* The row of an op that steps compute, or NULL (kernel_table.c). */
+const tfx_cpu_op *tfx_cpu_op_row(tfx_op op);
+/* Why a node cannot be executed, or NULL. */
+const char *tfx_cpu_check_node(const tfx_cpu_compiler *c, const tfx_node *node);
+/* Pointwise steps, of one node or of a group, which may also have sums of the whole domain. */
+tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
+/* Whether an op may be part of a group. */
 int tfx_cpu_is_pointwise(tfx_op op);
 
 /* backend.c's table points to these. */
@@ -158,6 +161,41 @@ static inline uint64_t tfx_cpu_bytes(const tfx_tensor *t)
 {
     return (uint64_t)tfx_cpu_count(t) * tfx_cpu_dtype_bytes(t->dtype);
 }
+
+/* ---- what checks ask about operands ---- */
+
+static inline int tfx_cpu_all_f32(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (tfx_cpu_in(c, node, i)->dtype != TFX_F32)
+            return 0;
+    for (uint32_t i = 0; i < node->n_out; i++)
+        if (tfx_cpu_out(c, node, i)->dtype != TFX_F32)
+            return 0;
+    return 1;
+}
+
+/* Whether the first n dims of a and b agree; both have as many. */
+static inline int tfx_cpu_same_dims(const tfx_tensor *a, const tfx_tensor *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (a->dims[i] != b->dims[i])
+            return 0;
+    return 1;
+}
+
+static inline int tfx_cpu_same_shape(const tfx_tensor *a, const tfx_tensor *b)
+{
+    return a->n_dims == b->n_dims && tfx_cpu_same_dims(a, b, a->n_dims);
+}
+
+/* Whether b's dims are a's followed by `last`. */
+static inline int tfx_cpu_extends(const tfx_tensor *a, int64_t last, const tfx_tensor *b)
+{
+    return b->n_dims == a->n_dims + 1 && b->dims[a->n_dims] == last && tfx_cpu_same_dims(a, b, a->n_dims);
+}
+
+/* ---- arithmetic ---- */
 
 static inline int64_t tfx_cpu_min(int64_t a, int64_t b)
 {

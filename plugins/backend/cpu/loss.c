@@ -87,7 +87,24 @@ static void loss_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), loss_task, &job);
 }
 
-tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *loss_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    int grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
+    const tfx_tensor *x = tfx_cpu_in(c, node, 0), *t = tfx_cpu_in(c, node, 1);
+    if (x->dtype != TFX_F32 || t->dtype != TFX_I32 || x->n_dims < 1 ||
+        !tfx_cpu_extends(t, x->dims[x->n_dims - 1], x))
+        return "cross_entropy takes f32 logits [..., v] and i32 targets [...]";
+    for (uint32_t i = 0; i < 2; i++) {
+        const tfx_tensor *row = grad ? tfx_cpu_in(c, node, 2 + i) : tfx_cpu_out(c, node, i);
+        if (row->dtype != TFX_F32 || tfx_cpu_count(row) != tfx_cpu_count(t))
+            return "cross_entropy: one f32 per row expected";
+    }
+    if (grad && (tfx_cpu_out(c, node, 0)->dtype != TFX_F32 || !tfx_cpu_same_shape(tfx_cpu_out(c, node, 0), x)))
+        return "cross_entropy: the gradient must have the logits' shape";
+    return NULL;
+}
+
+static tfx_status loss_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     loss_args *p = calloc(1, sizeof(*p));
@@ -106,3 +123,7 @@ tfx_status tfx_cpu_compile_loss(const tfx_cpu_compiler *c, const tfx_step *step,
     out->run = loss_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_loss_ops[] = {{TFX_OP_CROSS_ENTROPY, 2, 2, 2, loss_check, loss_compile},
+                                       {TFX_OP_CROSS_ENTROPY_GRAD, 4, 4, 1, loss_check, loss_compile},
+                                       {0}};

@@ -9,6 +9,7 @@
 #include "kernels.h"
 
 #include <cblas.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +88,35 @@ static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, p->batch * p->parts, matmul_task, &job);
 }
 
-tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *a = tfx_cpu_in(c, node, 0), *b = tfx_cpu_in(c, node, 1), *y = tfx_cpu_out(c, node, 0);
+    if (!tfx_cpu_all_f32(c, node))
+        return "matmul takes and gives f32 tensors";
+    if (a->n_dims < 2 || b->n_dims < 2 || y->n_dims != a->n_dims)
+        return "matmul needs matrices";
+    int ta = (node->ints[0] & TFX_TRANS_A) != 0, tb = (node->ints[0] & TFX_TRANS_B) != 0;
+    int64_t a0 = a->dims[a->n_dims - 2], a1 = a->dims[a->n_dims - 1];
+    int64_t b0 = b->dims[b->n_dims - 2], b1 = b->dims[b->n_dims - 1];
+    int64_t m = ta ? a1 : a0, k = ta ? a0 : a1, kb = tb ? b1 : b0, cols = tb ? b0 : b1;
+    if (k != kb)
+        return "matmul: inner dimensions differ";
+    if (y->dims[y->n_dims - 2] != m || y->dims[y->n_dims - 1] != cols)
+        return "matmul: the result has another shape";
+    if (!tfx_cpu_same_dims(a, y, a->n_dims - 2) ||
+        (b->n_dims != 2 && (b->n_dims != a->n_dims || !tfx_cpu_same_dims(a, b, a->n_dims - 2))))
+        return "matmul: leading dimensions differ";
+    if (a->n_dims > 2 && b->n_dims == 2 && ta)
+        return "matmul: a transposed batch against one matrix";
+    int64_t rows = b->n_dims == 2 ? tfx_cpu_product(y->dims, 0, y->n_dims - 1) : m;
+    if (rows > INT_MAX || cols > INT_MAX || k > INT_MAX)
+        return "matmul: a dimension beyond what BLAS can count";
+    if (node->n_in == 3 && tfx_cpu_count(tfx_cpu_in(c, node, 2)) != tfx_cpu_count(y))
+        return "matmul: the added matrix has another shape";
+    return NULL;
+}
+
+static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     matmul_args *p = calloc(1, sizeof(*p));
@@ -129,3 +158,5 @@ tfx_status tfx_cpu_compile_matmul(const tfx_cpu_compiler *c, const tfx_step *ste
     out->run = matmul_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_matmul_ops[] = {{TFX_OP_MATMUL, 2, 3, 1, matmul_check, matmul_compile}, {0}};

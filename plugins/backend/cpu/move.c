@@ -66,7 +66,30 @@ static void slab_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), slab_task, &job);
 }
 
-tfx_status tfx_cpu_compile_slab(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *slab_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *y = tfx_cpu_out(c, node, 0);
+    int64_t axis = node->ints[0], sum = 0;
+    if (axis < 0 || axis >= (int64_t)y->n_dims)
+        return "an axis out of range";
+    for (uint32_t i = 0; i < node->n_in; i++) {
+        const tfx_tensor *x = tfx_cpu_in(c, node, i);
+        if (x->dtype != y->dtype || x->n_dims != y->n_dims)
+            return "movement keeps dtype and rank";
+        for (uint32_t d = 0; d < y->n_dims; d++)
+            if ((int64_t)d != axis && x->dims[d] != y->dims[d])
+                return "only the named axis may change its size";
+        sum += x->dims[axis];
+    }
+    if (node->op == TFX_OP_CONCAT)
+        return sum == y->dims[axis] ? NULL : "concat's operands do not fill its result";
+    int64_t start = node->ints[1], big = y->dims[axis], small = sum;
+    if (node->op == TFX_OP_SLICE)
+        big = sum, small = y->dims[axis];
+    return start >= 0 && start <= big && small <= big - start ? NULL : "a slice outside its tensor";
+}
+
+static tfx_status slab_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     slab_args *p = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
@@ -202,7 +225,22 @@ static void cut_lines(permute_args *p)
     p->lines = piece;
 }
 
-tfx_status tfx_cpu_compile_permute(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *permute_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
+    if (x->dtype != y->dtype || x->n_dims != y->n_dims)
+        return "movement keeps dtype and rank";
+    unsigned seen = 0;
+    for (uint32_t i = 0; i < x->n_dims; i++) {
+        int64_t a = node->ints[i];
+        if (a < 0 || a >= (int64_t)x->n_dims || (seen & 1u << a) || y->dims[i] != x->dims[a])
+            return "permute needs every axis once and the result's shape to follow";
+        seen |= 1u << a;
+    }
+    return NULL;
+}
+
+static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     permute_args *p = calloc(1, sizeof(*p));
@@ -262,3 +300,9 @@ tfx_status tfx_cpu_compile_permute(const tfx_cpu_compiler *c, const tfx_step *st
     p->rows_per_task = tfx_cpu_rows_per_task(p->n_rows, p->cols * p->lines, TASK);
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_move_ops[] = {{TFX_OP_PERMUTE, 1, 1, 1, permute_check, permute_compile},
+                                       {TFX_OP_SLICE, 1, 1, 1, slab_check, slab_compile},
+                                       {TFX_OP_PAD, 1, 1, 1, slab_check, slab_compile},
+                                       {TFX_OP_CONCAT, 1, UINT32_MAX, 1, slab_check, slab_compile},
+                                       {0}};

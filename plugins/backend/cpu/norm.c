@@ -135,7 +135,19 @@ static void norm_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), norm_task, &job);
 }
 
-tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *norm_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    if (!tfx_cpu_all_f32(c, node) || tfx_cpu_in(c, node, 0)->n_dims < 1)
+        return "norm takes and gives f32 of rank 1 or more";
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (!tfx_cpu_same_shape(tfx_cpu_in(c, node, i), tfx_cpu_out(c, node, 0)))
+            return "norm keeps its shape";
+    if (node->ints[0] < TFX_NORM_LAYER || node->ints[0] > TFX_NORM_L2)
+        return "an unknown norm";
+    return NULL;
+}
+
+static tfx_status norm_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     norm_args *p = calloc(1, sizeof(*p));
@@ -153,3 +165,7 @@ tfx_status tfx_cpu_compile_norm(const tfx_cpu_compiler *c, const tfx_step *step,
     out->run = norm_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_norm_ops[] = {{TFX_OP_NORM, 1, 1, 1, norm_check, norm_compile},
+                                    {TFX_OP_NORM_GRAD, 2, 2, 1, norm_check, norm_compile},
+                                    {0}};

@@ -1,4 +1,5 @@
-/* The compiled form of a fused pointwise step: built by pointwise.c, executed by pointwise_run.c. */
+/* The compiled form of a fused pointwise step: built by pointwise.c and pointwise_passes.c,
+ * executed by pointwise_run.c. */
 #ifndef TFX_CPU_POINTWISE_H
 #define TFX_CPU_POINTWISE_H
 
@@ -27,7 +28,8 @@ typedef struct pointwise_cell {
     cell_kind kind;
     tfx_value value; /* 0: none */
     const tfx_tensor *tensor; /* memory of EXTERN and LOADED */
-    pointwise_view view;           /* LOADED */
+    pointwise_view view;      /* LOADED */
+    int must_copy;            /* LOADED: a store of this group writes the same memory */
     float constant;
     int same_as;              /* NAME */
     int reg;                  /* register, or -1 */
@@ -77,6 +79,8 @@ typedef struct pointwise_args {
     int64_t reg_stride;      /* elements from register to register */
 } pointwise_args;
 
+/* Decides where cells live and how the domain is cut into tiles. */
+tfx_status tfx_cpu_pointwise_place(pointwise_args *p);
 void tfx_cpu_pointwise_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
 
 #endif

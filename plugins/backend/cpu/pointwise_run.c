@@ -61,14 +61,13 @@ static void load(machine *m, int cell, int64_t i, int64_t n)
     uint32_t last = v->n_dims - 1;
     int64_t inner = v->strides[last];
     int64_t run = v->dims[last] - coords[last];
-    int must_copy = v->n_dims == 2 && v->dims[0] == 1; /* see load_endangered_sources */
     if (run >= n && inner == 0) {
         load_run(s->tensor, base, offset, 1, 1, reg);
         m->stride[cell] = 0;
         return;
     }
     m->stride[cell] = 1;
-    if (run >= n && s->tensor->dtype == TFX_F32 && !must_copy) {
+    if (run >= n && s->tensor->dtype == TFX_F32 && !s->must_copy) {
         m->at[cell] = (const float *)base + offset;
         return;
     }

@@ -124,13 +124,26 @@ static void sum_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
         }
 }
 
+static const char *sum_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    if (!tfx_cpu_all_f32(c, node))
+        return "sum takes and gives f32";
+    const tfx_tensor *x = tfx_cpu_in(c, node, 0);
+    int64_t kept = 1;
+    for (uint32_t i = 0; i < x->n_dims; i++)
+        if (!(node->ints[0] >> i & 1))
+            kept *= x->dims[i];
+    return kept == tfx_cpu_count(tfx_cpu_out(c, node, 0)) ? NULL
+                                                          : "sum's result does not have the axes that are kept";
+}
+
 static void add_axis(axes *a, int64_t dim, int64_t stride)
 {
     a->dims[a->n] = dim;
     a->strides[a->n++] = stride;
 }
 
-tfx_status tfx_cpu_compile_sum(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static tfx_status sum_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     sum_args *p = calloc(1, sizeof(*p));
@@ -193,3 +206,5 @@ tfx_status tfx_cpu_compile_sum(const tfx_cpu_compiler *c, const tfx_step *step, 
     out->run = sum_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_sum_ops[] = {{TFX_OP_SUM, 1, 1, 1, sum_check, sum_compile}, {0}};

@@ -15,6 +15,7 @@ typedef struct rope_args {
     const tfx_tensor *x, *out;
     int64_t rows, time, heads, dims, half; /* rows = batch * time; 2 * half dims are rotated */
     float sign;
+    double base;
     int64_t rows_per_task;
 } rope_args;
 
@@ -61,7 +62,31 @@ static void rope_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), rope_task, &job);
 }
 
-tfx_status tfx_cpu_compile_rope(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *rope_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *x = tfx_cpu_in(c, node, 0);
+    if (!tfx_cpu_all_f32(c, node) || x->n_dims != 4 || !tfx_cpu_same_shape(x, tfx_cpu_out(c, node, 0)))
+        return "rope takes and gives f32 [batch, time, heads, dims]";
+    if (node->ints[0] < 0 || node->ints[0] % 2 || node->ints[0] > x->dims[3])
+        return "rope: the number of rotated dims must be even and at most the head's";
+    if ((node->ints[1] != 1 && node->ints[1] != -1) || !(node->reals[0] > 0))
+        return "rope: sign must be 1 or -1 and base positive";
+    return NULL;
+}
+
+static void rope_fill(const void *args, float *table)
+{
+    const rope_args *p = args;
+    for (int64_t i = 0; i < p->half; i++) {
+        double frequency = pow(p->base, -2.0 * (double)i / (double)(2 * p->half));
+        for (int64_t t = 0; t < p->time; t++) {
+            table[t * 2 * p->half + i] = (float)cos((double)t * frequency);
+            table[t * 2 * p->half + p->half + i] = (float)sin((double)t * frequency);
+        }
+    }
+}
+
+static tfx_status rope_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     rope_args *p = calloc(1, sizeof(*p));
@@ -76,20 +101,12 @@ tfx_status tfx_cpu_compile_rope(const tfx_cpu_compiler *c, const tfx_step *step,
     p->dims = p->x->dims[3];
     p->half = node->ints[0] / 2;
     p->sign = (float)node->ints[1];
+    p->base = node->reals[0];
     p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->heads * p->dims, TASK);
     out->run = rope_run;
     out->table_bytes = (uint64_t)(p->time * 2 * p->half) * sizeof(float);
-    if (c->dry || out->table_bytes == 0)
-        return TFX_OK;
-    out->table = malloc(out->table_bytes);
-    if (!out->table)
-        return TFX_E_MEMORY;
-    for (int64_t i = 0; i < p->half; i++) {
-        double frequency = pow(node->reals[0], -2.0 * (double)i / (double)node->ints[0]);
-        for (int64_t t = 0; t < p->time; t++) {
-            out->table[t * 2 * p->half + i] = (float)cos((double)t * frequency);
-            out->table[t * 2 * p->half + p->half + i] = (float)sin((double)t * frequency);
-        }
-    }
+    out->fill = rope_fill;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_rope_ops[] = {{TFX_OP_ROPE, 1, 1, 1, rope_check, rope_compile}, {0}};

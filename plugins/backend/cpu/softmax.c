@@ -154,7 +154,17 @@ static void softmax_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), softmax_task, &job);
 }
 
-tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+static const char *softmax_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    if (!tfx_cpu_all_f32(c, node) || tfx_cpu_in(c, node, 0)->n_dims < 1)
+        return "softmax takes and gives f32 of rank 1 or more";
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (!tfx_cpu_same_shape(tfx_cpu_in(c, node, i), tfx_cpu_out(c, node, 0)))
+            return "softmax keeps its shape";
+    return NULL;
+}
+
+static tfx_status softmax_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
     softmax_args *p = calloc(1, sizeof(*p));
@@ -170,3 +180,7 @@ tfx_status tfx_cpu_compile_softmax(const tfx_cpu_compiler *c, const tfx_step *st
     out->run = softmax_run;
     return TFX_OK;
 }
+
+const tfx_cpu_op tfx_cpu_softmax_ops[] = {{TFX_OP_SOFTMAX, 1, 1, 1, softmax_check, softmax_compile},
+                                       {TFX_OP_SOFTMAX_GRAD, 2, 2, 1, softmax_check, softmax_compile},
+                                       {0}};
