@@ -19,10 +19,11 @@ tfx_status tfx_write_file_atomic(const char *path, const void *data, size_t n, t
 /* A folder written under a temporary name ("NAME.tmp-PID") beside its final one. */
 typedef struct tfx_staged_dir {
     char *final_path, *temp_path;
+    int lock; /* while temp_path is not NULL */
 } tfx_staged_dir;
 
-/* Creates the temporary folder; removes stale ones beside it, of any final name, whose
- * process is gone. The parent must exist. */
+/* Creates the temporary folder; removes those beside it, of any final name, whose process is gone. The
+ * parent must exist. */
 tfx_status tfx_staged_dir_begin(tfx_staged_dir *d, const char *final_path, tfx_error *err);
 /* fsyncs the files and the folder, renames it to its final name and fsyncs the parent. An existing
  * folder of that name (left by an older run of the same step) is replaced. */

@@ -2,13 +2,11 @@
  *
  * A folder is filled under "NAME.tmp-PID" and renamed when every byte is on disk. One that must go
  * is first renamed to "NAME.tmp-PID.old", so that a process killed in the middle leaves nothing
- * under the final name that looks whole and is not. Whatever such a process leaves behind is removed
- * by the next one that stages a folder beside it: its process id tells that nobody works on it. */
-#include <ctype.h>
+ * under the final name that looks whole and is not. Whoever works on such a folder holds a lock on it; what a
+ * killed process leaves behind has none, and is removed by the next one that stages a folder beside it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +14,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/checkpoint/atomic_file.h"
+#include "framework/checkpoint/dir_lock.h"
 #include "framework/checkpoint/files.h"
 
 #define TEMP_MARK ".tmp-"
@@ -88,6 +87,7 @@ tfx_status tfx_remove_dir(const char *path, tfx_error *err)
 {
     char *final = without_trailing_slashes(path), *aside = NULL, *parent = NULL;
     struct stat st;
+    int lock = -1;
     if (lstat(final, &st) != 0) {
         if (errno != ENOENT)
             tfx_fail(err, TFX_E_IO, "%s: cannot stat: %s", path, strerror(errno));
@@ -102,6 +102,7 @@ tfx_status tfx_remove_dir(const char *path, tfx_error *err)
     aside = tfx_printf("%s" TEMP_MARK "%ld" OLD_MARK, final, (long)getpid());
     if (remove_tree(aside, err) != TFX_OK)
         goto done;
+    lock = tfx_dir_lock(final, 0); /* nobody takes it for a leftover and removes it, too */
     if (rename(final, aside) != 0) {
         tfx_fail(err, TFX_E_IO, "%s: cannot remove: %s", path, strerror(errno));
         goto done;
@@ -110,6 +111,8 @@ tfx_status tfx_remove_dir(const char *path, tfx_error *err)
     if (remove_tree(aside, err) == TFX_OK)
         tfx_sync_dir(parent, err);
 done:
+    if (lock >= 0)
+        close(lock);
     free(parent);
     free(aside);
     free(final);
@@ -118,33 +121,48 @@ done:
 
 /* ---- staging ---- */
 
-/* The process that a temporary name belongs to, or 0 when it is not one of ours. */
-static long owner_of(const char *name)
+/* Whether a name is one that tfx gives to unfinished folders. */
+static int is_temp_name(const char *name)
 {
     const char *mark = NULL, *next = name;
     while ((next = strstr(next, TEMP_MARK)))
         mark = next++;
-    if (!mark || mark == name || !isdigit((unsigned char)mark[strlen(TEMP_MARK)]))
+    if (!mark || mark == name)
         return 0;
-    char *end;
-    errno = 0;
-    long pid = strtol(mark + strlen(TEMP_MARK), &end, 10);
-    if (errno != 0 || (*end != '\0' && strcmp(end, OLD_MARK) != 0))
-        return 0;
-    return pid;
+    const char *id = mark + strlen(TEMP_MARK), *end = id + strspn(id, "0123456789");
+    return end > id && (*end == '\0' || strcmp(end, OLD_MARK) == 0);
 }
 
-/* Removes what a process that is gone left unfinished. A leftover that cannot be removed is not worth
- * failing a checkpoint for. */
+/* Removes what nobody works on any more. A leftover that cannot be removed is not worth failing a
+ * checkpoint for. */
 static tfx_status remove_stale(const char *path, const struct stat *st, int depth, tfx_error *err)
 {
     (void)depth, (void)err;
-    long pid = owner_of(strrchr(path, '/') + 1);
-    if (pid > 0 && (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode)) && kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+    int lock = S_ISDIR(st->st_mode) && is_temp_name(strrchr(path, '/') + 1) ? tfx_dir_lock(path, 0) : -1;
+    if (lock >= 0) {
         tfx_error ignored = {0};
         remove_tree(path, &ignored);
+        close(lock);
     }
     return TFX_OK;
+}
+
+/* Makes a folder and locks it; -1: errno says why not. Whoever looks for leftovers may come in between
+ * and remove it: then it is made again. */
+static int make_locked(const char *path)
+{
+    struct stat held, there;
+    while (mkdir(path, 0777) == 0) {
+        int lock = tfx_dir_lock(path, 1);
+        if (lock < 0 && errno != ENOENT)
+            return -1;
+        if (lock >= 0 && fstat(lock, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
+            held.st_ino == there.st_ino)
+            return lock;
+        if (lock >= 0)
+            close(lock);
+    }
+    return -1;
 }
 
 static tfx_status check_final(const char *path, tfx_error *err)
@@ -157,18 +175,16 @@ static tfx_status check_final(const char *path, tfx_error *err)
 
 tfx_status tfx_staged_dir_begin(tfx_staged_dir *d, const char *final_path, tfx_error *err)
 {
-    d->final_path = without_trailing_slashes(final_path);
-    d->temp_path = NULL;
+    *d = (tfx_staged_dir){.final_path = without_trailing_slashes(final_path), .lock = -1};
     char *temp = tfx_printf("%s" TEMP_MARK "%ld", d->final_path, (long)getpid());
     char *parent = tfx_parent_dir(d->final_path);
     if (check_final(d->final_path, err) == TFX_OK && each_entry(parent, 0, remove_stale, err) == TFX_OK &&
         remove_tree(temp, err) == TFX_OK) {
-        if (mkdir(temp, 0777) == 0) {
-            d->temp_path = temp;
-            temp = NULL;
-        } else {
+        d->lock = make_locked(temp);
+        if (d->lock >= 0)
+            d->temp_path = tfx_strdup(temp);
+        else
             tfx_fail(err, TFX_E_IO, "%s: cannot create folder: %s", temp, strerror(errno));
-        }
     }
     free(temp);
     free(parent);
@@ -230,6 +246,7 @@ tfx_status tfx_staged_dir_commit(tfx_staged_dir *d, tfx_error *err)
     remove_tree(aside, &ignored);
     free(d->temp_path);
     d->temp_path = NULL;
+    close(d->lock);
 done:
     free(aside);
     free(parent);
@@ -241,6 +258,7 @@ void tfx_staged_dir_finish(tfx_staged_dir *d)
     if (d->temp_path) {
         tfx_error ignored = {0};
         remove_tree(d->temp_path, &ignored);
+        close(d->lock);
     }
     free(d->temp_path);
     free(d->final_path);

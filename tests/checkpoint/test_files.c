@@ -1,4 +1,5 @@
 /* Folders and small files: they appear whole or not at all, whatever happens to the process. */
+#include "framework/checkpoint/dir_lock.h"
 #include "framework/checkpoint/files.h"
 
 #include <errno.h>
@@ -185,7 +186,8 @@ START_TEST(staged_dir_relative_name)
 }
 END_TEST
 
-/* A child that stages `files` files and never finishes, killed when it says that it wrote them. */
+/* A child that stages files and never finishes, killed when it says that it wrote some. It is left for its
+ * parent to wait for. */
 static pid_t killed_while_staging(const char *final_path)
 {
     int ready[2];
@@ -209,51 +211,91 @@ static pid_t killed_while_staging(const char *final_path)
     ck_assert_int_eq(read(ready[0], &byte, 1), 1);
     close(ready[0]);
     kill(pid, SIGKILL);
-    int status;
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFSIGNALED(status));
+    siginfo_t end;
+    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT), 0);
+    ck_assert_int_eq(end.si_code, CLD_KILLED);
     return pid;
 }
+
+/* A child that holds a folder's lock until it is killed. */
+static pid_t locks(const char *path)
+{
+    int ready[2];
+    char byte;
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (tfx_dir_lock(path, 0) < 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+START_TEST(lock_ends_with_its_process)
+{
+    pid_t pid = locks(temp_dir);
+    ck_assert_int_eq(tfx_dir_lock(temp_dir, 0), -1);
+    ck_assert_int_eq(errno, EWOULDBLOCK);
+    kill(pid, SIGKILL);
+    int lock = tfx_dir_lock(temp_dir, 1);
+    ck_assert_int_ge(lock, 0);
+    ck_assert_int_eq(tfx_dir_lock(temp_dir, 0), -1);
+    close(lock);
+    lock = tfx_dir_lock(temp_dir, 0);
+    ck_assert_int_ge(lock, 0);
+    close(lock);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_int_eq(tfx_dir_lock(temp_path("none"), 1), -1);
+    ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
 
 START_TEST(killed_process_leaves_nothing_that_looks_whole)
 {
     const char *final_path = temp_path("step-20");
-    pid_t pid = killed_while_staging(final_path);
-    char left[700], old[720], other[700], alive[700], file[700], foreign[700];
+    pid_t pid = killed_while_staging(final_path); /* and not waited for: it is still listed */
+    char left[700], old[720], other[700], used[700], foreign[700];
     snprintf(left, sizeof(left), "%s.tmp-%ld", final_path, (long)pid);
     ck_assert(!exists(final_path));
     ck_assert_msg(exists(left), "%s", left);
 
-    /* What a killed process leaves of other steps goes too; what is not ours, or whose process still
-     * lives, stays. */
+    /* What killed processes leave of other steps goes too, also when their ids were given again; what is not
+     * ours, or is being worked on, stays. */
     snprintf(old, sizeof(old), "%s/step-5.tmp-%ld.old", temp_dir, (long)pid);
-    snprintf(other, sizeof(other), "%s/step-19.tmp-%ld", temp_dir, (long)pid);
-    snprintf(file, sizeof(file), "%s/latest.tmp-%ld", temp_dir, (long)pid);
-    snprintf(alive, sizeof(alive), "%s/step-18.tmp-%ld", temp_dir, (long)getppid());
+    snprintf(other, sizeof(other), "%s/step-19.tmp-%ld", temp_dir, (long)getppid());
+    snprintf(used, sizeof(used), "%s/step-18.tmp-%ld", temp_dir, (long)pid);
     snprintf(foreign, sizeof(foreign), "%s/notes.tmp-%ldx", temp_dir, (long)pid);
-    ck_assert_int_eq(mkdir(old, 0777) | mkdir(other, 0777) | mkdir(alive, 0777) | mkdir(foreign, 0777), 0);
+    ck_assert_int_eq(mkdir(old, 0777) | mkdir(other, 0777) | mkdir(used, 0777) | mkdir(foreign, 0777), 0);
     put(old, "x", "y");
-    fclose(fopen(file, "w"));
+    pid_t user = locks(used);
 
     tfx_error err = {0};
     tfx_staged_dir d;
     ck_assert_ok(tfx_staged_dir_begin(&d, final_path, &err), err);
-    ck_assert(!exists(left) && !exists(old) && !exists(other) && !exists(file));
-    ck_assert(exists(alive) && exists(foreign));
+    ck_assert(!exists(left) && !exists(old) && !exists(other));
+    ck_assert(exists(used) && exists(foreign));
     put(d.temp_path, "model", "whole");
     ck_assert_ok(tfx_staged_dir_commit(&d, &err), err);
     tfx_staged_dir_finish(&d);
     expect_text(temp_path("step-20/model"), "whole");
     ck_assert_int_eq(temp_entries(temp_path("step-20")), 1);
+    kill(user, SIGKILL);
+    while (wait(NULL) > 0)
+        ;
 }
 END_TEST
 
-/* A process of another user, as the first one mostly is, cannot be signalled; that must not be taken
- * for its being gone. */
+/* A process of another user cannot be signalled; that must not be taken for its being gone. */
 START_TEST(process_of_another_user)
 {
     ck_assert_int_eq(mkdir(temp_path("s.tmp-1"), 0777), 0);
     ck_assert_int_eq(chmod(temp_dir, 0777) | chmod(temp_path("s.tmp-1"), 0777), 0);
+    pid_t user = locks(temp_path("s.tmp-1"));
     uid_t me = geteuid();
     if (me == 0) /* the real id counts too, the saved one is the way back */
         ck_assert_int_eq(setresuid(65534, 65534, 0), 0);
@@ -263,6 +305,8 @@ START_TEST(process_of_another_user)
     tfx_staged_dir_finish(&d);
     if (me == 0)
         ck_assert_int_eq(setresuid(0, 0, 0), 0);
+    kill(user, SIGKILL);
+    ck_assert_int_eq(waitpid(user, NULL, 0), user);
     ck_assert_ok(err.status, err);
     ck_assert(exists(temp_path("s.tmp-1")));
 }
@@ -437,6 +481,7 @@ static Suite *suite(void)
     tcase_add_test(t, staged_dir_replaces_an_older_one);
     tcase_add_test(t, staged_dir_vanishes_without_commit);
     tcase_add_test(t, staged_dir_relative_name);
+    tcase_add_test(t, lock_ends_with_its_process);
     tcase_add_test(t, killed_process_leaves_nothing_that_looks_whole);
     tcase_add_test(t, process_of_another_user);
     tcase_add_test(t, killed_while_replacing);
