@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -52,7 +51,6 @@ static int worker(const char *db, tfx_id run)
 {
     tfx_error err = {0};
     int interrupted = 0;
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a run does not outlive the command that started it */
     if (access(db, F_OK))
         tfx_fail(&err, TFX_E_INVALID, "run: --worker %lld: no database %s", (long long)run, db);
     tfx_registry *registry = err.status == TFX_OK ? tfx_registry_open(tfx_cli_plugin_dir(), &err) : NULL;

@@ -3,16 +3,16 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "framework/base/memory.h"
-#include "framework/train/worker.h"
+#include "framework/train/claim.h"
 
-extern char **environ;
+#define EXIT_NOT_STARTED 127
 
 static char *options_json(const tfx_options *o)
 {
@@ -60,14 +60,8 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tf
         return 0;
     }
     size_t n = 0;
-    if (tfx_store_runs_of(store, id, &runs, &n, err) != TFX_OK)
-        return 0;
-    for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
-        tfx_run_info info = {0};
-        if (tfx_store_run_info(store, runs[i], &info, err) == TFX_OK)
-            tfx_worker_check_free(&info, err);
-        tfx_run_info_finish(&info);
-    }
+    if (tfx_store_runs_of(store, id, &runs, &n, err) == TFX_OK)
+        tfx_claim_check(store, runs, n, err);
     free(runs);
     return err->status == TFX_OK ? id : 0;
 }
@@ -96,6 +90,19 @@ static tfx_status wait_for(pid_t pid, tfx_id run, const sigset_t *unblocked, con
     return ended == pid ? TFX_OK : tfx_fail(err, TFX_E_IO, "waiting for run %lld: %s", (long long)run, strerror(errno));
 }
 
+/* A run does not outlive the command that started it. The system is told to end the child with its parent
+ * before the child becomes a program; a parent that was killed even earlier is not its parent any more. */
+static pid_t start(char **argv)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() == parent)
+        execv(argv[0], argv);
+    _exit(EXIT_NOT_STARTED);
+}
+
 /* Starts one worker and waits for it. */
 static tfx_status run_worker(const char *const *command, tfx_id run, const volatile sig_atomic_t *stop, int *status,
                              tfx_error *err)
@@ -116,12 +123,12 @@ static tfx_status run_worker(const char *const *command, tfx_id run, const volat
     sigaddset(&blocked, SIGCHLD);
     sigaction(SIGCHLD, &on_child, &before);
     sigprocmask(SIG_BLOCK, &blocked, &unblocked);
-    pid_t pid;
-    int failure = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
-    if (failure)
-        tfx_fail(err, TFX_E_IO, "cannot start %s: %s", argv[0], strerror(failure));
-    else
-        wait_for(pid, run, &unblocked, stop, status, err);
+    pid_t pid = start(argv);
+    if (pid < 0)
+        tfx_fail(err, TFX_E_IO, "cannot start a process for run %s: %s", id, strerror(errno));
+    else if (wait_for(pid, run, &unblocked, stop, status, err) == TFX_OK && WIFEXITED(*status) &&
+             WEXITSTATUS(*status) == EXIT_NOT_STARTED)
+        tfx_fail(err, TFX_E_IO, "cannot start %s for run %s: was it moved or removed?", argv[0], id);
     sigprocmask(SIG_SETMASK, &unblocked, NULL);
     sigaction(SIGCHLD, &before, NULL);
     free(argv);

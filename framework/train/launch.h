@@ -14,7 +14,7 @@
 tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err);
 
 /* The interrupted experiment with this very spec that a resume continues; 0 with a message. Refuses
- * while a live process of this machine executes one of its runs. */
+ * while a process executes one of its runs. */
 tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tfx_error *err);
 
 typedef struct tfx_launch_result {

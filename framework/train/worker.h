@@ -15,9 +15,6 @@ typedef struct tfx_worker_params {
     const volatile sig_atomic_t *stop;
 } tfx_worker_params;
 
-/* An error while another live process of this machine executes the run. */
-tfx_status tfx_worker_check_free(const tfx_run_info *run, tfx_error *err);
-
 /* Loads the spec stored with the run, plans its arm, records environment and plugins,
  * trains, and records how the run ended. */
 tfx_status tfx_worker_execute(const tfx_worker_params *p, int *interrupted, tfx_error *err);

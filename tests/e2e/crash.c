@@ -7,6 +7,7 @@
  *   CRASH_SIGNAL=S   what to send; default SIGKILL
  *   CRASH_IN=worker  or "parent": which of tfx's processes; the other one is left alone
  *   CRASH_DEAF=1     no signal wakes the process while it polls, as when another thread takes it
+ *   CRASH_PARENT=1   the process in which this happens begins by killing its parent, and sees it end
  *   CRASH_LOG=F      appends to file F a line for each such call: its number, its name, its target */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -43,6 +44,12 @@ __attribute__((constructor)) static void begin(void)
     at = n ? atol(n) : 0;
     signal_number = s ? atoi(s) : SIGKILL;
     here = which && !strcmp(which, is_worker() ? "worker" : "parent");
+    if (here && getenv("CRASH_PARENT")) {
+        pid_t parent = getppid();
+        kill(parent, SIGKILL);
+        while (getppid() == parent)
+            usleep(1000);
+    }
     if (here && path)
         log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }

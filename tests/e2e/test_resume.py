@@ -207,15 +207,96 @@ def test_worker_dies_with_the_command():
         p, worker = start_long(f)
         p.kill()
         p.communicate()
-        wait_for(lambda: not pathlib.Path(f"/proc/{worker}").exists() or
-                 pathlib.Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z",
-                 "the worker's end")
+        wait_for(lambda: gone(worker), "the worker's end")
         same(f.one("SELECT status FROM run WHERE id = 1"), "running", "nobody was left to say more")
         whole(f)
         p = f.start("run", "tiny.ini", *LONG, "--resume")
         wait_for(lambda: f.one("SELECT pid FROM run WHERE id = 1") != worker, "the resumed worker", p)
         p.send_signal(signal.SIGINT)
         ended(p, 130, "the resumed run")
+
+
+def children(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+
+
+def gone(pid):
+    """Whether a process has ended, also when nobody has waited for it yet."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def members(session):
+    """The living processes of a session."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rsplit(")", 1)[1].split()[3]) == session and not gone(stat.parent.name):
+                found.append(stat.parent.name)
+    return found
+
+
+def session_ends(session, what):
+    deadline = time.monotonic() + 20
+    while members(session):
+        if time.monotonic() > deadline:
+            os.killpg(session, signal.SIGKILL)
+            raise Failure(f"{what}: the worker outlives its command")
+        time.sleep(0.01)
+
+
+def test_worker_dies_with_the_command_from_the_start():
+    with folder() as f:
+        # At the first moment of the worker's own that a test can reach: before main.
+        p = f.start("run", "tiny.ini", *LONG, env=preload({"CRASH_IN": "worker", "CRASH_PARENT": "1"}),
+                    start_new_session=True)
+        same(p.wait(), -signal.SIGKILL, "the command's end")
+        session_ends(p.pid, "killed by its worker")
+    for after in range(12):
+        with folder() as f:
+            p = f.start("run", "tiny.ini", *LONG, start_new_session=True)
+            wait_for(lambda: children(p.pid), "it has a worker", p)
+            time.sleep(after * 0.0003)
+            p.kill()
+            session_ends(p.pid, f"killed {after * 0.3:.1f} ms after the worker appeared")
+            p.communicate()
+
+
+def test_one_process_for_a_run():
+    """Whatever the program is called, and whatever the database says of the process that executes a run."""
+    with folder() as f:
+        shutil.copy(TFX, f.path / "tfx2")
+        plugins = {"TFX_PLUGIN_PATH": str(BUILD / "plugins")}
+
+        def tfx2(*args):
+            return subprocess.run([f.path / "tfx2", *args], cwd=f.path, env=environment(plugins), text=True,
+                                  capture_output=True, timeout=60)
+
+        with subprocess.Popen([f.path / "tfx2", "run", "tiny.ini", *LONG], cwd=f.path, env=environment(plugins),
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+            try:
+                wait_for(lambda: recorded(f) and f.sql("SELECT 1 FROM metric WHERE name = 'train_loss' AND step > 3"),
+                         "the run trains", p)
+                worker = f.one("SELECT pid FROM run WHERE status = 'running'")
+                message(f.tfx("run", "tiny.ini", *LONG, "--resume", status=2, timeout=60), f"process {worker}",
+                        "stop it first")
+                r = tfx2("run", "tiny.ini", *LONG, "--resume")
+                same(r.returncode, 2, "exit status of a second program")
+                message(r, f"process {worker}", os.uname().nodename)
+                with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+                    c.execute("UPDATE run SET status = 'interrupted', pid = NULL WHERE id = 1")
+                message(f.tfx("run", "tiny.ini", *LONG, "--resume", status=2, timeout=60), "run 1",
+                        "is being executed")
+            finally:
+                p.send_signal(signal.SIGINT)
+                p.communicate()
+        same(f.one("SELECT sum(superseded) FROM metric"), 0, "superseded rows")
+        same(f.one("SELECT status FROM run WHERE id = 1"), "interrupted", "status")
 
 
 def test_resume_of_a_finished_experiment():
