@@ -5,7 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
-#include "framework/train/prefetch.h"
+#include "framework/plugin/calls/loader_calls.h"
 
 /* Probe logits kept in host memory: at most 64 MiB. */
 #define PROBE_VALUES ((uint64_t)16 << 20)
@@ -14,10 +14,9 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
                               tfx_error *err)
 {
     *v = (tfx_evaluator){.cls = e->loader.impl, .batch = s->micro_batch, .context = s->context, .n_batches = n_batches};
-    if (tfx_data_open(e, TFX_SPLIT_VAL, v->batch, v->context, 0, &v->loader, err) != TFX_OK)
+    tfx_loader_info info;
+    if (tfx_data_open(e, TFX_SPLIT_VAL, v->batch, v->context, 0, &v->loader, &info, err) != TFX_OK)
         return err->status;
-    tfx_loader_info info = {.struct_size = sizeof(info)};
-    v->cls->info(v->loader, &info);
     v->bytes_per_token = info.bytes_per_token;
     v->vocab = info.vocab;
     v->tokens = TFX_NEW_ARRAY(int32_t, v->batch * v->context);
@@ -27,8 +26,7 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
 
 void tfx_evaluator_close(tfx_evaluator *v)
 {
-    if (v->loader)
-        v->cls->close(v->loader);
+    tfx_call_loader_close(v->cls, v->loader);
     free(v->tokens);
     free(v->targets);
     *v = (tfx_evaluator){0};
@@ -37,17 +35,14 @@ void tfx_evaluator_close(tfx_evaluator *v)
 static tfx_status rewind_loader(tfx_evaluator *v, tfx_error *err)
 {
     tfx_loader_position start = {.struct_size = sizeof(start)};
-    tfx_host_call_begin();
-    return tfx_host_call_end(v->cls->seek(v->loader, &start), "[data]", err);
+    return tfx_call_loader_seek(v->cls, v->loader, &start, "[data]", err);
 }
 
 static tfx_status next(tfx_evaluator *v, tfx_engine *engine, uint64_t index, float *sum, tfx_error *err)
 {
-    tfx_host_call_begin();
-    if (tfx_host_call_end(v->cls->next_batch(v->loader, v->tokens, v->targets), "[data]", err) != TFX_OK)
-        return err->status;
-    if (tfx_batch_check(v->tokens, "inputs", v->batch, v->context, v->vocab, "[data] validation", index, err) != TFX_OK ||
-        tfx_batch_check(v->targets, "targets", v->batch, v->context, v->vocab, "[data] validation", index, err) != TFX_OK)
+    tfx_batch batch = {.rows = v->batch, .context = v->context, .vocab = v->vocab, .index = index, .inputs = v->tokens,
+                       .targets = v->targets};
+    if (tfx_call_loader_next_batch(v->cls, v->loader, &batch, "[data] validation", err) != TFX_OK)
         return err->status;
     tfx_engine_set_batch(engine, v->tokens, v->targets);
     return tfx_engine_eval(engine, sum, err);
