@@ -62,8 +62,7 @@ static tfx_status evaluate(const tfx_cli_args *a, tfx_session *s, const tfx_arm 
         if (tfx_token_file_read(tokens_file, f.plan->model->vocab, &tokens, &n_tokens, err) == TFX_OK)
             tfx_inference_tokens(&f, tokens, n_tokens, logits, &loss, err);
     } else {
-        n_tokens = (uint64_t)(arm->train.eval_batches * f.plan->micro_batch * f.plan->context);
-        tfx_inference_validate(&f, s->experiment, arm, &loss, &bits_per_byte, err);
+        tfx_inference_validate(&f, s->experiment, arm, &n_tokens, &loss, &bits_per_byte, err);
     }
     if (err->status == TFX_OK)
         print_result(a, arm, &f, weights, n_tokens, loss, bits_per_byte);

@@ -12,7 +12,6 @@
 #include "framework/cli/args.h"
 #include "framework/cli/cli.h"
 #include "framework/cli/config.h"
-#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 
@@ -58,11 +57,16 @@ static void print_backend(void)
     tfx_options *options =
         class ? tfx_options_resolve(class->options, class->n_options, NULL, 0, "backend cpu", &err) : NULL;
     tfx_backend *backend = NULL;
-    if (options && tfx_call_backend_open(class, options, &backend, &err) == TFX_OK)
-        printf("backend cpu: %s\n", tfx_call_backend_describe(class, backend));
+    if (options) {
+        tfx_host_call_begin();
+        tfx_host_call_end(class->open(tfx_host_table(), options, &backend), "backend cpu", &err);
+    }
+    if (err.status == TFX_OK)
+        printf("backend cpu: %s\n", class->describe(backend));
     else
         printf("backend cpu: not available (%s)\n", err.text);
-    tfx_call_backend_close(class, backend);
+    if (backend)
+        class->close(backend);
     tfx_options_destroy(options);
     tfx_registry_close(registry);
 }

@@ -71,6 +71,12 @@ static tfx_status check_fits(const tfx_session *s, const char *db, int resume, t
     for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
         if (tfx_arm_plan_check_data(s->experiment, s->plans[i], err) == TFX_OK)
             tfx_arm_plan_fits(s->plans[i], &s->device, err);
+    const tfx_validation_set *set = &s->plans[0]->validation;
+    if (err->status == TFX_OK && set->tokens < s->experiment->eval_tokens) {
+        char *text = tfx_validation_set_text(set, s->experiment->eval_tokens);
+        fprintf(stderr, "tfx: evaluation: %s\n", text);
+        free(text);
+    }
     /* A data file that is not there is a mistake in the spec like any other. */
     if (err->status == TFX_E_IO)
         err->status = TFX_E_INVALID;

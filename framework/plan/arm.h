@@ -3,12 +3,14 @@
 #define TFX_PLAN_ARM_H
 
 #include "framework/plan/stage.h"
+#include "framework/plan/validation_set.h"
 
 typedef struct tfx_arm_plan {
     const tfx_arm *arm;
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;
+    tfx_validation_set validation; /* filled by tfx_arm_plan_check_data */
 } tfx_arm_plan;
 
 /* Plans every stage: models and growth chain. NULL with a message that names file and
@@ -28,8 +30,9 @@ uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p);
 uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p);
 uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds);
 
-/* Whether the arm's data can be opened and its tokens fit the vocabulary; a message when not. */
-tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, const tfx_arm_plan *p, tfx_error *err);
+/* Whether the arm's data can be opened and its tokens fit the vocabulary, a message when not; and which of
+ * them will be evaluated. */
+tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, tfx_arm_plan *p, tfx_error *err);
 
 /* What does not fit: TFX_OK, or a message with the largest stage's peak, its parts and
  * what the machine has. */

@@ -26,6 +26,8 @@ static const tfx_option experiment[] = {
 };
 
 static const tfx_option data[] = {
+    INT("eval_tokens", "65536", 1, MOST,
+        "tokens of the validation split to evaluate, spread evenly over it, the same for every arm; all where it has fewer"),
     TEXT("loader", NULL, "the loader plugin; its options are loader.KEY"),
 };
 
@@ -41,7 +43,6 @@ static const tfx_option train[] = {
     REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
     CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
     INT("eval_every", "0", 0, MOST, "steps between evaluations; 0: at the start and end of each stage"),
-    INT("eval_batches", "16", 1, MOST, "evaluation batches of micro_batch rows, always the same ones"),
     INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
     INT("checkpoint_every", "0", 0, MOST, "steps between checkpoints; 0: at the end of each stage"),
     INT("keep_checkpoints", "2", 1, MOST, "how many of the periodic checkpoints stay on disk, newest first"),
@@ -106,6 +107,13 @@ const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind)
         }
     }
     *plugin_kind = NULL;
+    return NULL;
+}
+
+const char *tfx_spec_removed(const char *section, const char *key)
+{
+    if (!strcmp(section, "train") && !strcmp(key, "eval_batches"))
+        return "data.eval_tokens says how many tokens are evaluated, the same ones for every arm and batch size";
     return NULL;
 }
 

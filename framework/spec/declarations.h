@@ -12,4 +12,7 @@ const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind);
 /* The declared default of a key of a section kind; NULL when there is none. */
 const char *tfx_spec_default(const char *section, const char *key);
 
+/* What took the place of a key that a section kind once had; NULL when it never had it. */
+const char *tfx_spec_removed(const char *section, const char *key);
+
 #endif

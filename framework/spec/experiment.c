@@ -163,6 +163,8 @@ static tfx_status fill_data(loaded *l, const tfx_registry *registry, const char 
     const tfx_ini_section *s = need_section(l->ini, "data", file, err);
     if (s)
         tfx_section_values(registry, s, NULL, &host, &l->e.loader, err);
+    if (host)
+        l->e.eval_tokens = tfx_options_int(host, "eval_tokens");
     tfx_options_destroy(host);
     return err->status;
 }

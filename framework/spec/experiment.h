@@ -4,7 +4,7 @@
  *
  *   [experiment]      name, description, seeds, extends, backend, backend.*
  *   [vars]            NAME = text, used anywhere as ${NAME}
- *   [data]            loader, loader.*
+ *   [data]            eval_tokens, loader, loader.*
  *   [train]           steps, batch, optimizer, optimizer.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*
@@ -42,7 +42,6 @@ typedef struct tfx_train_config {
     double clip;           /* global gradient norm; 0: off */
     tfx_recompute recompute;
     int64_t eval_every;       /* steps; 0: only at the start and end of each stage */
-    int64_t eval_batches;     /* of `micro_batch` rows, always the same ones */
     int64_t log_every;        /* steps between rows in the metric table */
     int64_t checkpoint_every; /* steps; 0: only at the end of each stage */
     int64_t keep_checkpoints; /* newest of the periodic ones kept on disk */
@@ -77,6 +76,7 @@ typedef struct tfx_experiment {
     int64_t *seeds;
     size_t n_seeds;
     tfx_plugin_use backend, loader;
+    int64_t eval_tokens; /* at most; framework/plan/validation_set.h says which */
     tfx_model_spec *models;
     size_t n_models;
     tfx_arm *arms;

@@ -109,6 +109,7 @@ char *tfx_resolved_text(const tfx_experiment *e, const tfx_options *host, tfx_er
     put_options(&w, "", host);
     put_options(&w, "backend.", e->backend.options);
     section(&w, "data", NULL);
+    tfx_text_add(&w.t, "eval_tokens = %lld\n", (long long)e->eval_tokens);
     put_plugin(&w, "loader", &e->loader);
     section(&w, "train", NULL);
     put_train(&w, e, &e->arms[0].train, "", 1);

@@ -47,6 +47,9 @@ static void add_names(tfx_suggest *known, const char *prefix, const tfx_option *
 static tfx_status fail_unknown(const values *v, const tfx_setting *s)
 {
     tfx_suggest known = {.name = s->key, .prefix = ""};
+    const char *instead = tfx_spec_removed(v->s->kind, s->key);
+    if (instead)
+        return tfx_fail_at(v->err, s->file, s->line, "key \"%s\" was removed: %s", s->key, instead);
     char title[160], *in_arm = tfx_printf("train.%s", s->key);
 
     if (v->arm && tfx_section_find(v->arm, in_arm))

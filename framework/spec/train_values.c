@@ -72,7 +72,6 @@ static void read_numbers(tfx_train_config *t)
     t->clip = tfx_options_real(o, "clip");
     t->recompute = strcmp(tfx_options_string(o, "recompute"), "block") ? TFX_RECOMPUTE_NONE : TFX_RECOMPUTE_BLOCK;
     t->eval_every = tfx_options_int(o, "eval_every");
-    t->eval_batches = tfx_options_int(o, "eval_batches");
     t->log_every = tfx_options_int(o, "log_every");
     t->checkpoint_every = tfx_options_int(o, "checkpoint_every");
     t->keep_checkpoints = tfx_options_int(o, "keep_checkpoints");

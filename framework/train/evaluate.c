@@ -1,72 +1,143 @@
 #include "framework/train/evaluate.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
+#include "framework/base/clock.h"
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
-#include "framework/plugin/calls/loader_calls.h"
+#include "framework/train/prefetch.h"
 
 /* Probe logits kept in host memory: at most 64 MiB. */
 #define PROBE_VALUES ((uint64_t)16 << 20)
 
-tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const tfx_stage_plan *s, int64_t n_batches,
-                              tfx_error *err)
+/* The loader is opened for single rows: what a batch of several holds could depend on how many they are. */
+tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const tfx_stage_plan *s, tfx_error *err)
 {
-    *v = (tfx_evaluator){.cls = e->loader.impl, .batch = s->micro_batch, .context = s->context, .n_batches = n_batches};
-    tfx_loader_info info;
-    if (tfx_data_open(e, TFX_SPLIT_VAL, v->batch, v->context, 0, &v->loader, &info, err) != TFX_OK)
+    *v = (tfx_evaluator){.cls = e->loader.impl, .batch = s->micro_batch, .context = s->context, .at = -1};
+    if (tfx_data_open(e, TFX_SPLIT_VAL, 1, v->context, 0, &v->loader, err) != TFX_OK)
         return err->status;
+    tfx_loader_info info = {.struct_size = sizeof(info)};
+    v->cls->info(v->loader, &info);
     v->bytes_per_token = info.bytes_per_token;
     v->vocab = info.vocab;
+    if (tfx_validation_set_choose(&v->set, info.n_tokens, v->context, e->eval_tokens, err) != TFX_OK) {
+        tfx_plugin_use_locate(&e->loader, err);
+        return err->status;
+    }
     v->tokens = TFX_NEW_ARRAY(int32_t, v->batch * v->context);
     v->targets = TFX_NEW_ARRAY(int32_t, v->batch * v->context);
+    v->pieces = TFX_NEW_ARRAY(tfx_loader_position, v->set.pieces);
+    v->pieces[0].struct_size = sizeof(v->pieces[0]); /* the first begins with the split */
+    v->reached = 1;
     return TFX_OK;
 }
 
 void tfx_evaluator_close(tfx_evaluator *v)
 {
-    tfx_call_loader_close(v->cls, v->loader);
+    if (v->loader)
+        v->cls->close(v->loader);
     free(v->tokens);
     free(v->targets);
+    free(v->pieces);
     *v = (tfx_evaluator){0};
 }
 
-static tfx_status rewind_loader(tfx_evaluator *v, tfx_error *err)
+/* Puts the loader at the start of a piece that it has been at before. */
+static tfx_status seek_piece(tfx_evaluator *v, int64_t piece, tfx_error *err)
 {
-    tfx_loader_position start = {.struct_size = sizeof(start)};
-    return tfx_call_loader_seek(v->cls, v->loader, &start, "[data]", err);
+    v->at = -1;
+    tfx_host_call_begin();
+    if (tfx_host_call_end(v->cls->seek(v->loader, &v->pieces[piece]), "[data]", err) == TFX_OK)
+        v->at = tfx_validation_set_window(&v->set, piece * v->set.piece_windows);
+    return err->status;
 }
 
-static tfx_status next(tfx_evaluator *v, tfx_engine *engine, uint64_t index, float *sum, tfx_error *err)
+/* The loader's next window becomes row `row` of the batch. */
+static tfx_status read_row(tfx_evaluator *v, int64_t row, tfx_error *err)
 {
-    tfx_batch batch = {.rows = v->batch, .context = v->context, .vocab = v->vocab, .index = index, .inputs = v->tokens,
-                       .targets = v->targets};
-    if (tfx_call_loader_next_batch(v->cls, v->loader, &batch, "[data] validation", err) != TFX_OK)
+    int32_t *tokens = v->tokens + row * v->context, *targets = v->targets + row * v->context;
+    uint64_t window = (uint64_t)v->at;
+    tfx_host_call_begin();
+    if (tfx_host_call_end(v->cls->next_batch(v->loader, tokens, targets), "[data]", err) != TFX_OK ||
+        tfx_batch_check(tokens, "inputs", 1, v->context, v->vocab, "[data] validation", window, err) != TFX_OK ||
+        tfx_batch_check(targets, "targets", 1, v->context, v->vocab, "[data] validation", window, err) != TFX_OK)
         return err->status;
-    tfx_engine_set_batch(engine, v->tokens, v->targets);
-    return tfx_engine_eval(engine, sum, err);
+    v->at++;
+    return TFX_OK;
 }
 
-tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig_atomic_t *stop, int *stopped,
-                        double *loss, tfx_error *err)
+/* Row `row` becomes window `i` of the set. A loader can go to places that it has been at, and no others: on the
+ * first pass it reads through what lies between the pieces. Leaves early, with another `at`, when asked to stop. */
+static tfx_status read_window(tfx_evaluator *v, int64_t i, int64_t row, const volatile sig_atomic_t *stop, tfx_error *err)
 {
-    double total = 0;
+    int64_t piece = i / v->set.piece_windows, window = tfx_validation_set_window(&v->set, i);
+    if (v->at != window && piece < v->reached && seek_piece(v, piece, err) != TFX_OK)
+        return err->status;
+    while (v->at < window && !(stop && *stop))
+        if (read_row(v, row, err) != TFX_OK)
+            return err->status;
+    if (v->at != window)
+        return TFX_OK;
+    assert(piece <= v->reached); /* windows are read in their order */
+    if (piece == v->reached) {
+        v->pieces[piece].struct_size = sizeof(v->pieces[piece]);
+        tfx_host_call_begin();
+        v->cls->tell(v->loader, &v->pieces[piece]);
+        if (tfx_host_call_end(TFX_OK, "[data]", err) != TFX_OK)
+            return err->status;
+        v->reached++;
+    }
+    return read_row(v, row, err);
+}
+
+/* Makes the targets of row `row` from number `first` on count for nothing. */
+static void mask(tfx_evaluator *v, int64_t row, int64_t first)
+{
+    for (int64_t t = first; t < v->context; t++)
+        v->targets[row * v->context + t] = -1;
+}
+
+/* Windows [first, first + batch) of the set; what is beyond its end counts for nothing. */
+static tfx_status read_windows(tfx_evaluator *v, int64_t first, const volatile sig_atomic_t *stop, tfx_error *err)
+{
+    for (int64_t row = 0; row < v->batch && !(stop && *stop); row++) {
+        int64_t i = first + row;
+        if (i >= v->set.windows) {
+            memset(v->tokens + row * v->context, 0, (size_t)v->context * sizeof(*v->tokens));
+            mask(v, row, 0);
+        } else if (read_window(v, i, row, stop, err) != TFX_OK) {
+            return err->status;
+        } else if (i + 1 == v->set.windows) {
+            mask(v, row, v->set.tokens - i * v->context);
+        }
+    }
+    return TFX_OK;
+}
+
+tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig_atomic_t *stop, tfx_progress *progress,
+                        int *stopped, double *loss, tfx_error *err)
+{
+    double total = 0, started = tfx_now();
     *stopped = 0;
     *loss = NAN;
-    if (rewind_loader(v, err) != TFX_OK)
-        return err->status;
-    for (int64_t i = 0; i < v->n_batches; i++) {
+    for (int64_t i = 0; i < v->set.windows; i += v->batch) {
         float sum;
+        if (read_windows(v, i, stop, err) != TFX_OK)
+            return err->status;
         if (stop && *stop) {
             *stopped = 1;
             return TFX_OK;
         }
-        if (next(v, engine, (uint64_t)i, &sum, err) != TFX_OK)
+        tfx_engine_set_batch(engine, v->tokens, v->targets);
+        if (tfx_engine_eval(engine, &sum, err) != TFX_OK)
             return err->status;
         total += (double)sum;
+        if (progress)
+            tfx_progress_evaluation(progress, started, fmin(1, (double)(i + v->batch) / (double)v->set.windows));
     }
-    *loss = total / ((double)v->n_batches * (double)v->batch * (double)v->context);
+    *loss = total / (double)v->set.tokens;
     return TFX_OK;
 }
 
@@ -78,7 +149,13 @@ double tfx_bits_per_byte(double loss, double bytes_per_token)
 static tfx_status probe_run(tfx_evaluator *v, tfx_engine *engine, double *loss, tfx_error *err)
 {
     float sum;
-    if (rewind_loader(v, err) != TFX_OK || next(v, engine, 0, &sum, err) != TFX_OK)
+    if (seek_piece(v, 0, err) != TFX_OK)
+        return err->status;
+    for (int64_t row = 0; row < v->batch; row++)
+        if (read_row(v, row, err) != TFX_OK)
+            return err->status;
+    tfx_engine_set_batch(engine, v->tokens, v->targets);
+    if (tfx_engine_eval(engine, &sum, err) != TFX_OK)
         return err->status;
     *loss = (double)sum / ((double)v->batch * (double)v->context);
     return TFX_OK;

@@ -24,9 +24,9 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
                                const char *weights, tfx_error *err)
 {
     tfx_scaling *policy;
-    uint32_t n;
-    if (tfx_policy_open(arm, &policy, &n, err) != TFX_OK)
+    if (tfx_policy_open(arm, &policy, err) != TFX_OK)
         return err->status;
+    uint32_t n = tfx_policy_n_stages(arm, policy);
     if (stage >= (int64_t)n) {
         tfx_fail(err, TFX_E_INVALID, "arm %s has %u stage%s, there is no stage %lld (they count from 0)", arm->name, n,
                  n == 1 ? "" : "s", (long long)stage);
@@ -76,14 +76,19 @@ void tfx_inference_close(tfx_inference *f)
     *f = (tfx_inference){0};
 }
 
-tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, double *loss,
-                                  double *bits_per_byte, tfx_error *err)
+tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, uint64_t *n_tokens,
+                                  double *loss, double *bits_per_byte, tfx_error *err)
 {
     tfx_evaluator v;
+    tfx_progress progress;
     int stopped;
-    if (tfx_evaluator_open(&v, e, f->plan, arm->train.eval_batches, err) == TFX_OK &&
-        tfx_evaluate(&v, f->engine, NULL, &stopped, loss, err) == TFX_OK)
+    tfx_progress_begin(&progress, arm->name, 0, 0);
+    if (tfx_evaluator_open(&v, e, f->plan, err) == TFX_OK &&
+        tfx_evaluate(&v, f->engine, NULL, &progress, &stopped, loss, err) == TFX_OK) {
+        *n_tokens = (uint64_t)v.set.tokens;
         *bits_per_byte = tfx_bits_per_byte(*loss, v.bytes_per_token);
+    }
+    tfx_progress_end(&progress);
     tfx_evaluator_close(&v);
     return err->status;
 }

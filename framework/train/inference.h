@@ -19,9 +19,9 @@ tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const t
                               const char *weights, tfx_error *err);
 void tfx_inference_close(tfx_inference *f);
 
-/* Mean loss on the validation set: the arm's eval_batches batches. bits_per_byte may be NaN. */
-tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, double *loss,
-                                  double *bits_per_byte, tfx_error *err);
+/* Mean loss on the validation set, the same that runs are evaluated on. bits_per_byte may be NaN. */
+tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, uint64_t *n_tokens,
+                                  double *loss, double *bits_per_byte, tfx_error *err);
 
 /* Evaluates tokens cut into windows of the model's context from the start, each on its
  * own; the last may be shorter. *loss: mean over the tokens that have a successor inside

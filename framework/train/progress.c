@@ -10,6 +10,7 @@
 
 #define TERMINAL_INTERVAL 0.2
 #define PIPED_INTERVAL 10.0
+#define SHORT_EVALUATION 3.0
 
 void tfx_progress_begin(tfx_progress *p, const char *label, int64_t first_step, int64_t total_steps)
 {
@@ -29,6 +30,19 @@ void tfx_progress_step(tfx_progress *p, int64_t step, double tokens_per_second, 
     fprintf(stderr, "%s%s  step %" PRId64 "/%" PRId64 "  %s tokens/s  loss %.4f  ETA %s%s", p->terminal ? "\r" : "",
             p->label, step, p->total_steps, tfx_format_count(rate, tokens_per_second), loss,
             tfx_format_seconds(eta, left), p->terminal ? "\033[K" : "\n");
+    fflush(stderr);
+    p->drawn = now;
+    p->drawn_any = 1;
+}
+
+void tfx_progress_evaluation(tfx_progress *p, double started, double share)
+{
+    double now = tfx_now(), passed = now - started;
+    char eta[32];
+    if (passed < SHORT_EVALUATION || now - p->drawn < (p->terminal ? TERMINAL_INTERVAL : PIPED_INTERVAL))
+        return;
+    fprintf(stderr, "%s%s  evaluating  %.0f%%  ETA %s%s", p->terminal ? "\r" : "", p->label, 100 * share,
+            tfx_format_seconds(eta, share > 0 ? passed / share - passed : -1), p->terminal ? "\033[K" : "\n");
     fflush(stderr);
     p->drawn = now;
     p->drawn_any = 1;

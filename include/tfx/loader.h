@@ -66,7 +66,8 @@ typedef struct tfx_loader_class {
      *
      * Writes inputs and targets, each batch x context row-major; targets are the
      * inputs shifted by one token, and both lie in [0, vocab). A VAL split gives the same batches in the same order
-     * from position 0 on; a TRAIN split never ends. */
+     * from position 0 on; a TRAIN split never ends. The host opens VAL splits with batch 1, and takes at most
+     * (n_tokens - 1) / context rows: what comes after them may begin again. */
     tfx_status (*next_batch)(tfx_loader *l, int32_t *inputs, int32_t *targets);
     /* The position before the next batch. */
     void (*tell)(const tfx_loader *l, tfx_loader_position *out);

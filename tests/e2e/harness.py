@@ -62,8 +62,8 @@ class Folder:
 
     def start(self, *args, env=None, **more):
         more.setdefault("cwd", self.path)
-        return subprocess.Popen([TFX, *map(str, args)], env=environment(env), text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, **more)
+        more.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen([TFX, *map(str, args)], env=environment(env), text=True, stdout=subprocess.PIPE, **more)
 
     def json(self, *args, **more):
         return json.loads(self.tfx(*args, "--json", **more).stdout)

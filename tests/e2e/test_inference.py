@@ -121,6 +121,48 @@ def test_eval():
         message(f.tfx("eval", "tiny.ini", "--arm", "grown", "--set", "experiment.name=new", status=2), "'new'", "has not been run")
 
 
+def test_the_same_tokens_for_everybody():
+    """How many rows fit into a pass does not decide what is evaluated, and a small split is not read twice."""
+    losses = {}
+    for tokens, expected in ((1000, 1000), (10**9, None)):
+        for micro_batch in (1, 2, 4):
+            with folder() as f:
+                settings = ("--set", f"train.micro_batch={micro_batch}", "--set", f"data.eval_tokens={tokens}", "--set",
+                            "experiment.seeds=1", "--set", "train.steps=2", "--set", "scaling.grow.policy.steps=1,1")
+                split = (f.path / "val.txt").stat().st_size
+                whole = (split - 1) // CONTEXT * CONTEXT
+                plan, r = f.tfx("plan", "tiny.ini", *settings).stdout, f.tfx("run", "tiny.ini", *settings)
+                short = f"evaluation: all {whole} tokens that fill windows of the validation split"
+                same((short in plan, short in r.stderr), (expected is None,) * 2, "less text than asked for is said")
+                expect(expected is None or f"evaluation: {expected} tokens, spread" in plan, "the plan says how many", plan)
+                for a in f.json("plan", "tiny.ini", *settings)["arms"]:
+                    same(a["eval_tokens"], expected or whole, "tokens in the plan")
+                for run, arm in ((1, "transformer"), (2, "grown")):
+                    found = f.sql("SELECT value FROM metric WHERE run = ? AND name = 'val_loss' ORDER BY id", run)
+                    first = found[0][0]  # before training, in which rounding would tell
+                    close(first, losses.setdefault((tokens, arm), first), f"loss with micro_batch {micro_batch}", 2e-6)
+                    e = f.json("eval", "tiny.ini", "--arm", arm, *settings)
+                    same((e["tokens"], f"{e['loss']:.12f}"), (expected or whole, f"{found[-1][0]:.12f}"), "tfx eval")
+    with folder(TINY.replace("eval_every = 5", "eval_every = 5\neval_batches = 2")) as f:
+        message(f.tfx("run", "tiny.ini", status=2), "tiny.ini:", '"eval_batches" was removed', "data.eval_tokens")
+
+
+def test_a_long_evaluation_shows_where_it_is():
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        master, slave = os.openpty()
+        p = f.start("eval", "tiny.ini", "--arm", "transformer", "--set", "data.loader=synthetic", "--set",
+                    "data.eval_tokens=1000000000000", stderr=slave)
+        os.close(slave)
+        shown = b""
+        while b"ETA" not in shown:
+            shown += os.read(master, 4096)
+        p.kill()
+        p.communicate()
+        os.close(master)
+        expect(b"\rtransformer  evaluating  0%  ETA " in shown, "a live line", shown)
+
+
 def test_generate():
     with folder() as f:
         f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")

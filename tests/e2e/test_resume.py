@@ -165,8 +165,8 @@ def test_interrupted_where_only_the_newest_stays():
 def test_interrupted_in_evaluations():
     """Nobody waits for the end of a long evaluation: it is given up, and made first thing after a resume, in the
     middle of a stage as well as at its end and at that of the run."""
-    settings = [*ONE_SEED, "--set", "train.eval_every=6", "--set", "train.eval_batches=600", "--set",
-                "train.checkpoint_every=6", "--set", "train.log_every=1"]
+    settings = [*ONE_SEED, "--set", "train.eval_every=6", "--set", "data.loader=synthetic", "--set",
+                "data.eval_tokens=76800", "--set", "train.checkpoint_every=6", "--set", "train.log_every=1"]
     with folder() as f:
         resume = []
         for run, step in ((1, 6), (1, 12), (2, 12), (2, 28)):

@@ -81,7 +81,7 @@ START_TEST(defaults)
     ck_assert(t->warmup == 0.01 && t->decay_fraction == 0.2 && t->clip == 1.0);
     ck_assert_int_eq(t->recompute, TFX_RECOMPUTE_NONE);
     ck_assert_int_eq(t->eval_every, 0);
-    ck_assert_int_eq(t->eval_batches, 16);
+    ck_assert_int_eq(e->eval_tokens, 65536);
     ck_assert_int_eq(t->log_every, 1);
     ck_assert_int_eq(t->checkpoint_every, 0);
     ck_assert_int_eq(t->keep_checkpoints, 2);
@@ -99,9 +99,9 @@ START_TEST(everything_set)
 {
     tfx_experiment *e = good(
         "[experiment]\nname = x-1.b_2\ndescription = a \"b\" | c\nseeds = 3, 1,2k\nbackend = cpu\nbackend.threads = 2\n"
-        "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\n"
+        "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\neval_tokens = 3k\n"
         "[train]\nsteps = 1k\nbatch = 8\nmicro_batch = 2\nlr = 1e-3\nmin_lr = 0\nschedule = wsd\nwarmup = 0.1\n"
-        "decay_fraction = 0.9\nclip = 0\nrecompute = block\neval_every = 10\neval_batches = 3\nlog_every = 5\n"
+        "decay_fraction = 0.9\nclip = 0\nrecompute = block\neval_every = 10\nlog_every = 5\n"
         "checkpoint_every = 50\nkeep_checkpoints = 7\nkeep_stages = no\nkeep_optimizer = off\noptimizer = adamw\noptimizer.beta1 = .8\n"
         "[model m]\ndim = 4\n[model unused]\nnot = checked here\n"
         "[scaling s]\npolicy = schedule\npolicy.models = m, m\npolicy.steps = 1k,2k\n[scaling unused]\nneither = this\n"
@@ -114,6 +114,7 @@ START_TEST(everything_set)
     ck_assert_int_eq(e->seeds[2], 2000);
     ck_assert_int_eq(tfx_options_int(e->backend.options, "threads"), 2);
     ck_assert_str_eq(tfx_options_string(e->loader.options, "train"), "/d/t.bin");
+    ck_assert_int_eq(e->eval_tokens, 3000);
     ck_assert_uint_eq(e->n_models, 2);
     ck_assert_uint_eq(e->n_arms, 2);
     const tfx_arm *g = &e->arms[0], *o = &e->arms[1];
@@ -212,9 +213,9 @@ START_TEST(resolved_round_trip)
     char *expected = tfx_printf(
         "[experiment]\nname = base\ndescription = it's = 5 # not a comment\nseeds = 1, 2\nbackend = cpu\n"
         "backend.threads = 0\n\n"
-        "[data]\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = shuffled\n\n"
+        "[data]\neval_tokens = 65536\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = shuffled\n\n"
         "[train]\nsteps = 1500\nlr = 0.1\nmin_lr = 0.01\nschedule = cosine\nwarmup = 0.01\ndecay_fraction = 0.2\n"
-        "clip = 1\nrecompute = none\neval_every = 0\neval_batches = 16\nlog_every = 1\ncheckpoint_every = 0\n"
+        "clip = 1\nrecompute = none\neval_every = 0\nlog_every = 1\ncheckpoint_every = 0\n"
         "keep_checkpoints = 2\n"
         "keep_stages = true\n"
         "keep_optimizer = true\n\n"
@@ -347,7 +348,7 @@ START_TEST(values_refused)
     BAD_TRAIN("clip = -1", "clip", "at least 0");
     BAD_TRAIN("recompute = all", "recompute", "one of: none, block");
     BAD_TRAIN("eval_every = -1", "eval_every");
-    BAD_TRAIN("eval_batches = 0", "eval_batches", "integer, 1 to");
+    BAD_TRAIN("eval_batches = 16", "key \"eval_batches\" was removed", "data.eval_tokens");
     BAD_TRAIN("log_every = 0", "log_every");
     BAD_TRAIN("checkpoint_every = 1.5", "checkpoint_every", "integer");
     BAD_TRAIN("keep_checkpoints = 0", "keep_checkpoints");

@@ -3,7 +3,6 @@
  * leaves there must not matter. */
 #include "framework/train/engine.h"
 
-#include "framework/plugin/calls/loader_calls.h"
 #include "framework/train/evaluate.h"
 #include "tests/check_main.h"
 #include "tests/plan/stage_fixture.h"
@@ -243,7 +242,7 @@ START_TEST(it_learns)
 }
 END_TEST
 
-/* Always the same batches, the mean over all of them, and logits where they belong. */
+/* Always the same tokens, the mean over all of them, and logits where they belong. */
 START_TEST(evaluation)
 {
     enum { BATCHES = 3 };
@@ -253,12 +252,13 @@ START_TEST(evaluation)
     tfx_stage_plan *plan = stage_plan(&f, "a", 0);
     tfx_engine *e = engine_open(&f, plan, 1);
     tfx_evaluator v;
-    ck_assert_int_eq(tfx_evaluator_open(&v, f.experiment, plan, BATCHES, &f.err), TFX_OK);
+    f.experiment->eval_tokens = BATCHES * plan->micro_batch * plan->context;
+    ck_assert_int_eq(tfx_evaluator_open(&v, f.experiment, plan, &f.err), TFX_OK);
     double loss, again, total = 0;
     volatile sig_atomic_t stop = 0;
     int stopped;
-    tfx_evaluate(&v, e, NULL, &stopped, &loss, &f.err);
-    tfx_evaluate(&v, e, &stop, &stopped, &again, &f.err);
+    tfx_evaluate(&v, e, NULL, NULL, &stopped, &loss, &f.err);
+    tfx_evaluate(&v, e, &stop, NULL, &stopped, &again, &f.err);
     ck_assert(!stopped);
     fixture_ok(&f);
     ck_assert_double_eq(loss, again);
@@ -267,7 +267,7 @@ START_TEST(evaluation)
     tfx_loader_config config = {.struct_size = sizeof(config), .options = f.experiment->loader.options,
                                 .split = TFX_SPLIT_VAL, .batch = plan->micro_batch, .context = plan->context};
     tfx_loader *loader;
-    ck_assert_int_eq(tfx_call_loader_open(cls, &config, &loader, &f.err), TFX_OK);
+    ck_assert_int_eq(cls->open(tfx_host_table(), &config, &loader), TFX_OK);
     int64_t rows = plan->micro_batch * plan->context;
     int32_t *tokens = TFX_NEW_ARRAY(int32_t, rows), *targets = TFX_NEW_ARRAY(int32_t, rows);
     float *logits = TFX_NEW_ARRAY(float, rows * VOCAB), sum;
@@ -314,19 +314,19 @@ START_TEST(evaluation)
     tfx_probe_finish(&probe);
 
     stop = 1;
-    ck_assert_int_eq(tfx_evaluate(&v, e, &stop, &stopped, &loss, &f.err), TFX_OK);
+    ck_assert_int_eq(tfx_evaluate(&v, e, &stop, NULL, &stopped, &loss, &f.err), TFX_OK);
     ck_assert(stopped && isnan(loss));
 
     /* A loader that gives tokens which it said there are none of is not believed. */
     v.vocab = 2;
-    ck_assert_int_ne(tfx_evaluate(&v, e, NULL, &stopped, &loss, &f.err), TFX_OK);
+    ck_assert_int_ne(tfx_evaluate(&v, e, NULL, NULL, &stopped, &loss, &f.err), TFX_OK);
     ERROR_SAYS(&f.err, "[data] validation", "inputs");
     f.err = (tfx_error){0};
     free(scale);
     free(tokens);
     free(targets);
     free(logits);
-    tfx_call_loader_close(cls, loader);
+    cls->close(loader);
     tfx_evaluator_close(&v);
     tfx_engine_destroy(e);
     tfx_stage_plan_destroy(plan);
