@@ -313,8 +313,8 @@ tfx_status tfx_elf_entry_check(const tfx_elf_entry *e, tfx_error *err)
                         e->abi_major, e->abi_minor, TFX_ABI_MAJOR, TFX_ABI_MINOR);
     if (e->abi_minor > TFX_ABI_MINOR)
         return tfx_fail(err, TFX_E_UNSUPPORTED,
-                        "built for plugin ABI %u.%u, this tfx has %d.%d: it needs a newer tfx, or to be rebuilt with "
-                        "this tfx's include/tfx",
+                        "needs plugin ABI %u.%u, this tfx has %d.%d: use a newer tfx, or a plugin that does without "
+                        "what came later",
                         e->abi_major, e->abi_minor, TFX_ABI_MAJOR, TFX_ABI_MINOR);
     return TFX_OK;
 }

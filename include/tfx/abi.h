@@ -10,14 +10,16 @@
  *    creator to its own sizeof. Structs and function tables only ever grow at the end;
  *    a reader treats members past the creator's struct_size as absent (zero or NULL).
  *  - A thread tag on every function pointer says who calls it: [main] the thread that
- *    drives the run, [loader] the prefetch thread, [compute] any backend thread.
+ *    drives the run, [loader] the prefetch thread, [compute] any backend thread, [any] all of
+ *    these.
  *  - Strings and arrays given to a call are borrowed for that call unless said otherwise.
  *    The creator of an object destroys it; destroy functions accept NULL.
  *  - Errors: return a negative status after host->fail(...). Plugins never print, abort,
  *    exit, or throw.
  *  - Plugins link neither the host nor another plugin. All they need arrives in tables.
  *
- * Since ABI 1.0 unless a member says otherwise. Changes: docs/abi-changelog.md.
+ * Since ABI 1.0 unless a member says otherwise. What a later minor added is there only for a
+ * plugin that asks for it: see TFX_NEEDS_MINOR. Changes: docs/abi-changelog.md.
  */
 #ifndef TFX_ABI_H
 #define TFX_ABI_H
@@ -29,9 +31,24 @@
 extern "C" {
 #endif
 
-/* A plugin loads when its major equals the host's and its minor is not above it. */
+/* The version of these headers, and of a host that was built with them. A plugin loads when its
+ * major equals the host's and the minor that it needs is not above the host's. */
 #define TFX_ABI_MAJOR 1
-#define TFX_ABI_MINOR 0
+#define TFX_ABI_MINOR 1
+
+/* The minor that a plugin needs. One that uses something of minor N says so before its first
+ * include,
+ *
+ *     #define TFX_NEEDS_MINOR N
+ *
+ * and the members added up to N appear. All others see the structs of 1.0 whatever headers they
+ * are compiled with, so they cannot use by accident what an older host lacks, and load into it. */
+#ifndef TFX_NEEDS_MINOR
+#define TFX_NEEDS_MINOR 0
+#endif
+#if TFX_NEEDS_MINOR > TFX_ABI_MINOR
+#error "TFX_NEEDS_MINOR is above the minor version of these headers"
+#endif
 
 /* Result of a call that can fail. Zero is success; every failure is negative. */
 typedef int32_t tfx_status;
@@ -77,7 +94,7 @@ typedef struct tfx_factory {
 typedef struct tfx_plugin {
     size_t struct_size;
     uint32_t abi_major; /* TFX_ABI_MAJOR the plugin was compiled with */
-    uint32_t abi_minor; /* TFX_ABI_MINOR the plugin was compiled with */
+    uint32_t abi_minor; /* TFX_NEEDS_MINOR the plugin was compiled with */
     const char *name;    /* unique among loaded plugins, e.g. "pattention" */
     const char *version; /* the plugin's own version, e.g. "1.0.0" */
     const char *summary; /* one line for `tfx plugin list` */
@@ -90,7 +107,7 @@ typedef struct tfx_plugin {
     static const tfx_factory *const tfx_factories[] = {&tfx_factory_0, NULL};               \
     extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;                                    \
     const tfx_plugin tfx_plugin_entry = {                                                   \
-        sizeof(tfx_plugin), TFX_ABI_MAJOR,  TFX_ABI_MINOR, plugin_name,                     \
+        sizeof(tfx_plugin), TFX_ABI_MAJOR,  TFX_NEEDS_MINOR, plugin_name,                   \
         plugin_version,     plugin_summary, tfx_factories}
 
 #ifdef __cplusplus

@@ -46,9 +46,11 @@ typedef struct tfx_backend_class {
     /* [main] Zero-filled device memory, allocated and touched once. Fails with
      * TFX_E_MEMORY. */
     tfx_status (*buffer_create)(tfx_backend *b, uint64_t bytes, tfx_buffer **out);
+    /* [main] */
     void (*buffer_destroy)(tfx_backend *b, tfx_buffer *buf);
-    /* [main] Copies n bytes between host memory and buf at offset. */
+    /* [main] Copies n bytes from host memory to buf at offset, and back. */
     void (*upload)(tfx_backend *b, tfx_buffer *buf, uint64_t offset, const void *src, size_t n);
+    /* [main] */
     void (*download)(tfx_backend *b, const tfx_buffer *buf, uint64_t offset, void *dst, size_t n);
 
     /* [main] Whether this node, with these operands, can be executed. */
@@ -57,6 +59,7 @@ typedef struct tfx_backend_class {
     uint64_t (*workspace)(const tfx_backend *b, const tfx_program *p);
     /* [main] Prepares p. Keeps the pointer: p outlives the exec. */
     tfx_status (*compile)(tfx_backend *b, const tfx_program *p, tfx_exec **out);
+    /* [main] */
     void (*exec_destroy)(tfx_exec *e);
     /* [main] Executes every step in order and returns when done. `state` and `arena` have
      * at least p->state_bytes and p->arena_bytes. The same program on the same data with

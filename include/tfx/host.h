@@ -11,8 +11,7 @@ extern "C" {
 
 typedef enum tfx_log_level { TFX_LOG_DEBUG = 0, TFX_LOG_INFO = 1, TFX_LOG_WARN = 2 } tfx_log_level;
 
-/* The host table. One per process; outlives every plugin object. All functions may be
- * called from any thread. */
+/* The host table. One per process; outlives every plugin object. All functions are [any]. */
 typedef struct tfx_host tfx_host;
 struct tfx_host {
     size_t struct_size;

@@ -62,16 +62,16 @@ typedef struct tfx_loader_class {
     void (*close)(tfx_loader *l);
     /* [main] Fills *out (struct_size already set). */
     void (*info)(const tfx_loader *l, tfx_loader_info *out);
-    /* The next three: [loader] for a TRAIN split, [main] for a VAL split; one call at a time.
+    /* [loader] for a TRAIN split, [main] for a VAL split, and so are the next two; one call at a time.
      *
      * Writes inputs and targets, each batch x context row-major; targets are the
      * inputs shifted by one token, and both lie in [0, vocab). A VAL split gives the same batches in the same order
      * from position 0 on; a TRAIN split never ends. The host opens VAL splits with batch 1, and takes at most
      * (n_tokens - 1) / context rows: what comes after them may begin again. */
     tfx_status (*next_batch)(tfx_loader *l, int32_t *inputs, int32_t *targets);
-    /* The position before the next batch. */
+    /* [loader] or [main]. The position before the next batch. */
     void (*tell)(const tfx_loader *l, tfx_loader_position *out);
-    /* Continues at a position that tell gave, in this process or an earlier one
+    /* [loader] or [main]. Continues at a position that tell gave, in this process or an earlier one
      * with the same files and configuration. */
     tfx_status (*seek)(tfx_loader *l, const tfx_loader_position *pos);
     uint32_t flags; /* TFX_LOADER_* */

@@ -28,7 +28,7 @@ typedef struct tfx_stage {
     const char *model;    /* a [model NAME] of the spec; NULL in stage 0: the arm's model */
     int64_t steps;        /* at most this many optimizer steps; 0: the arm's train.steps */
     int restart_schedule; /* nonzero: the learning-rate schedule starts anew, over `steps` */
-    tfx_carry_state carry;
+    tfx_carry_state carry; /* 0: TFX_STATE_EXTEND */
 } tfx_stage;
 
 /* What a policy may base its decision on. */

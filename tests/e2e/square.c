@@ -89,5 +89,5 @@ static const tfx_factory *const factories[] = {
 
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square", "1.0.0", "custom ops", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "square", "1.0.0", "custom ops", factories,
 };

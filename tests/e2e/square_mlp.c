@@ -45,5 +45,5 @@ static const tfx_factory *const factories[] = {&layer_factory, &endless_factory,
 
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "square_mlp", "1.0.0", "layers that tests need", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "square_mlp", "1.0.0", "layers that tests need", factories,
 };

@@ -55,5 +55,5 @@ static const tfx_factory f_foreign = {sizeof(tfx_factory), TFX_KIND_OP, &foreign
 static const tfx_factory *const factories[] = {&f_whole, &f_forward, &f_foreign, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "test_ops", "1.0.0", "custom ops of the tests", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "test_ops", "1.0.0", "custom ops of the tests", factories,
 };

@@ -36,5 +36,5 @@ static const tfx_factory f_optimizer = {sizeof(tfx_factory), TFX_KIND_OPTIMIZER,
 static const tfx_factory *const factories[] = {&f_layer, &f_optimizer, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "good", "1.2.3", "a sound plugin", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "good", "1.2.3", "a sound plugin", factories,
 };

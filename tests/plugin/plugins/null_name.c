@@ -1,3 +1,3 @@
 #include "identity.h"
 static const tfx_layer_class layer = IDENTITY("null_name");
-ENTRY(sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, NULL, &layer);
+ENTRY(sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, NULL, &layer);

@@ -1,4 +1,4 @@
 /* struct_size ends before the factories. */
 #include "identity.h"
 static const tfx_layer_class layer = IDENTITY("short_entry");
-ENTRY(24, TFX_ABI_MAJOR, TFX_ABI_MINOR, "short_entry", &layer);
+ENTRY(24, TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "short_entry", &layer);

@@ -6,5 +6,5 @@ static const tfx_factory f_layer = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer}
 static const tfx_factory *const factories[] = {&f_odd, &f_layer, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "unknown_kind", "1.0.0", "test plugin", factories,
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "unknown_kind", "1.0.0", "test plugin", factories,
 };

@@ -155,5 +155,5 @@ FACTORY(filter, TFX_KIND_LAYER);
 static const tfx_factory *const factories[] = {&factory_cpu,      &factory_adamw, &factory_sgd,    &factory_bytes,
                                                &factory_schedule, &factory_block, &factory_filter, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_ABI_MINOR, "spec_kit",
+const tfx_plugin tfx_plugin_entry = {sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "spec_kit",
                                      "1.0.0", "classes for the tests of specs", factories};
