@@ -72,7 +72,7 @@ static tfx_value layer_slot(const tfx_builder *b, const char *slot, tfx_value x,
 {
     const layer_builder *self = (const layer_builder *)b;
     for (size_t i = 0; i < self->config->n_children; i++) {
-        if (strcmp(self->config->children[i]->slot, slot))
+        if (strcmp(self->config->children[i]->socket, slot))
             continue;
         char *path = tfx_printf("%s.%s", self->path, slot);
         tfx_value y = build_layer(b, self->config->children[i], path, x, out_dim);

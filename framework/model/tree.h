@@ -1,7 +1,7 @@
 /* Model: the tree of layers that a [model NAME] section describes.
  *
  * At the top stands the language model itself: `embedding`, `blocks` (n_blocks of them),
- * `norm`, and `head` (`tied`, or a layer). Below, every slot of a layer can be filled:
+ * `norm`, and `head` (`tied`, or a layer). Below, every socket of a layer can be filled:
  *
  *     blocks = block_prenorm
  *     blocks.mixer.q = pattention         in every block
@@ -16,7 +16,7 @@
 #include "framework/spec/experiment.h"
 
 typedef struct tfx_layer_config {
-    char *slot; /* the slot this layer fills in its parent */
+    char *socket; /* of its parent, which this layer fills */
     const tfx_layer_class *cls;
     tfx_options *options;
     struct tfx_layer_config **children; /* in the order of cls->slots */

@@ -5,6 +5,7 @@
 #include "framework/base/memory.h"
 #include "framework/plugin/classes.h"
 #include "framework/spec/declarations.h"
+#include "framework/spec/sockets.h"
 
 /* In a table, "|" and line breaks would end a cell. */
 static void cell(tfx_text *t, const char *s)
@@ -46,13 +47,13 @@ static void options_table(tfx_text *t, const tfx_option *decl, size_t n, const c
     tfx_text_add(t, "\n");
 }
 
-static void slots_table(tfx_text *t, const tfx_slot *slots, size_t n)
+static void sockets_table(tfx_text *t, const tfx_slot *sockets, size_t n)
 {
     if (!n)
         return;
     tfx_text_add(t, "| slot | default layer | what fills it |\n|---|---|---|\n");
     for (size_t i = 0; i < n; i++) {
-        const tfx_slot *s = tfx_slot_at(slots, i);
+        const tfx_slot *s = tfx_slot_at(sockets, i);
         tfx_text_add(t, s->def ? "| `%s` | `%s` | " : "| `%s` | %s | ", s->name, s->def ? s->def : "required");
         cell(t, s->doc);
         tfx_text_add(t, " |\n");
@@ -109,21 +110,13 @@ static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const 
         tfx_text_add(t, "### `%s`\n\n", c->name);
         cell(t, c->summary ? c->summary : "");
         tfx_text_add(t, " (plugin `%s` %s)\n\n", rows[i].owner->name, rows[i].owner->version);
-        slots_table(t, c->slots, c->n_slots);
+        sockets_table(t, c->slots, c->n_slots);
         options_table(t, c->options, c->n_options, prefix);
     }
     free(rows);
 }
 
 /* ---- the page ---- */
-
-/* What fills the top of a model when the spec does not say (framework/model/tree.c). */
-static const tfx_slot model_slots[] = {
-    TFX_SLOT("embedding", "embedding", "turns tokens into vectors"),
-    TFX_SLOT("blocks", "block_prenorm", "each of the `n_blocks` blocks"),
-    TFX_SLOT("norm", "layernorm", "normalisation after the last block"),
-    TFX_SLOT("head", "tied", "turns vectors into logits; `tied`: the embedding layer does, with its own table"),
-};
 
 static void host_section(tfx_text *t, const char *kind, const char *title, const char *intro)
 {
@@ -145,7 +138,9 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     host_section(out, "model", "`[model NAME]`", "The shape of a model, and its tree of layers.");
     tfx_text_add(out, "A key that names a slot says which layer fills it; that layer's options and slots are the keys below\n"
                       "that key. `blocks.KEY` holds for every block, `blocks.3.KEY` for block 3 alone, counted from 0.\n\n");
-    slots_table(out, model_slots, sizeof(model_slots) / sizeof(*model_slots));
+    size_t n_sockets;
+    const tfx_slot *sockets = tfx_model_sockets(&n_sockets);
+    sockets_table(out, sockets, n_sockets);
     host_section(out, "scaling", "`[scaling NAME]`", "When and how an arm grows.");
     host_section(out, "arm", "`[arm NAME]`",
                  "One recipe. Any key of `[train]`, with `train.` before it, holds for this arm alone.");

@@ -5,13 +5,13 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
-#include "framework/plugin/classes.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/resolve.h"
 #include "framework/spec/resolved_text.h"
 #include "framework/spec/section_values.h"
+#include "framework/spec/sockets.h"
 
 /* The experiment with what it points into. */
 typedef struct loaded {
@@ -20,31 +20,6 @@ typedef struct loaded {
 } loaded;
 
 /* ---- models ---- */
-
-/* The layer class that fills `path` in a model, as far as the spec and the defaults of slots
- * tell; name NULL when they do not. */
-static tfx_class_info layer_at(const tfx_registry *registry, const tfx_ini_section *model, const char *path)
-{
-    tfx_error quiet = {0};
-    const tfx_setting *s = tfx_section_find(model, path);
-    const char *name = s ? s->value : NULL, *dot = strrchr(path, '.');
-    char *general = name || tfx_key_own_part(model, path) ? NULL : tfx_key_general(path);
-    if (general) {
-        tfx_class_info layer = layer_at(registry, model, general);
-        free(general);
-        return layer;
-    }
-    if (!name && dot) {
-        char *above = tfx_strndup(path, (size_t)(dot - path));
-        tfx_class_info layer = layer_at(registry, model, above);
-        free(above);
-        for (size_t i = 0; i < layer.n_slots; i++)
-            if (!strcmp(tfx_slot_at(layer.slots, i)->name, dot + 1))
-                name = tfx_slot_at(layer.slots, i)->def;
-    }
-    const void *impl = name ? tfx_registry_find(registry, TFX_KIND_LAYER, name, &quiet) : NULL;
-    return impl ? tfx_class_describe(TFX_KIND_LAYER, impl) : (tfx_class_info){0};
-}
 
 /* Paths given to layers are relative to the file that sets them; the settings outlive that
  * place, because the resolved text is stored. */
@@ -57,15 +32,17 @@ static tfx_status make_paths_absolute(const tfx_registry *registry, tfx_ini *ini
         if (!dot)
             continue;
         char *above = tfx_strndup(s->key, (size_t)(dot - s->key));
-        tfx_class_info layer = layer_at(registry, model, above);
+        const char *name = tfx_layer_at(registry, model->keys, model->n_keys, above);
+        tfx_error quiet = {0};
+        const tfx_layer_class *layer = name ? tfx_registry_find(registry, TFX_KIND_LAYER, name, &quiet) : NULL;
         free(above);
-        for (size_t k = 0; k < layer.n_options; k++) {
-            const tfx_option *o = tfx_option_at(layer.options, k);
+        for (size_t k = 0; layer && k < layer->n_options; k++) {
+            const tfx_option *o = tfx_option_at(layer->options, k);
             if (o->type != TFX_OPT_PATH || strcmp(o->name, dot + 1))
                 continue;
             tfx_setting one = *s;
             one.key = o->name;
-            tfx_options *value = tfx_options_resolve(o, 1, &one, 1, layer.name, err);
+            tfx_options *value = tfx_options_resolve(o, 1, &one, 1, layer->name, err);
             if (!value)
                 return err->status;
             s->value = tfx_ini_keep(ini, tfx_strdup(tfx_options_string(value, o->name)));
@@ -283,13 +260,13 @@ done:
 tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
                                     const char *const *sets, size_t n_sets, tfx_error *err)
 {
-    return build(registry, tfx_spec_resolve_file(path, profile, sets, n_sets, err), path, realpath(path, NULL), err);
+    return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, err), path, realpath(path, NULL), err);
 }
 
 tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,
                                      tfx_error *err)
 {
-    return build(registry, tfx_spec_resolve_text(text, origin, err), origin, tfx_strdup(origin), err);
+    return build(registry, tfx_spec_resolve_text(registry, text, origin, err), origin, tfx_strdup(origin), err);
 }
 
 void tfx_experiment_destroy(tfx_experiment *e)

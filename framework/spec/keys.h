@@ -1,4 +1,4 @@
-/* Keys: their syntax, brace groups, and how one layer of settings lies over another. */
+/* Keys: their syntax and brace groups. */
 #ifndef TFX_SPEC_KEYS_H
 #define TFX_SPEC_KEYS_H
 
@@ -25,18 +25,5 @@ int tfx_key_below(const char *key, const char *parent);
 /* A heap copy of a key of one numbered block without its number: "blocks.ffn" for
  * "blocks.3.ffn"; NULL for other keys. */
 char *tfx_key_general(const char *key);
-
-/* Whether a numbered block has a layer of its own at `key` ("blocks.3.ffn") or above it. */
-int tfx_key_own_part(const tfx_ini_section *s, const char *key);
-
-/* What a key of a section is worth when the section does not say; NULL: not known. */
-typedef const char *(*tfx_implicit_value)(const void *ctx, const tfx_ini_section *s, const char *key);
-
-/* Lays settings over a section. Where one of them changes the value of a key, the
- * section's own settings below that key go: they belonged to the plugin that the old value
- * named. A changed "blocks.ffn" also takes along what numbered blocks set below it, unless they
- * have an "ffn" of their own. `implicit` may be NULL. */
-void tfx_section_overlay(tfx_ini_section *base, const tfx_setting *over, size_t n,
-                         tfx_implicit_value implicit, const void *ctx);
 
 #endif

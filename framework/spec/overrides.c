@@ -5,6 +5,8 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/overlay.h"
 
 static char *trimmed(const char *s, size_t n)
 {
@@ -82,7 +84,8 @@ static tfx_status fail_address(const tfx_ini *ini, const tfx_setting *s, const c
     for (size_t i = 0; i < ini->n_sections; i++)
         if (!strcmp(ini->sections[i].kind, kind))
             tfx_suggest_add(&known, "%s", ini->sections[i].name);
-    tfx_fail_at(err, s->file, s->line, "%s: no [%s NAME] section fits %s.NAME.key or %s.*.key", s->key, kind, kind, kind);
+    tfx_fail_at(err, s->file, s->line, "%s: no [%s NAME] section fits %s.NAME.key or %s.*.key", s->key, kind, kind,
+                kind);
     tfx_suggest_end(&known, "there is none", err);
     free(name);
     return err->status;
@@ -165,8 +168,8 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
     return err->status;
 }
 
-tfx_status tfx_override_sections(tfx_ini *ini, const tfx_setting *over, size_t n, int apply,
-                                 tfx_implicit_value implicit, tfx_error *err)
+tfx_status tfx_override_sections(const tfx_registry *registry, tfx_ini *ini, const tfx_setting *over, size_t n,
+                                 int apply, tfx_error *err)
 {
     static const char *const nameless[] = {"experiment", "data", "train"};
     for (size_t i = 0; i < sizeof(nameless) / sizeof(*nameless) && apply; i++) {
@@ -186,7 +189,7 @@ tfx_status tfx_override_sections(tfx_ini *ini, const tfx_setting *over, size_t n
     for (int arms = 0; arms <= 1 && apply && err->status == TFX_OK; arms++)
         for (size_t i = 0; i < ini->n_sections; i++)
             if (arms == !strcmp(ini->sections[i].kind, "arm"))
-                tfx_section_overlay(&ini->sections[i], layers[i].over, layers[i].n, implicit, ini);
+                tfx_section_overlay(registry, ini, &ini->sections[i], layers[i].over, layers[i].n);
     for (size_t i = 0; i < ini->n_sections; i++)
         free(layers[i].over);
     free(layers);

@@ -3,7 +3,8 @@
 #ifndef TFX_SPEC_OVERRIDES_H
 #define TFX_SPEC_OVERRIDES_H
 
-#include "framework/spec/keys.h"
+#include "framework/plugin/registry.h"
+#include "framework/spec/ini.h"
 
 /* Splits "section.key=value" into settings whose place is "--set"; strings go to `ini`.
  * Appends to (*out, *n, *cap). */
@@ -16,7 +17,7 @@ tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, siz
 /* Checks every address against the sections of `ini`, and lays the overrides over them when
  * `apply` is nonzero; those of [vars] are left out. [train], [data] and [experiment] are
  * made when they are missing. */
-tfx_status tfx_override_sections(tfx_ini *ini, const tfx_setting *over, size_t n, int apply,
-                                 tfx_implicit_value implicit, tfx_error *err);
+tfx_status tfx_override_sections(const tfx_registry *registry, tfx_ini *ini, const tfx_setting *over, size_t n,
+                                 int apply, tfx_error *err);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
-#include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
+#include "framework/spec/overlay.h"
 #include "framework/spec/overrides.h"
 #include "framework/spec/vars.h"
 
@@ -82,27 +82,8 @@ static tfx_status follow_extends(chain *c, tfx_error *err)
 
 /* ---- layers ---- */
 
-/* What a section leaves unsaid: the default that its kind declares, for an arm what [train]
- * says, and for a numbered block of a model what all blocks have. */
-static const char *implicit_value(const void *ctx, const tfx_ini_section *s, const char *key)
-{
-    char *general = tfx_key_general(key);
-    if (general && !strcmp(s->kind, "model")) {
-        const tfx_setting *all_blocks = tfx_section_find(s, general);
-        free(general);
-        return all_blocks ? all_blocks->value : NULL;
-    }
-    free(general);
-    if (strcmp(s->kind, "arm") != 0)
-        return tfx_spec_default(s->kind, key);
-    if (!tfx_key_below(key, "train"))
-        return tfx_spec_default("arm", key);
-    const tfx_setting *from_train = tfx_section_find(tfx_ini_find(ctx, "train", NULL), key + 6);
-    return from_train ? from_train->value : tfx_spec_default("train", key + 6);
-}
-
 /* Lays the sections of `over` over those of `ini`, and takes over its strings. */
-static void merge_file(tfx_ini *ini, tfx_ini *over)
+static void merge_file(const tfx_registry *registry, tfx_ini *ini, tfx_ini *over)
 {
     for (size_t i = 0; i < over->n_sections; i++) {
         const tfx_ini_section *s = &over->sections[i];
@@ -111,7 +92,7 @@ static void merge_file(tfx_ini *ini, tfx_ini *over)
             base = tfx_ini_add_section(ini, s->kind, s->name, s->file, s->line);
         base->file = s->file;
         base->line = s->line;
-        tfx_section_overlay(base, s->keys, s->n_keys, implicit_value, ini);
+        tfx_section_overlay(registry, ini, base, s->keys, s->n_keys);
     }
     tfx_ini_absorb(ini, over);
 }
@@ -151,7 +132,7 @@ static tfx_status check_profile_name(const chain *c, const char *file, const cha
 
 enum { UNTOUCHED = 0, IN_PROGRESS, DONE };
 
-static tfx_status inherit(tfx_ini *ini, size_t at, int *state, tfx_error *err)
+static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at, int *state, tfx_error *err)
 {
     tfx_ini_section *s = &ini->sections[at];
     const tfx_setting *extends = tfx_section_find(s, "extends");
@@ -178,14 +159,14 @@ static tfx_status inherit(tfx_ini *ini, size_t at, int *state, tfx_error *err)
     if (state[parent_at] == IN_PROGRESS)
         return tfx_fail_at(err, from.file, from.line, "extends: [%s %s] extends [%s %s], which extends it in turn",
                            s->kind, s->name, s->kind, from.value);
-    if (inherit(ini, parent_at, state, err) != TFX_OK)
+    if (inherit(registry, ini, parent_at, state, err) != TFX_OK)
         return err->status;
 
     tfx_section_remove(s, "extends");
     tfx_ini_section all = {.kind = s->kind, .name = s->name};
     for (size_t i = 0; i < parent->n_keys; i++)
         tfx_section_set(&all, &parent->keys[i]);
-    tfx_section_overlay(&all, s->keys, s->n_keys, implicit_value, ini);
+    tfx_section_overlay(registry, ini, &all, s->keys, s->n_keys);
     free(s->keys);
     s->keys = all.keys;
     s->n_keys = all.n_keys;
@@ -209,8 +190,8 @@ static void remove_helpers(tfx_ini *ini)
 }
 
 /* Takes over the files of the chain. */
-static tfx_ini *resolve(chain *c, const char *file, const char *profile, const char *const *sets, size_t n_sets,
-                        tfx_error *err)
+static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file, const char *profile,
+                        const char *const *sets, size_t n_sets, tfx_error *err)
 {
     tfx_ini *ini = TFX_NEW(tfx_ini);
     tfx_ini_section vars = {0}, chosen = {0};
@@ -241,7 +222,7 @@ static tfx_ini *resolve(chain *c, const char *file, const char *profile, const c
             goto done;
 
     while (c->n > 0) {
-        merge_file(ini, c->files[--c->n]);
+        merge_file(registry, ini, c->files[--c->n]);
         free(c->real[c->n]);
     }
     /* Every profile must fit the spec, so that a slip in one shows before somebody needs it. */
@@ -254,7 +235,7 @@ static tfx_ini *resolve(chain *c, const char *file, const char *profile, const c
             tfx_section_set(&scratch, &vars.keys[k]);
         tfx_override_vars(&scratch, p->keys, p->n_keys, err);
         free(scratch.keys);
-        if (err->status != TFX_OK || tfx_override_sections(ini, p->keys, p->n_keys, 0, NULL, err) != TFX_OK)
+        if (err->status != TFX_OK || tfx_override_sections(registry, ini, p->keys, p->n_keys, 0, err) != TFX_OK)
             goto done;
     }
     if (profile) {
@@ -264,15 +245,15 @@ static tfx_ini *resolve(chain *c, const char *file, const char *profile, const c
         chosen = (tfx_ini_section){0};
         for (size_t k = 0; k < p->n_keys; k++)
             tfx_section_set(&chosen, &p->keys[k]);
-        if (tfx_override_sections(ini, chosen.keys, chosen.n_keys, 1, implicit_value, err) != TFX_OK)
+        if (tfx_override_sections(registry, ini, chosen.keys, chosen.n_keys, 1, err) != TFX_OK)
             goto done;
     }
-    if (tfx_override_sections(ini, set, n_set, 1, implicit_value, err) != TFX_OK)
+    if (tfx_override_sections(registry, ini, set, n_set, 1, err) != TFX_OK)
         goto done;
     remove_helpers(ini);
     state = TFX_NEW_ARRAY(int, ini->n_sections);
     for (size_t i = 0; i < ini->n_sections; i++)
-        if (inherit(ini, i, state, err) != TFX_OK)
+        if (inherit(registry, ini, i, state, err) != TFX_OK)
             goto done;
 done:
     free(state);
@@ -287,8 +268,8 @@ done:
     return ini;
 }
 
-tfx_ini *tfx_spec_resolve_file(const char *path, const char *profile, const char *const *sets, size_t n_sets,
-                               tfx_error *err)
+tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, const char *profile,
+                               const char *const *sets, size_t n_sets, tfx_error *err)
 {
     chain c = {0};
     c.files[0] = tfx_ini_read(path, err);
@@ -296,15 +277,15 @@ tfx_ini *tfx_spec_resolve_file(const char *path, const char *profile, const char
         return NULL;
     c.real[0] = realpath(path, NULL);
     c.n = 1;
-    return resolve(&c, path, profile, sets, n_sets, err);
+    return resolve(registry, &c, path, profile, sets, n_sets, err);
 }
 
-tfx_ini *tfx_spec_resolve_text(const char *text, const char *origin, tfx_error *err)
+tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err)
 {
     chain c = {0};
     c.files[0] = tfx_ini_parse(text, strlen(text), origin, TFX_INI_MAX_RESOLVED_LINE, err);
     if (!c.files[0])
         return NULL;
     c.n = 1;
-    return resolve(&c, origin, NULL, NULL, 0, err);
+    return resolve(registry, &c, origin, NULL, NULL, 0, err);
 }

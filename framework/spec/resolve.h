@@ -8,12 +8,14 @@
 #ifndef TFX_SPEC_RESOLVE_H
 #define TFX_SPEC_RESOLVE_H
 
+#include "framework/plugin/registry.h"
 #include "framework/spec/ini.h"
 
-/* `profile` may be NULL. NULL on error. */
-tfx_ini *tfx_spec_resolve_file(const char *path, const char *profile, const char *const *sets, size_t n_sets,
-                               tfx_error *err);
+/* The registry knows the defaults that sections leave unsaid. `profile` may be NULL. NULL on
+ * error. */
+tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, const char *profile,
+                               const char *const *sets, size_t n_sets, tfx_error *err);
 /* The same from text, without profile and --set. */
-tfx_ini *tfx_spec_resolve_text(const char *text, const char *origin, tfx_error *err);
+tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err);
 
 #endif

@@ -3,18 +3,12 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
+#include "framework/spec/overlay.h"
 #include "framework/spec/section_values.h"
 
-static const char *declared_default(const void *ctx, const tfx_ini_section *s, const char *key)
-{
-    (void)ctx;
-    return tfx_spec_default(s->kind, key);
-}
-
 /* The keys of [train] under those of the arm that start with "train.". */
-static tfx_ini_section merge(const tfx_ini_section *train, const tfx_ini_section *arm)
+static tfx_ini_section merge(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm)
 {
     const tfx_ini_section *place = train ? train : arm;
     tfx_ini_section all = {.kind = "train", .file = place->file, .line = place->line}, over = {0};
@@ -27,7 +21,7 @@ static tfx_ini_section merge(const tfx_ini_section *train, const tfx_ini_section
         s.key += strlen("train.");
         tfx_section_set(&over, &s);
     }
-    tfx_section_overlay(&all, over.keys, over.n_keys, declared_default, NULL);
+    tfx_section_overlay(registry, NULL, &all, over.keys, over.n_keys);
     free(over.keys);
     return all;
 }
@@ -107,7 +101,7 @@ static int replace_dependent(tfx_ini_section *all, const tfx_options *o, char te
 tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,
                             tfx_train_config *out, tfx_error *err)
 {
-    tfx_ini_section all = merge(train, arm);
+    tfx_ini_section all = merge(registry, train, arm);
     char texts[2][40];
     *out = (tfx_train_config){0};
     if (tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)

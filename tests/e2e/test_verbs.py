@@ -53,6 +53,17 @@ def test_resolved_text_is_a_fixed_point():
         same(f.tfx("plan", "stored.ini", "--resolved").stdout, resolved, "the stored spec")
 
 
+def test_plugins_of_defaults_are_replaced():
+    """A layer that a socket has by default takes its options along, like one that the spec names."""
+    base = TINY.replace("blocks.mixer.heads = 2\nblocks.ffn = mlp", "blocks.mixer.heads = 2\nblocks.ffn.hidden = 64")
+    with folder(base) as f:
+        (f.path / "more.ini").write_text("[experiment]\nextends = tiny.ini\n[model transformer]\n"
+                                         "blocks.ffn = pattention\nblocks.ffn.slots = 64\n")
+        resolved = f.tfx("plan", "more.ini", "--resolved").stdout
+        expect("blocks.ffn.slots = 64" in resolved and "hidden" not in resolved, "the old layer's option is gone", resolved)
+        f.tfx("plan", "tiny.ini", "--set", "model.transformer.blocks.ffn=linear")
+
+
 QUERIES = ["INSERT INTO spec VALUES ('a', 'b')", "DELETE FROM metric", "UPDATE run SET status = 'done'", "DROP TABLE run",
            "ATTACH 'other.db' AS o", "VACUUM INTO 'other.db'", "PRAGMA journal_mode = DELETE", "PRAGMA user_version = 9",
            "SELECT 1; DELETE FROM metric", "CREATE TEMP TABLE t (a)", "BEGIN", "REPLACE INTO spec VALUES ('a', 'b')",

@@ -42,7 +42,7 @@ static void bench_close(bench *b)
 static tfx_layer_config *child(tfx_layer_config *c, const char *slot)
 {
     for (size_t i = 0; i < c->n_children; i++)
-        if (!strcmp(c->children[i]->slot, slot))
+        if (!strcmp(c->children[i]->socket, slot))
             return c->children[i];
     ck_abort_msg("no slot %s", slot);
     return NULL;

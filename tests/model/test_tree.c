@@ -32,7 +32,7 @@ static const tfx_layer_config *at(const tfx_layer_config *c, const char *path)
 {
     while (*path) {
         size_t n = strcspn(path, "."), i = 0;
-        while (i < c->n_children && (strncmp(c->children[i]->slot, path, n) || c->children[i]->slot[n]))
+        while (i < c->n_children && (strncmp(c->children[i]->socket, path, n) || c->children[i]->socket[n]))
             i++;
         ck_assert_msg(i < c->n_children, "%s has no slot for %s", c->cls->name, path);
         c = c->children[i];

@@ -7,7 +7,7 @@
 static tfx_ini *resolved(const char *profile, const char *const *sets, size_t n_sets)
 {
     tfx_error err = {0};
-    tfx_ini *ini = tfx_spec_resolve_file("a.ini", profile, sets, n_sets, &err);
+    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n_sets, &err);
     ck_assert_msg(ini != NULL, "%s", err.text);
     ck_assert_int_eq(err.status, TFX_OK);
     return ini;
@@ -31,7 +31,7 @@ static void bad(const char *text, const char *profile, const char *const *sets, 
     while (sets && sets[n])
         n++;
     write_text("a.ini", text);
-    tfx_ini *ini = tfx_spec_resolve_file("a.ini", profile, sets, n, &err);
+    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n, &err);
     ck_assert_msg(ini == NULL, "accepted: %s", text);
     check_message(&err, parts);
 }
@@ -164,6 +164,30 @@ START_TEST(numbered_blocks)
     is(ini, "model", "e", "blocks.1.mixer.x", NULL);
     tfx_ini_destroy(ini);
     free(all);
+}
+END_TEST
+
+/* What a socket has by default is replaced like what a setting put there. */
+START_TEST(replaced_layers_of_defaults)
+{
+    tfx_ini *ini = good("[model a]\nblocks = block\nblocks.mixer.eps = 1\nblocks.2.mixer.eps = 2\nnorm.eps = 3\n"
+                        "head.bias = true\n"
+                        "[model b]\nextends = a\nblocks.mixer = other\nnorm = rms\nhead = linear\n"
+                        "[model c]\nextends = a\nblocks.mixer = filter\nnorm = layernorm\n"
+                        "[model d]\nextends = a\nblocks.2.mixer = other\n"
+                        "[model e]\nextends = a\nblocks.2.mixer = filter\n",
+                        NULL, NULL);
+    is(ini, "model", "b", "blocks.mixer.eps", NULL);
+    is(ini, "model", "b", "blocks.2.mixer.eps", NULL);
+    is(ini, "model", "b", "norm.eps", NULL);
+    is(ini, "model", "b", "head.bias", NULL);
+    is(ini, "model", "c", "blocks.mixer.eps", "1");
+    is(ini, "model", "c", "blocks.2.mixer.eps", "2");
+    is(ini, "model", "c", "norm.eps", "3");
+    is(ini, "model", "d", "blocks.mixer.eps", "1");
+    is(ini, "model", "d", "blocks.2.mixer.eps", NULL);
+    is(ini, "model", "e", "blocks.2.mixer.eps", "2");
+    tfx_ini_destroy(ini);
 }
 END_TEST
 
@@ -317,11 +341,11 @@ END_TEST
 START_TEST(text)
 {
     tfx_error err = {0};
-    tfx_ini *ini = tfx_spec_resolve_text("[experiment]\nname = x\n[model m]\na = 1\n", "run 7", &err);
+    tfx_ini *ini = tfx_spec_resolve_text(registry, "[experiment]\nname = x\n[model m]\na = 1\n", "run 7", &err);
     ck_assert_ptr_nonnull(ini);
     is(ini, "model", "m", "a", "1");
     tfx_ini_destroy(ini);
-    ck_assert_ptr_null(tfx_spec_resolve_text("[experiment]\nbroken\n", "run 7", &err));
+    ck_assert_ptr_null(tfx_spec_resolve_text(registry, "[experiment]\nbroken\n", "run 7", &err));
     MESSAGE(&err, "run 7:2", "broken");
 }
 END_TEST
@@ -330,11 +354,12 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("spec/resolve");
     TCase *c = tcase_create("resolve");
-    tcase_add_checked_fixture(c, open_folder, close_folder);
+    tcase_add_checked_fixture(c, open_registry, close_registry);
     tcase_add_test(c, file_extends);
     tcase_add_test(c, file_extends_refused);
     tcase_add_test(c, section_extends);
     tcase_add_test(c, numbered_blocks);
+    tcase_add_test(c, replaced_layers_of_defaults);
     tcase_add_test(c, variables);
     tcase_add_test(c, profiles);
     tcase_add_test(c, replaced_defaults);

@@ -1,0 +1,67 @@
+#include "framework/spec/overlay.h"
+
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/sockets.h"
+
+/* What a key is worth in a section, whether the section says so or not; NULL: nothing says. */
+static const char *value_at(const tfx_registry *registry, const tfx_ini *ini, const tfx_ini_section *s,
+                            const char *key)
+{
+    if (!strcmp(s->kind, "model"))
+        return tfx_layer_at(registry, s->keys, s->n_keys, key);
+    const tfx_setting *own = tfx_section_find(s, key);
+    if (own)
+        return own->value;
+    if (strcmp(s->kind, "arm") || !tfx_key_below(key, "train"))
+        return tfx_spec_default(s->kind, key);
+    own = tfx_section_find(tfx_ini_find(ini, "train", NULL), key + strlen("train."));
+    return own ? own->value : tfx_spec_default("train", key + strlen("train."));
+}
+
+/* Whether one of the settings may change what is at `place`: it is about it, or about the same
+ * place in all blocks. */
+static int is_about(const tfx_setting *over, size_t n, const char *place)
+{
+    char *general = tfx_key_general(place);
+    int about = 0;
+    for (size_t i = 0; i < n && !about; i++)
+        about = !strcmp(over[i].key, place) || (general && !strcmp(over[i].key, general));
+    free(general);
+    return about;
+}
+
+void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_ini_section *base,
+                         const tfx_setting *over, size_t n)
+{
+    tfx_ini_section old = *base, new = *base;
+    new.keys = NULL;
+    new.n_keys = new.cap_keys = 0;
+    for (size_t i = 0; i < old.n_keys; i++)
+        tfx_section_set(&new, &old.keys[i]);
+    for (size_t i = 0; i < n; i++)
+        tfx_section_set(&new, &over[i]);
+
+    size_t kept = 0;
+    for (size_t i = 0; i < old.n_keys; i++) {
+        char *place = tfx_strdup(old.keys[i].key);
+        int stays = 1;
+        for (char *dot = strrchr(place, '.'); dot && stays; dot = strrchr(place, '.')) {
+            *dot = 0;
+            if (!is_about(over, n, place))
+                continue;
+            const char *before = value_at(registry, ini, &old, place), *now = value_at(registry, ini, &new, place);
+            stays = !before || (now && !strcmp(before, now));
+        }
+        free(place);
+        if (stays)
+            base->keys[kept++] = old.keys[i];
+    }
+    base->n_keys = kept;
+    for (size_t i = 0; i < n; i++)
+        tfx_section_set(base, &over[i]);
+    free(new.keys);
+}
