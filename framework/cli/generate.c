@@ -10,6 +10,7 @@
 #include "framework/cli/checkpoint_path.h"
 #include "framework/cli/database.h"
 #include "framework/cli/session.h"
+#include "framework/plugin/calls/loader_calls.h"
 #include "framework/report/lineage.h"
 #include "framework/train/inference.h"
 
@@ -98,8 +99,7 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     const tfx_arm *arm = tfx_experiment_arm(s.experiment, info.arm_name, err);
     if (!arm || tfx_inference_open(&f, s.experiment, arm, s.registry, &s.device, c->stage_index, 1, weights, err) != TFX_OK)
         goto done;
-    const tfx_loader_class *loader = s.experiment->loader.impl;
-    int is_text = loader->struct_size >= sizeof(*loader) && (loader->flags & TFX_LOADER_BYTES);
+    int is_text = (tfx_loader_flags(s.experiment->loader.impl) & TFX_LOADER_BYTES) != 0;
     uint64_t n = 0;
     tokens = read_prompt(a, f.plan->model->vocab, is_text, (uint64_t)count, &n, err);
     if (!tokens)

@@ -12,6 +12,7 @@
 #include "framework/cli/args.h"
 #include "framework/cli/cli.h"
 #include "framework/cli/config.h"
+#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 
@@ -57,16 +58,11 @@ static void print_backend(void)
     tfx_options *options =
         class ? tfx_options_resolve(class->options, class->n_options, NULL, 0, "backend cpu", &err) : NULL;
     tfx_backend *backend = NULL;
-    if (options) {
-        tfx_host_call_begin();
-        tfx_host_call_end(class->open(tfx_host_table(), options, &backend), "backend cpu", &err);
-    }
-    if (err.status == TFX_OK)
-        printf("backend cpu: %s\n", class->describe(backend));
+    if (options && tfx_call_backend_open(class, options, &backend, &err) == TFX_OK)
+        printf("backend cpu: %s\n", tfx_call_backend_describe(class, backend));
     else
         printf("backend cpu: not available (%s)\n", err.text);
-    if (backend)
-        class->close(backend);
+    tfx_call_backend_close(class, backend);
     tfx_options_destroy(options);
     tfx_registry_close(registry);
 }

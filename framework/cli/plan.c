@@ -3,6 +3,7 @@
 
 #include "framework/cli/session.h"
 #include "framework/plan/summary.h"
+#include "framework/plugin/calls/backend_calls.h"
 
 static int run(const tfx_cli_args *a)
 {
@@ -20,7 +21,7 @@ static int run(const tfx_cli_args *a)
                     break;
             if (data.status != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
-            double flops = s.device.cls->measure_flops(s.device.backend);
+            double flops = tfx_call_backend_measure_flops(s.device.cls, s.device.backend);
             (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, flops,
                                                                              stdout);
         }

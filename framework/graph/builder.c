@@ -4,11 +4,20 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/plugin/calls/op_calls.h"
+#include "framework/plugin/host.h"
 #include "framework/plugin/registry.h"
 
 tfx_graph *tfx_builder_graph(const tfx_builder *b)
 {
     return b->impl;
+}
+
+/* Handles come from plugins: x, or TFX_POISON with an error of `what` when it is none of this graph. */
+static tfx_value given(const tfx_builder *b, const char *what, tfx_value x)
+{
+    tfx_graph *g = b->impl;
+    return x < g->n_values ? x : tfx_graph_fail(g, "%s: %u is no value of this graph", what, x);
 }
 
 static tfx_value no_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
@@ -37,12 +46,14 @@ static tfx_value b_error(const tfx_builder *b, const char *fmt, ...)
 static uint32_t b_rank(const tfx_builder *b, tfx_value x)
 {
     tfx_graph *g = b->impl;
+    x = given(b, "rank", x);
     return x ? g->values[x].n_dims : 0;
 }
 
 static int64_t b_dim_of(const tfx_builder *b, tfx_value x, int axis)
 {
     tfx_graph *g = b->impl;
+    x = given(b, "dim_of", x);
     if (!x)
         return 0;
     int n = (int)g->values[x].n_dims;
@@ -54,65 +65,69 @@ static int64_t b_dim_of(const tfx_builder *b, tfx_value x, int axis)
     return g->values[x].dims[a];
 }
 
+/* 0 for what is no value: the question can be asked without an error. */
 static tfx_dtype b_dtype(const tfx_builder *b, tfx_value x)
 {
     tfx_graph *g = b->impl;
-    return g->values[x].dtype;
+    return x < g->n_values ? g->values[x].dtype : (tfx_dtype)0;
 }
 
 static tfx_value b_reshape(const tfx_builder *b, tfx_value x, uint32_t n_dims, const int64_t *dims)
 {
-    return tfx_emit_reshape(b->impl, x, n_dims, dims);
+    return tfx_emit_reshape(b->impl, given(b, "reshape", x), n_dims, dims);
 }
 
 static tfx_value b_permute(const tfx_builder *b, tfx_value x, const int *perm)
 {
-    return tfx_emit_permute(b->impl, x, perm);
+    return tfx_emit_permute(b->impl, given(b, "permute", x), perm);
 }
 
 static tfx_value b_slice(const tfx_builder *b, tfx_value x, int axis, int64_t start, int64_t length)
 {
-    return tfx_emit_slice(b->impl, x, axis, start, length);
+    return tfx_emit_slice(b->impl, given(b, "slice", x), axis, start, length);
 }
 
 static tfx_value b_concat(const tfx_builder *b, uint32_t n, const tfx_value *xs, int axis)
 {
+    for (uint32_t i = 0; i < n; i++)
+        if (!given(b, "concat", xs[i]))
+            return TFX_POISON;
     return tfx_emit_concat(b->impl, n, xs, axis);
 }
 
 static tfx_value b_broadcast(const tfx_builder *b, tfx_value x, uint32_t n_dims, const int64_t *dims)
 {
-    return tfx_emit_broadcast(b->impl, x, n_dims, dims);
+    return tfx_emit_broadcast(b->impl, given(b, "broadcast", x), n_dims, dims);
 }
 
 static tfx_value b_add(const tfx_builder *b, tfx_value x, tfx_value y)
 {
-    return tfx_emit_binary(b->impl, TFX_OP_ADD, x, y);
+    return tfx_emit_binary(b->impl, TFX_OP_ADD, given(b, "add", x), given(b, "add", y));
 }
 
 static tfx_value b_sub(const tfx_builder *b, tfx_value x, tfx_value y)
 {
-    return tfx_emit_binary(b->impl, TFX_OP_SUB, x, y);
+    return tfx_emit_binary(b->impl, TFX_OP_SUB, given(b, "sub", x), given(b, "sub", y));
 }
 
 static tfx_value b_mul(const tfx_builder *b, tfx_value x, tfx_value y)
 {
-    return tfx_emit_binary(b->impl, TFX_OP_MUL, x, y);
+    return tfx_emit_binary(b->impl, TFX_OP_MUL, given(b, "mul", x), given(b, "mul", y));
 }
 
 static tfx_value b_div(const tfx_builder *b, tfx_value x, tfx_value y)
 {
-    return tfx_emit_binary(b->impl, TFX_OP_DIV, x, y);
+    return tfx_emit_binary(b->impl, TFX_OP_DIV, given(b, "div", x), given(b, "div", y));
 }
 
 static tfx_value b_affine(const tfx_builder *b, tfx_value x, double scale, double shift)
 {
-    return tfx_emit_affine(b->impl, x, scale, shift);
+    return tfx_emit_affine(b->impl, given(b, "affine", x), scale, shift);
 }
 
 static tfx_value b_unary(const tfx_builder *b, tfx_unary kind, tfx_value x)
 {
-    return tfx_emit_unary(b->impl, kind, x);
+    return tfx_emit_unary(b->impl, kind, given(b, "unary", x));
 }
 
 static tfx_value b_constant(const tfx_builder *b, double value, uint32_t n_dims, const int64_t *dims)
@@ -122,7 +137,7 @@ static tfx_value b_constant(const tfx_builder *b, double value, uint32_t n_dims,
 
 static tfx_value b_cast(const tfx_builder *b, tfx_value x, tfx_dtype dtype)
 {
-    return tfx_emit_cast(b->impl, x, dtype);
+    return tfx_emit_cast(b->impl, given(b, "cast", x), dtype);
 }
 
 static tfx_value b_sum(const tfx_builder *b, tfx_value x, uint32_t n_axes, const int *axes, int keep_dims)
@@ -134,42 +149,44 @@ static tfx_value b_sum(const tfx_builder *b, tfx_value x, uint32_t n_axes, const
             return tfx_graph_fail(b->impl, "sum: a value of rank %u has no axis %d", rank, axes[i]);
         mask |= 1u << a;
     }
-    return tfx_emit_sum(b->impl, x, mask, keep_dims);
+    return tfx_emit_sum(b->impl, given(b, "sum", x), mask, keep_dims);
 }
 
 static tfx_value b_matmul(const tfx_builder *b, tfx_value x, tfx_value y, uint32_t flags, double alpha)
 {
-    return tfx_emit_matmul(b->impl, x, y, flags, alpha, TFX_POISON);
+    return tfx_emit_matmul(b->impl, given(b, "matmul", x), given(b, "matmul", y), flags, alpha, TFX_POISON);
 }
 
 static tfx_value b_softmax(const tfx_builder *b, tfx_value x)
 {
-    return tfx_emit_softmax(b->impl, x);
+    return tfx_emit_softmax(b->impl, given(b, "softmax", x));
 }
 
 static tfx_value b_norm(const tfx_builder *b, tfx_norm kind, tfx_value x, double eps)
 {
-    return tfx_emit_norm(b->impl, kind, x, eps);
+    return tfx_emit_norm(b->impl, kind, given(b, "norm", x), eps);
 }
 
 static tfx_value b_rope(const tfx_builder *b, tfx_value x, int64_t n_dims, double base)
 {
-    return tfx_emit_rope(b->impl, x, n_dims, 1, base);
+    return tfx_emit_rope(b->impl, given(b, "rope", x), n_dims, 1, base);
 }
 
 static tfx_value b_attention(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale)
 {
-    return tfx_emit_attention(b->impl, q, k, v, scale);
+    return tfx_emit_attention(b->impl, given(b, "attention", q), given(b, "attention", k), given(b, "attention", v),
+                              scale);
 }
 
 static tfx_value b_gather(const tfx_builder *b, tfx_value table, tfx_value indices)
 {
-    return tfx_emit_gather(b->impl, table, indices);
+    return tfx_emit_gather(b->impl, given(b, "gather", table), given(b, "gather", indices));
 }
 
 static tfx_value b_cross_entropy(const tfx_builder *b, tfx_value logits, tfx_value targets)
 {
-    return tfx_emit_cross_entropy(b->impl, logits, targets);
+    return tfx_emit_cross_entropy(b->impl, given(b, "cross_entropy", logits),
+                                  given(b, "cross_entropy", targets));
 }
 
 static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
@@ -177,6 +194,7 @@ static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
     tfx_graph *g = b->impl;
     if (!(p >= 0 && p < 1))
         return tfx_graph_fail(g, "dropout: probability %g is outside [0, 1)", p);
+    x = given(b, "dropout", x);
     if (!g->training || p == 0)
         return x;
     return tfx_emit_dropout(g, x, g->dropout_key, p, g->n_dropouts++);
@@ -200,6 +218,9 @@ static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in
     if (!cls)
         return tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
     collect(g->ops, cls);
+    for (uint32_t i = 0; i < n_in; i++)
+        if (!given(b, op_id, in[i]))
+            return TFX_POISON;
     int has_kernel = 0;
     for (const tfx_kernel *const *k = cls->kernels; g->device && k && *k; k++)
         has_kernel |= !strcmp((*k)->device, g->device);
@@ -213,7 +234,7 @@ static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in
         memcpy(all_ints, ints, sizeof(*ints) * n_ints);
     if (n_reals)
         memcpy(all_reals, reals, sizeof(*reals) * n_reals);
-    return cls->lower(b, n_in, in, all_ints, all_reals);
+    return tfx_call_op_lower(cls, b, n_in, in, all_ints, all_reals);
 }
 
 void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "framework/graph/emit.h"
-#include "framework/plugin/registry.h"
+#include "framework/plugin/calls/op_calls.h"
 
 /* ---- reductions and matrices ---- */
 
@@ -178,12 +178,8 @@ tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, 
     if (n_reals)
         memcpy(all_reals, reals, sizeof(*reals) * n_reals);
     tfx_error reason = {0};
-    tfx_host_call_begin();
-    if (tfx_host_call_end(cls->infer(tfx_host_table(), n_in, infos, all_ints, all_reals, &n_dims, dims), cls->id,
-                          &reason) != TFX_OK)
+    if (tfx_call_op_infer(cls, n_in, infos, all_ints, all_reals, &n_dims, dims, &reason) != TFX_OK)
         return tfx_graph_fail(g, "custom op: %s", reason.text);
-    if (!tfx_graph_check_dims(g, cls->id, n_dims, dims))
-        return TFX_POISON;
     tfx_value out = tfx_graph_append(g, TFX_OP_CUSTOM, n_in, in, all_ints, TFX_MAX_INTS, all_reals, TFX_MAX_REALS, 1);
     g->nodes[g->values[out].node].custom = cls;
     tfx_graph_set_shape(g, out, n_dims, dims);

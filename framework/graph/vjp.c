@@ -4,6 +4,7 @@
 
 #include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
+#include "framework/plugin/calls/op_calls.h"
 
 static tfx_value mul(tfx_graph *g, tfx_value x, tfx_value y)
 {
@@ -60,8 +61,7 @@ static void vjp_custom(tfx_graph *g, const tfx_vjp_args *v)
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
     const tfx_graph_node *n = v->node;
-    if (n->custom->vjp(&b, n->n_in, v->in, v->out[0], v->dout[0], n->ints, n->reals, v->din) < 0)
-        tfx_graph_fail(g, "custom op %s: its vjp failed", n->custom->id);
+    tfx_call_op_vjp(n->custom, &b, n->n_in, v->in, v->out[0], v->dout[0], n->ints, n->reals, v->din);
 }
 
 int tfx_vjp(tfx_graph *g, const tfx_vjp_args *v)

@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/builder.h"
+#include "framework/plugin/calls/layer_calls.h"
 
 /* The builder that one layer sees. `b` comes first: param and slot get it back from the
  * pointer the layer passes. */
@@ -71,6 +72,8 @@ static tfx_value layer_error(const tfx_builder *b, const char *fmt, ...)
 static tfx_value layer_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
 {
     const layer_builder *self = (const layer_builder *)b;
+    if (x >= tfx_builder_graph(b)->n_values)
+        return tfx_graph_fail(tfx_builder_graph(b), "slot %s: %u is no value of this graph", slot, x);
     for (size_t i = 0; i < self->config->n_children; i++) {
         if (strcmp(self->config->children[i]->socket, slot))
             continue;
@@ -98,17 +101,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     g->path = label;
     if (out_dim < 1)
         tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
-    tfx_host_call_begin();
-    tfx_value y = config->cls->build(&self.b, x, out_dim);
-    tfx_error from_plugin = {0};
-    if (tfx_host_call_end(y ? TFX_OK : TFX_E_INVALID, "", &from_plugin) != TFX_OK && g->err->status == TFX_OK)
-        tfx_graph_fail(g, "%s", from_plugin.text);
-    if (y >= g->n_values)
-        y = tfx_graph_fail(g, "returned a value that does not exist");
-    if (y && (g->values[y].n_dims == 0 || g->values[y].dims[g->values[y].n_dims - 1] != out_dim))
-        y = tfx_graph_fail(g, "returned an output of width %lld, expected %lld",
-                           g->values[y].n_dims ? (long long)g->values[y].dims[g->values[y].n_dims - 1] : 0LL,
-                           (long long)out_dim);
+    tfx_value y = tfx_call_layer_build(config->cls, &self.b, path, x, out_dim);
     g->path = outer;
     free(label);
     return y;

@@ -7,7 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/parallel.h"
 #include "framework/base/random.h"
-#include "framework/plugin/registry.h"
+#include "framework/plugin/calls/scaling_calls.h"
 
 static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
 {
@@ -116,10 +116,7 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
         .old_data = old_data,
         .data = data,
     };
-    char what[512];
-    snprintf(what, sizeof(what), "growing %s", t->name);
-    tfx_host_call_begin();
-    return tfx_host_call_end(cls->grow_param(policy, &p), what, err);
+    return tfx_call_scaling_grow_param(cls, policy, &p, err);
 }
 
 void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,

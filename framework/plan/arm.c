@@ -8,20 +8,20 @@
 #include "framework/model/growth.h"
 #include "framework/plan/data.h"
 #include "framework/plan/policy.h"
+#include "framework/plugin/calls/backend_calls.h"
+#include "framework/plugin/calls/loader_calls.h"
 
 tfx_status tfx_device_open(tfx_device *d, const tfx_experiment *e, tfx_error *err)
 {
     *d = (tfx_device){.cls = e->backend.impl};
-    tfx_host_call_begin();
-    if (tfx_host_call_end(d->cls->open(tfx_host_table(), e->backend.options, &d->backend), e->backend.name, err) != TFX_OK)
+    if (tfx_call_backend_open(d->cls, e->backend.options, &d->backend, err) != TFX_OK)
         tfx_plugin_use_locate(&e->backend, err);
     return err->status;
 }
 
 void tfx_device_close(tfx_device *d)
 {
-    if (d->backend)
-        d->cls->close(d->backend);
+    tfx_call_backend_close(d->cls, d->backend);
     d->backend = NULL;
 }
 
@@ -29,15 +29,13 @@ tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, tfx_arm_plan *p, tfx
 {
     const tfx_arm *arm = p->arm;
     const tfx_stage_plan *s = p->stages[0]; /* context and vocabulary are the same in all */
-    const tfx_loader_class *cls = e->loader.impl;
     static const tfx_split splits[] = {TFX_SPLIT_TRAIN, TFX_SPLIT_VAL};
     for (size_t i = 0; i < 2; i++) {
         tfx_loader *loader;
-        tfx_loader_info info = {.struct_size = sizeof(info)};
-        if (tfx_data_open(e, splits[i], s->micro_batch, s->context, 0, &loader, err) != TFX_OK)
+        tfx_loader_info info;
+        if (tfx_data_open(e, splits[i], s->micro_batch, s->context, 0, &loader, &info, err) != TFX_OK)
             return err->status;
-        cls->info(loader, &info);
-        cls->close(loader);
+        tfx_call_loader_close(e->loader.impl, loader);
         if (info.vocab > s->model->vocab)
             return tfx_fail_at(err, arm->file, arm->line,
                                "[arm %s]: model '%s' has vocab = %" PRId64 ", but the data has tokens up to %" PRId64,
@@ -107,7 +105,6 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
                               const tfx_device *device, tfx_error *err)
 {
     const tfx_arm *arm = p->arm;
-    p->n_stages = tfx_policy_n_stages(arm, p->policy);
     p->stages = TFX_NEW_ARRAY(tfx_stage_plan *, p->n_stages);
     char *restarts = TFX_NEW_ARRAY(char, p->n_stages);
     int64_t first = 0;
@@ -138,7 +135,7 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
 {
     tfx_arm_plan *p = TFX_NEW(tfx_arm_plan);
     p->arm = arm;
-    if (tfx_policy_open(arm, &p->policy, err) == TFX_OK && plan_stages(p, e, registry, device, err) == TFX_OK)
+    if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK && plan_stages(p, e, registry, device, err) == TFX_OK)
         return p;
     tfx_arm_plan_destroy(p);
     return NULL;
@@ -213,7 +210,7 @@ uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds
 
 tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err)
 {
-    uint64_t have = device->cls->memory(device->backend);
+    uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
     for (uint32_t i = 0; i < p->n_stages; i++) {
         const tfx_stage_plan *s = p->stages[i];
         uint64_t need = tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);

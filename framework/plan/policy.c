@@ -1,27 +1,25 @@
 #include "framework/plan/policy.h"
 
-#include "framework/plugin/registry.h"
+#include "framework/plugin/calls/scaling_calls.h"
 
-/* The end of a call into the policy. */
+/* What a call into the policy came to; a message of it names the key of [scaling]. */
 static tfx_status ended(const tfx_arm *arm, tfx_status status, tfx_error *err)
 {
-    if (tfx_host_call_end(status, "", err) != TFX_OK)
+    if (status != TFX_OK)
         tfx_plugin_use_locate(&arm->scaling, err);
-    return err->status;
+    return status;
 }
 
-tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, tfx_error *err)
+tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, uint32_t *n_stages, tfx_error *err)
 {
     const tfx_scaling_class *cls = arm->scaling.impl;
     *out = NULL;
+    *n_stages = 1;
     if (!cls)
         return TFX_OK;
-    tfx_host_call_begin();
-    if (ended(arm, cls->create(tfx_host_table(), arm->scaling.options, out), err) != TFX_OK) {
-        *out = NULL;
-    } else if (cls->n_stages(*out) == 0) {
-        tfx_fail(err, TFX_E_INVALID, "policy '%s' declares no stage", arm->scaling.name);
-        tfx_plugin_use_locate(&arm->scaling, err);
+    if (tfx_call_scaling_create(cls, arm->scaling.options, out, err) == TFX_OK)
+        *n_stages = tfx_call_scaling_n_stages(cls, *out, err);
+    if (ended(arm, err->status, err) != TFX_OK) {
         tfx_policy_close(arm, *out);
         *out = NULL;
     }
@@ -30,24 +28,16 @@ tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, tfx_error *err
 
 void tfx_policy_close(const tfx_arm *arm, tfx_scaling *policy)
 {
-    if (policy)
-        ((const tfx_scaling_class *)arm->scaling.impl)->destroy(policy);
-}
-
-uint32_t tfx_policy_n_stages(const tfx_arm *arm, const tfx_scaling *policy)
-{
-    return policy ? ((const tfx_scaling_class *)arm->scaling.impl)->n_stages(policy) : 1;
+    tfx_call_scaling_destroy(arm->scaling.impl, policy);
 }
 
 const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *arm, const tfx_scaling *policy,
                                        uint32_t index, tfx_stage *out, tfx_error *err)
 {
-    const tfx_scaling_class *cls = arm->scaling.impl;
     *out = (tfx_stage){.struct_size = sizeof(*out)};
     if (!policy)
         return arm->model;
-    tfx_host_call_begin();
-    if (ended(arm, cls->stage(policy, index, out), err) != TFX_OK)
+    if (ended(arm, tfx_call_scaling_stage(arm->scaling.impl, policy, index, out, err), err) != TFX_OK)
         return NULL;
     if (!out->model)
         return arm->model;
@@ -60,9 +50,11 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
 tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,
                             size_t n, tfx_error *err)
 {
-    const tfx_scaling_class *cls = arm->scaling.impl;
-    if (!policy || !TFX_HAS(cls, check))
-        return TFX_OK;
-    tfx_host_call_begin();
-    return ended(arm, cls->check(policy, index, paths, n), err);
+    return policy ? ended(arm, tfx_call_scaling_check(arm->scaling.impl, policy, index, paths, n, err), err) : TFX_OK;
+}
+
+tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,
+                                  tfx_error *err)
+{
+    return ended(arm, tfx_call_scaling_should_grow(arm->scaling.impl, policy, signals, grow, err), err);
 }

@@ -7,10 +7,8 @@
 #include "tfx/scaling.h"
 
 /* All messages name the key of [scaling]. */
-tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, tfx_error *err);
+tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, uint32_t *n_stages, tfx_error *err);
 void tfx_policy_close(const tfx_arm *arm, tfx_scaling *policy);
-
-uint32_t tfx_policy_n_stages(const tfx_arm *arm, const tfx_scaling *policy);
 
 /* Fills *out; returns the stage's model, or NULL with a message. */
 const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *arm, const tfx_scaling *policy,
@@ -19,5 +17,9 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
 /* Shows the policy which parameters (n paths) change when stage `index` begins. */
 tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,
                             size_t n, tfx_error *err);
+
+/* Asks a policy whether the stage ends now. */
+tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,
+                                  tfx_error *err);
 
 #endif

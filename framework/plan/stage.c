@@ -9,6 +9,8 @@
 #include "framework/graph/builder.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
+#include "framework/plugin/calls/backend_calls.h"
+#include "framework/plugin/calls/optimizer_calls.h"
 
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
 {
@@ -69,12 +71,8 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
 static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls)
 {
     const tfx_train_config *train = b->p->train;
-    tfx_state states[TFX_MAX_STATES] = {{0}}, *out[TFX_MAX_STATES];
-    for (int i = 0; i < TFX_MAX_STATES; i++)
-        out[i] = &states[i];
-    tfx_host_call_begin();
-    if (tfx_host_call_end(cls->states(tfx_host_table(), train->optimizer.options, out, &b->n_states),
-                          "", b->err) != TFX_OK) {
+    tfx_state states[TFX_MAX_STATES];
+    if (tfx_call_optimizer_states(cls, train->optimizer.options, states, &b->n_states, b->err) != TFX_OK) {
         tfx_plugin_use_locate(&train->optimizer, b->err);
         return;
     }
@@ -130,19 +128,12 @@ static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_o
             u.state[k] = tfx_emit_cast(g, tfx_emit_state(g, ps->state[k]), TFX_F32);
         char *label = tfx_printf("%s (optimizer %s)", t->name, cls->name);
         g->path = label;
-        tfx_host_call_begin();
-        tfx_error from_plugin = {0};
-        if (tfx_host_call_end(cls->build_update(&builder, &u), cls->name, &from_plugin) != TFX_OK)
-            tfx_graph_fail(g, "%s", from_plugin.text);
-        tfx_emit_store(g, u.new_param, u.param);
-        if (!u.new_param)
-            tfx_graph_fail(g, "gave no new value for the parameter");
-        for (size_t k = 0; k < b->n_states; k++) {
+        tfx_call_optimizer_build_update(cls, &builder, t->name, b->n_states, &u);
+        if (g->err->status == TFX_OK)
+            tfx_emit_store(g, u.new_param, u.param);
+        for (size_t k = 0; k < b->n_states && g->err->status == TFX_OK; k++) {
             tfx_value place = tfx_emit_state(g, ps->state[k]);
-            if (!u.new_state[k])
-                tfx_graph_fail(g, "gave no new value for state %zu", k);
-            else
-                tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
+            tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
         }
         g->path = NULL;
         free(label);
@@ -259,15 +250,15 @@ static void check_program(const stage_builder *b, const tfx_placement *planned)
     b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
     for (uint32_t i = 0; i < p->n_steps; i++)
         for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
-            if (!d->cls->supports(d->backend, p, p->steps[i]->nodes[k])) {
+            if (!tfx_call_backend_supports(d->cls, d->backend, p, p->steps[i]->nodes[k])) {
                 /* Sizes beyond what kernels count are beyond the memory, too, and it is that
                  * which the user has to know. */
-                if (b->s->state.bytes + b->s->arena_bytes <= d->cls->memory(d->backend))
+                if (b->s->state.bytes + b->s->arena_bytes <= tfx_call_backend_memory(d->cls, d->backend))
                     tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it",
                              d->cls->name, tfx_op_name(p->steps[i]->nodes[k]->op), b->s->model->name);
                 return;
             }
-    b->s->workspace_bytes += d->cls->workspace(d->backend, p); /* every program has its own */
+    b->s->workspace_bytes += tfx_call_backend_workspace(d->cls, d->backend, p); /* every program has its own */
 }
 
 static void sum_up(tfx_stage_plan *s)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "framework/base/text.h"
+#include "framework/plugin/calls/backend_calls.h"
 
 /* The share of the measured matrix speed that whole training steps reach (the rest is
  * memory traffic); tests/bench prints the figure for the GPT-2 124M step. */
@@ -22,7 +23,7 @@ static double stage_seconds(const tfx_stage_plan *s, double device_flops)
 
 static int stage_fits(const tfx_stage_plan *s, const tfx_device *device)
 {
-    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= device->cls->memory(device->backend);
+    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= tfx_call_backend_memory(device->cls, device->backend);
 }
 
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device, double device_flops,
@@ -32,7 +33,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
     int all_fit = 1;
     uint64_t host = 0;
     fprintf(out, "experiment %s: %zu arm%s x %zu seed%s on %s\n\n", e->name, e->n_arms, e->n_arms == 1 ? "" : "s",
-            e->n_seeds, e->n_seeds == 1 ? "" : "s", device->cls->describe(device->backend));
+            e->n_seeds, e->n_seeds == 1 ? "" : "s", tfx_call_backend_describe(device->cls, device->backend));
     fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11s %10s %11s\n", "arm", "stage", "model", "parameters", "steps",
             "tokens", "FLOPs/token", "FLOPs", "peak", "time");
     for (size_t i = 0; i < e->n_arms; i++) {
@@ -69,7 +70,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         free(text);
     }
     fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
-            tfx_format_bytes(b, (double)device->cls->memory(device->backend)), tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
+            tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)), tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
     if (!all_fit)
         fprintf(out, "Some stages do not fit: lower train.micro_batch, or set train.recompute = block or "
                      "train.optimizer.moments = bf16.\n");
@@ -80,9 +81,9 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "experiment", e->name);
-    cJSON_AddStringToObject(o, "backend", device->cls->describe(device->backend));
+    cJSON_AddStringToObject(o, "backend", tfx_call_backend_describe(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "device_flops_per_second", device_flops);
-    cJSON_AddNumberToObject(o, "device_memory_bytes", (double)device->cls->memory(device->backend));
+    cJSON_AddNumberToObject(o, "device_memory_bytes", (double)tfx_call_backend_memory(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
     cJSON *list = cJSON_AddArrayToObject(o, "arms");
     for (size_t i = 0; i < e->n_arms; i++) {

@@ -1,28 +1,17 @@
-/* The host table: what plugins may call.
- *
- * Messages are kept per thread, because the loader's thread and the main thread may fail at
- * the same time, and per call, because calls nest: a layer's build asks for a slot, and the
- * host calls another layer's build to fill it. */
+/* The host table: what plugins may call. Errors go to the call that the thread is in. */
+#include "framework/plugin/host.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "framework/base/memory.h"
 #include "framework/base/random.h"
+#include "framework/plugin/calls/call.h"
 #include "framework/plugin/options.h"
-#include "framework/plugin/registry.h"
-
-typedef struct call {
-    struct call *outer;
-    tfx_error first; /* the first message of this call */
-    int misuse;      /* it says that the plugin used the host wrongly, which counts whatever
-                        the plugin returns: a layer's build has no status to return */
-} call;
-
-static _Thread_local call *current;
 
 static tfx_status host_fail(const tfx_host *host, tfx_status status, const char *fmt, ...)
 {
+    tfx_call *call = tfx_call_current();
     va_list ap;
     (void)host;
     /* A plugin that reports an error with a status that is none must not be taken for one
@@ -30,8 +19,8 @@ static tfx_status host_fail(const tfx_host *host, tfx_status status, const char 
     if (status >= TFX_OK)
         status = TFX_E_INTERNAL;
     va_start(ap, fmt);
-    if (current)
-        tfx_vfail(&current->first, status, fmt, ap);
+    if (call)
+        tfx_vfail(&call->first, status, fmt, ap);
     va_end(ap);
     return status;
 }
@@ -60,19 +49,15 @@ static int declared(const tfx_options *o, const char *name, unsigned mask, const
     tfx_option_type type = o && name ? tfx_options_type(o, name) : (tfx_option_type)0;
     if (mask >> type & 1)
         return 1;
-    if (current && !current->misuse) {
-        current->first.status = TFX_OK;
-        current->misuse = 1;
-        if (!o || !name)
-            tfx_fail(&current->first, TFX_E_INTERNAL, "bug in the plugin: %s was called with %s NULL", getter,
-                     o ? "the name" : "options");
-        else if (!type)
-            tfx_fail(&current->first, TFX_E_INTERNAL, "bug in the plugin: %s(\"%s\"): no such option is declared", getter,
-                     name);
-        else
-            tfx_fail(&current->first, TFX_E_INTERNAL, "bug in the plugin: %s(\"%s\"): the option is declared as %s", getter,
-                     name, words[type]);
-    }
+    tfx_call *call = tfx_call_current();
+    if (!call)
+        return 0;
+    if (!o || !name)
+        tfx_call_bug(call, "%s was called with %s NULL", getter, o ? "the name" : "options");
+    else if (!type)
+        tfx_call_bug(call, "%s(\"%s\"): no such option is declared", getter, name);
+    else
+        tfx_call_bug(call, "%s(\"%s\"): the option is declared as %s", getter, name, words[type]);
     return 0;
 }
 
@@ -143,45 +128,4 @@ const tfx_host *tfx_host_table(void)
         .random_normal = tfx_random_normal,
     };
     return &table;
-}
-
-void tfx_host_call_begin(void)
-{
-    call *c = TFX_NEW(call);
-    c->outer = current;
-    current = c;
-}
-
-static const char *status_word(tfx_status status)
-{
-    switch (status) {
-    case TFX_E_INVALID: return "invalid argument";
-    case TFX_E_IO: return "input/output error";
-    case TFX_E_DATA: return "malformed data";
-    case TFX_E_MEMORY: return "out of memory";
-    case TFX_E_UNSUPPORTED: return "not supported";
-    case TFX_E_INTERNAL: return "internal error";
-    default: return "unknown status";
-    }
-}
-
-tfx_status tfx_host_call_end(tfx_status status, const char *what, tfx_error *err)
-{
-    call *c = current;
-    const char *prefix = what ? what : "", *colon = what && *what ? ": " : "";
-    current = c->outer;
-    if (c->misuse)
-        status = TFX_E_INTERNAL;
-    if (status > TFX_OK) {
-        tfx_fail(err, TFX_E_INTERNAL, "%s%sbug in the plugin: it returned %d, which is no tfx_status", prefix, colon,
-                 (int)status);
-        status = TFX_E_INTERNAL;
-    } else if (status < TFX_OK && c->first.status != TFX_OK) {
-        tfx_fail(err, status, "%s%s%s", prefix, colon, c->first.text);
-    } else if (status < TFX_OK) {
-        tfx_fail(err, status, "%s%sfailed without a message (status %d, %s)", prefix, colon, (int)status,
-                 status_word(status));
-    }
-    free(c);
-    return status;
 }

@@ -22,6 +22,7 @@
 #include "framework/base/text.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/elf_entry.h"
+#include "framework/plugin/host.h"
 
 #define THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
 

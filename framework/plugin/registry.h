@@ -40,12 +40,4 @@ void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text 
 /* The plugin that offers a class. */
 const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl);
 
-/* The table every plugin gets. Messages that plugins pass to host->fail are collected per
- * thread and call: every call into a plugin stands between a begin and its end, pairs may nest,
- * and end moves the first message into err if `status` is an error. Asking for an option that
- * was not declared makes the call an error (TFX_E_INTERNAL) whatever it returned. */
-const tfx_host *tfx_host_table(void);
-void tfx_host_call_begin(void);
-tfx_status tfx_host_call_end(tfx_status status, const char *what, tfx_error *err);
-
 #endif

@@ -45,7 +45,7 @@ typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */
     const char *host, *os, *cpu;
     int64_t n_cores, memory_bytes;
-    const char *backend;        /* backend->describe() */
+    const char *backend;        /* as it describes itself */
     const char *libraries_json; /* {"sqlite": "3.40.1", ...} */
 } tfx_environment;
 /* Returns the existing row when an equal one is there. */

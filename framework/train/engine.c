@@ -5,6 +5,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/growth.h"
+#include "framework/plugin/calls/backend_calls.h"
 
 struct tfx_engine {
     const tfx_device *device;
@@ -17,15 +18,12 @@ static tfx_status compile(tfx_engine *e, const tfx_placement *planned, tfx_exec 
 {
     if (!planned || err->status != TFX_OK)
         return err->status;
-    tfx_host_call_begin();
-    return tfx_host_call_end(e->device->cls->compile(e->device->backend, &planned->program, out),
-                             e->device->cls->name, err);
+    return tfx_call_backend_compile(e->device->cls, e->device->backend, &planned->program, out, err);
 }
 
 static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_error *err)
 {
-    tfx_host_call_begin();
-    return tfx_host_call_end(e->device->cls->buffer_create(e->device->backend, bytes, out), e->device->cls->name, err);
+    return tfx_call_backend_buffer_create(e->device->cls, e->device->backend, bytes, out, err);
 }
 
 tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *plan, tfx_error *err)
@@ -54,24 +52,21 @@ void tfx_engine_destroy(tfx_engine *e)
     const tfx_backend_class *cls = e->device->cls;
     tfx_exec *execs[] = {e->step, e->accumulate, e->update, e->eval};
     for (size_t i = 0; i < 4; i++)
-        if (execs[i])
-            cls->exec_destroy(execs[i]);
-    if (e->arena)
-        cls->buffer_destroy(e->device->backend, e->arena);
-    if (e->state)
-        cls->buffer_destroy(e->device->backend, e->state);
+        tfx_call_backend_exec_destroy(cls, execs[i]);
+    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->arena);
+    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->state);
     free(e);
 }
 
 static void upload(tfx_engine *e, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
 {
-    e->device->cls->upload(e->device->backend, e->state, t->offset + first, src, n);
+    tfx_call_backend_upload(e->device->cls, e->device->backend, e->state, t->offset + first, src, n);
 }
 
 static void io_read(void *ctx, const tfx_state_tensor *t, uint64_t first, void *dst, size_t n)
 {
     tfx_engine *e = ctx;
-    e->device->cls->download(e->device->backend, e->state, t->offset + first, dst, n);
+    tfx_call_backend_download(e->device->cls, e->device->backend, e->state, t->offset + first, dst, n);
 }
 
 static void io_write(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
@@ -138,8 +133,7 @@ void tfx_engine_set_step(tfx_engine *e, double lr, uint64_t seed, uint64_t pass)
 
 static tfx_status execute(tfx_engine *e, tfx_exec *exec, tfx_error *err)
 {
-    tfx_host_call_begin();
-    return tfx_host_call_end(e->device->cls->run(exec, e->state, e->arena), e->device->cls->name, err);
+    return tfx_call_backend_run(e->device->cls, exec, e->state, e->arena, err);
 }
 
 /* Bytes of a program's output; outputs lie in the arena or in the state. */
@@ -147,7 +141,7 @@ static void output(tfx_engine *e, const tfx_placement *planned, uint32_t index, 
 {
     const tfx_tensor *t = planned->program.tensors[planned->outputs[index]];
     tfx_buffer *from = t->buffer == TFX_BUFFER_STATE ? e->state : e->arena;
-    e->device->cls->download(e->device->backend, from, t->offset + first, dst, n);
+    tfx_call_backend_download(e->device->cls, e->device->backend, from, t->offset + first, dst, n);
 }
 
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
@@ -183,5 +177,5 @@ void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
 
 void tfx_engine_profile(const tfx_engine *e, double *seconds)
 {
-    e->device->cls->profile(e->step ? e->step : e->accumulate, seconds);
+    tfx_call_backend_profile(e->device->cls, e->step ? e->step : e->accumulate, seconds);
 }

@@ -7,7 +7,7 @@
 #include "framework/base/clock.h"
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
-#include "framework/train/prefetch.h"
+#include "framework/plugin/calls/loader_calls.h"
 
 /* Probe logits kept in host memory: at most 64 MiB. */
 #define PROBE_VALUES ((uint64_t)16 << 20)
@@ -15,11 +15,10 @@
 /* The loader is opened for single rows: what a batch of several holds could depend on how many they are. */
 tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const tfx_stage_plan *s, tfx_error *err)
 {
+    tfx_loader_info info;
     *v = (tfx_evaluator){.cls = e->loader.impl, .batch = s->micro_batch, .context = s->context, .at = -1};
-    if (tfx_data_open(e, TFX_SPLIT_VAL, 1, v->context, 0, &v->loader, err) != TFX_OK)
+    if (tfx_data_open(e, TFX_SPLIT_VAL, 1, v->context, 0, &v->loader, &info, err) != TFX_OK)
         return err->status;
-    tfx_loader_info info = {.struct_size = sizeof(info)};
-    v->cls->info(v->loader, &info);
     v->bytes_per_token = info.bytes_per_token;
     v->vocab = info.vocab;
     if (tfx_validation_set_choose(&v->set, info.n_tokens, v->context, e->eval_tokens, err) != TFX_OK) {
@@ -36,8 +35,7 @@ tfx_status tfx_evaluator_open(tfx_evaluator *v, const tfx_experiment *e, const t
 
 void tfx_evaluator_close(tfx_evaluator *v)
 {
-    if (v->loader)
-        v->cls->close(v->loader);
+    tfx_call_loader_close(v->cls, v->loader);
     free(v->tokens);
     free(v->targets);
     free(v->pieces);
@@ -48,8 +46,7 @@ void tfx_evaluator_close(tfx_evaluator *v)
 static tfx_status seek_piece(tfx_evaluator *v, int64_t piece, tfx_error *err)
 {
     v->at = -1;
-    tfx_host_call_begin();
-    if (tfx_host_call_end(v->cls->seek(v->loader, &v->pieces[piece]), "[data]", err) == TFX_OK)
+    if (tfx_call_loader_seek(v->cls, v->loader, &v->pieces[piece], "[data]", err) == TFX_OK)
         v->at = tfx_validation_set_window(&v->set, piece * v->set.piece_windows);
     return err->status;
 }
@@ -57,15 +54,11 @@ static tfx_status seek_piece(tfx_evaluator *v, int64_t piece, tfx_error *err)
 /* The loader's next window becomes row `row` of the batch. */
 static tfx_status read_row(tfx_evaluator *v, int64_t row, tfx_error *err)
 {
-    int32_t *tokens = v->tokens + row * v->context, *targets = v->targets + row * v->context;
-    uint64_t window = (uint64_t)v->at;
-    tfx_host_call_begin();
-    if (tfx_host_call_end(v->cls->next_batch(v->loader, tokens, targets), "[data]", err) != TFX_OK ||
-        tfx_batch_check(tokens, "inputs", 1, v->context, v->vocab, "[data] validation", window, err) != TFX_OK ||
-        tfx_batch_check(targets, "targets", 1, v->context, v->vocab, "[data] validation", window, err) != TFX_OK)
-        return err->status;
-    v->at++;
-    return TFX_OK;
+    tfx_batch batch = {.rows = 1, .context = v->context, .vocab = v->vocab, .index = (uint64_t)v->at,
+                       .inputs = v->tokens + row * v->context, .targets = v->targets + row * v->context};
+    if (tfx_call_loader_next_batch(v->cls, v->loader, &batch, "[data] validation", err) == TFX_OK)
+        v->at++;
+    return err->status;
 }
 
 /* Row `row` becomes window `i` of the set. A loader can go to places that it has been at, and no others: on the
@@ -82,10 +75,7 @@ static tfx_status read_window(tfx_evaluator *v, int64_t i, int64_t row, const vo
         return TFX_OK;
     assert(piece <= v->reached); /* windows are read in their order */
     if (piece == v->reached) {
-        v->pieces[piece].struct_size = sizeof(v->pieces[piece]);
-        tfx_host_call_begin();
-        v->cls->tell(v->loader, &v->pieces[piece]);
-        if (tfx_host_call_end(TFX_OK, "[data]", err) != TFX_OK)
+        if (tfx_call_loader_tell(v->cls, v->loader, &v->pieces[piece], "[data]", err) != TFX_OK)
             return err->status;
         v->reached++;
     }

@@ -24,9 +24,9 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
                                const char *weights, tfx_error *err)
 {
     tfx_scaling *policy;
-    if (tfx_policy_open(arm, &policy, err) != TFX_OK)
+    uint32_t n;
+    if (tfx_policy_open(arm, &policy, &n, err) != TFX_OK)
         return err->status;
-    uint32_t n = tfx_policy_n_stages(arm, policy);
     if (stage >= (int64_t)n) {
         tfx_fail(err, TFX_E_INVALID, "arm %s has %u stage%s, there is no stage %lld (they count from 0)", arm->name, n,
                  n == 1 ? "" : "s", (long long)stage);

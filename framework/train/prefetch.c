@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/plugin/registry.h"
+#include "framework/plugin/calls/loader_calls.h"
 
 enum { SLOTS = 3 };
 
@@ -24,6 +24,7 @@ struct tfx_prefetch {
     const tfx_loader_class *cls;
     tfx_loader *loader;
     int64_t batch, context, vocab;
+    uint64_t first;                /* number of the first batch */
     char *what;                    /* for messages */
     const tfx_loader_position *start; /* borrowed until `started` */
     pthread_t thread;
@@ -38,33 +39,13 @@ struct tfx_prefetch {
     slot slots[SLOTS];
 };
 
-tfx_status tfx_batch_check(const int32_t *tokens, const char *which, int64_t batch, int64_t context, int64_t vocab,
-                           const char *what, uint64_t index, tfx_error *err)
-{
-    int64_t n = batch * context, bound = vocab > 0 ? vocab : INT32_MAX;
-    for (int64_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= bound)
-            return tfx_fail(err, TFX_E_DATA, "%s: batch %llu, row %lld: token %lld of the %s is %d, expected 0 to %lld",
-                            what, (unsigned long long)index, (long long)(i / context), (long long)(i % context), which,
-                            (int)tokens[i], (long long)(bound - 1));
-    return TFX_OK;
-}
-
 /* Fills the slot of batch number p->filled. */
 static void fill(tfx_prefetch *p, slot *s)
 {
-    tfx_host_call_begin();
-    tfx_status status = p->cls->next_batch(p->loader, s->inputs, s->targets);
-    if (tfx_host_call_end(status, p->what, &s->err) != TFX_OK)
-        return;
-    s->after = (tfx_loader_position){.struct_size = sizeof(s->after)};
-    tfx_host_call_begin();
-    p->cls->tell(p->loader, &s->after);
-    if (tfx_host_call_end(TFX_OK, p->what, &s->err) != TFX_OK)
-        return;
-    uint64_t index = s->after.batch_index - 1;
-    tfx_batch_check(s->inputs, "inputs", p->batch, p->context, p->vocab, p->what, index, &s->err);
-    tfx_batch_check(s->targets, "targets", p->batch, p->context, p->vocab, p->what, index, &s->err);
+    tfx_batch batch = {.rows = p->batch, .context = p->context, .vocab = p->vocab, .index = p->first + p->filled,
+                       .inputs = s->inputs, .targets = s->targets};
+    if (tfx_call_loader_next_batch(p->cls, p->loader, &batch, p->what, &s->err) == TFX_OK)
+        tfx_call_loader_tell(p->cls, p->loader, &s->after, p->what, &s->err);
 }
 
 static void *run(void *arg)
@@ -72,10 +53,8 @@ static void *run(void *arg)
     tfx_prefetch *p = arg;
     tfx_error err = {0};
     pthread_setname_np(pthread_self(), "tfx-loader");
-    if (p->start) {
-        tfx_host_call_begin();
-        tfx_host_call_end(p->cls->seek(p->loader, p->start), p->what, &err);
-    }
+    if (p->start)
+        tfx_call_loader_seek(p->cls, p->loader, p->start, p->what, &err);
     pthread_mutex_lock(&p->lock);
     p->start_error = err;
     p->started = 1;
@@ -111,20 +90,19 @@ static void free_all(tfx_prefetch *p)
 }
 
 tfx_prefetch *tfx_prefetch_create(const tfx_loader_class *cls, tfx_loader *loader, int64_t batch, int64_t context,
-                                  const tfx_loader_position *start, tfx_error *err)
+                                  int64_t vocab, const tfx_loader_position *start, tfx_error *err)
 {
     tfx_prefetch *p = TFX_NEW(tfx_prefetch);
-    tfx_loader_info info = {.struct_size = sizeof(info)};
     p->cls = cls;
     p->loader = loader;
     p->batch = batch;
     p->context = context;
+    p->vocab = vocab;
     p->start = start;
+    p->first = start ? start->batch_index : 0;
     p->what = tfx_printf("loader %s", cls->name);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
-    cls->info(loader, &info);
-    p->vocab = info.vocab;
 
     for (int i = 0; i < SLOTS; i++) {
         size_t bytes = (size_t)batch * (size_t)context * sizeof(int32_t);

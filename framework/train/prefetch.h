@@ -7,17 +7,11 @@
 
 typedef struct tfx_prefetch tfx_prefetch;
 
-/* A token that the embedding has no row for would read outside of its table, so a plugin's word is
- * not taken for it: every token of batch `index` must be in [0, vocab). `which`: "inputs" or "targets";
- * `what`: whose batch it is. vocab <= 0: not known. */
-tfx_status tfx_batch_check(const int32_t *tokens, const char *which, int64_t batch, int64_t context, int64_t vocab,
-                           const char *what, uint64_t index, tfx_error *err);
-
-/* Starts reading batches of batch x context tokens from `loader`, which was opened with these
- * sizes, is used by nobody else until destroy, and is closed by the caller afterwards. `start`: where
+/* Starts reading batches of batch x context tokens below `vocab` from `loader`, which was opened with
+ * these sizes, is used by nobody else until destroy, and is closed by the caller afterwards. `start`: where
  * to begin (NULL: where the loader is). NULL on error, e.g. a position that the loader refuses. */
 tfx_prefetch *tfx_prefetch_create(const tfx_loader_class *cls, tfx_loader *loader, int64_t batch, int64_t context,
-                                  const tfx_loader_position *start, tfx_error *err);
+                                  int64_t vocab, const tfx_loader_position *start, tfx_error *err);
 /* The next batch; waits for it if need be. *after (may be NULL) is the position behind it: a
  * prefetch that starts there gives the batches that this one would give next. An error of the loader
  * comes with the batch where it happened, and again with every call after it. */

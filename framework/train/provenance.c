@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "framework/base/memory.h"
+#include "framework/plugin/calls/backend_calls.h"
 
 /* "model name" of the first processor, into buf. */
 static void cpu_name(char *buf, size_t n)
@@ -46,7 +47,7 @@ tfx_id tfx_provenance_environment(tfx_store *store, const tfx_device *device, co
     tfx_environment e = {.tfx_version = tfx_version, .abi_version = abi, .git_commit = git_commit,
                          .host = u.nodename, .os = os, .cpu = cpu, .n_cores = sysconf(_SC_NPROCESSORS_ONLN),
                          .memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
-                         .backend = device->cls->describe(device->backend), .libraries_json = json};
+                         .backend = tfx_call_backend_describe(device->cls, device->backend), .libraries_json = json};
     tfx_id id = tfx_store_add_environment(store, &e, err);
     free(json);
     cJSON_Delete(libraries);

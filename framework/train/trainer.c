@@ -13,6 +13,8 @@
 #include "framework/checkpoint/files.h"
 #include "framework/model/growth.h"
 #include "framework/plan/data.h"
+#include "framework/plan/policy.h"
+#include "framework/plugin/calls/loader_calls.h"
 #include "framework/train/evaluate.h"
 #include "framework/train/grow.h"
 #include "framework/train/learning_rate.h"
@@ -222,8 +224,7 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
 static void close_data(trainer *t)
 {
     tfx_prefetch_destroy(t->prefetch);
-    if (t->loader)
-        ((const tfx_loader_class *)t->p->experiment->loader.impl)->close(t->loader);
+    tfx_call_loader_close(t->p->experiment->loader.impl, t->loader);
     tfx_evaluator_close(&t->evaluator);
     free(t->tokens);
     free(t->targets);
@@ -236,11 +237,12 @@ static tfx_status open_data(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     const tfx_loader_class *cls = t->p->experiment->loader.impl;
+    tfx_loader_info info;
     close_data(t);
     if (tfx_data_open(t->p->experiment, TFX_SPLIT_TRAIN, s->micro_batch, s->context, (uint64_t)t->p->seed, &t->loader,
-                      err) != TFX_OK)
+                      &info, err) != TFX_OK)
         return err->status;
-    t->prefetch = tfx_prefetch_create(cls, t->loader, s->micro_batch, s->context, &t->at.position, err);
+    t->prefetch = tfx_prefetch_create(cls, t->loader, s->micro_batch, s->context, info.vocab, &t->at.position, err);
     if (!t->prefetch)
         return err->status;
     t->tokens = TFX_NEW_ARRAY(int32_t, s->micro_batch * s->context);
@@ -354,25 +356,26 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
     return TFX_OK;
 }
 
-static int policy_wants_growth(const trainer *t)
+/* Whether the stage is complete, by its steps or by the policy's decision. */
+static tfx_status decide_growth(trainer *t, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
-    if (!plan->policy || t->at.stage + 1 >= plan->n_stages)
-        return 0;
+    t->at.stage_done = t->at.stage_step >= t->stage->steps;
+    if (t->at.stage_done || !plan->policy || t->at.stage + 1 >= plan->n_stages)
+        return TFX_OK;
     tfx_growth_signals signals = {.struct_size = sizeof(signals), .stage = (uint32_t)t->at.stage,
                                   .stage_step = t->at.stage_step, .step = t->at.step, .tokens = t->at.tokens,
                                   .flops = t->at.flops, .train_loss = t->at.train_loss, .val_loss = t->at.val_loss,
                                   .val_step = t->at.val_step};
-    return ((const tfx_scaling_class *)plan->arm->scaling.impl)->should_grow(plan->policy, &signals);
+    return tfx_policy_should_grow(plan->arm, plan->policy, &signals, &t->at.stage_done, err);
 }
 
 /* One step, and its row. */
 static tfx_status advance(trainer *t, tfx_error *err)
 {
     double lr = 0, norm = 0, seconds = 1;
-    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK)
+    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK || decide_growth(t, err) != TFX_OK)
         return err->status;
-    t->at.stage_done = t->at.stage_step >= t->stage->steps || policy_wants_growth(t);
     tfx_progress_step(&t->progress, t->at.step, (double)(t->stage->batch * t->stage->context) / seconds,
                       t->at.train_loss);
     if (t->at.step % t->config->log_every == 0 || t->at.stage_done)

@@ -21,6 +21,7 @@
 #include "framework/graph/placement.h"
 #include "framework/plan/stage.h"
 #include "framework/plugin/options.h"
+#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/registry.h"
 
 typedef struct shape {
@@ -72,15 +73,13 @@ static inline void device_open(tfx_device *device, const tfx_registry *registry,
     tfx_options *options = tfx_options_resolve(cls->options, cls->n_options, &setting, 1, "backend cpu", &err);
     ck_assert_msg(options != NULL, "%s", err.text);
     *device = (tfx_device){.cls = cls};
-    tfx_host_call_begin();
-    tfx_host_call_end(cls->open(tfx_host_table(), options, &device->backend), "cpu", &err);
-    ck_assert_msg(err.status == TFX_OK, "%s", err.text);
+    ck_assert_msg(tfx_call_backend_open(cls, options, &device->backend, &err) == TFX_OK, "%s", err.text);
     tfx_options_destroy(options);
 }
 
 static inline void device_close(tfx_device *device)
 {
-    device->cls->close(device->backend);
+    tfx_call_backend_close(device->cls, device->backend);
 }
 
 /* ---- the bench ---- */
@@ -209,15 +208,12 @@ static inline lab_program lab_plan(lab *l, const tfx_value *outputs, uint32_t n,
     int supported = 1;
     for (uint32_t i = 0; i < program->n_steps; i++)
         for (uint32_t k = 0; k < program->steps[i]->n_nodes; k++)
-            supported &= cls->supports(l->device.backend, program, program->steps[i]->nodes[k]) != 0;
+            supported &= tfx_call_backend_supports(cls, l->device.backend, program, program->steps[i]->nodes[k]);
     ck_assert_msg(supported, "the backend refuses a node");
-    tfx_host_call_begin();
-    tfx_status status = cls->buffer_create(l->device.backend, l->state.bytes ? l->state.bytes : 64, &p.state);
-    if (status == TFX_OK)
-        status = cls->buffer_create(l->device.backend, program->arena_bytes + 64, &p.arena);
-    if (status == TFX_OK)
-        status = cls->compile(l->device.backend, program, &p.exec);
-    tfx_host_call_end(status, "cpu", &l->err);
+    tfx_call_backend_buffer_create(cls, l->device.backend, l->state.bytes ? l->state.bytes : 64, &p.state, &l->err);
+    tfx_call_backend_buffer_create(cls, l->device.backend, program->arena_bytes + 64, &p.arena, &l->err);
+    lab_ok(l);
+    tfx_call_backend_compile(cls, l->device.backend, program, &p.exec, &l->err);
     lab_ok(l);
     return p;
 }
@@ -225,9 +221,9 @@ static inline lab_program lab_plan(lab *l, const tfx_value *outputs, uint32_t n,
 static inline void lab_program_finish(lab *l, lab_program *p)
 {
     const tfx_backend_class *cls = l->device.cls;
-    cls->exec_destroy(p->exec);
-    cls->buffer_destroy(l->device.backend, p->arena);
-    cls->buffer_destroy(l->device.backend, p->state);
+    tfx_call_backend_exec_destroy(cls, p->exec);
+    tfx_call_backend_buffer_destroy(cls, l->device.backend, p->arena);
+    tfx_call_backend_buffer_destroy(cls, l->device.backend, p->state);
     tfx_placement_destroy(p->placement);
 }
 
@@ -235,7 +231,7 @@ static inline void fill_nan(const tfx_device *d, tfx_buffer *buffer, uint64_t by
 {
     char *nan = malloc(bytes + 1);
     memset(nan, 0xff, bytes); /* a NaN as f32 and as bf16, a wild number as i32 */
-    d->cls->upload(d->backend, buffer, 0, nan, bytes);
+    tfx_call_backend_upload(d->cls, d->backend, buffer, 0, nan, bytes);
     free(nan);
 }
 
@@ -243,12 +239,11 @@ static inline void fill_nan(const tfx_device *d, tfx_buffer *buffer, uint64_t by
 static inline void lab_run(lab *l, lab_program *p)
 {
     const tfx_device *d = &l->device;
-    d->cls->upload(d->backend, p->state, 0, l->image, l->image_bytes);
+    tfx_call_backend_upload(d->cls, d->backend, p->state, 0, l->image, l->image_bytes);
     fill_nan(d, p->arena, p->placement->program.arena_bytes);
-    tfx_host_call_begin();
-    tfx_host_call_end(d->cls->run(p->exec, p->state, p->arena), "cpu", &l->err);
+    tfx_call_backend_run(d->cls, p->exec, p->state, p->arena, &l->err);
     lab_ok(l);
-    d->cls->download(d->backend, p->state, 0, l->image, l->image_bytes);
+    tfx_call_backend_download(d->cls, d->backend, p->state, 0, l->image, l->image_bytes);
 }
 
 static inline uint64_t lab_output_count(const lab_program *p, uint32_t index)

@@ -3,6 +3,8 @@
 #include "tests/check_main.h"
 #include "tests/graph/memory_check.h"
 
+#undef fail /* Check's macro would take host->fail */
+
 /* Runs for the given outputs; n values of the first one go to `out`. */
 static void run_once(lab *l, const tfx_value *outputs, uint32_t n_outputs, float *out, uint64_t n)
 {
@@ -324,6 +326,40 @@ static tfx_status fail_vjp(const tfx_builder *b, uint32_t n_in, const tfx_value 
     return TFX_E_INVALID;
 }
 
+static tfx_status unknown_vjp(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                              const int64_t *ints, const double *reals, tfx_value *dx)
+{
+    (void)b, (void)n_in, (void)in, (void)out, (void)dy, (void)ints, (void)reals;
+    dx[0] = 4000000000u;
+    return TFX_OK;
+}
+
+static tfx_status scalar_vjp(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                             const int64_t *ints, const double *reals, tfx_value *dx)
+{
+    (void)n_in, (void)in, (void)out, (void)ints, (void)reals;
+    dx[0] = b->sum(b, dy, 1, (int[]){0}, 0);
+    return TFX_OK;
+}
+
+static tfx_status talking_vjp(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                              const int64_t *ints, const double *reals, tfx_value *dx)
+{
+    (void)n_in, (void)in, (void)out, (void)dy, (void)ints, (void)reals, (void)dx;
+    return b->host->fail(b->host, TFX_E_UNSUPPORTED, "not of such values");
+}
+
+static const struct {
+    tfx_status (*vjp)(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                      const int64_t *ints, const double *reals, tfx_value *dx);
+    const char *says;
+} bad_vjps[] = {
+    {fail_vjp, "custom op test.same/1: `vjp` failed without a message"},
+    {talking_vjp, "custom op test.same/1: not of such values"},
+    {unknown_vjp, "custom op test.same/1: `vjp` gave operand 0 a gradient that does not exist"},
+    {scalar_vjp, "custom op test.same/1: `vjp` gave operand 0 a gradient of another shape or dtype"},
+};
+
 START_TEST(custom_ops)
 {
     lab l;
@@ -334,12 +370,15 @@ START_TEST(custom_ops)
     ck_assert_uint_ne(y, TFX_POISON);
     tfx_autodiff(&l.g, y, 1, &x, 1, &grad);
     ERROR_SAYS(&l.err, "test.same/1 has no derivative, but a trained parameter is below it");
-    lab_reset(&l);
-    cls.vjp = fail_vjp;
-    x = lab_param(&l, SHAPE(2));
-    y = tfx_emit_custom(&l.g, &cls, 1, &x, 0, NULL, 0, NULL);
-    tfx_autodiff(&l.g, y, 1, &x, 1, &grad);
-    ERROR_SAYS(&l.err, "custom op test.same/1: its vjp failed");
+    for (size_t i = 0; i < sizeof(bad_vjps) / sizeof(*bad_vjps); i++) {
+        lab_reset(&l);
+        cls.vjp = bad_vjps[i].vjp;
+        x = lab_param(&l, SHAPE(2));
+        y = tfx_emit_custom(&l.g, &cls, 1, &x, 0, NULL, 0, NULL);
+        grad = TFX_POISON;
+        tfx_autodiff(&l.g, y, 1, &x, 1, &grad);
+        ERROR_SAYS(&l.err, bad_vjps[i].says);
+    }
     lab_close(&l);
 }
 END_TEST

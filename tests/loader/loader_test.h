@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include "framework/plugin/calls/loader_calls.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 #include "tests/check_main.h"
@@ -38,24 +39,21 @@ static opened open_loader(const char *name, tfx_split split, int64_t batch, int6
     o.options = tfx_options_resolve(o.cls->options, o.cls->n_options, settings, n, name, &err);
     ck_assert_msg(o.options != NULL, "%s", err.text);
     tfx_loader_config config = {sizeof(config), o.options, split, batch, context, seed};
-    tfx_host_call_begin();
-    tfx_status status = o.cls->open(tfx_host_table(), &config, &o.l);
-    if (tfx_host_call_end(status, name, &o.err) != TFX_OK)
-        o.l = NULL;
+    tfx_call_loader_open(o.cls, &config, &o.l, &o.err);
     return o;
 }
 
 static void close_loader(opened *o)
 {
-    o->cls->close(o->l);
+    tfx_call_loader_close(o->cls, o->l);
     tfx_options_destroy(o->options);
     tfx_registry_close(o->registry);
 }
 
 static inline tfx_status try_next(opened *o, int32_t *inputs, int32_t *targets)
 {
-    tfx_host_call_begin();
-    return tfx_host_call_end(o->cls->next_batch(o->l, inputs, targets), o->cls->name, &o->err);
+    tfx_batch batch = {.rows = o->batch, .context = o->context, .vocab = INT32_MAX, .inputs = inputs, .targets = targets};
+    return tfx_call_loader_next_batch(o->cls, o->l, &batch, o->cls->name, &o->err);
 }
 
 /* The next batch, which must be given without error and whose targets must be its inputs shifted. */
@@ -71,21 +69,22 @@ static inline void next(opened *o, int32_t *inputs, int32_t *targets)
 
 static inline tfx_loader_position tell(const opened *o)
 {
-    tfx_loader_position pos = {.struct_size = sizeof(pos)};
-    o->cls->tell(o->l, &pos);
+    tfx_loader_position pos;
+    tfx_error err = {0};
+    ck_assert_msg(tfx_call_loader_tell(o->cls, o->l, &pos, "", &err) == TFX_OK, "%s", err.text);
     return pos;
 }
 
 static inline tfx_status try_seek(opened *o, const tfx_loader_position *pos)
 {
-    tfx_host_call_begin();
-    return tfx_host_call_end(o->cls->seek(o->l, pos), o->cls->name, &o->err);
+    return tfx_call_loader_seek(o->cls, o->l, pos, o->cls->name, &o->err);
 }
 
 static inline tfx_loader_info info_of(const opened *o)
 {
-    tfx_loader_info info = {.struct_size = sizeof(info)};
-    o->cls->info(o->l, &info);
+    tfx_loader_info info;
+    tfx_error err = {0};
+    ck_assert_msg(tfx_call_loader_info(o->cls, o->l, &info, &err) == TFX_OK, "%s", err.text);
     return info;
 }
 

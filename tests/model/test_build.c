@@ -167,6 +167,16 @@ static tfx_value undeclared_option(const tfx_builder *b, tfx_value x, int64_t ou
     b->host->opt_int(b->host, b->options, "width");
     return x;
 }
+static tfx_value unknown_operand(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)out_dim;
+    return b->add(b, x, 4000000000u);
+}
+static tfx_value unknown_input(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    (void)x;
+    return b->slot(b, "q", 4000000000u, out_dim);
+}
 static tfx_value no_such_slot(const tfx_builder *b, tfx_value x, int64_t out_dim)
 {
     return b->slot(b, "q", x, out_dim);
@@ -208,10 +218,12 @@ static const struct {
     {wrong_width, AT_Q "returned an output of width 3, expected 8"},
     {scalar, AT_Q "returned an output of width 0, expected 8"},
     {no_such_value, AT_Q "returned a value that does not exist"},
-    {silent, AT_Q},
+    {silent, AT_Q "returned TFX_POISON, which is no value, and gave no reason"},
+    {unknown_operand, AT_Q "add: 4000000000 is no value of this graph"},
+    {unknown_input, AT_Q "slot q: 4000000000 is no value of this graph"},
     {host_fail, AT_Q "cannot make 8 of it"},
     {own_error, AT_Q "width 8 is not to my liking"},
-    {undeclared_option, AT_Q},
+    {undeclared_option, AT_Q "bug in the plugin: opt_int(\"width\"): no such option is declared"},
     {no_such_slot, AT_Q "has no slot 'q'"},
     {bad_name, AT_Q "param: 'a.b' is not a name"},
     {bad_dims, AT_Q "param w: dimension 1 is 0"},

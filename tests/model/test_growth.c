@@ -2,6 +2,7 @@
  * of optimizer state. */
 #include <cjson/cJSON.h>
 
+#include "framework/plugin/calls/scaling_calls.h"
 #include "tests/check_main.h"
 #include "tests/plan/stage_fixture.h"
 
@@ -191,13 +192,12 @@ static tfx_status policy_open(policy *p, const char *key, const char *value)
     tfx_setting settings[] = {{"models", "big", "t", 1}, {"steps", "3", "t", 2}, {key, value, "t", 3}};
     p->options = tfx_options_resolve(p->cls->options, p->cls->n_options, settings, key ? 3 : 2, "policy", &p->err);
     ck_assert_msg(p->options != NULL, "%s", p->err.text);
-    tfx_host_call_begin();
-    return tfx_host_call_end(p->cls->create(tfx_host_table(), p->options, &p->scaling), "schedule", &p->err);
+    return tfx_call_scaling_create(p->cls, p->options, &p->scaling, &p->err);
 }
 
 static void policy_close(policy *p)
 {
-    p->cls->destroy(p->scaling);
+    tfx_call_scaling_destroy(p->cls, p->scaling);
     tfx_options_destroy(p->options);
     tfx_registry_close(p->registry);
 }

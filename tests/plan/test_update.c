@@ -283,6 +283,55 @@ static tfx_status no_states(const tfx_host *h, const tfx_options *o, tfx_state *
     (void)o, (void)out, (void)n;
     return h->fail(h, TFX_E_INVALID, "out of ideas");
 }
+static tfx_status nine_states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    *n = TFX_MAX_STATES + 1;
+    return TFX_OK;
+}
+static tfx_status twins(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    one_state(h, o, out + 1, n);
+    *n = 2;
+    return TFX_OK;
+}
+static tfx_status nameless(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    out[0]->name = NULL;
+    return TFX_OK;
+}
+static tfx_status wild_dtype(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    out[0]->dtype = TFX_I32;
+    return TFX_OK;
+}
+static tfx_status wild_shape(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    out[0]->shape = (tfx_state_shape)7;
+    return TFX_OK;
+}
+static tfx_status unknown_value(const tfx_builder *b, tfx_update *u)
+{
+    u->new_state[0] = b->affine(b, u->state[0], 1, 0);
+    u->new_param = 4000000000u;
+    return TFX_OK;
+}
+static tfx_status unknown_state_value(const tfx_builder *b, tfx_update *u)
+{
+    u->new_param = b->affine(b, u->param, 1, 0);
+    u->new_state[0] = 4000000000u;
+    return TFX_OK;
+}
+static tfx_status unknown_operand(const tfx_builder *b, tfx_update *u)
+{
+    u->new_param = b->add(b, u->param, 4000000000u);
+    u->new_state[0] = u->state[0];
+    return TFX_OK;
+}
 static tfx_status forgets_param(const tfx_builder *b, tfx_update *u)
 {
     u->new_state[0] = b->affine(b, u->state[0], 1, 0);
@@ -321,7 +370,15 @@ static const struct {
     {one_state, forgets_state, "embedding.weight (optimizer crooked): gave no new value for state 0"},
     {one_state, wrong_shape,
      "embedding.weight (optimizer crooked): store: value is f32 [88], its place is f32 [11, 8]"},
-    {one_state, refuses, "embedding.weight (optimizer crooked): crooked: not today"},
+    {one_state, refuses, "embedding.weight (optimizer crooked): not today"},
+    {nine_states, forgets_param, "bug in the plugin: `states` declares 9 states; expected at most 8"},
+    {twins, forgets_param, "bug in the plugin: two states are called \"m\""},
+    {nameless, forgets_param, "bug in the plugin: state 0 has no valid name"},
+    {wild_dtype, forgets_param, "bug in the plugin: state \"m\" has dtype 3; expected f32 (1) or bf16 (2)"},
+    {wild_shape, forgets_param, "bug in the plugin: state \"m\" has the unknown shape 7"},
+    {one_state, unknown_value, "embedding.weight (optimizer crooked): gave the parameter a value that does not exist"},
+    {one_state, unknown_state_value, "embedding.weight (optimizer crooked): gave state 0 a value that does not exist"},
+    {one_state, unknown_operand, "embedding.weight (optimizer crooked): add: 4000000000 is no value of this graph"},
     {one_state, asks_for_a_slot, "embedding.weight (optimizer crooked): slot q: only layers have slots"},
 };
 

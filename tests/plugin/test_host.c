@@ -3,8 +3,9 @@
 #include <pthread.h>
 
 #include "framework/base/random.h"
+#include "framework/plugin/calls/call.h"
+#include "framework/plugin/host.h"
 #include "framework/plugin/options.h"
-#include "framework/plugin/registry.h"
 #include "plugin_files.h"
 #include "tests/check_main.h"
 
@@ -32,26 +33,40 @@ static tfx_options *defaults(void)
     return o;
 }
 
+/* Calls of a function `build`, of each thread. */
+static _Thread_local tfx_call calls[4];
+static _Thread_local int depth;
+
+static void begin(void)
+{
+    tfx_call_begin(&calls[depth++], "layer", "x", "build", NULL);
+}
+
+static tfx_status end(tfx_status status, const char *what, tfx_error *err)
+{
+    return tfx_call_end(&calls[--depth], status, what, err);
+}
+
 START_TEST(first_message_wins)
 {
     const tfx_host *h = tfx_host_table();
     tfx_error err = {0};
-    tfx_host_call_begin();
+    begin();
     ck_assert_int_eq(h->fail(h, TFX_E_IO, "first %d", 1), TFX_E_IO);
     ck_assert_int_eq(h->fail(h, TFX_E_DATA, "second"), TFX_E_DATA);
-    ck_assert_int_eq(tfx_host_call_end(TFX_E_DATA, "loader bytes", &err), TFX_E_DATA);
+    ck_assert_int_eq(end(TFX_E_DATA, "loader bytes", &err), TFX_E_DATA);
     ck_assert_str_eq(err.text, "loader bytes: first 1");
     ck_assert_int_eq(err.status, TFX_E_DATA);
 
     /* The next call starts clean; a failure that the plugin got over is forgotten. */
     err = (tfx_error){0};
-    tfx_host_call_begin();
+    begin();
     h->fail(h, TFX_E_IO, "old");
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "x", &err), TFX_OK);
+    ck_assert_int_eq(end(TFX_OK, "x", &err), TFX_OK);
     ck_assert_int_eq(err.status, TFX_OK);
-    tfx_host_call_begin();
-    ck_assert_int_eq(tfx_host_call_end(TFX_E_IO, NULL, &err), TFX_E_IO);
-    ck_assert_str_eq(err.text, "failed without a message (status -2, input/output error)");
+    begin();
+    ck_assert_int_eq(end(TFX_E_IO, NULL, &err), TFX_E_IO);
+    ck_assert_str_eq(err.text, "`build` failed without a message (status -2, input/output error)");
 }
 END_TEST
 
@@ -60,9 +75,9 @@ START_TEST(success_is_no_failure)
     const tfx_host *h = tfx_host_table();
     tfx_error err = {0};
     ck_assert_int_eq(h->fail(h, TFX_OK, "with a status that says success, outside of any call"), TFX_E_INTERNAL);
-    tfx_host_call_begin();
-    ck_assert_int_eq(tfx_host_call_end(7, "layer x", &err), TFX_E_INTERNAL);
-    ASSERT_HAS(err.text, "layer x: bug in the plugin: it returned 7");
+    begin();
+    ck_assert_int_eq(end(7, "layer x", &err), TFX_E_INTERNAL);
+    ASSERT_HAS(err.text, "layer x: bug in the plugin: `build` returned 7");
 }
 END_TEST
 
@@ -72,7 +87,7 @@ START_TEST(options_are_forwarded)
     tfx_options *o = defaults();
     tfx_error err = {0};
     size_t n;
-    tfx_host_call_begin();
+    begin();
     ck_assert_int_eq(h->opt_int(h, o, "count"), 2000);
     ck_assert_double_eq(h->opt_real(h, o, "rate"), 0.5);
     ck_assert_int_eq(h->opt_bool(h, o, "flag"), 1);
@@ -84,7 +99,7 @@ START_TEST(options_are_forwarded)
     ck_assert_uint_eq(n, 2);
     ck_assert_str_eq(h->opt_string_list(h, o, "texts", &n)[1], "b");
     ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "x", &err), TFX_OK);
+    ck_assert_int_eq(end(TFX_OK, "x", &err), TFX_OK);
     tfx_options_destroy(o);
 }
 END_TEST
@@ -96,27 +111,27 @@ START_TEST(misuse_is_reported)
     tfx_options *o = defaults();
     tfx_error err = {0};
     size_t n = 99;
-    tfx_host_call_begin();
+    begin();
     ck_assert_int_eq(h->opt_int(h, o, "cuont"), 0);
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "layer x", &err), TFX_E_INTERNAL);
+    ck_assert_int_eq(end(TFX_OK, "layer x", &err), TFX_E_INTERNAL);
     ck_assert_str_eq(err.text, "layer x: bug in the plugin: opt_int(\"cuont\"): no such option is declared");
 
     err = (tfx_error){0};
-    tfx_host_call_begin();
+    begin();
     ck_assert_ptr_null(h->opt_int_list(h, o, "count", &n));
     ck_assert_uint_eq(n, 0);
     h->opt_real(h, o, "text");
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "layer x", &err), TFX_E_INTERNAL);
+    ck_assert_int_eq(end(TFX_OK, "layer x", &err), TFX_E_INTERNAL);
     ASSERT_HAS(err.text, "opt_int_list(\"count\"): the option is declared as int");
 
     err = (tfx_error){0};
-    tfx_host_call_begin();
+    begin();
     ck_assert_ptr_null(h->opt_string(h, o, "rate"));
     ck_assert_ptr_null(h->opt_string(h, NULL, "rate"));
-    ck_assert_int_eq(tfx_host_call_end(TFX_E_DATA, "layer x", &err), TFX_E_INTERNAL);
+    ck_assert_int_eq(end(TFX_E_DATA, "layer x", &err), TFX_E_INTERNAL);
     ASSERT_HAS(err.text, "declared as real");
-    tfx_host_call_begin();
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "layer x", &err), TFX_OK);
+    begin();
+    ck_assert_int_eq(end(TFX_OK, "layer x", &err), TFX_OK);
     tfx_options_destroy(o);
 }
 END_TEST
@@ -127,15 +142,15 @@ START_TEST(calls_nest)
     const tfx_host *h = tfx_host_table();
     tfx_options *o = defaults();
     tfx_error inner = {0}, outer = {0};
-    tfx_host_call_begin();
+    begin();
     h->opt_int(h, o, "cuont");
-    tfx_host_call_begin();
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "inner", &inner), TFX_OK);
-    tfx_host_call_begin();
+    begin();
+    ck_assert_int_eq(end(TFX_OK, "inner", &inner), TFX_OK);
+    begin();
     h->fail(h, TFX_E_DATA, "torn");
-    ck_assert_int_eq(tfx_host_call_end(TFX_E_DATA, "", &inner), TFX_E_DATA);
+    ck_assert_int_eq(end(TFX_E_DATA, "", &inner), TFX_E_DATA);
     ck_assert_str_eq(inner.text, "torn");
-    ck_assert_int_eq(tfx_host_call_end(TFX_OK, "outer", &outer), TFX_E_INTERNAL);
+    ck_assert_int_eq(end(TFX_OK, "outer", &outer), TFX_E_INTERNAL);
     ck_assert_str_eq(outer.text, "outer: bug in the plugin: opt_int(\"cuont\"): no such option is declared");
     tfx_options_destroy(o);
 }
@@ -151,11 +166,11 @@ static void *fail_in_thread(void *arg)
 {
     worker *w = arg;
     const tfx_host *h = tfx_host_table();
-    tfx_host_call_begin();
+    begin();
     pthread_barrier_wait(w->barrier);
     h->fail(h, TFX_E_IO, "thread %d", w->number);
     pthread_barrier_wait(w->barrier);
-    tfx_host_call_end(TFX_E_IO, NULL, &w->err);
+    end(TFX_E_IO, NULL, &w->err);
     return NULL;
 }
 

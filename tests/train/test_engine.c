@@ -3,6 +3,7 @@
  * leaves there must not matter. */
 #include "framework/train/engine.h"
 
+#include "framework/plugin/calls/loader_calls.h"
 #include "framework/train/evaluate.h"
 #include "tests/check_main.h"
 #include "tests/plan/stage_fixture.h"
@@ -267,7 +268,7 @@ START_TEST(evaluation)
     tfx_loader_config config = {.struct_size = sizeof(config), .options = f.experiment->loader.options,
                                 .split = TFX_SPLIT_VAL, .batch = plan->micro_batch, .context = plan->context};
     tfx_loader *loader;
-    ck_assert_int_eq(cls->open(tfx_host_table(), &config, &loader), TFX_OK);
+    ck_assert_int_eq(tfx_call_loader_open(cls, &config, &loader, &f.err), TFX_OK);
     int64_t rows = plan->micro_batch * plan->context;
     int32_t *tokens = TFX_NEW_ARRAY(int32_t, rows), *targets = TFX_NEW_ARRAY(int32_t, rows);
     float *logits = TFX_NEW_ARRAY(float, rows * VOCAB), sum;
@@ -326,7 +327,7 @@ START_TEST(evaluation)
     free(tokens);
     free(targets);
     free(logits);
-    cls->close(loader);
+    tfx_call_loader_close(cls, loader);
     tfx_evaluator_close(&v);
     tfx_engine_destroy(e);
     tfx_stage_plan_destroy(plan);

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "framework/plugin/registry.h"
+#include "framework/plugin/calls/call.h"
+#include "framework/plugin/host.h"
 #include "tests/check_main.h"
 
 #undef fail /* Check's macro would take host->fail */
@@ -51,13 +52,6 @@ static tfx_status toy_next(tfx_loader *l, int32_t *inputs, int32_t *targets)
     return TFX_OK;
 }
 
-static void toy_info(const tfx_loader *l, tfx_loader_info *out)
-{
-    (void)l;
-    out->n_tokens = -1;
-    out->vocab = VOCAB;
-}
-
 static void toy_tell(const tfx_loader *l, tfx_loader_position *out)
 {
     out->batch_index = l->next;
@@ -76,7 +70,6 @@ static tfx_status toy_seek(tfx_loader *l, const tfx_loader_position *pos)
 static const tfx_loader_class toy = {
     .struct_size = sizeof(tfx_loader_class),
     .name = "toy",
-    .info = toy_info,
     .next_batch = toy_next,
     .tell = toy_tell,
     .seek = toy_seek,
@@ -87,7 +80,7 @@ static const tfx_loader_class toy = {
 static tfx_prefetch *start(tfx_loader *l, const tfx_loader_position *position)
 {
     tfx_error err = {0};
-    tfx_prefetch *p = tfx_prefetch_create(&toy, l, BATCH, CONTEXT, position, &err);
+    tfx_prefetch *p = tfx_prefetch_create(&toy, l, BATCH, CONTEXT, VOCAB, position, &err);
     ck_assert_msg(p != NULL, "%s", err.text);
     return p;
 }
@@ -188,7 +181,7 @@ START_TEST(errors_come_with_their_batch)
     }
     tfx_loader mute = TOY();
     mute.mute_at = 2;
-    expect_failure(&mute, 2, TFX_E_DATA, "loader toy: failed without a message (status -3, malformed data)");
+    expect_failure(&mute, 2, TFX_E_DATA, "loader toy: `next_batch` failed without a message (status -3, malformed data)");
 }
 END_TEST
 
@@ -209,7 +202,7 @@ START_TEST(refused_start)
     tfx_loader l = TOY();
     tfx_error err = {0};
     tfx_loader_position bad = {.struct_size = sizeof(bad), .batch_index = 5, .extra = {0, 0, 51, 0}};
-    ck_assert_ptr_null(tfx_prefetch_create(&toy, &l, BATCH, CONTEXT, &bad, &err));
+    ck_assert_ptr_null(tfx_prefetch_create(&toy, &l, BATCH, CONTEXT, VOCAB, &bad, &err));
     ck_assert_int_eq(err.status, TFX_E_INVALID);
     ck_assert_str_eq(err.text, "loader toy: no such position: 5");
     ck_assert_int_eq(atomic_load(&l.calls), 0);
@@ -260,7 +253,8 @@ START_TEST(messages_of_two_threads)
     for (int round = 0; round < 200; round++) {
         tfx_loader l = TOY();
         l.fail_at = 1;
-        tfx_host_call_begin();
+        tfx_call call;
+        tfx_call_begin(&call, "layer", "main", "build", NULL);
         host->fail(host, TFX_E_DATA, "a message of the main thread");
         tfx_prefetch *p = start(&l, NULL);
         int32_t in[N], target[N];
@@ -268,7 +262,7 @@ START_TEST(messages_of_two_threads)
         take(p, 0);
         ck_assert_int_eq(tfx_prefetch_next(p, in, target, NULL, &err), TFX_E_IO);
         ck_assert_str_eq(err.text, "loader toy: corpus.bin: batch 1 cannot be read");
-        ck_assert_int_eq(tfx_host_call_end(TFX_E_DATA, "main", &mine), TFX_E_DATA);
+        ck_assert_int_eq(tfx_call_end(&call, TFX_E_DATA, "main", &mine), TFX_E_DATA);
         ck_assert_str_eq(mine.text, "main: a message of the main thread");
         tfx_prefetch_destroy(p);
     }

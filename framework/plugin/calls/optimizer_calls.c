@@ -1,0 +1,68 @@
+#include "framework/plugin/calls/optimizer_calls.h"
+
+#include <string.h>
+
+#include "framework/plugin/classes.h"
+#include "framework/plugin/host.h"
+
+static void check_state(tfx_call *c, const tfx_state *states, size_t i)
+{
+    const tfx_state *s = &states[i];
+    if (!tfx_name_valid(s->name, 0)) {
+        tfx_call_bug(c, "state %zu has no valid name", i);
+        return;
+    }
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(states[k].name, s->name))
+            tfx_call_bug(c, "two states are called \"%s\"", s->name);
+    if (s->shape != TFX_STATE_LIKE_PARAM && s->shape != TFX_STATE_PER_SLICE)
+        tfx_call_bug(c, "state \"%s\" has the unknown shape %d", s->name, (int)s->shape);
+    if (s->dtype != TFX_F32 && s->dtype != TFX_BF16)
+        tfx_call_bug(c, "state \"%s\" has dtype %d; expected f32 (%d) or bf16 (%d)", s->name, (int)s->dtype, TFX_F32,
+                     TFX_BF16);
+}
+
+tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_options *options,
+                                     tfx_state states[TFX_MAX_STATES], size_t *n, tfx_error *err)
+{
+    TFX_ROOMY(tfx_state) room[TFX_MAX_STATES];
+    tfx_state *out[TFX_MAX_STATES];
+    tfx_call c;
+    memset(room, 0, sizeof(room));
+    for (size_t i = 0; i < TFX_MAX_STATES; i++) {
+        out[i] = &room[i].it;
+        out[i]->struct_size = sizeof(tfx_state);
+    }
+    *n = 0;
+    tfx_call_begin(&c, "optimizer", cls->name, "states", NULL);
+    tfx_status status = cls->states(tfx_host_table(), options, out, n);
+    if (status == TFX_OK && *n > TFX_MAX_STATES)
+        tfx_call_bug(&c, "`states` declares %zu states; expected at most %d", *n, TFX_MAX_STATES);
+    for (size_t i = 0; status == TFX_OK && !c.misuse && i < *n; i++) {
+        states[i] = room[i].it;
+        check_state(&c, states, i);
+    }
+    status = tfx_call_end(&c, status, "", err);
+    if (status != TFX_OK)
+        *n = 0;
+    return status;
+}
+
+void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
+                                     size_t n_states, tfx_update *u)
+{
+    tfx_call c;
+    tfx_error err = {0};
+    tfx_call_begin(&c, "optimizer", cls->name, "build_update", param);
+    if (tfx_call_end(&c, cls->build_update(b, u), "", &err) != TFX_OK)
+        b->error(b, "%s", err.text);
+    else if (!u->new_param)
+        b->error(b, "gave no new value for the parameter");
+    else if (!tfx_call_is_value(b, u->new_param))
+        b->error(b, "gave the parameter a value that does not exist");
+    for (size_t k = 0; err.status == TFX_OK && k < n_states; k++)
+        if (!u->new_state[k])
+            b->error(b, "gave no new value for state %zu", k);
+        else if (!tfx_call_is_value(b, u->new_state[k]))
+            b->error(b, "gave state %zu a value that does not exist", k);
+}

@@ -1,0 +1,17 @@
+/* Calls of optimizers; see call.h. */
+#ifndef TFX_PLUGIN_OPTIMIZER_CALLS_H
+#define TFX_PLUGIN_OPTIMIZER_CALLS_H
+
+#include "framework/plugin/calls/call.h"
+#include "tfx/optimizer.h"
+
+/* Fills states[0..*n): each with a name of its own, a shape and a dtype that the host knows. */
+tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_options *options,
+                                     tfx_state states[TFX_MAX_STATES], size_t *n, tfx_error *err);
+
+/* Fills u->new_param and u->new_state[0..n_states) with values of b's graph; where that fails, the reason
+ * is given to b->error. `param` is the parameter's path. */
+void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
+                                     size_t n_states, tfx_update *u);
+
+#endif

@@ -1,0 +1,110 @@
+#include "framework/plugin/calls/scaling_calls.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "framework/plugin/host.h"
+
+tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_options *options, tfx_scaling **out,
+                                   tfx_error *err)
+{
+    tfx_call c;
+    *out = NULL;
+    tfx_call_begin(&c, "scaling", cls->name, "create", NULL);
+    tfx_status status = cls->create(tfx_host_table(), options, out);
+    if (status == TFX_OK && !*out)
+        tfx_call_bug(&c, "`create` succeeded and gave no policy");
+    status = tfx_call_end(&c, status, "", err);
+    if (status != TFX_OK)
+        *out = NULL;
+    return status;
+}
+
+void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s)
+{
+    tfx_call c;
+    tfx_error none = {0};
+    if (!s)
+        return;
+    tfx_call_begin(&c, "scaling", cls->name, "destroy", NULL);
+    cls->destroy(s);
+    tfx_call_end(&c, TFX_OK, NULL, &none);
+}
+
+uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scaling *s, tfx_error *err)
+{
+    tfx_call c;
+    tfx_call_begin(&c, "scaling", cls->name, "n_stages", NULL);
+    uint32_t n = cls->n_stages(s);
+    if (n == 0 || n > TFX_STAGE_LIMIT)
+        tfx_call_bug(&c, "`n_stages` returned %" PRIu32 "; expected 1 to %d", n, TFX_STAGE_LIMIT);
+    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? n : 0;
+}
+
+tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t index, tfx_stage *out,
+                                  tfx_error *err)
+{
+    TFX_ROOMY(tfx_stage) stage = {{.struct_size = sizeof(*out)}};
+    char about[32];
+    tfx_call c;
+    snprintf(about, sizeof(about), "stage %" PRIu32, index);
+    tfx_call_begin(&c, "scaling", cls->name, "stage", about);
+    tfx_status status = cls->stage(s, index, &stage.it);
+    *out = stage.it;
+    out->struct_size = sizeof(*out);
+    if (!out->carry)
+        out->carry = TFX_STATE_EXTEND;
+    if (status == TFX_OK && out->steps < 0)
+        tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " steps; expected a count, or 0 for train.steps", index,
+                     out->steps);
+    if (status == TFX_OK && (out->carry < TFX_STATE_EXTEND || out->carry > TFX_STATE_RESET))
+        tfx_call_bug(&c, "stage %" PRIu32 " has the unknown carry %d", index, (int)out->carry);
+    return tfx_call_end(&c, status, "", err);
+}
+
+tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_growth_signals *signals,
+                                        int *grow, tfx_error *err)
+{
+    tfx_call c;
+    tfx_call_begin(&c, "scaling", cls->name, "should_grow", NULL);
+    *grow = cls->should_grow(s, signals) != 0;
+    return tfx_call_end(&c, TFX_OK, "", err);
+}
+
+static void check_data(tfx_call *c, const tfx_grown_param *p)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < p->n_dims; i++)
+        n *= (uint64_t)p->dims[i];
+    for (uint64_t i = 0; i < n; i++)
+        if (!isfinite(p->data[i])) {
+            tfx_call_bug(c, "`grow_param` made element %" PRIu64 " of %" PRIu64 " %g", i, n, (double)p->data[i]);
+            return;
+        }
+}
+
+tfx_status tfx_call_scaling_grow_param(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_grown_param *p,
+                                       tfx_error *err)
+{
+    char what[512];
+    tfx_call c;
+    snprintf(what, sizeof(what), "growing %s", p->path);
+    tfx_call_begin(&c, "scaling", cls->name, "grow_param", p->path);
+    tfx_status status = cls->grow_param(s, p);
+    if (status == TFX_OK)
+        check_data(&c, p);
+    return tfx_call_end(&c, status, what, err);
+}
+
+tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
+                                  const char *const *paths, size_t n, tfx_error *err)
+{
+    char about[32];
+    tfx_call c;
+    if (!TFX_HAS(cls, check))
+        return TFX_OK;
+    snprintf(about, sizeof(about), "stage %" PRIu32, stage);
+    tfx_call_begin(&c, "scaling", cls->name, "check", about);
+    return tfx_call_end(&c, cls->check(s, stage, paths, n), "", err);
+}

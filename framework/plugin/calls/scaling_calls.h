@@ -1,0 +1,29 @@
+/* Calls of scaling policies; see call.h. */
+#ifndef TFX_PLUGIN_SCALING_CALLS_H
+#define TFX_PLUGIN_SCALING_CALLS_H
+
+#include "framework/plugin/calls/call.h"
+#include "tfx/scaling.h"
+
+/* *out is NULL on error. */
+tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_options *options, tfx_scaling **out,
+                                   tfx_error *err);
+void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s); /* NULL: nothing happens */
+
+/* 1 to TFX_STAGE_LIMIT; 0 on error. */
+#define TFX_STAGE_LIMIT 10000
+uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scaling *s, tfx_error *err);
+/* `carry` is one of the three. */
+tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t index, tfx_stage *out,
+                                  tfx_error *err);
+/* *grow: 0 or 1. */
+tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_growth_signals *signals,
+                                        int *grow, tfx_error *err);
+/* p->data is finite afterwards. */
+tfx_status tfx_call_scaling_grow_param(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_grown_param *p,
+                                       tfx_error *err);
+/* Nothing happens for a policy without this function. */
+tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
+                                  const char *const *paths, size_t n, tfx_error *err);
+
+#endif

@@ -1,0 +1,355 @@
+/* Calls of plugins that keep no promise: whatever a class function gives back is checked, and what is said
+ * of it names the function. Layers and optimizers, which need a graph, are in tests/model and tests/plan. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "framework/plugin/calls/backend_calls.h"
+#include "framework/plugin/calls/loader_calls.h"
+#include "framework/plugin/calls/op_calls.h"
+#include "framework/plugin/calls/scaling_calls.h"
+#include "framework/plugin/host.h"
+#include "tests/check_main.h"
+
+#define SAYS(err, words) \
+    ck_assert_msg(strstr((err)->text, words) != NULL, "\"%s\" lacks \"%s\"", (err)->text, words)
+
+/* ---- loaders ---- */
+
+static tfx_loader_info told;
+static int32_t token;
+
+static tfx_status open_nothing(const tfx_host *host, const tfx_loader_config *config, tfx_loader **out)
+{
+    (void)host, (void)config, (void)out;
+    return TFX_OK;
+}
+
+/* As one that was compiled with headers whose struct is longer. */
+static void tell_info(const tfx_loader *l, tfx_loader_info *out)
+{
+    (void)l;
+    struct { tfx_loader_info old; char more[64]; } info = {.old = told};
+    memset(info.more, 0x5a, sizeof(info.more));
+    memcpy((void *)out, &info, sizeof(info));
+}
+
+static tfx_status one_token(tfx_loader *l, int32_t *inputs, int32_t *targets)
+{
+    (void)l;
+    inputs[0] = 0;
+    targets[0] = token;
+    return TFX_OK;
+}
+
+static const tfx_loader_class loader = {.struct_size = sizeof(tfx_loader_class), .name = "toy", .open = open_nothing,
+                                        .info = tell_info, .next_batch = one_token};
+
+static const struct {
+    int64_t n_tokens, vocab;
+    double bytes;
+    const char *says; /* NULL: nothing is wrong */
+} infos[] = {
+    {-1, 1, 0, NULL},
+    {0, (int64_t)1 << 31, 4.5, NULL},
+    {-2, 10, 0, "bug in the plugin: `info` says -2 tokens; expected a count, or -1"},
+    {5, 0, 0, "bug in the plugin: `info` says vocab 0; expected 1 to 2^31"},
+    {5, ((int64_t)1 << 31) + 1, 0, "`info` says vocab 2147483649"},
+    {5, 10, -1, "`info` says -1 bytes per token"},
+    {5, 10, (double)NAN, "bytes per token"},
+    {5, 10, (double)INFINITY, "`info` says inf bytes per token"},
+};
+
+START_TEST(info_of_a_loader)
+{
+    struct { tfx_loader_info info; char behind[64]; } here = {{0}};
+    tfx_error err = {0};
+    memset(here.behind, 7, sizeof(here.behind));
+    told = (tfx_loader_info){sizeof(told) + 64, infos[_i].n_tokens, infos[_i].vocab, infos[_i].bytes};
+    tfx_status status = tfx_call_loader_info(&loader, NULL, &here.info, &err);
+    if (infos[_i].says)
+        SAYS(&err, infos[_i].says);
+    ck_assert_int_eq(status, infos[_i].says ? TFX_E_INTERNAL : TFX_OK);
+    ck_assert_uint_eq(here.info.struct_size, sizeof(here.info));
+    for (size_t i = 0; i < sizeof(here.behind); i++)
+        ck_assert_int_eq(here.behind[i], 7);
+}
+END_TEST
+
+START_TEST(open_without_a_loader)
+{
+    tfx_error err = {0};
+    tfx_loader *l = (tfx_loader *)&err;
+    tfx_loader_config config = {.struct_size = sizeof(config), .split = TFX_SPLIT_VAL};
+    ck_assert_int_eq(tfx_call_loader_open(&loader, &config, &l, &err), TFX_E_INTERNAL);
+    ck_assert_ptr_null(l);
+    ck_assert_str_eq(err.text, "bug in the plugin: `open` succeeded and gave no loader");
+    tfx_call_loader_close(&loader, NULL);
+}
+END_TEST
+
+START_TEST(tokens_of_a_batch)
+{
+    int32_t inputs[1], targets[1];
+    tfx_batch batch = {.rows = 1, .context = 1, .vocab = 10, .index = 4, .inputs = inputs, .targets = targets};
+    static const int32_t wrong[] = {10, -1, INT32_MIN, INT32_MAX};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        tfx_error err = {0};
+        token = wrong[i];
+        ck_assert_int_eq(tfx_call_loader_next_batch(&loader, NULL, &batch, "here", &err), TFX_E_DATA);
+        SAYS(&err, "here: batch 4, row 0: token 0 of the targets is ");
+        SAYS(&err, "expected 0 to 9");
+    }
+    tfx_error err = {0};
+    token = 9;
+    ck_assert_int_eq(tfx_call_loader_next_batch(&loader, NULL, &batch, "here", &err), TFX_OK);
+}
+END_TEST
+
+/* A class that was compiled before `flags` was there has none. */
+START_TEST(flags_of_an_older_loader)
+{
+    tfx_loader_class old = loader;
+    old.flags = TFX_LOADER_BYTES;
+    ck_assert_uint_eq(tfx_loader_flags(&old), TFX_LOADER_BYTES);
+    old.struct_size = sizeof(old) + 64; /* and one that is newer has them */
+    ck_assert_uint_eq(tfx_loader_flags(&old), TFX_LOADER_BYTES);
+    old.struct_size = offsetof(tfx_loader_class, flags);
+    ck_assert_uint_eq(tfx_loader_flags(&old), 0);
+}
+END_TEST
+
+/* ---- policies ---- */
+
+static uint32_t stages;
+static tfx_stage stage;
+static float grown;
+static int wants;
+
+static tfx_status create_nothing(const tfx_host *host, const tfx_options *options, tfx_scaling **out)
+{
+    (void)host, (void)options, (void)out;
+    return TFX_OK;
+}
+
+static uint32_t n_stages(const tfx_scaling *s)
+{
+    (void)s;
+    return stages;
+}
+
+static tfx_status give_stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
+{
+    (void)s, (void)index;
+    *out = stage;
+    return TFX_OK;
+}
+
+static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
+{
+    (void)s;
+    if (wants < 0)
+        tfx_host_table()->opt_int(tfx_host_table(), NULL, "patience");
+    return signals->step > 3 ? wants : 0;
+}
+
+static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
+{
+    (void)s;
+    p->data[2] = grown;
+    return TFX_OK;
+}
+
+static const tfx_scaling_class scaling = {.struct_size = offsetof(tfx_scaling_class, check), .name = "toy",
+                                          .create = create_nothing, .n_stages = n_stages, .stage = give_stage,
+                                          .should_grow = should_grow, .grow_param = grow_param};
+
+START_TEST(a_policy_without_sense)
+{
+    tfx_error err = {0};
+    tfx_scaling *s = (tfx_scaling *)&err;
+    ck_assert_int_eq(tfx_call_scaling_create(&scaling, NULL, &s, &err), TFX_E_INTERNAL);
+    ck_assert_ptr_null(s);
+    SAYS(&err, "`create` succeeded and gave no policy");
+    static const uint32_t counts[] = {0, TFX_STAGE_LIMIT + 1, UINT32_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        err = (tfx_error){0};
+        stages = counts[i];
+        ck_assert_uint_eq(tfx_call_scaling_n_stages(&scaling, NULL, &err), 0);
+        SAYS(&err, "bug in the plugin: `n_stages` returned ");
+    }
+    err = (tfx_error){0};
+    stages = 3;
+    ck_assert_uint_eq(tfx_call_scaling_n_stages(&scaling, NULL, &err), 3);
+    ck_assert_int_eq(tfx_call_scaling_check(&scaling, NULL, 1, NULL, 0, &err), TFX_OK); /* it has none */
+}
+END_TEST
+
+START_TEST(a_stage_without_sense)
+{
+    tfx_error err = {0};
+    tfx_stage out;
+    stage = (tfx_stage){.struct_size = sizeof(stage), .steps = 5};
+    ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 1, &out, &err), TFX_OK);
+    ck_assert_int_eq(out.steps, 5);
+    ck_assert_int_eq(out.carry, TFX_STATE_EXTEND);
+    stage.steps = -1;
+    ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 1, &out, &err), TFX_E_INTERNAL);
+    SAYS(&err, "bug in the plugin: stage 1 has -1 steps");
+    err = (tfx_error){0};
+    stage = (tfx_stage){.struct_size = sizeof(stage), .carry = (tfx_carry_state)9};
+    ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 2, &out, &err), TFX_E_INTERNAL);
+    SAYS(&err, "stage 2 has the unknown carry 9");
+}
+END_TEST
+
+START_TEST(a_decision_to_grow)
+{
+    tfx_error err = {0};
+    tfx_growth_signals signals = {.struct_size = sizeof(signals), .step = 4};
+    int grow = 7;
+    wants = 100;
+    ck_assert_int_eq(tfx_call_scaling_should_grow(&scaling, NULL, &signals, &grow, &err), TFX_OK);
+    ck_assert_int_eq(grow, 1);
+    wants = -1;
+    ck_assert_int_eq(tfx_call_scaling_should_grow(&scaling, NULL, &signals, &grow, &err), TFX_E_INTERNAL);
+    SAYS(&err, "bug in the plugin: opt_int was called with options NULL");
+}
+END_TEST
+
+START_TEST(grown_values_are_numbers)
+{
+    float data[4] = {0};
+    int64_t dims[2] = {2, 2};
+    tfx_grown_param p = {.struct_size = sizeof(p), .path = "norm.weight", .name = "weight", .n_dims = 2, .dims = dims,
+                         .old_dims = dims, .grow_axis = TFX_NOT_GROWABLE, .old_data = data, .data = data};
+    static const float wrong[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3; i++) {
+        tfx_error err = {0};
+        grown = wrong[i];
+        ck_assert_int_eq(tfx_call_scaling_grow_param(&scaling, NULL, &p, &err), TFX_E_INTERNAL);
+        SAYS(&err, "growing norm.weight: bug in the plugin: `grow_param` made element 2 of 4 ");
+    }
+    tfx_error err = {0};
+    grown = 1;
+    ck_assert_int_eq(tfx_call_scaling_grow_param(&scaling, NULL, &p, &err), TFX_OK);
+}
+END_TEST
+
+/* ---- ops ---- */
+
+static uint32_t result_rank;
+static int64_t result_dim;
+
+static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                        const double *reals, uint32_t *n_dims, int64_t *dims)
+{
+    (void)host, (void)n_in, (void)in, (void)ints, (void)reals;
+    *n_dims = result_rank;
+    dims[0] = result_dim;
+    return TFX_OK;
+}
+
+START_TEST(shape_of_an_op)
+{
+    static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.op/1", .infer = infer};
+    int64_t dims[TFX_MAX_DIMS] = {0};
+    uint32_t n;
+    tfx_error err = {0};
+    result_rank = 1;
+    result_dim = 3;
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_OK);
+    result_dim = -3;
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_E_INTERNAL);
+    SAYS(&err, "test.op/1: bug in the plugin: `infer` gave -3 for dimension 0");
+    err = (tfx_error){0};
+    result_rank = 4000000000u;
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_E_INTERNAL);
+    SAYS(&err, "`infer` gave rank 4000000000; expected at most 8");
+}
+END_TEST
+
+/* ---- backends ---- */
+
+static tfx_status open_no_backend(const tfx_host *host, const tfx_options *options, tfx_backend **out)
+{
+    (void)host, (void)options, (void)out;
+    return TFX_OK;
+}
+
+static tfx_status no_buffer(tfx_backend *b, uint64_t bytes, tfx_buffer **out)
+{
+    (void)b, (void)bytes, (void)out;
+    return TFX_OK;
+}
+
+static tfx_status no_exec(tfx_backend *b, const tfx_program *p, tfx_exec **out)
+{
+    (void)b, (void)p, (void)out;
+    return TFX_OK;
+}
+
+static const char *no_text(const tfx_backend *b)
+{
+    (void)b;
+    return NULL;
+}
+
+static double speed;
+
+static double say_speed(tfx_backend *b)
+{
+    (void)b;
+    return speed;
+}
+
+START_TEST(an_empty_backend)
+{
+    static const tfx_backend_class cls = {.struct_size = sizeof(cls), .name = "toy", .open = open_no_backend,
+                                          .buffer_create = no_buffer, .compile = no_exec, .describe = no_text,
+                                          .measure_flops = say_speed};
+    tfx_backend *backend;
+    tfx_buffer *buffer;
+    tfx_exec *exec;
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_call_backend_open(&cls, NULL, &backend, &err), TFX_E_INTERNAL);
+    ck_assert_str_eq(err.text, "toy: bug in the plugin: `open` succeeded and gave no backend");
+    ck_assert_ptr_null(backend);
+    err = (tfx_error){0};
+    ck_assert_int_eq(tfx_call_backend_buffer_create(&cls, NULL, 64, &buffer, &err), TFX_E_INTERNAL);
+    SAYS(&err, "`buffer_create` succeeded and gave no buffer");
+    err = (tfx_error){0};
+    ck_assert_int_eq(tfx_call_backend_compile(&cls, NULL, NULL, &exec, &err), TFX_E_INTERNAL);
+    SAYS(&err, "`compile` succeeded and gave no program");
+    ck_assert_str_eq(tfx_call_backend_describe(&cls, NULL), "toy");
+    static const double wrong[] = {0, -1, (double)NAN, (double)INFINITY};
+    for (size_t i = 0; i < 4; i++) {
+        speed = wrong[i];
+        ck_assert(isnan(tfx_call_backend_measure_flops(&cls, NULL)));
+    }
+    speed = 1e9;
+    ck_assert_double_eq(tfx_call_backend_measure_flops(&cls, NULL), 1e9);
+    tfx_call_backend_exec_destroy(&cls, NULL);
+    tfx_call_backend_buffer_destroy(&cls, NULL, NULL);
+    tfx_call_backend_close(&cls, NULL);
+}
+END_TEST
+
+static Suite *calls_suite(void)
+{
+    Suite *s = suite_create("plugin/calls");
+    TCase *t = tcase_create("calls");
+    tcase_add_loop_test(t, info_of_a_loader, 0, (int)(sizeof(infos) / sizeof(*infos)));
+    tcase_add_test(t, open_without_a_loader);
+    tcase_add_test(t, tokens_of_a_batch);
+    tcase_add_test(t, flags_of_an_older_loader);
+    tcase_add_test(t, a_policy_without_sense);
+    tcase_add_test(t, a_stage_without_sense);
+    tcase_add_test(t, a_decision_to_grow);
+    tcase_add_test(t, grown_values_are_numbers);
+    tcase_add_test(t, shape_of_an_op);
+    tcase_add_test(t, an_empty_backend);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TFX_CHECK_MAIN(calls_suite)
