@@ -11,6 +11,7 @@ struct tfx_store {
     sqlite3 *db;
     char *path;
     tfx_store_mode mode;
+    int leaves_files;  /* a reader that makes -wal and -shm, which it cannot remove itself */
     int in_group;      /* between tfx_store_begin and its commit or rollback */
     int writing;       /* between tfx_write_enter and tfx_write_leave */
     const char *doing; /* what a message says was being done */

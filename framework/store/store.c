@@ -77,17 +77,38 @@ static tfx_status set_up(tfx_store *s, tfx_error *err)
     return err->status;
 }
 
+/* Whether this file or folder is there to be written. Root may write everything; what nobody else may is
+ * meant to stay as it is. */
+static int is_writable(const char *path)
+{
+    struct stat st;
+    return access(path, W_OK) == 0 && stat(path, &st) == 0 && (st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
+}
+
 /* Readers of a WAL database make files beside it. Where they may not, and no writer has left any, the
  * database is at rest and can be read as it is: that is what "immutable" tells SQLite. */
-static int is_at_rest(const char *path)
+static int is_at_rest(tfx_store *s)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? tfx_strndup(path, (size_t)(slash - path) + 1) : tfx_strdup(".");
-    char *wal = tfx_printf("%s-wal", path);
-    int at_rest = access(folder, W_OK) != 0 && access(wal, F_OK) != 0;
+    const char *slash = strrchr(s->path, '/');
+    char *folder = slash ? tfx_strndup(s->path, (size_t)(slash - s->path) + 1) : tfx_strdup(".");
+    char *wal = tfx_printf("%s-wal", s->path);
+    int alone = access(wal, F_OK) != 0, writable = is_writable(folder) && is_writable(s->path);
     free(folder);
     free(wal);
-    return at_rest;
+    s->leaves_files = alone && writable;
+    return alone && !writable;
+}
+
+/* The last connection removes -wal and -shm when it closes, unless it was one for reading. */
+static void remove_files(const char *path)
+{
+    sqlite3 *db = NULL;
+    char *wal = tfx_printf("%s-wal", path);
+    int there = access(wal, F_OK) == 0;
+    free(wal);
+    if (there && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+        sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    sqlite3_close(db);
 }
 
 static int open_file(tfx_store *s)
@@ -95,7 +116,7 @@ static int open_file(tfx_store *s)
     tfx_text uri = {0};
     if (s->mode == TFX_STORE_WRITE)
         return sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (!is_at_rest(s->path))
+    if (!is_at_rest(s))
         return sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READONLY, NULL);
     tfx_text_add(&uri, "file:");
     for (const char *p = s->path; *p; p++)
@@ -129,6 +150,8 @@ void tfx_store_close(tfx_store *s)
     if (!s)
         return;
     sqlite3_close(s->db);
+    if (s->leaves_files)
+        remove_files(s->path);
     free(s->path);
     free(s);
 }

@@ -192,8 +192,93 @@ START_TEST(reader_cannot_write)
 }
 END_TEST
 
-/* A full disk: the write fails with a message, nothing of its group is recorded, and what
- * was there before still is. */
+/* ---- a database that is being created ---- */
+
+static int creating;
+
+/* Called before each statement: creates the database as another process would just then. */
+static int create_meanwhile(unsigned type, void *at, void *statement, void *text)
+{
+    (void)type, (void)text;
+    if (creating && strstr(sqlite3_sql(statement), at)) {
+        creating = 0;
+        sample_fill(path);
+    }
+    return 0;
+}
+
+static int watch(sqlite3 *db, char **message, const void *api)
+{
+    (void)message, (void)api;
+    static const char *const at[] = {"PRAGMA application_id", "count(*)", "user_version"};
+    if (creating)
+        sqlite3_trace_v2(db, SQLITE_TRACE_STMT, create_meanwhile, (void *)at[creating - 1]);
+    return SQLITE_OK;
+}
+
+/* At whatever moment another process creates it, a reader finds it empty or whole. */
+START_TEST(being_created)
+{
+    change("PRAGMA journal_mode = WAL"); /* as far as a writer comes before its tables */
+    sqlite3_auto_extension((void (*)(void))watch);
+    creating = _i + 1;
+    tfx_error err = {0};
+    tfx_store *s = tfx_store_open(path, TFX_STORE_READ, &err);
+    sqlite3_reset_auto_extension();
+    ck_assert_int_eq(creating, 0);
+    ck_assert_msg(s || strstr(err.text, "is empty: no run was ever recorded"), "%s", err.text);
+    tfx_store_close(s);
+    OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
+    tfx_store_close(s);
+}
+END_TEST
+
+/* ---- reading leaves nothing behind ---- */
+
+static void read_once(const char *file)
+{
+    tfx_store *s = NULL;
+    tfx_run_info info;
+    OK(s = tfx_store_open(file, TFX_STORE_READ, oops));
+    OK(tfx_store_run_info(s, 3, &info, oops));
+    tfx_run_info_finish(&info);
+    tfx_store_close(s);
+}
+
+static void check_alone(void)
+{
+    char *wal = sample_path(folder, "tfx.db-wal"), *shm = sample_path(folder, "tfx.db-shm");
+    ck_assert(access(wal, F_OK) && access(shm, F_OK));
+    free(wal);
+    free(shm);
+}
+
+START_TEST(reading_leaves_nothing)
+{
+    sample_fill(path);
+    read_once(path);
+    check_alone();
+    /* Nor does root, where the file or the folder may not be written. */
+    static const mode_t modes[][2] = {{0444, 0755}, {0644, 0555}, {0444, 0555}};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(chmod(path, modes[i][0]) | chmod(folder, modes[i][1]), 0);
+        read_once(path);
+        check_alone();
+        ck_assert_int_eq(chmod(folder, 0755), 0);
+    }
+    /* Where a writer is at work, its files stay. */
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    tfx_store *s = NULL;
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    sample_metric(s, 6, 7, "train_loss", 1000, 1e6, 1.0);
+    read_once(path);
+    sample_metric(s, 6, 7, "train_loss", 1001, 1e6, 1.0);
+    ck_assert_sql(path, "SELECT count(*) FROM metric WHERE step >= 1000", "2");
+    tfx_store_close(s);
+    check_alone();
+}
+END_TEST
+
 /* A database that was archived where nobody may write is still read, by someone who is not root. */
 START_TEST(read_only_folder)
 {
@@ -223,6 +308,8 @@ START_TEST(read_only_folder)
 }
 END_TEST
 
+/* A full disk: the write fails with a message, nothing of its group is recorded, and what
+ * was there before still is. */
 START_TEST(disk_full)
 {
     sample_fill(path);
@@ -266,6 +353,8 @@ static Suite *suite(void)
     tcase_add_test(t, empty_file);
     tcase_add_test(t, damaged_file);
     tcase_add_test(t, reader_cannot_write);
+    tcase_add_loop_test(t, being_created, 0, 3);
+    tcase_add_test(t, reading_leaves_nothing);
     tcase_add_test(t, read_only_folder);
     tcase_add_test(t, disk_full);
     suite_add_tcase(s, t);
