@@ -1,6 +1,6 @@
 /* tfx curve: val loss against cost. */
 #include "framework/cli/database.h"
-#include "framework/report/curve.h"
+#include "framework/report/cost_curve.h"
 #include "framework/report/run_table.h"
 
 static int run(const tfx_cli_args *a)

@@ -11,7 +11,7 @@
 #include "framework/cli/database.h"
 #include "framework/cli/session.h"
 #include "framework/plugin/calls/loader_calls.h"
-#include "framework/report/lineage.h"
+#include "framework/report/ancestry.h"
 #include "framework/train/inference.h"
 
 static void emit_byte(void *ctx, int32_t token)

@@ -1,6 +1,6 @@
 /* tfx lineage: what a checkpoint descends from. */
 #include "framework/cli/database.h"
-#include "framework/report/lineage.h"
+#include "framework/report/ancestry.h"
 
 static int run(const tfx_cli_args *a)
 {

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
-#include "framework/report/curve.h"
-#include "framework/report/lineage.h"
+#include "framework/report/cost_curve.h"
+#include "framework/report/ancestry.h"
 #include "framework/report/run_detail.h"
 #include "framework/report/run_table.h"
 #include "tests/check_main.h"

@@ -1,5 +1,5 @@
-/* Curves: see framework/report/curve.h. */
-#include "framework/report/curve.h"
+/* Curves: see framework/report/cost_curve.h. */
+#include "framework/report/cost_curve.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Lineage: what a checkpoint descends from, across growth events, runs and experiments. */
-#ifndef TFX_REPORT_LINEAGE_H
-#define TFX_REPORT_LINEAGE_H
+#ifndef TFX_REPORT_ANCESTRY_H
+#define TFX_REPORT_ANCESTRY_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* Curves: val loss against cost, per evaluation, for one experiment. */
-#ifndef TFX_REPORT_CURVE_H
-#define TFX_REPORT_CURVE_H
+#ifndef TFX_REPORT_COST_CURVE_H
+#define TFX_REPORT_COST_CURVE_H
 
 #include "framework/report/table.h"
 #include "framework/store/store.h"

@@ -1,5 +1,5 @@
-/* Lineage: see framework/report/lineage.h. */
-#include "framework/report/lineage.h"
+/* Lineage: see framework/report/ancestry.h. */
+#include "framework/report/ancestry.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
