@@ -30,7 +30,7 @@ tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...)
         tfx_vfail(g->err, TFX_E_INVALID, fmt, ap);
         va_end(ap);
         if (g->path)
-            tfx_error_prefix(g->err, "layer %s", g->path);
+            tfx_error_prefix(g->err, "%s", g->path);
     }
     return TFX_POISON;
 }

@@ -1,8 +1,8 @@
 /* Graph: values and nodes in static single assignment, in the order they were emitted.
  *
  * A node's operands always have smaller handles than its results. Shapes are inferred when
- * a node is emitted; the first mistake is kept in the graph's error, prefixed with the path
- * of the layer at fault, and the call returns TFX_POISON. */
+ * a node is emitted; the first mistake is kept in the graph's error, prefixed with the layer
+ * at fault, and the call returns TFX_POISON. */
 #ifndef TFX_GRAPH_GRAPH_H
 #define TFX_GRAPH_GRAPH_H
 
@@ -57,7 +57,7 @@ typedef struct tfx_graph {
     tfx_error *err;          /* not owned */
 
     /* Marks put on every node that is emitted. */
-    const char *path; /* layer path for messages; NULL: none */
+    const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */
     uint32_t region;
     int recomputed, update;
 } tfx_graph;

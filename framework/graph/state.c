@@ -1,5 +1,6 @@
 #include "framework/graph/state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -26,6 +27,7 @@ uint64_t tfx_shape_elements(uint32_t n_dims, const int64_t *dims)
 uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
                        uint32_t n_dims, const int64_t *dims)
 {
+    assert(!s->frozen);
     tfx_state_tensor *t = TFX_APPEND(s->tensors, s->n, s->cap);
     t->name = tfx_strdup(name);
     t->kind = kind;

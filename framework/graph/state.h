@@ -35,6 +35,7 @@ typedef struct tfx_state_layout {
     uint32_t n;
     size_t cap;
     uint64_t bytes; /* so far; offsets are multiples of 64 */
+    int frozen;     /* complete: no program has been given places before, and none adds a tensor after */
 } tfx_state_layout;
 
 #define TFX_STATE_NONE UINT32_MAX

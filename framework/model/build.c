@@ -96,7 +96,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     self.b.error = layer_error;
     self.b.param = layer_param;
     self.b.slot = layer_slot;
-    char *label = tfx_printf("%s (%s)", path, config->cls->name);
+    char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
     g->path = label;
     if (out_dim < 1)

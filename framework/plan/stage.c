@@ -1,20 +1,23 @@
 #include "framework/plan/stage.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <assert.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
-#include "framework/graph/builder.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
+#include "framework/plan/optimizer.h"
 #include "framework/plugin/calls/backend_calls.h"
-#include "framework/plugin/calls/optimizer_calls.h"
+
+tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s)
+{
+    return s->n_micro == 1 ? TFX_PROGRAM_STEP : TFX_PROGRAM_ACCUMULATE;
+}
 
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
 {
-    return s->state_bytes + s->arena_bytes + s->workspace_bytes;
+    return s->state.bytes + s->arena_bytes + s->workspace_bytes;
 }
 
 /* Code, libraries with their buffers, checkpoint staging and the probe: measured as resident
@@ -30,21 +33,11 @@ uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
     return HOST_BASE_BYTES + 2 * largest;
 }
 
-/* What the optimizer keeps for one parameter. */
-typedef struct param_state {
-    uint32_t param;             /* index in the state layout */
-    uint32_t state[TFX_MAX_STATES];
-    uint32_t accumulator;       /* or TFX_STATE_NONE */
-} param_state;
-
 typedef struct stage_builder {
     const tfx_stage_params *p;
     tfx_stage_plan *s;
     tfx_error *err;
-    param_state *params; /* the trained ones */
-    uint32_t n_params;
-    size_t n_states;
-    int64_t rows;
+    tfx_trained_params trained;
 } stage_builder;
 
 static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
@@ -68,97 +61,35 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
     return tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
 }
 
-static void add_optimizer_state(stage_builder *b, const tfx_optimizer_class *cls)
-{
-    const tfx_train_config *train = b->p->train;
-    tfx_state states[TFX_MAX_STATES];
-    if (tfx_call_optimizer_states(cls, train->optimizer.options, states, &b->n_states, b->err) != TFX_OK) {
-        tfx_plugin_use_locate(&train->optimizer, b->err);
-        return;
-    }
-    uint32_t n = b->s->state.n; /* parameters only so far, besides inputs */
-    b->params = TFX_NEW_ARRAY(param_state, n);
-    for (uint32_t i = 0; i < n; i++) {
-        tfx_state_tensor t = b->s->state.tensors[i];
-        if (t.kind != TFX_STATE_PARAM || t.flags & TFX_PARAM_FIXED)
-            continue;
-        param_state *ps = &b->params[b->n_params++];
-        ps->param = i;
-        ps->accumulator = TFX_STATE_NONE;
-        int64_t slices[TFX_MAX_DIMS];
-        for (uint32_t d = 0; d < t.n_dims; d++)
-            slices[d] = (int)d == t.grow_axis ? t.dims[d] : 1;
-        for (size_t k = 0; k < b->n_states; k++) {
-            char *name = tfx_printf("%s/%s", t.name, states[k].name);
-            ps->state[k] = tfx_state_add(&b->s->state, TFX_STATE_OPTIMIZER, name, states[k].dtype, t.n_dims,
-                                         states[k].shape == TFX_STATE_PER_SLICE ? slices : t.dims);
-            b->s->state.tensors[ps->state[k]].owner = i;
-            b->s->state.tensors[ps->state[k]].grow_axis = t.grow_axis;
-            b->s->state.tensors[ps->state[k]].per_slice = states[k].shape == TFX_STATE_PER_SLICE;
-            free(name);
-        }
-        if (b->s->n_micro > 1) {
-            char *name = tfx_printf("%s/grad", t.name);
-            ps->accumulator = tfx_state_add(&b->s->state, TFX_STATE_SCRATCH, name, TFX_F32, t.n_dims, t.dims);
-            b->s->state.tensors[ps->accumulator].owner = i;
-            free(name);
-        }
-    }
-}
-
-/* Emits clipping and every parameter's update; returns the gradient norm. */
-static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_optimizer_class *cls, tfx_value *grads)
-{
-    const tfx_train_config *train = b->p->train;
-    tfx_builder builder;
-    tfx_builder_for_graph(&builder, g);
-    g->update = 1;
-    tfx_value norm = tfx_grad_norm(g, grads, b->n_params);
-    tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, norm, train->clip) : TFX_POISON;
-    tfx_value lr = tfx_emit_state(g, b->s->lr);
-    for (uint32_t i = 0; i < b->n_params && g->err->status == TFX_OK; i++) {
-        const param_state *ps = &b->params[i];
-        const tfx_state_tensor *t = &b->s->state.tensors[ps->param];
-        tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options};
-        u.param = tfx_emit_state(g, ps->param);
-        u.grad = factor ? tfx_emit_binary(g, TFX_OP_MUL, grads[i], factor) : grads[i];
-        u.lr = lr;
-        u.decay = t->n_dims >= 2 && !(t->flags & TFX_PARAM_NO_DECAY);
-        for (size_t k = 0; k < b->n_states; k++)
-            u.state[k] = tfx_emit_cast(g, tfx_emit_state(g, ps->state[k]), TFX_F32);
-        char *label = tfx_printf("%s (optimizer %s)", t->name, cls->name);
-        g->path = label;
-        tfx_call_optimizer_build_update(cls, &builder, t->name, b->n_states, &u);
-        if (g->err->status == TFX_OK)
-            tfx_emit_store(g, u.new_param, u.param);
-        for (size_t k = 0; k < b->n_states && g->err->status == TFX_OK; k++) {
-            tfx_value place = tfx_emit_state(g, ps->state[k]);
-            tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
-        }
-        g->path = NULL;
-        free(label);
-    }
-    g->update = 0;
-    return norm;
-}
-
 /* The gradient of every trained parameter, added to its accumulator if there is one. */
 static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, double seed, tfx_value *grads)
 {
-    tfx_value *wrt = TFX_NEW_ARRAY(tfx_value, b->n_params);
-    for (uint32_t i = 0; i < b->n_params; i++) {
-        wrt[i] = tfx_emit_state(g, b->params[i].param);
-        grads[i] = b->params[i].accumulator == TFX_STATE_NONE ? TFX_POISON
-                                                              : tfx_emit_state(g, b->params[i].accumulator);
+    uint32_t n = b->trained.n;
+    tfx_value *wrt = TFX_NEW_ARRAY(tfx_value, n), *before = TFX_NEW_ARRAY(tfx_value, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const tfx_trained_param *t = &b->trained.items[i];
+        wrt[i] = tfx_emit_state(g, t->param);
+        grads[i] = before[i] = t->accumulator == TFX_STATE_NONE ? TFX_POISON : tfx_emit_state(g, t->accumulator);
     }
-    tfx_value *before = TFX_NEW_ARRAY(tfx_value, b->n_params);
-    memcpy(before, grads, sizeof(*grads) * b->n_params);
-    tfx_autodiff(g, loss, seed, wrt, b->n_params, grads);
-    for (uint32_t i = 0; i < b->n_params; i++)
+    tfx_autodiff(g, loss, seed, wrt, n, grads);
+    for (uint32_t i = 0; i < n; i++)
         if (grads[i] == before[i])
-            tfx_graph_fail(g, "parameter %s does not influence the loss", b->s->state.tensors[b->params[i].param].name);
+            tfx_graph_fail(g, "parameter %s does not influence the loss",
+                           b->s->state.tensors[b->trained.items[i].param].name);
     free(before);
     free(wrt);
+}
+
+/* Emits clipping and every parameter's update; returns the gradient norm. */
+static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_value *grads)
+{
+    const tfx_train_config *train = b->p->train;
+    g->update = 1;
+    tfx_value norm = tfx_grad_norm(g, grads, b->trained.n);
+    tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, norm, train->clip) : TFX_POISON;
+    tfx_optimizer_update(&b->trained, train, g, grads, factor, tfx_emit_state(g, b->s->lr));
+    g->update = 0;
+    return norm;
 }
 
 /* Whether byte counts of the graph and its state stay far from overflowing, however they are
@@ -177,55 +108,73 @@ static tfx_status check_total(tfx_graph *g)
     return TFX_OK;
 }
 
-static tfx_placement *finish_graph(const stage_builder *b, tfx_graph *g, const tfx_value *outputs, uint32_t n)
+/* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
+typedef struct outputs {
+    tfx_value loss, grad_norm, logits;
+} outputs;
+
+static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind kind, outputs o)
 {
+    tfx_stage_program *p = &b->s->programs[kind];
+    const tfx_value values[] = {o.loss, o.grad_norm, o.logits};
+    const tfx_tensor **tensors[] = {&p->loss, &p->grad_norm, &p->logits}, **at[3];
+    tfx_value wanted[3];
+    uint32_t n = 0;
     tfx_placement_options options = {
         .fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
         .reuse = !b->p->no_reuse,
     };
-    tfx_placement *planned = NULL;
+    for (int i = 0; i < 3; i++)
+        if (values[i]) {
+            wanted[n] = values[i];
+            at[n++] = tensors[i];
+        }
+    assert(g->state->frozen || g->err->status != TFX_OK);
     if (g->err->status == TFX_OK && check_total(g) == TFX_OK)
-        planned = tfx_placement_create(g, outputs, n, &options, b->err);
+        p->placement = tfx_placement_create(g, wanted, n, &options, b->err);
+    for (uint32_t i = 0; p->placement && i < n; i++)
+        *at[i] = p->placement->program.tensors[p->placement->outputs[i]];
     tfx_graph_finish(g);
-    return planned;
 }
 
 static void build_training(stage_builder *b)
 {
-    const tfx_optimizer_class *cls = b->p->train->optimizer.impl;
     tfx_stage_plan *s = b->s;
     double scale = 1.0 / ((double)s->micro_batch * (double)s->context);
+    outputs pass = {0}, update = {0};
+    tfx_value logits;
     tfx_graph g;
-    tfx_value logits, out[2];
 
     /* The first graph declares the parameters; the optimizer's state follows them. */
     begin_graph(b, &g, 1);
-    out[0] = build_loss(b, &g, scale, &logits);
+    pass.loss = build_loss(b, &g, scale, &logits);
     if (b->err->status == TFX_OK)
-        add_optimizer_state(b, cls);
+        tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, &s->state, b->err);
+    s->state.frozen = 1;
     if (b->err->status != TFX_OK) {
         tfx_graph_finish(&g);
         return;
     }
-    tfx_value *grads = TFX_NEW_ARRAY(tfx_value, b->n_params);
-    build_grads(b, &g, out[0], 1.0 / (double)s->n_micro, grads);
+    uint32_t n = b->trained.n;
+    tfx_value *grads = TFX_NEW_ARRAY(tfx_value, n);
+    build_grads(b, &g, pass.loss, 1.0 / (double)s->n_micro, grads);
     if (s->n_micro == 1) {
-        out[1] = build_updates(b, &g, cls, grads);
-        s->step = finish_graph(b, &g, out, 2);
+        pass.grad_norm = build_updates(b, &g, grads);
+        finish_graph(b, &g, TFX_PROGRAM_STEP, pass);
     } else {
-        for (uint32_t i = 0; i < b->n_params; i++)
-            tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->params[i].accumulator));
-        s->accumulate = finish_graph(b, &g, out, 1);
+        for (uint32_t i = 0; i < n; i++)
+            tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->trained.items[i].accumulator));
+        finish_graph(b, &g, TFX_PROGRAM_ACCUMULATE, pass);
 
         begin_graph(b, &g, 0);
-        for (uint32_t i = 0; i < b->n_params; i++)
-            grads[i] = tfx_emit_state(&g, b->params[i].accumulator);
-        out[0] = build_updates(b, &g, cls, grads);
-        for (uint32_t i = 0; i < b->n_params; i++) {
-            const tfx_state_tensor *t = &s->state.tensors[b->params[i].accumulator];
-            tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, t->n_dims, t->dims), grads[i]);
+        for (uint32_t i = 0; i < n; i++)
+            grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
+        update.grad_norm = build_updates(b, &g, grads);
+        for (uint32_t i = 0; i < n; i++) {
+            tfx_value sum = tfx_emit_state(&g, b->trained.items[i].accumulator);
+            tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, g.values[sum].n_dims, g.values[sum].dims), sum);
         }
-        s->update = finish_graph(b, &g, out, 1);
+        finish_graph(b, &g, TFX_PROGRAM_UPDATE, update);
     }
     free(grads);
 }
@@ -233,20 +182,20 @@ static void build_training(stage_builder *b)
 static void build_eval(stage_builder *b)
 {
     tfx_graph g;
-    tfx_value out[2];
+    outputs o = {0};
     begin_graph(b, &g, 0);
-    out[0] = build_loss(b, &g, 1.0, &out[1]);
-    b->s->eval = finish_graph(b, &g, out, 2);
+    o.loss = build_loss(b, &g, 1.0, &o.logits);
+    b->s->state.frozen = 1; /* when evaluation is all there is, nothing has declared the parameters before */
+    finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
 
 /* What the backend has to say of one program: can it run all of it, and with how much
  * scratch memory. */
-static void check_program(const stage_builder *b, const tfx_placement *planned)
+static void check_program(const stage_builder *b, const tfx_program *p)
 {
-    if (!planned || b->err->status != TFX_OK)
+    if (b->err->status != TFX_OK)
         return;
     const tfx_device *d = b->p->device;
-    const tfx_program *p = &planned->program;
     b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
     for (uint32_t i = 0; i < p->n_steps; i++)
         for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
@@ -263,7 +212,6 @@ static void check_program(const stage_builder *b, const tfx_placement *planned)
 
 static void sum_up(tfx_stage_plan *s)
 {
-    s->state_bytes = s->state.bytes;
     for (uint32_t i = 0; i < s->state.n; i++) {
         const tfx_state_tensor *t = &s->state.tensors[i];
         if (t->kind == TFX_STATE_PARAM) {
@@ -273,22 +221,18 @@ static void sum_up(tfx_stage_plan *s)
             s->optimizer_bytes += t->bytes;
         }
     }
-    const tfx_placement *pass = s->step ? s->step : s->accumulate;
+    const tfx_placement *pass = s->programs[tfx_stage_pass(s)].placement;
+    const tfx_placement *update = s->programs[TFX_PROGRAM_UPDATE].placement;
     if (pass) {
         double tokens = (double)s->micro_batch * (double)s->context;
         s->flops_per_token = pass->cost.flops / tokens;
         s->executed_flops = (pass->cost.flops + pass->cost.recomputed) * (double)s->n_micro;
-        if (s->update) {
+        if (update) {
             /* An optimizer's own matrix products count like any others. */
-            s->flops_per_token += s->update->cost.flops / (tokens * (double)s->n_micro);
-            s->executed_flops += s->update->cost.flops;
+            s->flops_per_token += update->cost.flops / (tokens * (double)s->n_micro);
+            s->executed_flops += update->cost.flops;
         }
     }
-    /* Every program sees the whole state, also the part declared after it was planned. */
-    tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
-    for (size_t i = 0; i < 4; i++)
-        if (all[i])
-            all[i]->program.state_bytes = s->state.bytes;
 }
 
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
@@ -310,16 +254,15 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
             build_training(&b);
         if (err->status == TFX_OK)
             build_eval(&b);
-        check_program(&b, s->step);
-        check_program(&b, s->accumulate);
-        check_program(&b, s->update);
-        check_program(&b, s->eval);
+        for (int i = 0; i < TFX_N_PROGRAMS; i++)
+            if (s->programs[i].placement)
+                check_program(&b, &s->programs[i].placement->program);
         if (err->status == TFX_OK)
             sum_up(s);
         else
             tfx_error_locate_in(err, p->model->file, p->model->line, "[model %s]", p->model->name);
     }
-    free(b.params);
+    tfx_optimizer_finish(&b.trained);
     if (err->status != TFX_OK) {
         tfx_stage_plan_destroy(s);
         return NULL;
@@ -331,10 +274,8 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
 {
     if (!s)
         return;
-    tfx_placement_destroy(s->step);
-    tfx_placement_destroy(s->accumulate);
-    tfx_placement_destroy(s->update);
-    tfx_placement_destroy(s->eval);
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        tfx_placement_destroy(s->programs[i].placement);
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
     free(s->ops.items);

@@ -10,6 +10,22 @@
 #include "framework/model/tree.h"
 #include "framework/spec/experiment.h"
 
+typedef enum tfx_program_kind {
+    TFX_PROGRAM_STEP,       /* forward, backward and update, where n_micro is 1; otherwise: */
+    TFX_PROGRAM_ACCUMULATE, /* forward and backward, for each micro-batch, */
+    TFX_PROGRAM_UPDATE,     /* and once per step the update */
+    TFX_PROGRAM_EVAL,       /* forward alone */
+    TFX_N_PROGRAMS
+} tfx_program_kind;
+
+typedef struct tfx_stage_program {
+    tfx_placement *placement; /* NULL: the stage does without this program */
+    /* Outputs, NULL where it has none: */
+    const tfx_tensor *loss;      /* [], the mean over the micro-batch; of EVAL the sum */
+    const tfx_tensor *grad_norm; /* [], before clipping */
+    const tfx_tensor *logits;    /* [rows, context, vocab] */
+} tfx_stage_program;
+
 typedef struct tfx_stage_plan {
     uint32_t index;
     tfx_model *model;
@@ -19,21 +35,21 @@ typedef struct tfx_stage_plan {
     tfx_carry_state carry; /* what became of the optimizer state when this stage began */
     int64_t batch, micro_batch, n_micro, context;
 
-    tfx_state_layout state;
+    tfx_state_layout state; /* frozen */
     uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
 
-    /* n_micro == 1: `step` does everything. Otherwise `accumulate` runs for each micro-batch
-     * and `update` once. Outputs: step: loss, gradient norm; accumulate: loss; update:
-     * gradient norm; eval: summed loss, logits. */
-    tfx_placement *step, *accumulate, *update, *eval;
+    tfx_stage_program programs[TFX_N_PROGRAMS];
     tfx_op_set ops; /* the custom ops of all of them */
 
     uint64_t n_params;       /* stored elements, the fixed ones (tau) included */
     double flops_per_token;  /* forward and backward, without recomputation */
     double executed_flops;   /* of one optimizer step, with recomputation */
-    uint64_t state_bytes, arena_bytes, workspace_bytes;
-    uint64_t param_bytes, optimizer_bytes; /* parts of state_bytes */
+    uint64_t arena_bytes, workspace_bytes;
+    uint64_t param_bytes, optimizer_bytes; /* parts of state.bytes */
 } tfx_stage_plan;
+
+/* The program with forward and backward pass: STEP or ACCUMULATE. */
+tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s);
 
 /* Bytes that the backend holds while the stage runs: state + arena + workspace. */
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);

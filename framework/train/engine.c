@@ -1,5 +1,6 @@
 #include "framework/train/engine.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -11,15 +12,8 @@ struct tfx_engine {
     const tfx_device *device;
     const tfx_stage_plan *plan;
     tfx_buffer *state, *arena;
-    tfx_exec *step, *accumulate, *update, *eval;
+    tfx_exec *execs[TFX_N_PROGRAMS]; /* NULL where the stage does without the program */
 };
-
-static tfx_status compile(tfx_engine *e, const tfx_placement *planned, tfx_exec **out, tfx_error *err)
-{
-    if (!planned || err->status != TFX_OK)
-        return err->status;
-    return tfx_call_backend_compile(e->device->cls, e->device->backend, &planned->program, out, err);
-}
 
 static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_error *err)
 {
@@ -31,13 +25,13 @@ tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *pl
     tfx_engine *e = TFX_NEW(tfx_engine);
     e->device = device;
     e->plan = plan;
-    if (allocate(e, plan->state_bytes, &e->state, err) == TFX_OK &&
-        allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err) == TFX_OK) {
-        compile(e, plan->step, &e->step, err);
-        compile(e, plan->accumulate, &e->accumulate, err);
-        compile(e, plan->update, &e->update, err);
-        compile(e, plan->eval, &e->eval, err);
-    }
+    allocate(e, plan->state.bytes, &e->state, err);
+    if (err->status == TFX_OK)
+        allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err);
+    for (int i = 0; i < TFX_N_PROGRAMS && err->status == TFX_OK; i++)
+        if (plan->programs[i].placement)
+            tfx_call_backend_compile(device->cls, device->backend, &plan->programs[i].placement->program,
+                                     &e->execs[i], err);
     if (err->status != TFX_OK) {
         tfx_engine_destroy(e);
         return NULL;
@@ -50,9 +44,8 @@ void tfx_engine_destroy(tfx_engine *e)
     if (!e)
         return;
     const tfx_backend_class *cls = e->device->cls;
-    tfx_exec *execs[] = {e->step, e->accumulate, e->update, e->eval};
-    for (size_t i = 0; i < 4; i++)
-        tfx_call_backend_exec_destroy(cls, execs[i]);
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        tfx_call_backend_exec_destroy(cls, e->execs[i]);
     tfx_call_backend_buffer_destroy(cls, e->device->backend, e->arena);
     tfx_call_backend_buffer_destroy(cls, e->device->backend, e->state);
     free(e);
@@ -131,51 +124,48 @@ void tfx_engine_set_step(tfx_engine *e, double lr, uint64_t seed, uint64_t pass)
     upload(e, &t[e->plan->key], 0, key, sizeof(key));
 }
 
-static tfx_status execute(tfx_engine *e, tfx_exec *exec, tfx_error *err)
+static tfx_status execute(tfx_engine *e, tfx_program_kind kind, tfx_error *err)
 {
-    return tfx_call_backend_run(e->device->cls, exec, e->state, e->arena, err);
+    return tfx_call_backend_run(e->device->cls, e->execs[kind], e->state, e->arena, err);
 }
 
-/* Bytes of a program's output; outputs lie in the arena or in the state. */
-static void output(tfx_engine *e, const tfx_placement *planned, uint32_t index, uint64_t first, void *dst, size_t n)
+/* n bytes of a program's output from byte `first` on; outputs lie in the arena or in the state. */
+static void read_output(tfx_engine *e, const tfx_tensor *t, uint64_t first, void *dst, size_t n)
 {
-    const tfx_tensor *t = planned->program.tensors[planned->outputs[index]];
+    assert(t);
     tfx_buffer *from = t->buffer == TFX_BUFFER_STATE ? e->state : e->arena;
     tfx_call_backend_download(e->device->cls, e->device->backend, from, t->offset + first, dst, n);
 }
 
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
 {
-    const tfx_placement *planned = e->plan->step ? e->plan->step : e->plan->accumulate;
-    if (execute(e, e->step ? e->step : e->accumulate, err) == TFX_OK)
-        output(e, planned, 0, 0, loss, sizeof(*loss));
+    tfx_program_kind pass = tfx_stage_pass(e->plan);
+    if (execute(e, pass, err) == TFX_OK)
+        read_output(e, e->plan->programs[pass].loss, 0, loss, sizeof(*loss));
     return err->status;
 }
 
 tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err)
 {
-    if (e->plan->step) {
-        output(e, e->plan->step, 1, 0, grad_norm, sizeof(*grad_norm));
-        return TFX_OK;
-    }
-    if (execute(e, e->update, err) == TFX_OK)
-        output(e, e->plan->update, 0, 0, grad_norm, sizeof(*grad_norm));
+    tfx_program_kind kind = e->execs[TFX_PROGRAM_UPDATE] ? TFX_PROGRAM_UPDATE : TFX_PROGRAM_STEP;
+    if (kind == TFX_PROGRAM_STEP || execute(e, kind, err) == TFX_OK) /* the pass of a STEP has done it */
+        read_output(e, e->plan->programs[kind].grad_norm, 0, grad_norm, sizeof(*grad_norm));
     return err->status;
 }
 
 tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err)
 {
-    if (execute(e, e->eval, err) == TFX_OK)
-        output(e, e->plan->eval, 0, 0, loss_sum, sizeof(*loss_sum));
+    if (execute(e, TFX_PROGRAM_EVAL, err) == TFX_OK)
+        read_output(e, e->plan->programs[TFX_PROGRAM_EVAL].loss, 0, loss_sum, sizeof(*loss_sum));
     return err->status;
 }
 
 void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
 {
-    output(e, e->plan->eval, 1, first * sizeof(float), out, n * sizeof(float));
+    read_output(e, e->plan->programs[TFX_PROGRAM_EVAL].logits, first * sizeof(float), out, n * sizeof(float));
 }
 
 void tfx_engine_profile(const tfx_engine *e, double *seconds)
 {
-    tfx_call_backend_profile(e->device->cls, e->step ? e->step : e->accumulate, seconds);
+    tfx_call_backend_profile(e->device->cls, e->execs[tfx_stage_pass(e->plan)], seconds);
 }

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
         tokens[i] = targets[i] = (int32_t)((i * 7919) % 50257);
     tfx_engine_set_batch(engine, tokens, targets);
 
-    const tfx_program *program = &plan->step->program;
+    const tfx_program *program = &plan->programs[TFX_PROGRAM_STEP].placement->program;
     double *warm = TFX_NEW_ARRAY(double, program->n_steps), *total = TFX_NEW_ARRAY(double, program->n_steps);
     double seconds[1000], matrix = device.cls->measure_flops(device.backend);
     if (steps > 999)

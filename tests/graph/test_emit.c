@@ -202,7 +202,7 @@ START_TEST(mistakes_are_reported)
     lab l;
     lab_open(&l);
     tfx_value x = lab_param(&l, SHAPE(2, 3, 4)), ints = lab_input(&l, TFX_I32, SHAPE(2, 3));
-    l.g.path = "blocks.3.attn.q (pattention)";
+    l.g.path = "layer blocks.3.attn.q (pattention)";
     ck_assert_uint_eq(m->make(&l, x, ints), TFX_POISON);
     ERROR_SAYS(&l.err, "layer blocks.3.attn.q (pattention): ", m->says);
     ck_assert_int_eq(l.err.status, TFX_E_INVALID);

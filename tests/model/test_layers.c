@@ -121,7 +121,8 @@ START_TEST(gradients)
     redraw(&r);
     runner_batch(&r, 0);
     float loss;
-    runner_execute(&r, r.plan->accumulate, r.accumulate, &loss, 1);
+    runner_execute(&r, TFX_PROGRAM_ACCUMULATE);
+    runner_output(&r, r.plan->programs[TFX_PROGRAM_ACCUMULATE].loss, &loss, 1);
     ck_assert_double_eq_tol((double)loss, runner_loss(&r), 1e-5);
     int checked = 0;
     double whole = 0;

@@ -113,7 +113,7 @@ typedef struct stage_runner {
     const tfx_device *device;
     tfx_stage_plan *plan; /* owned */
     tfx_buffer *state, *arena;
-    tfx_exec *step, *accumulate, *update, *eval;
+    tfx_exec *execs[TFX_N_PROGRAMS];
 } stage_runner;
 
 static inline void runner_write(stage_runner *r, const tfx_state_tensor *t, const void *src)
@@ -135,21 +135,15 @@ static inline const tfx_state_tensor *runner_tensor(const stage_runner *r, const
     return &r->plan->state.tensors[at];
 }
 
-static inline void runner_compile(stage_runner *r, const tfx_placement *planned, tfx_exec **out)
-{
-    if (planned)
-        ck_assert_int_eq(r->device->cls->compile(r->device->backend, &planned->program, out), TFX_OK);
-}
-
 static inline void runner_open(stage_runner *r, const tfx_device *device, tfx_stage_plan *plan, uint64_t seed)
 {
     *r = (stage_runner){.device = device, .plan = plan};
-    ck_assert_int_eq(device->cls->buffer_create(device->backend, plan->state_bytes, &r->state), TFX_OK);
+    ck_assert_int_eq(device->cls->buffer_create(device->backend, plan->state.bytes, &r->state), TFX_OK);
     ck_assert_int_eq(device->cls->buffer_create(device->backend, plan->arena_bytes + 64, &r->arena), TFX_OK);
-    runner_compile(r, plan->step, &r->step);
-    runner_compile(r, plan->accumulate, &r->accumulate);
-    runner_compile(r, plan->update, &r->update);
-    runner_compile(r, plan->eval, &r->eval);
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        if (plan->programs[i].placement)
+            ck_assert_int_eq(device->cls->compile(device->backend, &plan->programs[i].placement->program, &r->execs[i]),
+                             TFX_OK);
     for (uint32_t i = 0; i < plan->state.n; i++) {
         const tfx_state_tensor *t = &plan->state.tensors[i];
         if (t->kind != TFX_STATE_PARAM)
@@ -164,10 +158,9 @@ static inline void runner_open(stage_runner *r, const tfx_device *device, tfx_st
 static inline void runner_close(stage_runner *r)
 {
     const tfx_backend_class *cls = r->device->cls;
-    tfx_exec *execs[] = {r->step, r->accumulate, r->update, r->eval};
-    for (int i = 0; i < 4; i++)
-        if (execs[i])
-            cls->exec_destroy(execs[i]);
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        if (r->execs[i])
+            cls->exec_destroy(r->execs[i]);
     cls->buffer_destroy(r->device->backend, r->arena);
     cls->buffer_destroy(r->device->backend, r->state);
     tfx_stage_plan_destroy(r->plan);
@@ -194,38 +187,38 @@ static inline void runner_batch(stage_runner *r, uint64_t index)
     free(b);
 }
 
-static inline void runner_execute(stage_runner *r, const tfx_placement *planned, tfx_exec *exec, float *outputs,
-                                  uint32_t n)
+static inline void runner_execute(stage_runner *r, tfx_program_kind kind)
 {
-    fill_nan(r->device, r->arena, planned->program.arena_bytes);
-    ck_assert_int_eq(r->device->cls->run(exec, r->state, r->arena), TFX_OK);
-    for (uint32_t i = 0; i < n; i++) {
-        const tfx_tensor *t = planned->program.tensors[planned->outputs[i]];
-        r->device->cls->download(r->device->backend, t->buffer == TFX_BUFFER_STATE ? r->state : r->arena, t->offset,
-                                 &outputs[i], sizeof(float));
-    }
+    fill_nan(r->device, r->arena, r->plan->programs[kind].placement->program.arena_bytes);
+    ck_assert_int_eq(r->device->cls->run(r->execs[kind], r->state, r->arena), TFX_OK);
+}
+
+/* n values of an output of the program that ran last. */
+static inline void runner_output(const stage_runner *r, const tfx_tensor *t, float *out, uint64_t n)
+{
+    ck_assert_ptr_nonnull(t);
+    r->device->cls->download(r->device->backend, t->buffer == TFX_BUFFER_STATE ? r->state : r->arena, t->offset, out,
+                             n * sizeof(float));
 }
 
 /* One optimizer step on the batches that follow step * n_micro; out: mean loss, gradient norm. */
 static inline void runner_step(stage_runner *r, uint64_t step, double lr, float out[2])
 {
-    float lr_value = (float)lr, loss = 0, got[2];
+    float lr_value = (float)lr, loss;
+    tfx_program_kind pass = tfx_stage_pass(r->plan), last = pass;
     uint32_t key[2] = {1, (uint32_t)step};
     runner_write(r, &r->plan->state.tensors[r->plan->lr], &lr_value);
     runner_write(r, &r->plan->state.tensors[r->plan->key], key);
-    if (r->step) {
-        runner_batch(r, step);
-        runner_execute(r, r->plan->step, r->step, out, 2);
-        return;
-    }
+    out[0] = 0;
     for (int64_t i = 0; i < r->plan->n_micro; i++) {
         runner_batch(r, step * (uint64_t)r->plan->n_micro + (uint64_t)i);
-        runner_execute(r, r->plan->accumulate, r->accumulate, got, 1);
-        loss += got[0] / (float)r->plan->n_micro;
+        runner_execute(r, pass);
+        runner_output(r, r->plan->programs[pass].loss, &loss, 1);
+        out[0] += loss / (float)r->plan->n_micro;
     }
-    runner_execute(r, r->plan->update, r->update, got, 1);
-    out[0] = loss;
-    out[1] = got[0];
+    if (r->execs[TFX_PROGRAM_UPDATE])
+        runner_execute(r, last = TFX_PROGRAM_UPDATE);
+    runner_output(r, r->plan->programs[last].grad_norm, &out[1], 1);
 }
 
 /* Logits of the batch that is set (malloced), and the mean loss computed from them in double
@@ -233,13 +226,11 @@ static inline void runner_step(stage_runner *r, uint64_t step, double lr, float 
 static inline float *runner_logits(stage_runner *r, double *loss)
 {
     const tfx_stage_plan *s = r->plan;
-    float sum;
-    runner_execute(r, s->eval, r->eval, &sum, 1);
-    const tfx_tensor *t = s->eval->program.tensors[s->eval->outputs[1]];
+    runner_execute(r, TFX_PROGRAM_EVAL);
     const tfx_state_tensor *at = &s->state.tensors[s->targets];
     uint64_t rows = at->elements, vocab = (uint64_t)s->model->vocab;
     float *logits = tfx_alloc(rows * vocab * sizeof(float));
-    r->device->cls->download(r->device->backend, r->arena, t->offset, logits, rows * vocab * sizeof(float));
+    runner_output(r, s->programs[TFX_PROGRAM_EVAL].logits, logits, rows * vocab);
     int32_t *targets = runner_read(r, at);
     double total = 0;
     for (uint64_t i = 0; i < rows; i++) {
@@ -263,8 +254,8 @@ static inline double runner_loss(stage_runner *r)
 /* The whole state. */
 static inline char *runner_state(const stage_runner *r)
 {
-    char *state = tfx_alloc(r->plan->state_bytes);
-    r->device->cls->download(r->device->backend, r->state, 0, state, r->plan->state_bytes);
+    char *state = tfx_alloc(r->plan->state.bytes);
+    r->device->cls->download(r->device->backend, r->state, 0, state, r->plan->state.bytes);
     return state;
 }
 

@@ -17,7 +17,7 @@ static void bench_open(clip_bench *l, double clip)
                             SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER, clip);
     fixture_open(&l->f, text);
     runner_open(&l->r, &l->f.device, stage_plan(&l->f, "a", 0), 1);
-    l->grads = tfx_alloc(l->r.plan->state_bytes);
+    l->grads = tfx_alloc(l->r.plan->state.bytes);
     l->clip = clip;
     free(text);
 }
@@ -73,7 +73,8 @@ static float update(clip_bench *l)
             runner_write(&l->r, t, values(l, t));
         }
     }
-    runner_execute(&l->r, l->r.plan->update, l->r.update, &norm, 1);
+    runner_execute(&l->r, TFX_PROGRAM_UPDATE);
+    runner_output(&l->r, l->r.plan->programs[TFX_PROGRAM_UPDATE].grad_norm, &norm, 1);
     return norm;
 }
 

@@ -44,7 +44,7 @@ START_TEST(sharing_memory_changes_no_bit)
         state[k] = runner_state(&r);
         arena[k] = r.plan->arena_bytes;
         if (k)
-            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state_bytes), "the state differs");
+            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state.bytes), "the state differs");
         runner_close(&r);
     }
     ck_assert_msg(!memcmp(log[0], log[1], sizeof(log[0])), "losses or norms differ");
@@ -87,7 +87,7 @@ START_TEST(fusing_changes_nothing)
     for (int k = 0; k < 2; k++) {
         stage_runner r;
         runner_open(&r, k ? &f.unfused : &f.device, stage_plan(&f, "a", k ? UNFUSED : 0), 1);
-        const tfx_placement *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        const tfx_placement *pass = r.plan->programs[tfx_stage_pass(r.plan)].placement;
         int groups = 0;
         for (uint32_t i = 0; i < pass->program.n_steps; i++)
             groups += pass->program.steps[i]->n_nodes > 1;
@@ -113,13 +113,14 @@ END_TEST
 
 static void check_programs(const tfx_stage_plan *s, const char *label)
 {
-    const tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
-    for (int i = 0; i < 4; i++) {
-        if (!all[i])
+    for (int i = 0; i < TFX_N_PROGRAMS; i++) {
+        const tfx_placement *placement = s->programs[i].placement;
+        if (!placement)
             continue;
-        char *wrong = memory_check(all[i], NULL, NULL, 0, 0);
+        ck_assert_uint_eq(placement->program.state_bytes, s->state.bytes);
+        char *wrong = memory_check(placement, NULL, NULL, 0, 0);
         ck_assert_msg(!wrong, "%s, program %d: %s", label, i, wrong);
-        ck_assert_uint_le(all[i]->program.arena_bytes, s->arena_bytes);
+        ck_assert_uint_le(placement->program.arena_bytes, s->arena_bytes);
     }
 }
 
@@ -171,10 +172,10 @@ START_TEST(recomputation_changes_no_bit)
         runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
         train(&r, log[k]);
         state[k] = runner_state(&r);
-        const tfx_placement *pass = r.plan->step ? r.plan->step : r.plan->accumulate;
+        const tfx_placement *pass = r.plan->programs[tfx_stage_pass(r.plan)].placement;
         ck_assert_msg((pass->cost.recomputed > 0) == k, "%g FLOPs recomputed", pass->cost.recomputed);
         if (k)
-            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state_bytes), "the state differs");
+            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state.bytes), "the state differs");
         runner_close(&r);
         fixture_close(&f);
         free(text);
@@ -237,11 +238,12 @@ START_TEST(scratch_memory_of_all_programs)
     fixture_open(&f, text);
     tfx_stage_plan *s = stage_plan(&f, "a", 0);
     uint64_t total = 0, programs = 0;
-    const tfx_placement *all[] = {s->step, s->accumulate, s->update, s->eval};
-    for (int i = 0; i < 4; i++) {
-        if (!all[i])
+    for (int i = 0; i < TFX_N_PROGRAMS; i++) {
+        const tfx_placement *placement = s->programs[i].placement;
+        if (!placement)
             continue;
-        uint64_t one = f.device.cls->workspace(f.device.backend, &all[i]->program);
+        ck_assert_uint_eq(placement->program.state_bytes, s->state.bytes);
+        uint64_t one = f.device.cls->workspace(f.device.backend, &placement->program);
         programs += one > 0;
         total += one;
     }
@@ -262,7 +264,8 @@ START_TEST(evaluation_alone)
                           .train = &f.experiment->arms[0].train, .eval_only = 1, .eval_rows = 3};
     tfx_stage_plan *s = tfx_stage_plan_create(&p, &f.err);
     fixture_ok(&f);
-    ck_assert(!s->step && !s->accumulate && !s->update && s->eval);
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        ck_assert_int_eq(s->programs[i].placement != NULL, i == TFX_PROGRAM_EVAL);
     ck_assert_int_eq(s->state.tensors[s->tokens].dims[0], 3);
     ck_assert_uint_eq(s->optimizer_bytes, 0);
     ck_assert_double_eq(s->flops_per_token, 0);

@@ -360,41 +360,47 @@ static tfx_status asks_for_a_slot(const tfx_builder *b, tfx_update *u)
     return TFX_OK;
 }
 
+#define AT "optimizer crooked, parameter embedding.weight: "
+
 static const struct {
     tfx_status (*states)(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n);
     tfx_status (*build)(const tfx_builder *b, tfx_update *u);
     const char *says;
 } crooked[] = {
     {no_states, forgets_param, "out of ideas"},
-    {one_state, forgets_param, "embedding.weight (optimizer crooked): gave no new value for the parameter"},
-    {one_state, forgets_state, "embedding.weight (optimizer crooked): gave no new value for state 0"},
+    {one_state, forgets_param, AT "build_update did not set new_param, the parameter's new value"},
+    {one_state, forgets_state, AT "build_update did not set new_state[0], the new value of state \"m\""},
     {one_state, wrong_shape,
-     "embedding.weight (optimizer crooked): store: value is f32 [88], its place is f32 [11, 8]"},
-    {one_state, refuses, "embedding.weight (optimizer crooked): not today"},
+     AT "store: value is f32 [88], its place is f32 [11, 8]"},
+    {one_state, refuses, AT "not today"},
     {nine_states, forgets_param, "bug in the plugin: `states` declares 9 states; expected at most 8"},
     {twins, forgets_param, "bug in the plugin: two states are called \"m\""},
     {nameless, forgets_param, "bug in the plugin: state 0 has no valid name"},
     {wild_dtype, forgets_param, "bug in the plugin: state \"m\" has dtype 3; expected f32 (1) or bf16 (2)"},
     {wild_shape, forgets_param, "bug in the plugin: state \"m\" has the unknown shape 7"},
-    {one_state, unknown_value, "embedding.weight (optimizer crooked): gave the parameter a value that does not exist"},
-    {one_state, unknown_state_value, "embedding.weight (optimizer crooked): gave state 0 a value that does not exist"},
-    {one_state, unknown_operand, "embedding.weight (optimizer crooked): add: 4000000000 is no value of this graph"},
-    {one_state, asks_for_a_slot, "embedding.weight (optimizer crooked): slot q: only layers have slots"},
+    {one_state, unknown_value, AT "gave the parameter a value that does not exist"},
+    {one_state, unknown_state_value, AT "gave state 0 a value that does not exist"},
+    {one_state, unknown_operand, AT "add: 4000000000 is no value of this graph"},
+    {one_state, asks_for_a_slot, AT "slot q: only layers have slots"},
 };
 
 START_TEST(mistakes_of_optimizers)
 {
-    char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER);
+    char *text = tfx_printf("%s%soptimizer = adamw\n%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN,
+                            SPEC_TOKENFORMER);
     fixture f;
     fixture_open(&f, text);
     tfx_optimizer_class cls = {.struct_size = sizeof(cls), .name = "crooked", .states = crooked[_i].states,
                                .build_update = crooked[_i].build};
     tfx_train_config config = f.experiment->arms[0].train;
     config.optimizer.impl = &cls;
+    config.optimizer.name = "crooked";
     tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
                           .train = &config};
     ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
     ERROR_SAYS(&f.err, crooked[_i].says);
+    /* Located at the key that chose it, not at the model. */
+    ck_assert_msg(strstr(f.err.text, ":14: optimizer: ") != NULL, "%s", f.err.text);
     fixture_close(&f);
     free(text);
 }

@@ -44,7 +44,7 @@ static void copy_batch(const stage_runner *r, tfx_engine *e)
 static char *engine_state(tfx_engine *e, const tfx_stage_plan *plan)
 {
     tfx_state_io io = tfx_engine_io(e);
-    char *state = tfx_alloc(plan->state_bytes);
+    char *state = tfx_alloc(plan->state.bytes);
     for (uint32_t i = 0; i < plan->state.n; i++)
         io.read(io.ctx, &plan->state.tensors[i], 0, state + plan->state.tensors[i].offset,
                 plan->state.tensors[i].bytes);
@@ -105,7 +105,7 @@ START_TEST(initialisation)
     tfx_engine *e = tfx_engine_create(&f.device, plan, &f.err);
     fixture_ok(&f);
     char *zero = engine_state(e, plan);
-    for (uint64_t i = 0; i < plan->state_bytes; i++)
+    for (uint64_t i = 0; i < plan->state.bytes; i++)
         if (zero[i])
             ck_abort_msg("a new engine's state is not zero at byte %llu", (unsigned long long)i);
     tfx_engine_initialise_fixed(e, &f.err);
@@ -116,7 +116,7 @@ START_TEST(initialisation)
     char *again = engine_state(e, plan);
     tfx_engine_initialise(e, 6, &f.err);
     char *other = engine_state(e, plan);
-    ck_assert(!memcmp(first, again, plan->state_bytes));
+    ck_assert(!memcmp(first, again, plan->state.bytes));
     for (uint32_t i = 0; i < plan->state.n; i++) {
         const tfx_state_tensor *t = &plan->state.tensors[i];
         const float *x = (const float *)(first + t->offset);

@@ -150,7 +150,6 @@ START_TEST(counters_of_vectors)
             stages[k].state.tensors[m].owner = stages[k].state.tensors[c].owner = p;
             stages[k].state.tensors[c].per_slice = 1;
             stages[k].state.tensors[p].init = tfx_init_constant(1);
-            stages[k].state_bytes = stages[k].state.bytes;
         }
         tfx_arm_plan plan = *g.plan;
         plan.stages = list;

@@ -49,7 +49,7 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
 }
 
 void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
-                                     size_t n_states, tfx_update *u)
+                                     const char *const *names, size_t n_states, tfx_update *u)
 {
     tfx_call c;
     tfx_error err = {0};
@@ -57,12 +57,12 @@ void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_b
     if (tfx_call_end(&c, cls->build_update(b, u), "", &err) != TFX_OK)
         b->error(b, "%s", err.text);
     else if (!u->new_param)
-        b->error(b, "gave no new value for the parameter");
+        b->error(b, "build_update did not set new_param, the parameter's new value");
     else if (!tfx_call_is_value(b, u->new_param))
         b->error(b, "gave the parameter a value that does not exist");
     for (size_t k = 0; err.status == TFX_OK && k < n_states; k++)
         if (!u->new_state[k])
-            b->error(b, "gave no new value for state %zu", k);
+            b->error(b, "build_update did not set new_state[%zu], the new value of state \"%s\"", k, names[k]);
         else if (!tfx_call_is_value(b, u->new_state[k]))
             b->error(b, "gave state %zu a value that does not exist", k);
 }

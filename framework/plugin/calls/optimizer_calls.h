@@ -10,8 +10,8 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
                                      tfx_state states[TFX_MAX_STATES], size_t *n, tfx_error *err);
 
 /* Fills u->new_param and u->new_state[0..n_states) with values of b's graph; where that fails, the reason
- * is given to b->error. `param` is the parameter's path. */
+ * is given to b->error. `param` is the parameter's path; names[k] that of state k. */
 void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
-                                     size_t n_states, tfx_update *u);
+                                     const char *const *names, size_t n_states, tfx_update *u);
 
 #endif

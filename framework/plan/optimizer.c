@@ -1,0 +1,106 @@
+#include "framework/plan/optimizer.h"
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+#include "framework/graph/builder.h"
+#include "framework/plugin/calls/optimizer_calls.h"
+
+/* Puts the place where the spec chose the optimizer before a message about it, unless the message is about
+ * one of its options, which have places of their own. */
+static void locate(const tfx_train_config *train, tfx_error *err)
+{
+    int line;
+    const char *file = tfx_options_origin(train->options, "optimizer", &line);
+    if (file && !tfx_options_blamed(train->optimizer.options, err->text))
+        tfx_error_locate_in(err, file, line, "optimizer");
+    else
+        tfx_plugin_use_locate(&train->optimizer, err);
+}
+
+static uint32_t add_state(tfx_state_layout *s, uint32_t param, const char *name, tfx_state_kind kind, tfx_dtype dtype,
+                          int per_slice)
+{
+    tfx_state_tensor p = s->tensors[param];
+    char *path = tfx_printf("%s/%s", p.name, name);
+    for (uint32_t d = 0; per_slice && d < p.n_dims; d++)
+        p.dims[d] = (int)d == p.grow_axis ? p.dims[d] : 1;
+    uint32_t at = tfx_state_add(s, kind, path, dtype, p.n_dims, p.dims);
+    s->tensors[at].owner = param;
+    s->tensors[at].grow_axis = p.grow_axis;
+    s->tensors[at].per_slice = per_slice;
+    free(path);
+    return at;
+}
+
+tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
+                                 tfx_state_layout *s, tfx_error *err)
+{
+    tfx_state states[TFX_MAX_STATES];
+    if (tfx_call_optimizer_states(train->optimizer.impl, train->optimizer.options, states, &t->n_states, err) != TFX_OK) {
+        locate(train, err);
+        return err->status;
+    }
+    for (size_t k = 0; k < t->n_states; k++)
+        t->state_names[k] = tfx_strdup(states[k].name);
+    uint32_t n = s->n; /* parameters only so far, besides inputs */
+    t->items = TFX_NEW_ARRAY(tfx_trained_param, n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (s->tensors[i].kind != TFX_STATE_PARAM || s->tensors[i].flags & TFX_PARAM_FIXED)
+            continue;
+        tfx_trained_param *p = &t->items[t->n++];
+        p->param = i;
+        for (size_t k = 0; k < t->n_states; k++)
+            p->state[k] = add_state(s, i, states[k].name, TFX_STATE_OPTIMIZER, states[k].dtype,
+                                    states[k].shape == TFX_STATE_PER_SLICE);
+        p->accumulator = accumulate ? add_state(s, i, "grad", TFX_STATE_SCRATCH, TFX_F32, 0) : TFX_STATE_NONE;
+    }
+    return TFX_OK;
+}
+
+void tfx_optimizer_finish(tfx_trained_params *t)
+{
+    for (size_t k = 0; k < t->n_states; k++)
+        free(t->state_names[k]);
+    free(t->items);
+    *t = (tfx_trained_params){0};
+}
+
+/* The update of one parameter. */
+static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p, const tfx_train_config *train,
+                        const tfx_builder *b, tfx_value grad, tfx_value lr)
+{
+    tfx_graph *g = tfx_builder_graph(b);
+    const tfx_state_tensor *tensor = &g->state->tensors[p->param];
+    const tfx_optimizer_class *cls = train->optimizer.impl;
+    tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options, .grad = grad, .lr = lr};
+    u.param = tfx_emit_state(g, p->param);
+    u.decay = tensor->n_dims >= 2 && !(tensor->flags & TFX_PARAM_NO_DECAY);
+    for (size_t k = 0; k < t->n_states; k++)
+        u.state[k] = tfx_emit_cast(g, tfx_emit_state(g, p->state[k]), TFX_F32);
+    tfx_call_optimizer_build_update(cls, b, tensor->name, (const char *const *)t->state_names, t->n_states, &u);
+    if (g->err->status == TFX_OK)
+        tfx_emit_store(g, u.new_param, u.param);
+    for (size_t k = 0; k < t->n_states && g->err->status == TFX_OK; k++) {
+        tfx_value place = tfx_emit_state(g, p->state[k]);
+        tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
+    }
+}
+
+void tfx_optimizer_update(const tfx_trained_params *t, const tfx_train_config *train, tfx_graph *g,
+                          const tfx_value *grads, tfx_value factor, tfx_value lr)
+{
+    tfx_builder b;
+    tfx_builder_for_graph(&b, g);
+    for (uint32_t i = 0; i < t->n && g->err->status == TFX_OK; i++) {
+        char *who = tfx_printf("optimizer %s, parameter %s", train->optimizer.name,
+                               g->state->tensors[t->items[i].param].name);
+        g->path = who;
+        /* Scaled one by one, right before its use, so that both become one pass over memory. */
+        tfx_value grad = factor ? tfx_emit_binary(g, TFX_OP_MUL, grads[i], factor) : grads[i];
+        emit_update(t, &t->items[i], train, &b, grad, lr);
+        g->path = NULL;
+        if (g->err->status != TFX_OK)
+            locate(train, g->err);
+        free(who);
+    }
+}

@@ -1,0 +1,34 @@
+/* Optimizer: what it keeps for each trained parameter, and its update as graph nodes. */
+#ifndef TFX_PLAN_OPTIMIZER_H
+#define TFX_PLAN_OPTIMIZER_H
+
+#include "framework/graph/graph.h"
+#include "framework/spec/experiment.h"
+#include "tfx/optimizer.h"
+
+/* A trained parameter, as indices into the state layout. */
+typedef struct tfx_trained_param {
+    uint32_t param;
+    uint32_t state[TFX_MAX_STATES];
+    uint32_t accumulator; /* of its gradient; TFX_STATE_NONE: none */
+} tfx_trained_param;
+
+typedef struct tfx_trained_params {
+    tfx_trained_param *items;
+    uint32_t n;
+    char *state_names[TFX_MAX_STATES]; /* n_states of them */
+    size_t n_states;
+} tfx_trained_params;
+
+/* Adds to the layout what the optimizer keeps for each of its parameters, and with `accumulate` a place
+ * to add up their gradients. */
+tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
+                                 tfx_state_layout *s, tfx_error *err);
+void tfx_optimizer_finish(tfx_trained_params *t);
+
+/* Emits the update of every parameter with its gradient, times `factor` unless that is TFX_POISON. Errors
+ * go to g->err. */
+void tfx_optimizer_update(const tfx_trained_params *t, const tfx_train_config *train, tfx_graph *g,
+                          const tfx_value *grads, tfx_value factor, tfx_value lr);
+
+#endif
