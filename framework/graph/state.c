@@ -54,8 +54,10 @@ uint32_t tfx_state_find(const tfx_state_layout *s, const char *name)
 
 void tfx_state_finish(tfx_state_layout *s)
 {
-    for (uint32_t i = 0; i < s->n; i++)
+    for (uint32_t i = 0; i < s->n; i++) {
         free(s->tensors[i].name);
+        free(s->tensors[i].asked_by);
+    }
     free(s->tensors);
     *s = (tfx_state_layout){0};
 }

@@ -22,6 +22,7 @@ typedef struct tfx_state_tensor {
     int64_t dims[TFX_MAX_DIMS];
     uint64_t elements, bytes, offset;
     /* PARAM only */
+    char *asked_by; /* the layer, and for what; for messages */
     tfx_init init;
     int grow_axis;
     uint32_t flags; /* TFX_PARAM_* */

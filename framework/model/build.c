@@ -1,5 +1,7 @@
 #include "framework/model/build.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,16 +15,66 @@ typedef struct layer_builder {
     tfx_builder b;
     const tfx_layer_config *config;
     const char *path;
+    int64_t out_dim;
 } layer_builder;
 
 static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *config, const char *path, tfx_value x,
                              int64_t out_dim);
+
+/* A parameter as a layer asks for it. */
+typedef struct request {
+    uint32_t n_dims;
+    const int64_t *dims;
+    tfx_init init;
+    int grow_axis;
+    uint32_t flags;
+} request;
+
+static request request_of(const tfx_state_tensor *t)
+{
+    return (request){t->n_dims, t->dims, t->init, t->grow_axis, t->flags};
+}
+
+static int same_request(const request *a, const request *b)
+{
+    return a->n_dims == b->n_dims && (!a->n_dims || !memcmp(a->dims, b->dims, sizeof(*a->dims) * a->n_dims)) &&
+           a->init.kind == b->init.kind && a->init.mean == b->init.mean && a->init.std == b->init.std &&
+           a->grow_axis == b->grow_axis && a->flags == b->flags;
+}
+
+static void describe(const request *r, char *buf, size_t n)
+{
+    char shape[TFX_SHAPE_TEXT];
+    int at = snprintf(buf, n, "%s, ", tfx_format_shape(shape, r->n_dims, r->dims));
+    at += r->init.kind == TFX_INIT_NORMAL
+              ? snprintf(buf + at, n - (size_t)at, "init normal(%.6g, std %.6g)", r->init.mean, r->init.std)
+              : snprintf(buf + at, n - (size_t)at, "init constant %.6g", r->init.mean);
+    snprintf(buf + at, n - (size_t)at, ", growable axis %d, flags %u", r->grow_axis, r->flags);
+}
+
+/* One name is one parameter: whoever asks again must ask for the same. When the first time was in
+ * another graph, it is the layer that has changed its mind. */
+static tfx_value fail_other(tfx_graph *g, const layer_builder *self, const char *name, uint32_t at, const request *now)
+{
+    const tfx_state_tensor *t = &g->state->tensors[at];
+    request before = request_of(t);
+    char first[400], second[400];
+    describe(&before, first, sizeof(first));
+    describe(now, second, sizeof(second));
+    if (at < g->n_state_values && g->state_values[at])
+        return tfx_graph_fail(g, "param %s: asked for twice, and not for the same: by %s as %s; by %s, output width "
+                              "%" PRId64 ", as %s", name, t->asked_by, first, g->path, self->out_dim, second);
+    return tfx_graph_fail(g, "build is not a pure function: when the model is built again, param %s is %s; it was %s "
+                          "(a layer's build may depend on its options and its input, and on nothing else)", name, second,
+                          first);
+}
 
 static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
                              const tfx_init *init, int grow_axis, uint32_t flags)
 {
     const layer_builder *self = (const layer_builder *)b;
     tfx_graph *g = tfx_builder_graph(b);
+    request r = {n_dims, dims, {0}, grow_axis, flags};
     if (g->err->status != TFX_OK)
         return TFX_POISON;
     if (!name || !*name || strpbrk(name, "./ "))
@@ -32,20 +84,28 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     for (uint32_t i = 0; i < n_dims; i++)
         if (dims[i] < 1)
             return tfx_graph_fail(g, "param %s: dimension %u is %lld", name, i, (long long)dims[i]);
+    if (init)
+        memcpy(&r.init, init, init->struct_size < sizeof(r.init) ? init->struct_size : sizeof(r.init));
+    if ((r.init.kind != TFX_INIT_CONSTANT && r.init.kind != TFX_INIT_NORMAL) || !isfinite(r.init.mean) ||
+        !isfinite(r.init.std))
+        return tfx_graph_fail(g, "param %s: its init is none: kind %d, mean %g, std %g", name, (int)r.init.kind,
+                              r.init.mean, r.init.std);
     char *path = tfx_printf("%s.%s", self->path, name);
     uint32_t at = tfx_state_find(g->state, path);
-    if (at == TFX_STATE_NONE) {
+    if (at == TFX_STATE_NONE && !g->state->frozen) {
         at = tfx_state_add(g->state, TFX_STATE_PARAM, path, TFX_F32, n_dims, dims);
         tfx_state_tensor *t = &g->state->tensors[at];
-        memcpy(&t->init, init, init->struct_size < sizeof(t->init) ? init->struct_size : sizeof(t->init));
+        t->init = r.init;
         t->grow_axis = grow_axis;
         t->flags = flags;
+        t->asked_by = tfx_printf("%s, output width %" PRId64, g->path, self->out_dim);
     }
     free(path);
-    const tfx_state_tensor *t = &g->state->tensors[at];
-    if (t->n_dims != n_dims || (n_dims && memcmp(t->dims, dims, sizeof(*dims) * n_dims)))
-        return tfx_graph_fail(g, "param %s: asked for twice with different shapes", name);
-    return tfx_emit_state(g, at);
+    if (at == TFX_STATE_NONE)
+        return tfx_graph_fail(g, "build is not a pure function: when the model is built again, it asks for a param %s "
+                              "that it did not ask for before", name);
+    request first = request_of(&g->state->tensors[at]);
+    return same_request(&first, &r) ? tfx_emit_state(g, at) : fail_other(g, self, name, at, &r);
 }
 
 /* A message that starts with the name of an option is located where the spec sets it. */
@@ -91,7 +151,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     tfx_graph *g = tfx_builder_graph(parent);
     if (!x || g->err->status != TFX_OK)
         return TFX_POISON;
-    layer_builder self = {.b = *parent, .config = config, .path = path};
+    layer_builder self = {.b = *parent, .config = config, .path = path, .out_dim = out_dim};
     self.b.options = config->options;
     self.b.error = layer_error;
     self.b.param = layer_param;
@@ -101,10 +161,23 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     g->path = label;
     if (out_dim < 1)
         tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
-    tfx_value y = tfx_call_layer_build(config->cls, &self.b, path, x, out_dim);
+    const tfx_loaded_plugin *plugin = g->registry ? tfx_registry_owner(g->registry, config->cls) : NULL;
+    tfx_value y = tfx_call_layer_build(config->cls, plugin ? plugin->path : NULL, &self.b, path, x, out_dim);
     g->path = outer;
     free(label);
     return y;
+}
+
+/* A parameter of an earlier graph that nobody has asked for in this one. */
+static tfx_value check_none_left(tfx_graph *g, tfx_value logits)
+{
+    for (uint32_t i = 0; logits && i < g->state->n; i++) {
+        const tfx_state_tensor *t = &g->state->tensors[i];
+        if (t->kind == TFX_STATE_PARAM && (i >= g->n_state_values || !g->state_values[i]))
+            return tfx_graph_fail(g, "%s: build is not a pure function: when the model is built again, it does not ask "
+                                  "for the param of path %s any more", t->asked_by, t->name);
+    }
+    return logits;
 }
 
 tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int regions)
@@ -124,6 +197,7 @@ tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, in
         g->region = 0;
     }
     x = build_layer(&b, m->norm, "norm", x, m->dim);
-    return m->head ? build_layer(&b, m->head, "head", x, m->vocab)
-                   : build_layer(&b, m->embedding, "embedding", x, m->vocab);
+    x = m->head ? build_layer(&b, m->head, "head", x, m->vocab)
+                : build_layer(&b, m->embedding, "embedding", x, m->vocab);
+    return check_none_left(g, x);
 }

@@ -88,9 +88,10 @@ struct tfx_builder {
      * sequence length and vocabulary. */
     int64_t dim, n_blocks, context, vocab;
 
-    /* A parameter of this layer, f32. `name` is unique within the layer; asking again for
-     * the same name and shape returns the same parameter (weight tying). `grow_axis` is
-     * the axis along which a scaling policy may extend it, or TFX_NOT_GROWABLE. */
+    /* A parameter of this layer, f32. `name` is unique within the layer; asking again for the same
+     * (name, shape, init, axis, flags) returns the same parameter (weight tying), and asking for
+     * another one of that name is an error, as is asking for other parameters when the model is
+     * built again. `grow_axis` is the axis along which a scaling policy may extend it, or TFX_NOT_GROWABLE. */
     tfx_value (*param)(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
                        const tfx_init *init, int grow_axis, uint32_t flags);
 

@@ -208,7 +208,39 @@ static tfx_value twice(const tfx_builder *b, tfx_value x, int64_t out_dim)
     return b->mul(b, b->mul(b, x, w), b->param(b, "w", 2, (int64_t[]){1, out_dim}, &i, -1, 0));
 }
 
+static tfx_value two_requests(const tfx_builder *b, tfx_value x, int64_t out_dim, tfx_init second, int axis,
+                              uint32_t flags)
+{
+    tfx_init i = tfx_init_constant(0);
+    tfx_value w = b->param(b, "w", 1, &out_dim, &i, -1, 0);
+    return b->mul(b, b->mul(b, x, w), b->param(b, "w", 1, &out_dim, &second, axis, flags));
+}
+static tfx_value twice_init(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return two_requests(b, x, out_dim, tfx_init_normal(0.5), -1, 0);
+}
+static tfx_value twice_flags(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return two_requests(b, x, out_dim, tfx_init_constant(0), -1, TFX_PARAM_NO_DECAY | TFX_PARAM_FIXED);
+}
+static tfx_value twice_axis(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return two_requests(b, x, out_dim, tfx_init_constant(0), 0, 0);
+}
+static tfx_value no_init(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return b->mul(b, x, b->param(b, "w", 1, &out_dim, NULL, -1, 0));
+}
+static tfx_value bad_init(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_normal(NAN);
+    return b->mul(b, x, b->param(b, "w", 1, &out_dim, &i, -1, 0));
+}
+
 #define AT_Q "layer blocks.0.mixer.q (crooked): "
+#define TWICE "param w: asked for twice, and not for the same: by layer blocks.0.mixer.q (crooked), output width 8 "
+#define BY "; by layer blocks.0.mixer.q (crooked), output width 8, "
+#define AS(what) "as " what
 
 static const struct {
     tfx_value (*build)(const tfx_builder *b, tfx_value x, int64_t out_dim);
@@ -218,7 +250,8 @@ static const struct {
     {wrong_width, AT_Q "returned an output of width 3, expected 8"},
     {scalar, AT_Q "returned an output of width 0, expected 8"},
     {no_such_value, AT_Q "returned a value that does not exist"},
-    {silent, AT_Q "returned TFX_POISON, which is no value, and gave no reason"},
+    {silent, AT_Q "bug in the plugin: build returned TFX_POISON although nothing had failed; it has to return the "
+             "layer's output, or what b->error(b, \"the reason\") returns"},
     {unknown_operand, AT_Q "add: 4000000000 is no value of this graph"},
     {unknown_input, AT_Q "slot q: 4000000000 is no value of this graph"},
     {host_fail, AT_Q "cannot make 8 of it"},
@@ -228,7 +261,16 @@ static const struct {
     {bad_name, AT_Q "param: 'a.b' is not a name"},
     {bad_dims, AT_Q "param w: dimension 1 is 0"},
     {bad_axis, AT_Q "param w: rank 1 with growable axis 1"},
-    {twice, AT_Q "param w: asked for twice with different shapes"},
+    {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[1, 8], init constant 0, growable axis "
+            "-1, flags 0")},
+    {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init normal(0, std 0.5), "
+                 "growable axis -1, flags 0")},
+    {twice_flags, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init constant 0, growable "
+                  "axis -1, flags 3")},
+    {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init constant 0, growable "
+                 "axis 0, flags 0")},
+    {no_init, AT_Q "param w: its init is none: kind 0, mean 0, std 0"},
+    {bad_init, AT_Q "param w: its init is none: kind 2, mean 0, std nan"},
 };
 
 START_TEST(mistakes_of_layers)
@@ -241,6 +283,80 @@ START_TEST(mistakes_of_layers)
     ck_assert_msg(!strncmp(b.err.text, mistakes[_i].says, strlen(mistakes[_i].says)), "%s", b.err.text);
     ck_assert_msg(strlen(b.err.text) > strlen(AT_Q), "%s", b.err.text);
     ck_assert_ptr_null(b.g.path);
+    bench_close(&b);
+}
+END_TEST
+
+/* The embedding and the tied head are one layer built twice, and both places are named. */
+static tfx_value fickle_table(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    int head = b->dtype(b, x) == TFX_F32;
+    int64_t dims[2] = {b->vocab, b->dim};
+    tfx_init i = tfx_init_normal(head ? 1 : 0.02);
+    tfx_value table = b->param(b, "weight", 2, dims, &i, -1, 0);
+    (void)out_dim;
+    return head ? b->matmul(b, x, table, TFX_TRANS_B, 1) : b->gather(b, table, x);
+}
+
+START_TEST(both_places_are_named)
+{
+    bench b;
+    bench_open(&b);
+    tfx_layer_class fickle = {.struct_size = sizeof(fickle), .name = "fickle", .build = fickle_table};
+    b.m->embedding->cls = &fickle;
+    ck_assert_uint_eq(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
+    ERROR_SAYS(&b.err, "layer embedding (fickle): param weight: asked for twice, and not for the same: by layer embedding "
+               "(fickle), output width 8 as [11, 8], init normal(0, std 0.02), growable axis -1, flags 0; by layer embedding "
+               "(fickle), output width 11, as [11, 8], init normal(0, std 1), growable axis -1, flags 0");
+    bench_close(&b);
+}
+END_TEST
+
+/* Layers that give something else when they are built again. */
+static int times;
+
+static tfx_value grows_up(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(times++);
+    return b->mul(b, x, b->param(b, "w", 1, &out_dim, &i, -1, 0));
+}
+static tfx_value wants_more(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    return b->mul(b, x, b->param(b, times++ ? "v" : "w", 1, &out_dim, &i, -1, 0));
+}
+static tfx_value wants_less(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    tfx_init i = tfx_init_constant(0);
+    return times++ ? x : b->mul(b, x, b->param(b, "w", 1, &out_dim, &i, -1, 0));
+}
+
+static const struct {
+    tfx_value (*build)(const tfx_builder *b, tfx_value x, int64_t out_dim);
+    const char *says;
+} impure[] = {
+    {grows_up, AT_Q "build is not a pure function: when the model is built again, param w is [8], init constant 2, growable "
+               "axis -1, flags 0; it was [8], init constant 0, growable axis -1, flags 0 (a layer's build may depend on"},
+    {wants_more, AT_Q "build is not a pure function: when the model is built again, it asks for a param v that it did not "
+                 "ask for before"},
+    {wants_less, "layer blocks.0.mixer.q (crooked), output width 8: build is not a pure function: when the model is built "
+                 "again, it does not ask for the param of path blocks.0.mixer.q.w any more"},
+};
+
+START_TEST(builds_that_are_not_pure)
+{
+    bench b;
+    tfx_graph again;
+    times = 0;
+    bench_open(&b);
+    tfx_layer_class crooked = {.struct_size = sizeof(crooked), .name = "crooked", .build = impure[_i].build};
+    child(child(b.m->blocks[0], "mixer"), "q")->cls = &crooked;
+    ck_assert_uint_ne(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
+    b.state.frozen = 1;
+    tfx_graph_init(&again, &b.state, &b.err);
+    ck_assert_uint_eq(tfx_model_build(b.m, &again, tfx_emit_state(&again, 0), 0), TFX_POISON);
+    ERROR_SAYS(&b.err, impure[_i].says);
+    tfx_graph_finish(&again);
     bench_close(&b);
 }
 END_TEST
@@ -299,6 +415,8 @@ static Suite *suite(void)
     tcase_add_test(c, paths_and_shapes);
     tcase_add_test(c, regions);
     tcase_add_loop_test(c, mistakes_of_layers, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)));
+    tcase_add_test(c, both_places_are_named);
+    tcase_add_loop_test(c, builds_that_are_not_pure, 0, (int)(sizeof(impure) / sizeof(*impure)));
     tcase_add_test(c, the_innermost_layer_is_named);
     tcase_add_loop_test(c, specs_that_do_not_fit, 0, (int)(sizeof(unfit) / sizeof(*unfit)));
     suite_add_tcase(s, c);
