@@ -1,0 +1,77 @@
+#include "framework/train/records.h"
+
+#include <math.h>
+#include <sys/resource.h>
+
+tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id parent, tfx_error *err)
+{
+    tfx_stage_row row = {.run = r->run, .index = s->index, .model = s->model->name, .n_params = (int64_t)s->n_params,
+                         .flops_per_token = s->flops_per_token, .planned_steps = s->steps,
+                         .first_step = r->at->step - r->at->stage_step,
+                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = parent};
+    r->stage = tfx_store_add_stage(r->store, &row, err);
+    return err->status;
+}
+
+static tfx_status add(const tfx_records *r, const char *name, double value, tfx_error *err)
+{
+    tfx_metric_row row = {.run = r->run, .stage = r->stage, .step = r->at->step, .tokens = r->at->tokens,
+                          .flops = r->at->flops, .seconds = r->at->seconds, .name = name, .value = value};
+    return tfx_store_add_metric(r->store, &row, err);
+}
+
+/* Ends a transaction: all of it counts, or nothing. */
+static tfx_status finish(const tfx_records *r, tfx_error *err)
+{
+    if (err->status != TFX_OK || tfx_store_commit(r->store, err) != TFX_OK)
+        tfx_store_rollback(r->store);
+    return err->status;
+}
+
+tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, double tokens_per_second, tfx_error *err)
+{
+    if (tfx_store_begin(r->store, err) != TFX_OK)
+        return err->status;
+    add(r, "train_loss", r->at->train_loss, err);
+    add(r, "lr", lr, err);
+    add(r, "grad_norm", grad_norm, err);
+    add(r, "tokens_per_second", tokens_per_second, err);
+    return finish(r, err);
+}
+
+tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx_error *err)
+{
+    if (tfx_store_begin(r->store, err) != TFX_OK)
+        return err->status;
+    add(r, "val_loss", r->at->val_loss, err);
+    if (isfinite(bits_per_byte))
+        add(r, "val_bpb", bits_per_byte, err);
+    return finish(r, err);
+}
+
+/* Peak resident bytes of this process so far. */
+static int64_t peak_rss(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (int64_t)u.ru_maxrss * 1024;
+}
+
+tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id parent, tfx_growth_row *growth,
+                             int ends_stage, tfx_error *err)
+{
+    tfx_checkpoint_row row = {.run = r->run, .stage = r->stage, .step = r->at->step, .tokens = r->at->tokens,
+                              .flops = r->at->flops, .seconds = r->at->seconds, .path = s->relative, .hash = s->hash,
+                              .bytes = (int64_t)s->bytes, .val_loss = r->at->val_loss, .parent = parent,
+                              .reason = s->reason};
+    if (tfx_store_begin(r->store, err) != TFX_OK)
+        return 0;
+    tfx_id id = tfx_store_add_checkpoint(r->store, &row, err);
+    if (id && growth) {
+        growth->to_checkpoint = id;
+        tfx_store_add_growth_event(r->store, growth, err);
+    }
+    if (id && ends_stage)
+        tfx_store_end_stage(r->store, r->stage, r->at->stage_step, peak_rss(), err);
+    return finish(r, err) == TFX_OK ? id : 0;
+}
