@@ -72,7 +72,7 @@ static cJSON *option_json(const tfx_option *o)
     return json;
 }
 
-static cJSON *slot_json(const tfx_slot *s)
+static cJSON *socket_json(const tfx_slot *s)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", s->name);
@@ -99,8 +99,8 @@ static cJSON *class_json(const tfx_registry *r, const tfx_factory *f, int detail
         for (size_t i = 0; i < c.n_options; i++)
             cJSON_AddItemToArray(options, option_json(tfx_option_at(c.options, i)));
         cJSON *slots = cJSON_AddArrayToObject(json, "slots");
-        for (size_t i = 0; i < c.n_slots; i++)
-            cJSON_AddItemToArray(slots, slot_json(tfx_slot_at(c.slots, i)));
+        for (size_t i = 0; i < c.n_sockets; i++)
+            cJSON_AddItemToArray(slots, socket_json(tfx_socket_at(c.sockets, i)));
     }
     return json;
 }
@@ -250,10 +250,10 @@ static void show_class(const tfx_registry *r, const tfx_factory *f)
         printf("        %s\n        %s\n", o->doc, expected.s ? expected.s : type_word(o->type));
         tfx_text_free(&expected);
     }
-    if (c.n_slots)
+    if (c.n_sockets)
         printf("  slots\n");
-    for (size_t i = 0; i < c.n_slots; i++) {
-        const tfx_slot *s = tfx_slot_at(c.slots, i);
+    for (size_t i = 0; i < c.n_sockets; i++) {
+        const tfx_slot *s = tfx_socket_at(c.sockets, i);
         if (s->def)
             printf("    %s = %s\n", s->name, s->def);
         else

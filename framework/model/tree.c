@@ -30,7 +30,7 @@ static void fail_unknown_key(const tfx_layer_class *cls, const tfx_layer_setting
     for (size_t i = 0; i < cls->n_options; i++)
         tfx_suggest_add(&known, "%s", tfx_option_at(cls->options, i)->name);
     for (size_t i = 0; i < cls->n_slots; i++)
-        tfx_suggest_add(&known, "%s", tfx_slot_at(cls->slots, i)->name);
+        tfx_suggest_add(&known, "%s", tfx_socket_at(cls->slots, i)->name);
     tfx_fail_at(err, k->from->file, k->from->line, "%s: layer '%s' (at %s) has no option or slot '%s'", k->from->key,
                 cls->name, path, first);
     tfx_suggest_end(&known, "it has none", err);
@@ -49,7 +49,7 @@ static int is_elsewhere(const tfx_slot *sockets, size_t n, const char *key)
 {
     size_t length = strcspn(key, ".");
     for (size_t i = 0; i < n; i++) {
-        const char *name = tfx_slot_at(sockets, i)->name;
+        const char *name = tfx_socket_at(sockets, i)->name;
         if (strlen(name) == length && !strncmp(name, key, length))
             return 1;
     }
@@ -119,7 +119,7 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     c->n_children = cls->n_slots;
     c->children = TFX_NEW_ARRAY(tfx_layer_config *, cls->n_slots);
     for (size_t i = 0; i < cls->n_slots && err->status == TFX_OK; i++) {
-        const tfx_slot *s = tfx_slot_at(cls->slots, i);
+        const tfx_slot *s = tfx_socket_at(cls->slots, i);
         tfx_layer_settings inside = tfx_settings_in_socket(settings, s->name);
         char *inside_path = tfx_printf("%s.%s", path, s->name);
         if (!s->def && !tfx_settings_chosen(&inside))

@@ -95,15 +95,15 @@ tfx_class_info tfx_class_describe(const char *kind, const void *impl)
     }
     if (!strcmp(kind, TFX_KIND_LAYER)) {
         const tfx_layer_class *layer = impl;
-        info.slots = layer->slots;
-        info.n_slots = layer->n_slots;
+        info.sockets = layer->slots;
+        info.n_sockets = layer->n_slots;
     }
     return info;
 }
 
-const tfx_slot *tfx_slot_at(const tfx_slot *slots, size_t i)
+const tfx_slot *tfx_socket_at(const tfx_slot *sockets, size_t i)
 {
-    return (const tfx_slot *)((const char *)slots + i * slots->struct_size);
+    return (const tfx_slot *)((const char *)sockets + i * sockets->struct_size);
 }
 
 int tfx_name_valid(const char *name, int slash)
@@ -157,8 +157,8 @@ static tfx_status check_options(const tfx_class_info *c, const char *what, tfx_e
     if (!c->options)
         return tfx_fail(err, TFX_E_DATA, "%s: n_options is %zu, but options is NULL", what, c->n_options);
     if (!element_size_valid(c->options->struct_size, THROUGH(tfx_option, doc)))
-        return tfx_fail(err, TFX_E_DATA, "%s: options have struct_size %zu; expected %zu", what,
-                        c->options->struct_size, sizeof(tfx_option));
+        return tfx_fail(err, TFX_E_DATA, "%s: options have struct_size %zu; expected at least %zu", what,
+                        c->options->struct_size, THROUGH(tfx_option, doc));
     for (size_t i = 0; i < c->n_options; i++) {
         const tfx_option *o = tfx_option_at(c->options, i);
         if (o->struct_size != c->options->struct_size)
@@ -173,20 +173,20 @@ static tfx_status check_options(const tfx_class_info *c, const char *what, tfx_e
     return TFX_OK;
 }
 
-static tfx_status check_slots(const tfx_class_info *c, const char *what, tfx_error *err)
+static tfx_status check_sockets(const tfx_class_info *c, const char *what, tfx_error *err)
 {
-    if (c->n_slots == 0)
+    if (c->n_sockets == 0)
         return TFX_OK;
-    if (!c->slots)
-        return tfx_fail(err, TFX_E_DATA, "%s: n_slots is %zu, but slots is NULL", what, c->n_slots);
-    if (!element_size_valid(c->slots->struct_size, THROUGH(tfx_slot, doc)))
-        return tfx_fail(err, TFX_E_DATA, "%s: slots have struct_size %zu; expected %zu", what, c->slots->struct_size,
-                        sizeof(tfx_slot));
-    for (size_t i = 0; i < c->n_slots; i++) {
-        const tfx_slot *s = tfx_slot_at(c->slots, i);
-        if (s->struct_size != c->slots->struct_size)
+    if (!c->sockets)
+        return tfx_fail(err, TFX_E_DATA, "%s: n_slots is %zu, but slots is NULL", what, c->n_sockets);
+    if (!element_size_valid(c->sockets->struct_size, THROUGH(tfx_slot, doc)))
+        return tfx_fail(err, TFX_E_DATA, "%s: slots have struct_size %zu; expected at least %zu", what,
+                        c->sockets->struct_size, THROUGH(tfx_slot, doc));
+    for (size_t i = 0; i < c->n_sockets; i++) {
+        const tfx_slot *s = tfx_socket_at(c->sockets, i);
+        if (s->struct_size != c->sockets->struct_size)
             return tfx_fail(err, TFX_E_DATA, "%s: slot %zu has struct_size %zu, the first has %zu (n_slots is %zu)",
-                            what, i, s->struct_size, c->slots->struct_size, c->n_slots);
+                            what, i, s->struct_size, c->sockets->struct_size, c->n_sockets);
         if (!tfx_name_valid(s->name, 0))
             return tfx_fail(err, TFX_E_DATA, "%s: slot %zu has no valid name", what, i);
         if (!s->doc)
@@ -195,7 +195,7 @@ static tfx_status check_slots(const tfx_class_info *c, const char *what, tfx_err
             return tfx_fail(err, TFX_E_DATA, "%s: slot %s: its default \"%s\" is not a layer's name", what, s->name,
                             s->def);
         for (size_t j = 0; j < i; j++)
-            if (!strcmp(tfx_slot_at(c->slots, j)->name, s->name))
+            if (!strcmp(tfx_socket_at(c->sockets, j)->name, s->name))
                 return tfx_fail(err, TFX_E_DATA, "%s: slot %s is declared twice", what, s->name);
         /* Both are keys of the same section of a spec. */
         for (size_t j = 0; j < c->n_options; j++)
@@ -239,7 +239,7 @@ tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
             return tfx_fail(err, TFX_E_DATA, "%s: its mandatory function `%s` is NULL", what, m->name);
     if (!strcmp(kind, TFX_KIND_BACKEND) && !tfx_name_valid(((const tfx_backend_class *)impl)->device, 0))
         return tfx_fail(err, TFX_E_DATA, "%s has no valid device name", what);
-    if (check_options(&c, what, err) || check_slots(&c, what, err))
+    if (check_options(&c, what, err) || check_sockets(&c, what, err))
         return err->status;
     if (!strcmp(kind, TFX_KIND_OP))
         return check_kernels(impl, what, err);

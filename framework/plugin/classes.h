@@ -16,16 +16,17 @@ typedef struct tfx_class_info {
     const char *name, *summary; /* an op's name is its id */
     const tfx_option *options; /* read with tfx_option_at */
     size_t n_options;
-    const tfx_slot *slots;     /* layers only; read with tfx_slot_at */
-    size_t n_slots;
+    const tfx_slot *sockets;   /* layers only: its `slots`; read with tfx_socket_at */
+    size_t n_sockets;
 } tfx_class_info;
 
 /* `kind` must be known and `impl` must have passed tfx_class_check. Pointers live as long as
  * the plugin, which is for ever. */
 tfx_class_info tfx_class_describe(const char *kind, const void *impl);
 
-/* The i-th declaration: arrays of tfx_slot are walked by the first element's struct_size. */
-const tfx_slot *tfx_slot_at(const tfx_slot *slots, size_t i);
+/* The i-th place that another layer can fill, a slot in the words of ABI 1.0: arrays of them are walked by
+ * the first element's struct_size. */
+const tfx_slot *tfx_socket_at(const tfx_slot *sockets, size_t i);
 
 /* Checks sizes, names, mandatory functions, options (defaults included) and slots. `kind`
  * must be known. */

@@ -53,7 +53,7 @@ static void sockets_table(tfx_text *t, const tfx_slot *sockets, size_t n)
         return;
     tfx_text_add(t, "| slot | default layer | what fills it |\n|---|---|---|\n");
     for (size_t i = 0; i < n; i++) {
-        const tfx_slot *s = tfx_slot_at(sockets, i);
+        const tfx_slot *s = tfx_socket_at(sockets, i);
         tfx_text_add(t, s->def ? "| `%s` | `%s` | " : "| `%s` | %s | ", s->name, s->def ? s->def : "required");
         cell(t, s->doc);
         tfx_text_add(t, " |\n");
@@ -110,7 +110,7 @@ static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const 
         tfx_text_add(t, "### `%s`\n\n", c->name);
         cell(t, c->summary ? c->summary : "");
         tfx_text_add(t, " (plugin `%s` %s)\n\n", rows[i].owner->name, rows[i].owner->version);
-        sockets_table(t, c->slots, c->n_slots);
+        sockets_table(t, c->sockets, c->n_sockets);
         options_table(t, c->options, c->n_options, prefix);
     }
     free(rows);

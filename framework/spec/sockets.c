@@ -22,7 +22,7 @@ const tfx_slot *tfx_model_sockets(size_t *n)
 static const char *default_in(const tfx_slot *sockets, size_t n, const char *name, size_t length)
 {
     for (size_t i = 0; i < n; i++) {
-        const tfx_slot *s = tfx_slot_at(sockets, i);
+        const tfx_slot *s = tfx_socket_at(sockets, i);
         if (strlen(s->name) == length && !strncmp(s->name, name, length))
             return s->def;
     }
