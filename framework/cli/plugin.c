@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/cli/cli.h"
 #include "framework/plugin/classes.h"
@@ -288,21 +287,10 @@ static int offers_name(const tfx_loaded_plugin *p, const char *name)
 static void fail_unknown(const tfx_registry *r, const char *name, tfx_error *err)
 {
     tfx_suggest known = {.name = name};
-    tfx_text refused = {0};
-    for (size_t i = 0; i < tfx_registry_count(r); i++) {
-        const tfx_plugin *e = tfx_registry_at(r, i)->entry;
-        tfx_suggest_add(&known, "%s", e->name);
-        for (size_t j = 0; e->factories[j]; j++) {
-            const tfx_factory *f = e->factories[j];
-            if (tfx_kind_word(f->kind))
-                tfx_suggest_add(&known, "%s", tfx_class_describe(f->kind, f->impl).name);
-        }
-    }
-    tfx_fail(err, TFX_E_INVALID, "there is no plugin or class \"%s\"", name);
-    tfx_suggest_end(&known, "there is none at all", err);
-    tfx_registry_add_refused(r, name, &refused);
-    tfx_error_append(err, "%s", refused.s ? refused.s : "");
-    tfx_text_free(&refused);
+    tfx_registry_suggest(r, NULL, &known);
+    for (size_t i = 0; i < tfx_registry_count(r); i++)
+        tfx_suggest_add(&known, "%s", tfx_registry_at(r, i)->entry->name);
+    tfx_registry_fail_unknown(r, "plugin or class", &known, "there is none at all", err);
 }
 
 /* docs/spec-keys.md, with the plugins that are found here. */

@@ -18,7 +18,6 @@
 
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
-#include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/elf_entry.h"
@@ -303,34 +302,6 @@ static int file_is_named(const char *path, const char *name)
     return !strncmp(file, name, n) && !strcmp(file + n, ".so");
 }
 
-void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text *t)
-{
-    if (r->n_refused)
-        tfx_text_add(t, "\nRefused plugins:");
-    for (int named = 1; named >= 0; named--)
-        for (size_t i = 0; i < r->n_refused; i++)
-            if (file_is_named(r->refused[i].path, name) == named)
-                tfx_text_add(t, "\n  %s: %s", r->refused[i].path, r->refused[i].reason);
-}
-
-static void not_found(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
-{
-    const char *word = tfx_kind_word(kind);
-    tfx_suggest known = {.name = name};
-    tfx_text refused = {0};
-    for (size_t i = 0; i < r->n_plugins; i++)
-        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
-            const tfx_factory *f = r->plugins[i].entry->factories[j];
-            if (!strcmp(f->kind, kind))
-                tfx_suggest_add(&known, "%s", tfx_class_describe(kind, f->impl).name);
-        }
-    tfx_fail(err, TFX_E_INVALID, "there is no %s \"%s\"", word, name);
-    tfx_suggest_end(&known, "no plugin offers any", err);
-    tfx_registry_add_refused(r, name, &refused);
-    tfx_error_append(err, "%s", refused.s ? refused.s : "");
-    tfx_text_free(&refused);
-}
-
 /* A refused file, in an earlier folder than plugin `i`, that has the name of the class or of the plugin. */
 static const tfx_refused_plugin *hidden_by(const tfx_registry *r, size_t i, const char *name)
 {
@@ -341,21 +312,72 @@ static const tfx_refused_plugin *hidden_by(const tfx_registry *r, size_t i, cons
     return NULL;
 }
 
-const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
+/* The class that a spec would get by this name; NULL when there is none. *hides: the refused file in whose
+ * place it stands, and which must not be passed over in silence. */
+static const tfx_factory *look_up(const tfx_registry *r, const char *kind, const char *name, size_t *plugin,
+                                  const tfx_refused_plugin **hides)
 {
     for (size_t i = 0; i < r->n_plugins; i++)
         for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
             const tfx_factory *f = r->plugins[i].entry->factories[j];
             if (strcmp(f->kind, kind) || strcmp(tfx_class_describe(kind, f->impl).name, name))
                 continue;
-            const tfx_refused_plugin *first = hidden_by(r, i, name);
-            if (!first)
-                return f->impl;
-            tfx_fail(err, TFX_E_INVALID, "%s \"%s\": %s would come before %s, but was refused: %s", tfx_kind_word(kind),
-                     name, first->path, r->plugins[i].path, first->reason);
-            return NULL;
+            *plugin = i;
+            *hides = hidden_by(r, i, name);
+            return f;
         }
-    not_found(r, kind, name, err);
+    return NULL;
+}
+
+void tfx_registry_suggest(const tfx_registry *r, const char *kind, tfx_suggest *known)
+{
+    const tfx_refused_plugin *hides;
+    size_t at;
+    for (size_t i = 0; i < r->n_plugins; i++)
+        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
+            const tfx_factory *f = r->plugins[i].entry->factories[j];
+            if (!tfx_kind_word(f->kind) || (kind && strcmp(f->kind, kind)))
+                continue;
+            const char *name = tfx_class_describe(f->kind, f->impl).name;
+            if (look_up(r, f->kind, name, &at, &hides) == f && !hides)
+                tfx_suggest_add(known, "%s", name);
+        }
+}
+
+tfx_status tfx_registry_fail_unknown(const tfx_registry *r, const char *what, tfx_suggest *known, const char *none,
+                                     tfx_error *err)
+{
+    const tfx_refused_plugin *p = r->refused;
+    tfx_error unused = {0};
+    size_t at = 0;
+    tfx_fail(err, TFX_E_INVALID, "there is no %s \"%s\"", what, known->name);
+    while (at < r->n_refused && !file_is_named(p[at].path, known->name))
+        at++;
+    tfx_suggest_end(known, none, at < r->n_refused ? &unused : err);
+    if (at < r->n_refused)
+        tfx_error_append(err, ": %s was refused: %s", p[at].path, p[at].reason);
+    else if (r->n_refused == 1)
+        tfx_error_append(err, " (refused: %s: %s)", p->path, p->reason);
+    else if (r->n_refused)
+        tfx_error_append(err, " (%zu plugins were refused; `tfx plugin list` says why)", r->n_refused);
+    return err->status;
+}
+
+const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
+{
+    const tfx_refused_plugin *hides;
+    size_t at;
+    const tfx_factory *f = look_up(r, kind, name, &at, &hides);
+    if (f && !hides)
+        return f->impl;
+    if (f) {
+        tfx_fail(err, TFX_E_INVALID, "%s \"%s\": %s would come before %s, but was refused: %s", tfx_kind_word(kind),
+                 name, hides->path, r->plugins[at].path, hides->reason);
+    } else {
+        tfx_suggest known = {.name = name};
+        tfx_registry_suggest(r, kind, &known);
+        tfx_registry_fail_unknown(r, tfx_kind_word(kind), &known, "no plugin offers any", err);
+    }
     return NULL;
 }
 

@@ -3,7 +3,7 @@
 #define TFX_PLUGIN_REGISTRY_H
 
 #include "framework/base/error.h"
-#include "framework/base/text.h"
+#include "framework/base/suggest.h"
 #include "tfx/tfx.h"
 
 typedef struct tfx_loaded_plugin {
@@ -26,17 +26,20 @@ typedef struct tfx_registry tfx_registry;
 tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err);
 void tfx_registry_close(tfx_registry *r); /* never unloads code */
 
-/* The class `name` of kind TFX_KIND_*, or NULL with a message that lists the nearest name
- * and the refused files. Where NAME.so was refused, one of a later folder does not take its place:
- * who put it first meant it. */
+/* The class `name` of kind TFX_KIND_*, or NULL with a message that has the nearest name. Where NAME.so was
+ * refused, one of a later folder does not take its place: who put it first meant it. */
 const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err);
 
 size_t tfx_registry_count(const tfx_registry *r);
 const tfx_loaded_plugin *tfx_registry_at(const tfx_registry *r, size_t i);
 size_t tfx_registry_refused_count(const tfx_registry *r);
 const tfx_refused_plugin *tfx_registry_refused_at(const tfx_registry *r, size_t i);
-/* Appends the refused files to a message, a line each; NAME.so comes first. */
-void tfx_registry_add_refused(const tfx_registry *r, const char *name, tfx_text *t);
+/* Adds the names of the classes of this kind (NULL: of all) that a spec can use. */
+void tfx_registry_suggest(const tfx_registry *r, const char *kind, tfx_suggest *known);
+/* Records that there is no `what` called known->name. Where a file of that name was refused, that is the
+ * reason and all there is to say; otherwise it ends as tfx_suggest_end would have it. */
+tfx_status tfx_registry_fail_unknown(const tfx_registry *r, const char *what, tfx_suggest *known, const char *none,
+                                     tfx_error *err);
 /* The plugin that offers a class. */
 const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl);
 

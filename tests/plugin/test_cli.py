@@ -69,9 +69,10 @@ def main():
 
         r = run(program, "show", "godo", path=folder)
         expect(r.returncode == 2 and not r.stdout and 'did you mean "good"?' in r.stderr, "an unknown name", r)
-        expect("null_build.so" in r.stderr, "refused files are named", r)
+        expect("(3 plugins were refused; `tfx plugin list` says why)" in r.stderr, "refused files are counted", r)
         r = run(program, "show", "null_build", "--json", path=folder)
         expect(r.returncode == 2 and not r.stdout and "`build` is NULL" in r.stderr, "a refused name", r)
+        expect("linear.so" not in r.stderr and "did you mean" not in r.stderr, "that is all there is to say", r)
 
         # A plugin in an earlier folder takes a built-in's place, and both verbs say so.
         (folder / "linear.so").unlink()
