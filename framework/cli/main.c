@@ -13,6 +13,7 @@
 #include "framework/cli/cli.h"
 #include "framework/cli/config.h"
 #include "framework/plugin/calls/backend_calls.h"
+#include "framework/plugin/calls/crash.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 
@@ -166,6 +167,7 @@ static void fill_standard_streams(void)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
+    tfx_crash_install();
     int status = dispatch(argc - 1, argv + 1);
     /* A full disk behind a redirection must not look like success. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {

@@ -1,13 +1,15 @@
 /* tfx run: executes a spec. */
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "framework/base/memory.h"
 #include "framework/checkpoint/files.h"
 #include "framework/cli/session.h"
+#include "framework/plugin/calls/crash.h"
 #include "framework/report/run_table.h"
 #include "framework/train/launch.h"
 #include "framework/train/worker.h"
@@ -95,9 +97,11 @@ static int run(const tfx_cli_args *a)
 {
     tfx_error err = {0};
     const char *db = tfx_cli_value(a, "db") ? tfx_cli_value(a, "db") : "tfx.db";
-    long long worker_run;
-    if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, &err) != TFX_OK)
+    long long worker_run, crash_fd;
+    if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, &err) != TFX_OK ||
+        tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, &err) != TFX_OK)
         return tfx_cli_fail(&err);
+    tfx_crash_record((int)crash_fd);
     catch_signals(worker_run ? request_stop : leave);
     if (worker_run)
         return worker(db, worker_run);
@@ -130,7 +134,7 @@ static int run(const tfx_cli_args *a)
                                            : tfx_launch_record(store, s.experiment, tfx_cli_value(a, "profile"), &err);
     if (!experiment)
         goto done;
-    const char *command[] = {program, "run", "--worker", "{run}", "--db", db, NULL};
+    const char *command[] = {program, "run", "--worker", "{run}", "--crash-fd", "{crash}", "--db", db, NULL};
     if (tfx_launch_runs(store, experiment, command, &stop, &result, &err) == TFX_OK)
         tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, &err);
     if (result.interrupted)
@@ -150,6 +154,7 @@ static const tfx_cli_option options[] = {
     {"db", "FILE", 0, "the database (default: tfx.db); runs/ is made beside it"},
     {"json", NULL, 0, "print the final table as JSON"},
     {"worker", "RUN", 0, "execute one recorded run; tfx run uses it for its own processes"},
+    {"crash-fd", "FD", 0, "where such a process says which plugin made it crash"},
     {NULL},
 };
 

@@ -19,6 +19,8 @@
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+#include "framework/plugin/calls/call.h"
+#include "framework/plugin/calls/crash.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/elf_entry.h"
 #include "framework/plugin/host.h"
@@ -102,15 +104,9 @@ static tfx_status check_entry(const tfx_plugin *e, tfx_error *err)
     return TFX_OK;
 }
 
-static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
+/* Runs the plugin's constructors, if it has any, and reads its tables. */
+static tfx_status load_code(const char *path, const tfx_elf_entry *head, const tfx_plugin **out, tfx_error *err)
 {
-    tfx_elf_entry head = {0};
-    char file_hash[33];
-    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err))
-        return err->status;
-    if (tfx_file_hash(path, file_hash, err))
-        return err->status;
-
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: OpenBLAS's threads would hang */
     if (!handle) {
         const char *why = dlerror();
@@ -122,12 +118,24 @@ static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
     const tfx_plugin *entry = dlsym(handle, "tfx_plugin_entry");
     if (!entry)
         return tfx_fail(err, TFX_E_DATA, "does not export `tfx_plugin_entry`");
-    if (entry->struct_size != head.struct_size || entry->abi_major != head.abi_major ||
-        entry->abi_minor != head.abi_minor)
+    if (entry->struct_size != head->struct_size || entry->abi_major != head->abi_major ||
+        entry->abi_minor != head->abi_minor)
         return tfx_fail(err, TFX_E_DATA, "`tfx_plugin_entry` differs between the file and memory; it must be constant");
-    if (check_entry(entry, err))
+    *out = entry;
+    return check_entry(entry, err);
+}
+
+static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
+{
+    tfx_elf_entry head = {0};
+    char file_hash[33];
+    tfx_call c;
+    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err) || tfx_file_hash(path, file_hash, err))
         return err->status;
-    out->entry = entry;
+    tfx_call_begin(&c, NULL, NULL, "dlopen", path);
+    tfx_call_end(&c, load_code(path, &head, &out->entry, err), NULL, err);
+    if (err->status != TFX_OK)
+        return err->status;
     out->path = tfx_strdup(path);
     memcpy(out->hash, file_hash, sizeof(file_hash));
     return TFX_OK;
@@ -276,6 +284,7 @@ tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
     }
     if (default_dir)
         scan_folder(r, default_dir, "the installation");
+    tfx_crash_registry(r);
     return r;
 }
 
@@ -283,6 +292,7 @@ void tfx_registry_close(tfx_registry *r)
 {
     if (!r)
         return;
+    tfx_crash_registry(NULL);
     for (size_t i = 0; i < r->n_plugins; i++)
         plugin_finish(&r->plugins[i]);
     for (size_t i = 0; i < r->n_refused; i++) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,16 +105,17 @@ static pid_t start(char **argv)
 }
 
 /* Starts one worker and waits for it. */
-static tfx_status run_worker(const char *const *command, tfx_id run, const volatile sig_atomic_t *stop, int *status,
-                             tfx_error *err)
+static tfx_status run_worker(const char *const *command, tfx_id run, int crash, const volatile sig_atomic_t *stop,
+                             int *status, tfx_error *err)
 {
     size_t n = 0;
     while (command[n])
         n++;
-    char **argv = TFX_NEW_ARRAY(char *, n + 1), id[32];
+    char **argv = TFX_NEW_ARRAY(char *, n + 1), id[32], fd[32];
     snprintf(id, sizeof(id), "%lld", (long long)run);
+    snprintf(fd, sizeof(fd), "%d", crash);
     for (size_t i = 0; i < n; i++)
-        argv[i] = (char *)(strcmp(command[i], "{run}") ? command[i] : id);
+        argv[i] = !strcmp(command[i], "{run}") ? id : !strcmp(command[i], "{crash}") ? fd : (char *)command[i];
     /* The worker inherits the blocked signals: one that reaches it early waits for its handler. */
     struct sigaction on_child = {.sa_handler = wake_up}, before;
     sigset_t blocked, unblocked;
@@ -135,6 +137,17 @@ static tfx_status run_worker(const char *const *command, tfx_id run, const volat
     return err->status;
 }
 
+/* What a worker wrote about its crash, as text of one line; empties the file for the next one. */
+static size_t last_words(int crash, char *buf, size_t size)
+{
+    ssize_t n = pread(crash, buf, size - 1, 0);
+    buf[n > 0 ? n : 0] = 0;
+    buf[strcspn(buf, "\n")] = 0;
+    if (n > 0 && (ftruncate(crash, 0) || lseek(crash, 0, SEEK_SET)))
+        buf[0] = 0; /* cannot happen in memory, and must not speak for another run */
+    return strlen(buf);
+}
+
 tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
                            const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err)
 {
@@ -142,6 +155,7 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *cons
     *result = (tfx_launch_result){0};
     if (tfx_store_runs_of(store, experiment, &runs, &result->n_runs, err) != TFX_OK)
         return err->status;
+    int crash = memfd_create("crash", 0); /* the workers inherit it; without it, a crash is told all the same */
     for (size_t i = 0; i < result->n_runs && err->status == TFX_OK; i++) {
         tfx_run_info info = {0};
         if (tfx_store_run_info(store, runs[i], &info, err) != TFX_OK)
@@ -156,11 +170,12 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *cons
             result->interrupted = 1;
             break;
         }
-        if (run_worker(command, runs[i], stop, &status, err) != TFX_OK)
+        if (run_worker(command, runs[i], crash, stop, &status, err) != TFX_OK)
             break;
         if (WIFSIGNALED(status)) {
-            char detail[128];
-            snprintf(detail, sizeof(detail), "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+            char said[1024], detail[1200];
+            snprintf(detail, sizeof(detail), "killed by signal %d (%s)%s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                     last_words(crash, said, sizeof(said)) ? ": " : "", said);
             tfx_store_end_run(store, runs[i], TFX_RUN_FAILED, detail, err);
             fprintf(stderr, "tfx: run %lld was %s\n", (long long)runs[i], detail);
             result->n_failed++;
@@ -173,6 +188,7 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *cons
             result->n_done++;
         }
     }
+    close(crash);
     free(runs);
     return err->status;
 }

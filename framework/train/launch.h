@@ -23,7 +23,8 @@ typedef struct tfx_launch_result {
 } tfx_launch_result;
 
 /* Executes every run of the experiment that is not done. `command` is the program and the
- * arguments that execute one run; "{run}" in it stands for the run's id. */
+ * arguments that execute one run; "{run}" in it stands for the run's id, "{crash}" for a file descriptor to
+ * which the process writes what made it crash. */
 tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
                            const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err);
 

@@ -115,9 +115,12 @@ tfx_prefetch *tfx_prefetch_create(const tfx_loader_class *cls, tfx_loader *loade
         }
     }
 
-    /* Signals are for the main thread, which finishes its step and stops this one. */
+    /* Signals are for the main thread, which finishes its step and stops this one; but a crash is where it is. */
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     sigset_t all, old;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+        sigdelset(&all, crashes[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int failed = pthread_create(&p->thread, NULL, run, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -136,4 +136,56 @@ scaling = early
         same_outcome(outcome(f, 1), whole_run, "resumed behind growth")
 
 
+
+def compiled(f, name, flags=()):
+    """The folder of a plugin, compiled from tests/e2e/NAME.c as a user would."""
+    plugins = f.path / "plugins"
+    plugins.mkdir(exist_ok=True)
+    command = COMPILER.split() + ["-shared", "-fPIC", "-fvisibility=hidden", "-I", SOURCE / "include", *flags,
+                                  HERE / f"{name}.c", "-o", plugins / f"{name}.so"]
+    r = subprocess.run(command, capture_output=True, text=True)
+    same((r.returncode, r.stderr), (0, ""), "the compiler")
+    return plugins
+
+
+def no_sanitizer_report(env):
+    """A sanitizer would turn the signal into an exit."""
+    return {**env, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":handle_segv=0:handle_abort=0:handle_sigfpe=0"}
+
+
+def test_crash_while_planning():
+    """A signal in a plugin ends the program as it would anyhow, but not without a word."""
+    with folder(HEAD + SQUARE.replace("square_mlp\nblocks.ffn.op = {op}", "crashy")) as f:
+        env = no_sanitizer_report({"TFX_PLUGIN_PATH": str(compiled(f, "crashy"))})
+        before = f.files()
+        for how, number, name in (("segv", 11, "SIGSEGV"), ("abort", 6, "SIGABRT"), ("divide", 8, "SIGFPE"),
+                                  ("recursion", 11, "SIGSEGV")):
+            for verb in ("plan", "run"):
+                r = f.tfx(verb, "tiny.ini", "--set", f"model.*.blocks.ffn.how={how}", env=env, status=-number)
+                message(r, f"layer crashy ({f.path}/plugins/crashy.so) crashed in `build` for blocks.0.ffn ({name})")
+        r = f.tfx("plan", "tiny.ini", "--set", "data.loader=crashy", "--set", "data.loader.in=open",
+                  "--set", "model.*.blocks.ffn.how=no", env=env, status=-11)
+        expect("loader crashy (" in r.stderr and "crashed in `open` for train (SIGSEGV)" in r.stderr, "the loader", r.stderr)
+        # One that somebody sends is no crash of a plugin.
+        r = f.tfx("plan", "tiny.ini", "--set", "model.*.blocks.ffn.how=kill", env=env, status=-11)
+        same(r.stderr, "", "what is said of a signal from elsewhere")
+        same(f.files(), before, "files in the folder")
+        compiled(f, "crashy", ["-DAT_LOAD"])
+        r = f.tfx("plugin", "list", env=env, status=-11)
+        message(r, f"{f.path}/plugins/crashy.so crashed while it was loaded (SIGSEGV)")
+
+
+def test_crash_of_a_run():
+    """The parent records what the worker said, also of a crash on the loader's thread, and goes on."""
+    with folder(HEAD.replace("seeds = 1", "seeds = 1, 2") + SQUARE.replace("square_mlp\nblocks.ffn.op = {op}", "crashy")) as f:
+        env = no_sanitizer_report({"TFX_PLUGIN_PATH": str(compiled(f, "crashy"))})
+        words = f"loader crashy ({f.path}/plugins/crashy.so) crashed in `next_batch` (SIGSEGV)"
+        r = f.tfx("run", "tiny.ini", "--set", "data.loader=crashy", "--set", "data.loader.in=next_batch",
+                  "--set", "model.*.blocks.ffn.how=no", env=env, status=3)
+        expect(f"tfx: {words}\n" in r.stderr, "the worker says it", r.stderr)
+        expect(f"run 1 was killed by signal 11 (Segmentation fault): {words}\n" in r.stderr, "the parent says it", r.stderr)
+        same(f.sql("SELECT status, detail FROM run"),
+             [("failed", f"killed by signal 11 (Segmentation fault): {words}"), ("done", None)], "the runs")
+
+
 main(globals())

@@ -7,6 +7,7 @@
 #include "framework/plugin/host.h"
 #include "framework/plugin/options.h"
 #include "plugin_files.h"
+#include "tfx/layer.h"
 #include "tests/check_main.h"
 
 #undef fail /* Check's old macro hides the member of tfx_host */
@@ -39,7 +40,8 @@ static _Thread_local int depth;
 
 static void begin(void)
 {
-    tfx_call_begin(&calls[depth++], "layer", "x", "build", NULL);
+    static const tfx_layer_class layer = {.struct_size = sizeof(layer), .name = "x"};
+    tfx_call_begin(&calls[depth++], TFX_KIND_LAYER, &layer, "build", NULL);
 }
 
 static tfx_status end(tfx_status status, const char *what, tfx_error *err)

@@ -254,7 +254,7 @@ START_TEST(messages_of_two_threads)
         tfx_loader l = TOY();
         l.fail_at = 1;
         tfx_call call;
-        tfx_call_begin(&call, "layer", "main", "build", NULL);
+        tfx_call_begin(&call, TFX_KIND_LOADER, &toy, "seek", NULL);
         host->fail(host, TFX_E_DATA, "a message of the main thread");
         tfx_prefetch *p = start(&l, NULL);
         int32_t in[N], target[N];

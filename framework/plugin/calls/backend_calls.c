@@ -6,7 +6,7 @@
 
 static void begin(tfx_call *c, const tfx_backend_class *cls, const char *function)
 {
-    tfx_call_begin(c, "backend", cls->name, function, NULL);
+    tfx_call_begin(c, TFX_KIND_BACKEND, cls, function, NULL);
 }
 
 /* The end of a call that cannot fail: what the plugin got over is forgotten. */
@@ -17,11 +17,12 @@ static void end(tfx_call *c)
 }
 
 /* The end of a call that makes an object. */
-static tfx_status end_making(tfx_call *c, tfx_status status, const void *made, const char *noun, tfx_error *err)
+static tfx_status end_making(tfx_call *c, const tfx_backend_class *cls, tfx_status status, const void *made,
+                             const char *noun, tfx_error *err)
 {
     if (status == TFX_OK && !made)
         tfx_call_bug(c, "`%s` succeeded and gave no %s", c->function, noun);
-    return tfx_call_end(c, status, c->name, err);
+    return tfx_call_end(c, status, cls->name, err);
 }
 
 tfx_status tfx_call_backend_open(const tfx_backend_class *cls, const tfx_options *options, tfx_backend **out,
@@ -31,7 +32,7 @@ tfx_status tfx_call_backend_open(const tfx_backend_class *cls, const tfx_options
     *out = NULL;
     begin(&c, cls, "open");
     tfx_status status = cls->open(tfx_host_table(), options, out);
-    if (end_making(&c, status, *out, "backend", err) != TFX_OK)
+    if (end_making(&c, cls, status, *out, "backend", err) != TFX_OK)
         *out = NULL;
     return err->status;
 }
@@ -80,7 +81,7 @@ tfx_status tfx_call_backend_buffer_create(const tfx_backend_class *cls, tfx_back
     *out = NULL;
     begin(&c, cls, "buffer_create");
     tfx_status status = cls->buffer_create(b, bytes, out);
-    if (end_making(&c, status, *out, "buffer", err) != TFX_OK)
+    if (end_making(&c, cls, status, *out, "buffer", err) != TFX_OK)
         *out = NULL;
     return err->status;
 }
@@ -139,7 +140,7 @@ tfx_status tfx_call_backend_compile(const tfx_backend_class *cls, tfx_backend *b
     *out = NULL;
     begin(&c, cls, "compile");
     tfx_status status = cls->compile(b, p, out);
-    if (end_making(&c, status, *out, "program", err) != TFX_OK)
+    if (end_making(&c, cls, status, *out, "program", err) != TFX_OK)
         *out = NULL;
     return err->status;
 }

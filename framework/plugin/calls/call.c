@@ -4,11 +4,11 @@
 
 static _Thread_local tfx_call *current;
 
-void tfx_call_begin(tfx_call *c, const char *kind, const char *name, const char *function, const char *about)
+void tfx_call_begin(tfx_call *c, const char *kind, const void *impl, const char *function, const char *about)
 {
     c->outer = current;
     c->kind = kind;
-    c->name = name;
+    c->impl = impl;
     c->function = function;
     c->about = about;
     c->first.status = TFX_OK; /* the text is not read before there is one */
@@ -61,6 +61,11 @@ tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_er
 tfx_call *tfx_call_current(void)
 {
     return current;
+}
+
+tfx_call *const *tfx_call_place(void)
+{
+    return &current;
 }
 
 int tfx_call_is_value(const tfx_builder *b, tfx_value v)

@@ -16,7 +16,9 @@
 
 typedef struct tfx_call {
     struct tfx_call *outer;
-    const char *kind, *name, *function; /* "layer", "mlp", "build" */
+    const char *kind;     /* TFX_KIND_*; NULL: the plugin is being loaded */
+    const void *impl;     /* the class table */
+    const char *function; /* its member, "build" */
     const char *about; /* what the call is for: a layer's path, a parameter; NULL: nothing more to say */
     tfx_error first;   /* the first message of this call */
     int misuse;        /* it says that the plugin broke its contract, which counts whatever the call
@@ -24,15 +26,17 @@ typedef struct tfx_call {
 } tfx_call;
 
 /* Every begin has its end, on the same thread. Strings are borrowed until then. */
-void tfx_call_begin(tfx_call *c, const char *kind, const char *name, const char *function, const char *about);
+void tfx_call_begin(tfx_call *c, const char *kind, const void *impl, const char *function, const char *about);
 /* Makes the call an error, "bug in the plugin: ...", whatever it returned. */
 void tfx_call_bug(tfx_call *c, const char *fmt, ...) TFX_PRINTF(2, 3);
 /* Moves the first message into err, after "what: " unless that is NULL or empty, if `status` or a bug
  * makes the call an error. Returns the call's status. */
 tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_error *err);
 
-/* The innermost call that this thread is in; NULL outside of any. */
+/* The innermost call that this thread is in; NULL outside of any. And where it is kept, for another thread that
+ * knows that this one is waiting. */
 tfx_call *tfx_call_current(void);
+tfx_call *const *tfx_call_place(void);
 
 /* Room for a struct that a plugin fills in the host's memory. One that was compiled with newer headers may
  * assign it as a whole, and its struct is longer than ours. */

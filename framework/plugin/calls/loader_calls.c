@@ -10,7 +10,7 @@ tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_co
 {
     tfx_call c;
     *out = NULL;
-    tfx_call_begin(&c, "loader", cls->name, "open", config->split == TFX_SPLIT_TRAIN ? "train" : "val");
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "open", config->split == TFX_SPLIT_TRAIN ? "train" : "val");
     tfx_status status = cls->open(tfx_host_table(), config, out);
     if (status == TFX_OK && !*out)
         tfx_call_bug(&c, "`open` succeeded and gave no loader");
@@ -26,7 +26,7 @@ void tfx_call_loader_close(const tfx_loader_class *cls, tfx_loader *l)
     tfx_error none = {0};
     if (!l)
         return;
-    tfx_call_begin(&c, "loader", cls->name, "close", NULL);
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "close", NULL);
     cls->close(l);
     tfx_call_end(&c, TFX_OK, NULL, &none);
 }
@@ -35,7 +35,7 @@ tfx_status tfx_call_loader_info(const tfx_loader_class *cls, const tfx_loader *l
 {
     TFX_ROOMY(tfx_loader_info) info = {{.struct_size = sizeof(*out)}};
     tfx_call c;
-    tfx_call_begin(&c, "loader", cls->name, "info", NULL);
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "info", NULL);
     cls->info(l, &info.it);
     *out = info.it;
     out->struct_size = sizeof(*out);
@@ -69,7 +69,7 @@ tfx_status tfx_call_loader_next_batch(const tfx_loader_class *cls, tfx_loader *l
                                       const char *what, tfx_error *err)
 {
     tfx_call c;
-    tfx_call_begin(&c, "loader", cls->name, "next_batch", NULL);
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "next_batch", NULL);
     if (tfx_call_end(&c, cls->next_batch(l, batch->inputs, batch->targets), what, err) == TFX_OK) {
         check_tokens(batch, batch->inputs, "inputs", what, err);
         check_tokens(batch, batch->targets, "targets", what, err);
@@ -82,7 +82,7 @@ tfx_status tfx_call_loader_tell(const tfx_loader_class *cls, const tfx_loader *l
 {
     TFX_ROOMY(tfx_loader_position) position = {{.struct_size = sizeof(*out)}};
     tfx_call c;
-    tfx_call_begin(&c, "loader", cls->name, "tell", NULL);
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "tell", NULL);
     cls->tell(l, &position.it);
     *out = position.it;
     out->struct_size = sizeof(*out);
@@ -93,6 +93,6 @@ tfx_status tfx_call_loader_seek(const tfx_loader_class *cls, tfx_loader *l, cons
                                 const char *what, tfx_error *err)
 {
     tfx_call c;
-    tfx_call_begin(&c, "loader", cls->name, "seek", NULL);
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "seek", NULL);
     return tfx_call_end(&c, cls->seek(l, pos), what, err);
 }

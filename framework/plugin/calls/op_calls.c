@@ -9,7 +9,7 @@ tfx_status tfx_call_op_infer(const tfx_op_class *cls, uint32_t n_in, const tfx_t
 {
     tfx_call c;
     *n_dims = 0;
-    tfx_call_begin(&c, "op", cls->id, "infer", NULL);
+    tfx_call_begin(&c, TFX_KIND_OP, cls, "infer", NULL);
     tfx_status status = cls->infer(tfx_host_table(), n_in, in, ints, reals, n_dims, dims);
     if (status == TFX_OK && *n_dims > TFX_MAX_DIMS)
         tfx_call_bug(&c, "`infer` gave rank %" PRIu32 "; expected at most %d", *n_dims, TFX_MAX_DIMS);
@@ -24,7 +24,7 @@ tfx_value tfx_call_op_lower(const tfx_op_class *cls, const tfx_builder *b, uint3
 {
     tfx_call c;
     tfx_error err = {0};
-    tfx_call_begin(&c, "op", cls->id, "lower", NULL);
+    tfx_call_begin(&c, TFX_KIND_OP, cls, "lower", NULL);
     tfx_value y = cls->lower(b, n_in, in, ints, reals);
     if (tfx_call_end(&c, y || c.first.status == TFX_OK ? TFX_OK : c.first.status, "", &err) != TFX_OK)
         return b->error(b, "custom op %s: %s", cls->id, err.text);
@@ -40,12 +40,13 @@ void tfx_call_op_vjp(const tfx_op_class *cls, const tfx_builder *b, uint32_t n_i
 {
     tfx_call c;
     tfx_error err = {0};
-    tfx_call_begin(&c, "op", cls->id, "vjp", NULL);
+    tfx_call_begin(&c, TFX_KIND_OP, cls, "vjp", NULL);
     if (tfx_call_end(&c, cls->vjp(b, n_in, in, out, dy, ints, reals, dx), "", &err) != TFX_OK)
         b->error(b, "custom op %s: %s", cls->id, err.text);
     for (uint32_t i = 0; err.status == TFX_OK && i < n_in; i++)
         if (dx[i] && !tfx_call_is_value(b, dx[i]))
             b->error(b, "custom op %s: `vjp` gave operand %" PRIu32 " a gradient that does not exist", cls->id, i);
         else if (dx[i] && (b->dtype(b, dx[i]) != TFX_F32 || !tfx_call_same_shape(b, in[i], dx[i])))
-            b->error(b, "custom op %s: `vjp` gave operand %" PRIu32 " a gradient of another shape or dtype", cls->id, i);
+            b->error(b, "custom op %s: `vjp` gave operand %" PRIu32 " a gradient of another shape or dtype", cls->id,
+                     i);
 }

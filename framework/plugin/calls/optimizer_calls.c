@@ -34,7 +34,7 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
         out[i]->struct_size = sizeof(tfx_state);
     }
     *n = 0;
-    tfx_call_begin(&c, "optimizer", cls->name, "states", NULL);
+    tfx_call_begin(&c, TFX_KIND_OPTIMIZER, cls, "states", NULL);
     tfx_status status = cls->states(tfx_host_table(), options, out, n);
     if (status == TFX_OK && *n > TFX_MAX_STATES)
         tfx_call_bug(&c, "`states` declares %zu states; expected at most %d", *n, TFX_MAX_STATES);
@@ -53,7 +53,7 @@ void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_b
 {
     tfx_call c;
     tfx_error err = {0};
-    tfx_call_begin(&c, "optimizer", cls->name, "build_update", param);
+    tfx_call_begin(&c, TFX_KIND_OPTIMIZER, cls, "build_update", param);
     if (tfx_call_end(&c, cls->build_update(b, u), "", &err) != TFX_OK)
         b->error(b, "%s", err.text);
     else if (!u->new_param)

@@ -11,7 +11,7 @@ tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_optio
 {
     tfx_call c;
     *out = NULL;
-    tfx_call_begin(&c, "scaling", cls->name, "create", NULL);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "create", NULL);
     tfx_status status = cls->create(tfx_host_table(), options, out);
     if (status == TFX_OK && !*out)
         tfx_call_bug(&c, "`create` succeeded and gave no policy");
@@ -27,7 +27,7 @@ void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s)
     tfx_error none = {0};
     if (!s)
         return;
-    tfx_call_begin(&c, "scaling", cls->name, "destroy", NULL);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "destroy", NULL);
     cls->destroy(s);
     tfx_call_end(&c, TFX_OK, NULL, &none);
 }
@@ -35,7 +35,7 @@ void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s)
 uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scaling *s, tfx_error *err)
 {
     tfx_call c;
-    tfx_call_begin(&c, "scaling", cls->name, "n_stages", NULL);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "n_stages", NULL);
     uint32_t n = cls->n_stages(s);
     if (n == 0 || n > TFX_STAGE_LIMIT)
         tfx_call_bug(&c, "`n_stages` returned %" PRIu32 "; expected 1 to %d", n, TFX_STAGE_LIMIT);
@@ -49,7 +49,7 @@ tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scalin
     char about[32];
     tfx_call c;
     snprintf(about, sizeof(about), "stage %" PRIu32, index);
-    tfx_call_begin(&c, "scaling", cls->name, "stage", about);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "stage", about);
     tfx_status status = cls->stage(s, index, &stage.it);
     *out = stage.it;
     out->struct_size = sizeof(*out);
@@ -67,7 +67,7 @@ tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scalin
                                         int *grow, tfx_error *err)
 {
     tfx_call c;
-    tfx_call_begin(&c, "scaling", cls->name, "should_grow", NULL);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "should_grow", NULL);
     *grow = cls->should_grow(s, signals) != 0;
     return tfx_call_end(&c, TFX_OK, "", err);
 }
@@ -90,7 +90,7 @@ tfx_status tfx_call_scaling_grow_param(const tfx_scaling_class *cls, tfx_scaling
     char what[512];
     tfx_call c;
     snprintf(what, sizeof(what), "growing %s", p->path);
-    tfx_call_begin(&c, "scaling", cls->name, "grow_param", p->path);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "grow_param", p->path);
     tfx_status status = cls->grow_param(s, p);
     if (status == TFX_OK)
         check_data(&c, p);
@@ -105,6 +105,6 @@ tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scalin
     if (!TFX_HAS(cls, check))
         return TFX_OK;
     snprintf(about, sizeof(about), "stage %" PRIu32, stage);
-    tfx_call_begin(&c, "scaling", cls->name, "check", about);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "check", about);
     return tfx_call_end(&c, cls->check(s, stage, paths, n), "", err);
 }

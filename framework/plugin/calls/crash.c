@@ -1,0 +1,126 @@
+/* In the handler, only reads of memory and calls that POSIX names async-signal-safe. */
+#include "framework/plugin/calls/crash.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "framework/plugin/calls/call.h"
+#include "framework/plugin/classes.h"
+
+static const struct {
+    int number;
+    const char *name;
+} fatal[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"}, {SIGILL, "SIGILL"}, {SIGABRT, "SIGABRT"}};
+
+enum { N_FATAL = sizeof(fatal) / sizeof(*fatal) };
+
+static struct sigaction before[N_FATAL];
+static const tfx_registry *registry;
+static tfx_call *const *main_call; /* where the main thread keeps its innermost call */
+static int record_fd = -1;
+static char stack[1 << 16]; /* the thread's own may be what has run out */
+
+typedef struct line {
+    char text[1024];
+    size_t n;
+} line;
+
+static void add(line *l, const char *text)
+{
+    size_t n = strlen(text), room = sizeof(l->text) - 1 - l->n; /* for the end of the line */
+    n = n < room ? n : room;
+    memcpy(l->text + l->n, text, n);
+    l->n += n;
+}
+
+/* "layer mlp (/path/mlp.so) crashed in `build` for blocks.3.ffn (SIGSEGV)" */
+static void describe(line *l, const tfx_call *c, const char *signal_name)
+{
+    if (!c->kind) {
+        add(l, c->about);
+        add(l, " crashed while it was loaded (");
+        add(l, signal_name);
+        add(l, ")");
+        return;
+    }
+    const tfx_class_info info = tfx_class_describe(c->kind, c->impl);
+    const tfx_loaded_plugin *owner = registry ? tfx_registry_owner(registry, c->impl) : NULL;
+    add(l, info.kind);
+    add(l, " ");
+    add(l, info.name);
+    if (owner) {
+        add(l, " (");
+        add(l, owner->path);
+        add(l, ")");
+    }
+    add(l, " crashed in `");
+    add(l, c->function);
+    add(l, "`");
+    if (c->about) {
+        add(l, " for ");
+        add(l, c->about);
+    }
+    add(l, " (");
+    add(l, signal_name);
+    add(l, ")");
+}
+
+static void report(size_t which)
+{
+    line l = {.n = 0};
+    /* A thread of the plugin's own has no call; the main thread then waits in the one that it works for. */
+    const tfx_call *c = tfx_call_current();
+    add(&l, "tfx: ");
+    if (!c)
+        c = *main_call;
+    if (c)
+        describe(&l, c, fatal[which].name);
+    else {
+        add(&l, "a bug in tfx, not in a plugin: ");
+        add(&l, fatal[which].name);
+    }
+    l.text[l.n++] = '\n';
+    size_t skip = strlen("tfx: ");
+    ssize_t unused = write(STDERR_FILENO, l.text, l.n);
+    if (record_fd >= 0)
+        unused = write(record_fd, l.text + skip, l.n - skip);
+    (void)unused; /* there is nobody left to tell */
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < N_FATAL; i++) {
+        if (fatal[i].number != number)
+            continue;
+        /* One that somebody sent is no crash, but abort sends its own. */
+        int sent = info->si_code <= 0;
+        if (!sent || (number == SIGABRT && info->si_pid == getpid()))
+            report(i);
+        sigaction(number, &before[i], NULL);
+        if (sent)
+            raise(number); /* delivered on return; the others happen again by themselves */
+    }
+}
+
+void tfx_crash_install(void)
+{
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    stack_t other = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    main_call = tfx_call_place();
+    sigaltstack(&other, NULL);
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < N_FATAL; i++)
+        sigaction(fatal[i].number, &action, &before[i]);
+}
+
+void tfx_crash_record(int fd)
+{
+    record_fd = fd;
+}
+
+void tfx_crash_registry(const tfx_registry *r)
+{
+    registry = r;
+}

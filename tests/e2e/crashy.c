@@ -1,0 +1,123 @@
+/* Plugins that crash: the layer `crashy` in its build, the way that `how` says; the loader `crashy` in the
+ * function that `in` names, with seed 1. With AT_LOAD, as soon as the file is loaded. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tfx/layer.h"
+#include "tfx/loader.h"
+
+static volatile int zero;
+static int *volatile nowhere;
+
+static int recurse(volatile char *outer)
+{
+    volatile char here[4096];
+    here[0] = outer[0];
+    return recurse(here) + here[0];
+}
+
+static const char *const ways[] = {"no", "segv", "abort", "divide", "recursion", "kill", NULL};
+static const tfx_option layer_options[] = {TFX_OPTION("how", TFX_OPT_CHOICE, "segv", 0, 0, ways, "how it crashes")};
+
+static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    const char *how = b->host->opt_string(b->host, b->options, "how");
+    char first[1] = {0};
+    (void)out_dim;
+    if (!strcmp(how, "segv"))
+        *nowhere = 1;
+    if (!strcmp(how, "abort"))
+        abort();
+    if (!strcmp(how, "divide"))
+        zero = 10 / zero;
+    if (!strcmp(how, "recursion"))
+        zero = recurse(first);
+    if (!strcmp(how, "kill"))
+        kill(getpid(), SIGSEGV);
+    return x;
+}
+
+static const tfx_layer_class layer = {
+    sizeof(tfx_layer_class), "crashy", "crashes", layer_options, 1, NULL, 0, build,
+};
+
+struct tfx_loader {
+    int crashes;
+    int64_t n;
+    uint64_t next;
+};
+
+static const char *const places[] = {"no", "open", "next_batch", NULL};
+static const tfx_option loader_options[] = {
+    TFX_OPTION("in", TFX_OPT_CHOICE, "no", 0, 0, places, "where it crashes"),
+    TFX_OPTION("train", TFX_OPT_STRING, "", 0, 0, NULL, "as the loader bytes has it"),
+    TFX_OPTION("val", TFX_OPT_STRING, "", 0, 0, NULL, "as the loader bytes has it"),
+};
+
+static tfx_status open_split(const tfx_host *h, const tfx_loader_config *c, tfx_loader **out)
+{
+    const char *in = h->opt_string(h, c->options, "in");
+    if (!strcmp(in, "open"))
+        *nowhere = 1;
+    *out = calloc(1, sizeof(**out));
+    (*out)->n = c->batch * c->context;
+    (*out)->crashes = !strcmp(in, "next_batch") && c->split == TFX_SPLIT_TRAIN && c->seed == 1;
+    return TFX_OK;
+}
+
+static void close_split(tfx_loader *l)
+{
+    free(l);
+}
+
+static void info(const tfx_loader *l, tfx_loader_info *out)
+{
+    (void)l;
+    out->n_tokens = -1;
+    out->vocab = 256;
+}
+
+static tfx_status next_batch(tfx_loader *l, int32_t *inputs, int32_t *targets)
+{
+    if (l->crashes && l->next == 2)
+        *nowhere = 1;
+    for (int64_t i = 0; i < l->n; i++) {
+        inputs[i] = (int32_t)(i % 256);
+        targets[i] = (int32_t)((i + 1) % 256);
+    }
+    l->next++;
+    return TFX_OK;
+}
+
+static void tell(const tfx_loader *l, tfx_loader_position *out)
+{
+    out->batch_index = l->next;
+}
+
+static tfx_status seek(tfx_loader *l, const tfx_loader_position *pos)
+{
+    l->next = pos->batch_index;
+    return TFX_OK;
+}
+
+static const tfx_loader_class loader = {
+    sizeof(tfx_loader_class), "crashy", "crashes", loader_options, 3, open_split, close_split, info, next_batch, tell,
+    seek, TFX_LOADER_BYTES,
+};
+
+#ifdef AT_LOAD
+__attribute__((constructor)) static void at_load(void)
+{
+    *nowhere = 1;
+}
+#endif
+
+static const tfx_factory f_layer = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
+static const tfx_factory f_loader = {sizeof(tfx_factory), TFX_KIND_LOADER, &loader};
+static const tfx_factory *const factories[] = {&f_layer, &f_loader, NULL};
+extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
+const tfx_plugin tfx_plugin_entry = {
+    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "crashy", "1.0.0", "crashes", factories,
+};
