@@ -7,10 +7,27 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/plugin/calls/loader_calls.h"
+#include "framework/plugin/calls/scaling_calls.h"
 #include "framework/plugin/host.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 #include "tests/check_main.h"
+
+/* Sizes of the structs that the host lends, as they were then. */
+#define STRUCT(type, size) enum { LAYOUT_1_0(type) = size };
+#define LAYOUT_1_0(type) type##_size_in_1_0
+#define MEMBER(type, member, offset, size)
+#define VALUE(name, value)
+#define TEXT(name, text)
+#include "layout-1.0.h"
+
+/* What later minors added is absent, and so zero. */
+static void assert_zero_behind(const void *lent, size_t old, size_t now)
+{
+    for (size_t i = old; i < now; i++)
+        ck_assert_int_eq(((const char *)lent)[i], 0);
+}
 
 static tfx_text calls; /* every builder call, in order */
 static tfx_value next_value;
@@ -153,6 +170,70 @@ START_TEST(optimizer_of_1_0)
 }
 END_TEST
 
+START_TEST(loader_of_1_0)
+{
+    tfx_error err = {0};
+    tfx_registry *r = open_built();
+    const tfx_loader_class *cls = find(r, TFX_KIND_LOADER, "frozen_1_0");
+    tfx_loader *l;
+    tfx_loader_info info;
+    tfx_loader_position pos;
+    int32_t inputs[6], targets[6];
+    tfx_loader_config config = {.struct_size = sizeof(config), .split = TFX_SPLIT_VAL, .batch = 2, .context = 3};
+    tfx_batch batch = {.rows = 2, .context = 3, .vocab = 256, .inputs = inputs, .targets = targets};
+    memset(&info, 0x5a, sizeof(info));
+    memset(&pos, 0x5a, sizeof(pos));
+    ck_assert_uint_eq(tfx_loader_flags(cls), TFX_LOADER_BYTES); /* text then and now */
+    ck_assert_int_eq(tfx_call_loader_open(cls, &config, &l, &err), TFX_OK);
+    ck_assert_int_eq(tfx_call_loader_info(cls, l, &info, &err), TFX_OK);
+    ck_assert_int_eq(info.n_tokens, 1000);
+    assert_zero_behind(&info, LAYOUT_1_0(tfx_loader_info), sizeof(info));
+    ck_assert_int_eq(tfx_call_loader_next_batch(cls, l, &batch, "here", &err), TFX_OK);
+    ck_assert_int_eq(targets[5], 6);
+    ck_assert_int_eq(tfx_call_loader_tell(cls, l, &pos, "here", &err), TFX_OK);
+    ck_assert_uint_eq(pos.batch_index, 1);
+    ck_assert_uint_eq(pos.extra[0], 3);
+    assert_zero_behind(&pos, LAYOUT_1_0(tfx_loader_position), sizeof(pos));
+    ck_assert_int_eq(tfx_call_loader_seek(cls, l, &pos, "here", &err), TFX_OK);
+    tfx_call_loader_close(cls, l);
+    config.batch = 3;
+    ck_assert_int_eq(tfx_call_loader_open(cls, &config, &l, &err), TFX_E_INVALID);
+    ck_assert_str_eq(err.text, "batch is 3");
+    tfx_registry_close(r);
+}
+END_TEST
+
+START_TEST(policy_of_1_0)
+{
+    tfx_error err = {0};
+    tfx_registry *r = open_built();
+    const tfx_scaling_class *cls = find(r, TFX_KIND_SCALING, "frozen_1_0");
+    tfx_scaling *s;
+    tfx_stage stage;
+    float old = 2, data[3] = {0};
+    int64_t dims[1] = {3}, old_dims[1] = {1};
+    tfx_grown_param p = {.struct_size = sizeof(p), .path = "w", .name = "w", .n_dims = 1, .dims = dims,
+                         .old_dims = old_dims, .old_data = &old, .data = data};
+    tfx_growth_signals signals = {.struct_size = sizeof(signals), .stage_step = 3, .val_step = 2};
+    int grow = 0;
+    memset(&stage, 0x5a, sizeof(stage));
+    ck_assert_int_eq(tfx_call_scaling_create(cls, NULL, &s, &err), TFX_OK);
+    ck_assert_uint_eq(tfx_call_scaling_n_stages(cls, s, &err), 2);
+    ck_assert_int_eq(tfx_call_scaling_stage(cls, s, 1, &stage, &err), TFX_OK);
+    ck_assert_str_eq(stage.model, "large");
+    ck_assert_int_eq(stage.steps, 7);
+    ck_assert_int_eq(stage.carry, TFX_STATE_KEEP);
+    assert_zero_behind(&stage, LAYOUT_1_0(tfx_stage), sizeof(stage));
+    ck_assert_int_eq(tfx_call_scaling_should_grow(cls, s, &signals, &grow, &err), TFX_OK);
+    ck_assert_int_eq(grow, 1);
+    ck_assert_int_eq(tfx_call_scaling_grow_param(cls, s, &p, &err), TFX_OK);
+    ck_assert_float_eq(data[0], 5);
+    ck_assert_int_eq(tfx_call_scaling_check(cls, s, 1, NULL, 0, &err), TFX_OK);
+    tfx_call_scaling_destroy(cls, s);
+    tfx_registry_close(r);
+}
+END_TEST
+
 /* meson.build leaves the C++ plugin out when there is no C++ compiler. */
 START_TEST(layer_in_cxx)
 {
@@ -181,6 +262,8 @@ static Suite *frozen_suite(void)
     TCase *t = tcase_create("frozen");
     tcase_add_test(t, layer_of_1_0);
     tcase_add_test(t, optimizer_of_1_0);
+    tcase_add_test(t, loader_of_1_0);
+    tcase_add_test(t, policy_of_1_0);
     tcase_add_test(t, layer_in_cxx);
     suite_add_tcase(s, t);
     return s;
