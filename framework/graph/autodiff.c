@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/emit.h"
 
 typedef struct backward {
     tfx_graph *g;
@@ -25,7 +26,8 @@ static void accumulate(backward *s, tfx_value v, tfx_value d, int absorbed)
         return;
     }
     /* Gradients have the dtype of their value; sums are f32. */
-    tfx_value sum = tfx_emit_binary(s->g, TFX_OP_ADD, tfx_emit_cast(s->g, have, TFX_F32), tfx_emit_cast(s->g, d, TFX_F32));
+    tfx_value sum = tfx_emit_binary(s->g, TFX_OP_ADD, tfx_emit_cast(s->g, have, TFX_F32),
+                                    tfx_emit_cast(s->g, d, TFX_F32));
     s->grad[v] = tfx_emit_cast(s->g, sum, s->g->values[d].dtype);
 }
 
@@ -41,15 +43,14 @@ static void recompute(backward *s, uint32_t region)
         tfx_value in[16], *operands = node.n_in <= 16 ? in : TFX_NEW_ARRAY(tfx_value, node.n_in);
         for (uint32_t k = 0; k < node.n_in; k++)
             operands[k] = s->clone[node.in[k]] ? s->clone[node.in[k]] : node.in[k];
-        tfx_value like[4];
+        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = operands, .custom = node.custom};
+        memcpy(again.ints, node.ints, sizeof(again.ints));
+        memcpy(again.reals, node.reals, sizeof(again.reals));
         for (uint32_t k = 0; k < node.n_out; k++)
-            like[k] = node.out + k;
-        tfx_value out = tfx_emit_like(g, node.op, node.n_in, operands, node.ints, node.reals, node.n_out, like);
-        if (out) {
-            g->nodes[g->values[out].node].custom = node.custom;
-            for (uint32_t k = 0; k < node.n_out; k++)
-                s->clone[node.out + k] = out + k;
-        }
+            again.out[k] = tfx_graph_like(g, node.out + k);
+        tfx_value out = tfx_graph_append(g, &again);
+        for (uint32_t k = 0; k < node.n_out; k++)
+            s->clone[node.out + k] = out + k;
         if (operands != in)
             free(operands);
     }
@@ -62,19 +63,24 @@ static tfx_value saved(const backward *s, tfx_value v)
     return s->region && s->clone[v] ? s->clone[v] : v;
 }
 
+static int has_derivative(const tfx_graph_node *n)
+{
+    return n->op == TFX_OP_CUSTOM ? n->custom->vjp != NULL : tfx_op_info_of(n->op)->vjp != NULL;
+}
+
 static void backward_node(backward *s, uint32_t index)
 {
     tfx_graph *g = s->g;
     tfx_graph_node node = g->nodes[index];
-    tfx_value dout[4] = {0}, out[4] = {0};
-    int any = 0;
+    tfx_value dout[TFX_MAX_RESULTS] = {0}, out[TFX_MAX_RESULTS] = {0};
+    int auxiliary = 0;
     for (uint32_t k = 0; k < node.n_out; k++) {
         dout[k] = s->grad[node.out + k];
-        any |= dout[k] != TFX_POISON;
+        auxiliary |= k > 0 && dout[k];
     }
-    if (!any || node.n_in == 0)
+    if ((!dout[0] && !auxiliary) || node.n_in == 0)
         return;
-    if (!dout[0]) { /* only an auxiliary result is used: no op passes gradients through one */
+    if (auxiliary && !dout[0]) { /* no op passes gradients through one */
         tfx_graph_fail(g, "%s: the gradient of an auxiliary result is not defined", tfx_op_name(node.op));
         return;
     }
@@ -98,9 +104,12 @@ static void backward_node(backward *s, uint32_t index)
     for (uint32_t k = 0; k < node.n_out; k++)
         out[k] = saved(s, node.out + k);
     tfx_vjp_args args = {&node, in, out, dout, needs, din, sofar, absorbed};
-    if (needed && !tfx_vjp(g, &args))
+    tfx_vjp_rule *derive = has_derivative(&node) && !auxiliary ? tfx_op_info_of(node.op)->vjp : NULL;
+    if (needed && !derive)
         tfx_graph_fail(g, "%s has no derivative, but a trained parameter is below it",
                        node.op == TFX_OP_CUSTOM ? node.custom->id : tfx_op_name(node.op));
+    else if (needed)
+        derive(g, &args);
     for (uint32_t k = 0; k < n; k++)
         if (needs[k])
             accumulate(s, node.in[k], din[k], absorbed[k]);

@@ -16,19 +16,4 @@
 void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wrt, uint32_t n,
                   tfx_value *grads);
 
-/* One op's vector-Jacobian product. `in`, `out` and `dout` are the operands, results and
- * gradients of the results (TFX_POISON: none) of `node`; writes the gradients of the operands that
- * need one to `din` (TFX_POISON elsewhere). Returns 0 when the op has no derivative. */
-typedef struct tfx_vjp_args {
-    const tfx_graph_node *node; /* a copy: emitting may move the original */
-    const tfx_value *in, *out, *dout;
-    const int *needs; /* per operand */
-    tfx_value *din;
-    /* A gradient of in[i] so far, or TFX_POISON: an op that can add to it in place does
-     * (matmul, gather) and sets absorbed[i]. */
-    const tfx_value *sofar;
-    int *absorbed;
-} tfx_vjp_args;
-int tfx_vjp(tfx_graph *g, const tfx_vjp_args *a);
-
 #endif

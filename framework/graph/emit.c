@@ -1,11 +1,16 @@
-/* Emitting nodes: checks, appending, sources and pointwise ops. */
+/* Emitting nodes: one function per op that layers, optimizers or derivatives ask for. Whether
+ * operands fit is for the rules in shapes.c to say; here is what an op with nothing to do
+ * becomes, and what is built of several nodes. */
 #include "framework/graph/emit.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+
+/* ---- shared ---- */
 
 const char *tfx_graph_shape_text(const tfx_graph *g, tfx_value v)
 {
@@ -28,65 +33,6 @@ int tfx_graph_axis(const tfx_graph *g, tfx_value x, int axis)
     return axis >= 0 && axis < n ? axis : -1;
 }
 
-tfx_value tfx_graph_append(tfx_graph *g, tfx_op op, uint32_t n_in, const tfx_value *in, const int64_t *ints,
-                        uint32_t n_ints, const double *reals, uint32_t n_reals, uint32_t n_out)
-{
-    uint32_t index = g->n_nodes;
-    tfx_graph_node *node = TFX_APPEND(g->nodes, g->n_nodes, g->cap_nodes);
-    node->op = op;
-    node->n_in = n_in;
-    node->in = TFX_NEW_ARRAY(tfx_value, n_in);
-    int requires_grad = 0;
-    for (uint32_t i = 0; i < n_in; i++) {
-        node->in[i] = in[i];
-        requires_grad |= g->values[in[i]].requires_grad;
-        if (tfx_value_elements(g, in[i]) >= TFX_MAX_ELEMENTS)
-            tfx_graph_fail(g, "%s: a value of shape %s takes more memory than any machine has", tfx_op_name(op),
-                           tfx_graph_shape_text(g, in[i]));
-    }
-    if (n_ints)
-        memcpy(node->ints, ints, sizeof(*ints) * n_ints);
-    if (n_reals)
-        memcpy(node->reals, reals, sizeof(*reals) * n_reals);
-    node->n_out = n_out;
-    node->out = g->n_values;
-    node->region = g->region;
-    node->recomputed = g->recomputed;
-    node->update = g->update;
-    for (uint32_t i = 0; i < n_out; i++) {
-        tfx_graph_value *v = TFX_APPEND(g->values, g->n_values, g->cap_values);
-        v->dtype = TFX_F32;
-        v->node = index;
-        v->requires_grad = requires_grad;
-    }
-    return g->nodes[index].out;
-}
-
-void tfx_graph_set_shape(tfx_graph *g, tfx_value v, uint32_t n_dims, const int64_t *dims)
-{
-    g->values[v].n_dims = n_dims;
-    if (n_dims)
-        memmove(g->values[v].dims, dims, sizeof(*dims) * n_dims);
-}
-
-tfx_value tfx_graph_append_like(tfx_graph *g, tfx_op op, uint32_t n_in, const tfx_value *in, const int64_t *ints,
-                             uint32_t n_ints, const double *reals, uint32_t n_reals, tfx_value like)
-{
-    tfx_value out = tfx_graph_append(g, op, n_in, in, ints, n_ints, reals, n_reals, 1);
-    g->values[out].dtype = g->values[like].dtype;
-    tfx_graph_set_shape(g, out, g->values[like].n_dims, g->values[like].dims);
-    return out;
-}
-
-int tfx_graph_check_f32(tfx_graph *g, const char *what, tfx_value x)
-{
-    if (g->values[x].dtype == TFX_F32)
-        return 1;
-    tfx_graph_fail(g, "%s: expected an f32 operand, found %s %s", what, tfx_dtype_name(g->values[x].dtype),
-                   tfx_graph_shape_text(g, x));
-    return 0;
-}
-
 int tfx_graph_check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const int64_t *dims)
 {
     if (n_dims > TFX_MAX_DIMS) {
@@ -99,6 +45,66 @@ int tfx_graph_check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const 
             return 0;
         }
     return 1;
+}
+
+tfx_graph_value tfx_graph_asked(tfx_dtype dtype, uint32_t n_dims, const int64_t *dims)
+{
+    tfx_graph_value v = {.dtype = dtype, .n_dims = n_dims};
+    if (n_dims)
+        memcpy(v.dims, dims, sizeof(*dims) * n_dims);
+    return v;
+}
+
+tfx_graph_value tfx_graph_like(const tfx_graph *g, tfx_value v)
+{
+    return tfx_graph_asked(g->values[v].dtype, g->values[v].n_dims, g->values[v].dims);
+}
+
+int tfx_graph_infer(tfx_graph *g, tfx_emission *e)
+{
+    const tfx_op_info *op = tfx_op_info_of(e->op);
+    for (uint32_t k = 0; k < e->n_in; k++)
+        if (!e->in[k])
+            return 0;
+    assert(e->n_in >= op->min_in && e->n_in <= op->max_in);
+    for (uint32_t k = 0; k < e->n_in && op->f32 >> k; k++)
+        if ((op->f32 >> k & 1) && g->values[e->in[k]].dtype != TFX_F32)
+            return tfx_graph_fail(g, "%s: expected an f32 operand, found %s %s", op->name,
+                                  tfx_dtype_name(g->values[e->in[k]].dtype), tfx_graph_shape_text(g, e->in[k]));
+    for (uint32_t k = 0; k < op->n_out; k++)
+        e->out[k].dtype = e->out[k].dtype ? e->out[k].dtype : TFX_F32;
+    return !op->shape || op->shape(g, e);
+}
+
+tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
+{
+    uint32_t index = g->n_nodes, n_out = tfx_op_info_of(e->op)->n_out;
+    tfx_graph_node *node = TFX_APPEND(g->nodes, g->n_nodes, g->cap_nodes);
+    *node = (tfx_graph_node){.op = e->op, .n_in = e->n_in, .n_out = n_out, .out = g->n_values, .custom = e->custom,
+                             .region = g->region, .recomputed = g->recomputed, .update = g->update};
+    node->in = TFX_NEW_ARRAY(tfx_value, e->n_in);
+    memcpy(node->ints, e->ints, sizeof(node->ints));
+    memcpy(node->reals, e->reals, sizeof(node->reals));
+    int requires_grad = 0;
+    for (uint32_t i = 0; i < e->n_in; i++) {
+        node->in[i] = e->in[i];
+        requires_grad |= g->values[e->in[i]].requires_grad;
+        if (tfx_value_elements(g, e->in[i]) >= TFX_MAX_ELEMENTS)
+            tfx_graph_fail(g, "%s: a value of shape %s takes more memory than any machine has", tfx_op_name(e->op),
+                           tfx_graph_shape_text(g, e->in[i]));
+    }
+    for (uint32_t i = 0; i < n_out; i++) {
+        tfx_graph_value *v = TFX_APPEND(g->values, g->n_values, g->cap_values);
+        *v = e->out[i];
+        v->node = index;
+        v->requires_grad |= requires_grad;
+    }
+    return g->nodes[index].out;
+}
+
+tfx_value tfx_graph_emit(tfx_graph *g, tfx_emission *e)
+{
+    return tfx_graph_infer(g, e) ? tfx_graph_append(g, e) : TFX_POISON;
 }
 
 /* ---- sources and sinks ---- */
@@ -114,28 +120,19 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     if (g->state_values[index])
         return g->state_values[index];
     const tfx_state_tensor *t = &g->state->tensors[index];
-    int64_t ints[1] = {index};
+    tfx_emission e = {.op = t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM, .ints = {index},
+                      .out = {tfx_graph_asked(t->dtype, t->n_dims, t->dims)}};
+    e.out[0].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
     uint32_t region = g->region;
     g->region = 0; /* shared by all regions */
-    tfx_value v = tfx_graph_append(g, t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM, 0, NULL, ints, 1, NULL, 0, 1);
+    g->state_values[index] = tfx_graph_emit(g, &e);
     g->region = region;
-    g->state_values[index] = v;
-    g->values[v].dtype = t->dtype;
-    g->values[v].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
-    tfx_graph_set_shape(g, v, t->n_dims, t->dims);
-    return v;
+    return g->state_values[index];
 }
 
 void tfx_emit_store(tfx_graph *g, tfx_value value, tfx_value target)
 {
-    if (!value || !target)
-        return;
-    if (!tfx_graph_same_shape(g, value, target) || g->values[value].dtype != g->values[target].dtype) {
-        tfx_graph_fail(g, "store: value is %s %s, its place is %s %s", tfx_dtype_name(g->values[value].dtype),
-                       tfx_graph_shape_text(g, value), tfx_dtype_name(g->values[target].dtype), tfx_graph_shape_text(g, target));
-        return;
-    }
-    tfx_graph_append(g, TFX_OP_STORE, 2, (tfx_value[]){value, target}, NULL, 0, NULL, 0, 0);
+    tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_STORE, TFX_IN(value, target)});
 }
 
 /* ---- pointwise ---- */
@@ -144,9 +141,8 @@ tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const i
 {
     if (!tfx_graph_check_dims(g, "constant", n_dims, dims))
         return TFX_POISON;
-    tfx_value v = tfx_graph_append(g, TFX_OP_CONST, 0, NULL, NULL, 0, &value, 1, 1);
-    tfx_graph_set_shape(g, v, n_dims, dims);
-    return v;
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CONST, .reals = {value},
+                                             .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
 }
 
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims)
@@ -154,24 +150,16 @@ tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const i
     if (!x || !tfx_graph_check_dims(g, "broadcast", n_dims, dims))
         return TFX_POISON;
     const tfx_graph_value *v = &g->values[x];
-    int ok = v->n_dims <= n_dims;
-    for (uint32_t i = 0; ok && i < v->n_dims; i++) {
-        int64_t have = v->dims[v->n_dims - 1 - i];
-        ok = have == 1 || have == dims[n_dims - 1 - i];
-    }
-    if (v->n_dims == n_dims && ok && !memcmp(v->dims, dims, sizeof(*dims) * n_dims))
+    if (v->n_dims == n_dims && !memcmp(v->dims, dims, sizeof(*dims) * n_dims))
         return x;
-    tfx_value out = tfx_graph_append(g, TFX_OP_BROADCAST, 1, &x, NULL, 0, NULL, 0, 1);
-    g->values[out].dtype = g->values[x].dtype;
-    tfx_graph_set_shape(g, out, n_dims, dims);
-    if (!ok)
-        return tfx_graph_fail(g, "broadcast: %s cannot stretch to %s", tfx_graph_shape_text(g, x), tfx_graph_shape_text(g, out));
-    return out;
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x),
+                                             .out = {tfx_graph_asked(v->dtype, n_dims, dims)}});
 }
 
 tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
 {
-    if (!x || !y || !tfx_graph_check_f32(g, tfx_op_name(op), x) || !tfx_graph_check_f32(g, tfx_op_name(op), y))
+    tfx_emission e = {.op = op, TFX_IN(x, y)};
+    if (!tfx_graph_infer(g, &e))
         return TFX_POISON;
     if (!tfx_graph_same_shape(g, x, y)) {
         const tfx_graph_value *a = &g->values[x], *b = &g->values[y];
@@ -181,69 +169,167 @@ tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
             int64_t da = i < a->n_dims ? a->dims[a->n_dims - 1 - i] : 1;
             int64_t db = i < b->n_dims ? b->dims[b->n_dims - 1 - i] : 1;
             if (da != db && da != 1 && db != 1)
-                return tfx_graph_fail(g, "%s: shapes %s and %s do not match", tfx_op_name(op), tfx_graph_shape_text(g, x),
-                                      tfx_graph_shape_text(g, y));
+                return tfx_graph_fail(g, "%s: shapes %s and %s do not match", tfx_op_name(op),
+                                      tfx_graph_shape_text(g, x), tfx_graph_shape_text(g, y));
             dims[n - 1 - i] = da > db ? da : db;
         }
         x = tfx_emit_broadcast(g, x, n, dims);
         y = tfx_emit_broadcast(g, y, n, dims);
     }
-    return tfx_graph_append_like(g, op, 2, (tfx_value[]){x, y}, NULL, 0, NULL, 0, x);
+    return tfx_graph_emit(g, &(tfx_emission){.op = op, TFX_IN(x, y)});
 }
 
 tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift)
 {
-    if (!x || !tfx_graph_check_f32(g, "affine", x))
-        return TFX_POISON;
-    return tfx_graph_append_like(g, TFX_OP_AFFINE, 1, &x, NULL, 0, (double[]){scale, shift}, 2, x);
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_AFFINE, TFX_IN(x), .reals = {scale, shift}});
 }
 
 tfx_value tfx_emit_unary(tfx_graph *g, tfx_unary kind, tfx_value x)
 {
-    if (!x || !tfx_graph_check_f32(g, "unary", x))
-        return TFX_POISON;
-    if (kind < TFX_NEG || kind > TFX_GELU_TANH)
-        return tfx_graph_fail(g, "unary: no function has the number %d", (int)kind);
-    return tfx_graph_append_like(g, TFX_OP_UNARY, 1, &x, (int64_t[]){kind}, 1, NULL, 0, x);
-}
-
-tfx_value tfx_emit_unary_grad(tfx_graph *g, tfx_unary kind, tfx_value x, tfx_value dy)
-{
-    return tfx_graph_append_like(g, TFX_OP_UNARY_GRAD, 2, (tfx_value[]){x, dy}, (int64_t[]){kind}, 1, NULL, 0, x);
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_UNARY, TFX_IN(x), .ints = {kind}});
 }
 
 tfx_value tfx_emit_cast(tfx_graph *g, tfx_value x, tfx_dtype dtype)
 {
     if (!x || g->values[x].dtype == dtype)
         return x;
-    if (g->values[x].dtype == TFX_I32 || dtype == TFX_I32)
-        return tfx_graph_fail(g, "cast: only f32 and bf16 convert into each other");
-    tfx_value out = tfx_graph_append_like(g, TFX_OP_CAST, 1, &x, NULL, 0, NULL, 0, x);
-    g->values[out].dtype = dtype;
-    return out;
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CAST, TFX_IN(x), .out = {{.dtype = dtype}}});
 }
 
 tfx_value tfx_emit_dropout(tfx_graph *g, tfx_value x, tfx_value key, double p, int64_t stream)
 {
-    if (!x || !key || !tfx_graph_check_f32(g, "dropout", x))
-        return TFX_POISON;
-    if (!(p >= 0 && p < 1))
-        return tfx_graph_fail(g, "dropout: probability %g is outside [0, 1)", p);
-    return tfx_graph_append_like(g, TFX_OP_DROPOUT, 2, (tfx_value[]){x, key}, &stream, 1, &p, 1, x);
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_DROPOUT, TFX_IN(x, key), .ints = {stream}, .reals = {p}});
 }
 
-/* ---- adjoints ---- */
+/* ---- movement ---- */
 
-tfx_value tfx_emit_like(tfx_graph *g, tfx_op op, uint32_t n_in, const tfx_value *in, const int64_t *ints,
-                        const double *reals, uint32_t n_out, const tfx_value *like)
+tfx_value tfx_emit_reshape(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims)
 {
-    for (uint32_t i = 0; i < n_in; i++)
-        if (!in[i])
-            return TFX_POISON;
-    tfx_value out = tfx_graph_append(g, op, n_in, in, ints, ints ? TFX_MAX_INTS : 0, reals, reals ? TFX_MAX_REALS : 0, n_out);
-    for (uint32_t i = 0; i < n_out; i++) {
-        g->values[out + i].dtype = g->values[like[i]].dtype;
-        tfx_graph_set_shape(g, out + i, g->values[like[i]].n_dims, g->values[like[i]].dims);
+    if (n_dims > TFX_MAX_DIMS)
+        return x ? tfx_graph_fail(g, "reshape: rank %u is above the limit of %d", n_dims, TFX_MAX_DIMS) : TFX_POISON;
+    tfx_emission e = {.op = TFX_OP_RESHAPE, TFX_IN(x), .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}};
+    if (!tfx_graph_infer(g, &e))
+        return TFX_POISON;
+    const tfx_graph_value *v = &g->values[x];
+    if (v->n_dims == n_dims && !memcmp(v->dims, e.out[0].dims, sizeof(*dims) * n_dims))
+        return x;
+    /* The same view again (q, k and v each flatten their input): one value, so that their
+     * gradients meet in one buffer. */
+    for (uint32_t i = g->n_nodes, looked = 0; i-- > 0 && looked < 64; looked++) {
+        const tfx_graph_node *node = &g->nodes[i];
+        if (node->op == TFX_OP_RESHAPE && node->in[0] == x && node->region == g->region &&
+            g->values[node->out].n_dims == n_dims &&
+            !memcmp(g->values[node->out].dims, e.out[0].dims, sizeof(*dims) * n_dims))
+            return node->out;
     }
-    return out;
+    return tfx_graph_append(g, &e);
+}
+
+tfx_value tfx_emit_permute(tfx_graph *g, tfx_value x, const int *perm)
+{
+    tfx_emission e = {.op = TFX_OP_PERMUTE, TFX_IN(x)};
+    for (uint32_t i = 0; i < g->values[x].n_dims; i++)
+        e.ints[i] = perm[i];
+    return tfx_graph_emit(g, &e);
+}
+
+tfx_value tfx_emit_slice(tfx_graph *g, tfx_value x, int axis, int64_t start, int64_t length)
+{
+    if (!x)
+        return TFX_POISON;
+    int a = tfx_graph_axis(g, x, axis);
+    if (a < 0)
+        return tfx_graph_fail(g, "slice: %s has no axis %d", tfx_graph_shape_text(g, x), axis);
+    if (start == 0 && length == g->values[x].dims[a])
+        return x;
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_SLICE, TFX_IN(x), .ints = {a, start},
+                                             .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
+}
+
+tfx_value tfx_emit_pad(tfx_graph *g, tfx_value x, int axis, int64_t start, int64_t length)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_PAD, TFX_IN(x), .ints = {axis, start},
+                                             .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
+}
+
+tfx_value tfx_emit_concat(tfx_graph *g, uint32_t n, const tfx_value *xs, int axis)
+{
+    if (n == 0)
+        return tfx_graph_fail(g, "concat: no operands");
+    tfx_emission e = {.op = TFX_OP_CONCAT, .n_in = n, .in = xs, .ints = {axis}};
+    return !tfx_graph_infer(g, &e) ? TFX_POISON : n == 1 ? xs[0] : tfx_graph_append(g, &e);
+}
+
+/* ---- reductions and matrices ---- */
+
+tfx_value tfx_emit_sum(tfx_graph *g, tfx_value x, uint32_t mask, int keep_dims)
+{
+    const tfx_graph_value *v = &g->values[x];
+    tfx_emission e = {.op = TFX_OP_SUM, TFX_IN(x), .ints = {mask}};
+    for (uint32_t i = 0; i < v->n_dims; i++)
+        if (!(mask >> i & 1) || keep_dims)
+            e.out[0].dims[e.out[0].n_dims++] = mask >> i & 1 ? 1 : v->dims[i];
+    return !tfx_graph_infer(g, &e) ? TFX_POISON : !mask ? x : tfx_graph_append(g, &e);
+}
+
+tfx_value tfx_emit_matmul(tfx_graph *g, tfx_value a, tfx_value b, uint32_t flags, double alpha, tfx_value c)
+{
+    tfx_emission e = {.op = TFX_OP_MATMUL, TFX_IN(a, b, c), .ints = {flags}, .reals = {alpha, c ? 1.0 : 0.0}};
+    e.n_in = c ? 3 : 2;
+    if (!tfx_graph_infer(g, &e))
+        return TFX_POISON;
+    uint32_t rank = g->values[a].n_dims;
+    if (rank == 2 || g->values[b].n_dims > 2)
+        return tfx_graph_append(g, &e);
+    assert(!c);
+    /* Leading dimensions are rows. */
+    tfx_value rows = tfx_emit_reshape(g, a, 2, (int64_t[]){-1, g->values[a].dims[rank - 1]});
+    return tfx_emit_reshape(g, tfx_emit_matmul(g, rows, b, flags, alpha, TFX_POISON), rank, e.out[0].dims);
+}
+
+/* ---- networks ---- */
+
+tfx_value tfx_emit_softmax(tfx_graph *g, tfx_value x)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_SOFTMAX, TFX_IN(x)});
+}
+
+tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM, TFX_IN(x), .ints = {kind}, .reals = {eps}});
+}
+
+tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base)
+{
+    tfx_emission e = {.op = TFX_OP_ROPE, TFX_IN(x), .ints = {n_dims, sign}, .reals = {base}};
+    return !tfx_graph_infer(g, &e) ? TFX_POISON : n_dims == 0 ? x : tfx_graph_append(g, &e);
+}
+
+tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_ATTENTION, TFX_IN(q, k, v), .reals = {scale}});
+}
+
+tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_GATHER, TFX_IN(table, indices)});
+}
+
+tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY, TFX_IN(logits, targets)});
+}
+
+tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in,
+                          uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals)
+{
+    if (n_in > tfx_op_info_of(TFX_OP_CUSTOM)->max_in || n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS)
+        return tfx_graph_fail(g, "custom op %s: at most %u operands, %d ints and %d reals", cls->id,
+                              tfx_op_info_of(TFX_OP_CUSTOM)->max_in, TFX_MAX_INTS, TFX_MAX_REALS);
+    tfx_emission e = {.op = TFX_OP_CUSTOM, .n_in = n_in, .in = in, .custom = cls};
+    if (n_ints)
+        memcpy(e.ints, ints, sizeof(*ints) * n_ints);
+    if (n_reals)
+        memcpy(e.reals, reals, sizeof(*reals) * n_reals);
+    return tfx_graph_emit(g, &e);
 }

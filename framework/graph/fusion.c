@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/ops.h"
 
 /* A unit's program must stay small enough for a backend to keep its tiles in cache. */
 #define MAX_UNIT_NODES 64
@@ -124,7 +125,7 @@ static uint32_t new_unit(tfx_sequence *s, uint32_t node)
     const tfx_graph_node *n = &s->graph.nodes[node];
     tfx_unit *u = TFX_APPEND(s->units, s->n_units, s->cap_units);
     *TFX_APPEND(u->nodes, u->n_nodes, u->cap_nodes) = node;
-    u->pointwise = tfx_op_is_pointwise(n->op);
+    u->pointwise = tfx_op_info_of(n->op)->pointwise;
     u->domain = n->n_out ? n->out : TFX_POISON;
     if (n->op == TFX_OP_SUM) { /* of everything: may end a unit over its operand's shape */
         const tfx_graph_value *x = &s->graph.values[n->in[0]];
@@ -148,7 +149,7 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
         s->unit_of[i] = UINT32_MAX;
-        if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM || n->op == TFX_OP_RESHAPE)
+        if (tfx_op_info_of(n->op)->no_unit)
             continue;
         uint32_t u = new_unit(s, i);
         f.position[u] = f.n_order;

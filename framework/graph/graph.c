@@ -1,4 +1,4 @@
-/* Storage of the graph; see emit.c for shape inference. */
+/* Storage of the graph; see emit.c for what goes into it. */
 #include "framework/graph/graph.h"
 
 #include <stdio.h>
@@ -38,34 +38,4 @@ tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...)
 uint64_t tfx_value_elements(const tfx_graph *g, tfx_value v)
 {
     return tfx_shape_elements(g->values[v].n_dims, g->values[v].dims);
-}
-
-static const struct {
-    tfx_op op;
-    const char *name;
-} op_names[] = {
-    {TFX_OP_INPUT, "input"}, {TFX_OP_PARAM, "param"}, {TFX_OP_STORE, "store"}, {TFX_OP_CONST, "constant"},
-    {TFX_OP_ADD, "add"}, {TFX_OP_SUB, "sub"}, {TFX_OP_MUL, "mul"}, {TFX_OP_DIV, "div"},
-    {TFX_OP_AFFINE, "affine"}, {TFX_OP_UNARY, "unary"}, {TFX_OP_UNARY_GRAD, "unary_grad"},
-    {TFX_OP_CAST, "cast"}, {TFX_OP_DROPOUT, "dropout"}, {TFX_OP_BROADCAST, "broadcast"},
-    {TFX_OP_RESHAPE, "reshape"}, {TFX_OP_PERMUTE, "permute"}, {TFX_OP_SLICE, "slice"},
-    {TFX_OP_PAD, "pad"}, {TFX_OP_CONCAT, "concat"}, {TFX_OP_SUM, "sum"}, {TFX_OP_MATMUL, "matmul"},
-    {TFX_OP_SOFTMAX, "softmax"}, {TFX_OP_SOFTMAX_GRAD, "softmax_grad"}, {TFX_OP_NORM, "norm"},
-    {TFX_OP_NORM_GRAD, "norm_grad"}, {TFX_OP_ROPE, "rope"}, {TFX_OP_ATTENTION, "attention"},
-    {TFX_OP_ATTENTION_GRAD, "attention_grad"}, {TFX_OP_GATHER, "gather"},
-    {TFX_OP_GATHER_GRAD, "gather_grad"}, {TFX_OP_CROSS_ENTROPY, "cross_entropy"},
-    {TFX_OP_CROSS_ENTROPY_GRAD, "cross_entropy_grad"}, {TFX_OP_CUSTOM, "custom"},
-};
-
-const char *tfx_op_name(tfx_op op)
-{
-    for (size_t i = 0; i < sizeof(op_names) / sizeof(*op_names); i++)
-        if (op_names[i].op == op)
-            return op_names[i].name;
-    return "?";
-}
-
-int tfx_op_is_pointwise(tfx_op op)
-{
-    return op >= TFX_OP_CONST && op <= TFX_OP_BROADCAST;
 }

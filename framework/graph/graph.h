@@ -69,10 +69,7 @@ void tfx_graph_finish(tfx_graph *g);
 tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...) TFX_PRINTF(2, 3);
 
 uint64_t tfx_value_elements(const tfx_graph *g, tfx_value v);
-
-/* ---- op facts ---- */
-const char *tfx_op_name(tfx_op op);
-int tfx_op_is_pointwise(tfx_op op);
+const char *tfx_op_name(tfx_op op); /* "?" when it is none of the set; all else about ops: ops.h */
 
 /* ---- emitting; operands of mismatching shape are an error unless said otherwise ---- */
 
@@ -84,7 +81,6 @@ tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const i
 tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y); /* broadcasts */
 tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift);
 tfx_value tfx_emit_unary(tfx_graph *g, tfx_unary kind, tfx_value x);
-tfx_value tfx_emit_unary_grad(tfx_graph *g, tfx_unary kind, tfx_value x, tfx_value dy);
 tfx_value tfx_emit_cast(tfx_graph *g, tfx_value x, tfx_dtype dtype);
 tfx_value tfx_emit_dropout(tfx_graph *g, tfx_value x, tfx_value key, double p, int64_t stream);
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims);
@@ -104,10 +100,5 @@ tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices);
 tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets); /* loss; +1 = lse */
 tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in,
                           uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals);
-
-/* A node whose result shapes are known, without checks: for adjoints. Returns the first
- * result; `like[i]` is a value with the shape and dtype of result i. */
-tfx_value tfx_emit_like(tfx_graph *g, tfx_op op, uint32_t n_in, const tfx_value *in, const int64_t *ints,
-                        const double *reals, uint32_t n_out, const tfx_value *like);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/ops.h"
 #include "framework/graph/sequence.h"
 
 #define ALIGN 64u
@@ -71,22 +72,6 @@ static void place_stores(placer *p)
     }
 }
 
-/* Whether result `out` of node n may take the memory of its operand k. */
-static int op_may_overwrite(const tfx_graph_node *n, uint32_t k, int pointwise)
-{
-    if (pointwise)
-        return n->op != TFX_OP_BROADCAST && n->op != TFX_OP_SUM;
-    switch (n->op) {
-    case TFX_OP_MATMUL:
-    case TFX_OP_GATHER_GRAD:
-        return k == 2;
-    case TFX_OP_CROSS_ENTROPY_GRAD:
-        return k == 0;
-    default:
-        return 0;
-    }
-}
-
 /* Looks for an operand of unit u whose memory the result v can take over. */
 static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
 {
@@ -100,7 +85,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
             tfx_value base = tfx_sequence_base(g, n->in[k]);
             uint32_t st = p->storage_of[base];
             if (st == NOWHERE || p->storages[st].last != u || unit_of_value(p, base) == u ||
-                p->storages[st].bytes != value_bytes(g, v) || !op_may_overwrite(n, k, unit->pointwise))
+                p->storages[st].bytes != value_bytes(g, v) || !tfx_op_may_overwrite(n->op, k))
                 continue;
             /* No other operand of the unit may read the same memory at other indices. */
             int clash = 0;
@@ -108,7 +93,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
                 const tfx_graph_node *m = &g->nodes[unit->nodes[j]];
                 for (uint32_t q = 0; q < m->n_in; q++)
                     if (!(m == n && q == k) && p->storage_of[tfx_sequence_base(g, m->in[q])] == st)
-                        clash |= !unit->pointwise || !op_may_overwrite(m, q, 1);
+                        clash |= !unit->pointwise || !tfx_op_may_overwrite(m->op, q);
             }
             if (!clash)
                 return st;

@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/fusion.h"
+#include "framework/graph/ops.h"
 
 tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v)
 {
@@ -43,14 +44,8 @@ static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_v
     return copy_node(to, to, &copy, &v);
 }
 
-/* A broadcast or a constant costs nothing inside a fused unit and a whole tensor outside
- * of one. Sharing one between readers far apart (the forward and the backward pass) would
- * keep that tensor alive, so each reader gets a copy next to itself. */
-static int is_free_inside_unit(tfx_op op)
-{
-    return op == TFX_OP_CONST || op == TFX_OP_BROADCAST;
-}
-
+/* What is free inside a unit is copied for each of its readers: shared between readers far apart (the
+ * forward and the backward pass) it would have to be kept in memory. */
 static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs)
 {
     char *live = TFX_NEW_ARRAY(char, g->n_nodes);
@@ -70,7 +65,7 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
     tfx_graph_init(&s->graph, g->state, g->err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
-        if (!live[i] || (is_free_inside_unit(n->op) && !kept[i]))
+        if (!live[i] || (tfx_op_info_of(n->op)->free_in_unit && !kept[i]))
             continue;
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, n->n_in);
         for (uint32_t k = 0; k < n->n_in; k++) {
@@ -144,11 +139,7 @@ static int may_overwrite(const tfx_sequence *s, uint32_t unit, tfx_value target)
     for (uint32_t i = 0; i < u->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[u->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            if (tfx_sequence_base(g, n->in[k]) != target)
-                continue;
-            int same_index = u->pointwise ? n->op != TFX_OP_BROADCAST && n->op != TFX_OP_SUM
-                                          : (n->op == TFX_OP_MATMUL || n->op == TFX_OP_GATHER_GRAD) && k == 2;
-            if (!same_index)
+            if (tfx_sequence_base(g, n->in[k]) == target && !tfx_op_may_overwrite(n->op, k))
                 return 0;
         }
     }
@@ -164,7 +155,8 @@ static void order_stores(tfx_sequence *s, edges *out)
     edges *readers = TFX_NEW_ARRAY(edges, g->n_nodes); /* per PARAM node: units that read it */
     char *placed = TFX_NEW_ARRAY(char, g->n_values);   /* computed right into some place, or an output */
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in; k++) {
+        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in;
+             k++) {
             uint32_t source = g->values[tfx_sequence_base(g, g->nodes[i].in[k])].node;
             if (g->nodes[source].op == TFX_OP_PARAM)
                 add_edge(readers, source, s->unit_of[i]);

@@ -1,9 +1,9 @@
-/* Vector-Jacobian products, one case per op. Every op of the set is here or is listed as
- * having no derivative; tests check each against finite differences. */
+/* Vector-Jacobian products, one function per op; the rows of ops.c name them. Tests check each
+ * against finite differences. */
 #include <string.h>
 
-#include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
+#include "framework/graph/emit.h"
 #include "framework/plugin/calls/op_calls.h"
 
 static tfx_value mul(tfx_graph *g, tfx_value x, tfx_value y)
@@ -16,21 +16,121 @@ static tfx_value neg(tfx_graph *g, tfx_value x)
     return tfx_emit_affine(g, x, -1.0, 0.0);
 }
 
-/* Adjoint of broadcasting `x` to the shape of dy: sums over what was stretched. */
-static tfx_value unbroadcast(tfx_graph *g, tfx_value x, tfx_value dy)
+/* ---- pointwise ---- */
+
+void tfx_vjp_add(tfx_graph *g, const tfx_vjp_args *v)
 {
-    tfx_graph_value to = g->values[x], from = g->values[dy];
+    (void)g;
+    v->din[0] = v->dout[0];
+    v->din[1] = v->dout[0];
+}
+
+void tfx_vjp_sub(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = v->dout[0];
+    v->din[1] = v->needs[1] ? neg(g, v->dout[0]) : TFX_POISON;
+}
+
+void tfx_vjp_mul(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = v->needs[0] ? mul(g, v->dout[0], v->in[1]) : TFX_POISON;
+    v->din[1] = v->needs[1] ? mul(g, v->dout[0], v->in[0]) : TFX_POISON;
+}
+
+/* d(x/y) = dy/y - dy * out/y */
+void tfx_vjp_div(tfx_graph *g, const tfx_vjp_args *v)
+{
+    tfx_value q = tfx_emit_binary(g, TFX_OP_DIV, v->dout[0], v->in[1]);
+    v->din[0] = q;
+    v->din[1] = v->needs[1] ? neg(g, mul(g, q, v->out[0])) : TFX_POISON;
+}
+
+void tfx_vjp_affine(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_emit_affine(g, v->dout[0], v->node->reals[0], 0.0);
+}
+
+void tfx_vjp_unary(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_UNARY_GRAD, TFX_IN(v->in[0], v->dout[0]),
+                                                  .ints = {v->node->ints[0]}});
+}
+
+void tfx_vjp_cast(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_emit_cast(g, v->dout[0], g->values[v->in[0]].dtype);
+}
+
+/* The same mask, from the same key. */
+void tfx_vjp_dropout(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_emit_dropout(g, v->dout[0], v->in[1], v->node->reals[0], v->node->ints[0]);
+}
+
+/* Sums over what was stretched. */
+void tfx_vjp_broadcast(tfx_graph *g, const tfx_vjp_args *v)
+{
+    tfx_graph_value to = g->values[v->in[0]], from = g->values[v->dout[0]];
     uint32_t mask = 0, lead = from.n_dims - to.n_dims;
     for (uint32_t i = 0; i < from.n_dims; i++)
         if (i < lead || (to.dims[i - lead] == 1 && from.dims[i] != 1))
             mask |= 1u << i;
-    tfx_value s = tfx_emit_sum(g, dy, mask, 1);
-    return tfx_emit_reshape(g, s, to.n_dims, to.dims);
+    v->din[0] = tfx_emit_reshape(g, tfx_emit_sum(g, v->dout[0], mask, 1), to.n_dims, to.dims);
+}
+
+/* ---- movement ---- */
+
+void tfx_vjp_reshape(tfx_graph *g, const tfx_vjp_args *v)
+{
+    tfx_graph_value x = g->values[v->in[0]];
+    v->din[0] = tfx_emit_reshape(g, v->dout[0], x.n_dims, x.dims);
+}
+
+void tfx_vjp_permute(tfx_graph *g, const tfx_vjp_args *v)
+{
+    int inverse[TFX_MAX_DIMS];
+    for (uint32_t i = 0; i < g->values[v->in[0]].n_dims; i++)
+        inverse[v->node->ints[i]] = (int)i;
+    v->din[0] = tfx_emit_permute(g, v->dout[0], inverse);
+}
+
+void tfx_vjp_slice(tfx_graph *g, const tfx_vjp_args *v)
+{
+    int64_t axis = v->node->ints[0];
+    v->din[0] = tfx_emit_pad(g, v->dout[0], (int)axis, v->node->ints[1], g->values[v->in[0]].dims[axis]);
+}
+
+void tfx_vjp_pad(tfx_graph *g, const tfx_vjp_args *v)
+{
+    int64_t axis = v->node->ints[0];
+    v->din[0] = tfx_emit_slice(g, v->dout[0], (int)axis, v->node->ints[1], g->values[v->in[0]].dims[axis]);
+}
+
+void tfx_vjp_concat(tfx_graph *g, const tfx_vjp_args *v)
+{
+    int64_t start = 0, axis = v->node->ints[0];
+    for (uint32_t i = 0; i < v->node->n_in; i++) {
+        int64_t length = g->values[v->in[i]].dims[axis];
+        if (v->needs[i])
+            v->din[i] = tfx_emit_slice(g, v->dout[0], (int)axis, start, length);
+        start += length;
+    }
+}
+
+/* ---- reductions and matrices ---- */
+
+void tfx_vjp_sum(tfx_graph *g, const tfx_vjp_args *v)
+{
+    tfx_graph_value x = g->values[v->in[0]];
+    int64_t kept[TFX_MAX_DIMS];
+    for (uint32_t i = 0; i < x.n_dims; i++)
+        kept[i] = v->node->ints[0] >> i & 1 ? 1 : x.dims[i];
+    v->din[0] = tfx_emit_broadcast(g, tfx_emit_reshape(g, v->dout[0], x.n_dims, kept), x.n_dims, x.dims);
 }
 
 /* y = alpha * op(a) op(b) [+ c]. The four cases of transposition; each product is again
  * one matmul and may be added to the gradient so far. */
-static void vjp_matmul(tfx_graph *g, const tfx_vjp_args *v)
+void tfx_vjp_matmul(tfx_graph *g, const tfx_vjp_args *v)
 {
     uint32_t flags = (uint32_t)v->node->ints[0];
     int ta = (flags & TFX_TRANS_A) != 0, tb = (flags & TFX_TRANS_B) != 0;
@@ -56,142 +156,55 @@ static void vjp_matmul(tfx_graph *g, const tfx_vjp_args *v)
         v->din[2] = dy;
 }
 
-static void vjp_custom(tfx_graph *g, const tfx_vjp_args *v)
+/* ---- networks ---- */
+
+void tfx_vjp_softmax(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_SOFTMAX_GRAD, TFX_IN(v->out[0], v->dout[0])});
+}
+
+void tfx_vjp_norm(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM_GRAD, TFX_IN(v->in[0], v->dout[0]),
+                                                  .ints = {v->node->ints[0]}, .reals = {v->node->reals[0]}});
+}
+
+void tfx_vjp_rope(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_emit_rope(g, v->dout[0], v->node->ints[0], -(int)v->node->ints[1], v->node->reals[0]);
+}
+
+void tfx_vjp_attention(tfx_graph *g, const tfx_vjp_args *v)
+{
+    const tfx_value *in = v->in;
+    tfx_value first = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_ATTENTION_GRAD,
+                                                        TFX_IN(in[0], in[1], in[2], v->out[0], v->out[1], v->dout[0]),
+                                                        .reals = {v->node->reals[0]}});
+    for (uint32_t i = 0; first && i < 3; i++)
+        v->din[i] = first + i;
+}
+
+void tfx_vjp_gather(tfx_graph *g, const tfx_vjp_args *v)
+{
+    if (!v->needs[0])
+        return;
+    tfx_emission e = {.op = TFX_OP_GATHER_GRAD, TFX_IN(v->in[1], v->dout[0], v->sofar[0]),
+                      .out = {tfx_graph_like(g, v->in[0])}};
+    e.n_in = v->sofar[0] ? 3 : 2;
+    v->din[0] = tfx_graph_emit(g, &e);
+    v->absorbed[0] = v->sofar[0] != TFX_POISON;
+}
+
+void tfx_vjp_cross_entropy(tfx_graph *g, const tfx_vjp_args *v)
+{
+    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY_GRAD,
+                                                  TFX_IN(v->in[0], v->in[1], v->out[1], v->dout[0])});
+}
+
+void tfx_vjp_custom(tfx_graph *g, const tfx_vjp_args *v)
 {
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
     const tfx_graph_node *n = v->node;
     tfx_call_op_vjp(n->custom, &b, n->n_in, v->in, v->out[0], v->dout[0], n->ints, n->reals, v->din);
-}
-
-int tfx_vjp(tfx_graph *g, const tfx_vjp_args *v)
-{
-    const tfx_graph_node *n = v->node;
-    const tfx_value *in = v->in, dy = v->dout[0];
-    tfx_value *din = v->din;
-    if (n->op == TFX_OP_ATTENTION || n->op == TFX_OP_CROSS_ENTROPY) {
-        if (v->dout[1])
-            return 0; /* the log-sum-exp is an auxiliary result */
-    }
-    switch (n->op) {
-    case TFX_OP_ADD:
-        din[0] = dy;
-        din[1] = dy;
-        break;
-    case TFX_OP_SUB:
-        din[0] = dy;
-        din[1] = v->needs[1] ? neg(g, dy) : TFX_POISON;
-        break;
-    case TFX_OP_MUL:
-        din[0] = v->needs[0] ? mul(g, dy, in[1]) : TFX_POISON;
-        din[1] = v->needs[1] ? mul(g, dy, in[0]) : TFX_POISON;
-        break;
-    case TFX_OP_DIV: { /* d(x/y) = dy/y - dy * out/y */
-        tfx_value q = tfx_emit_binary(g, TFX_OP_DIV, dy, in[1]);
-        din[0] = q;
-        din[1] = v->needs[1] ? neg(g, mul(g, q, v->out[0])) : TFX_POISON;
-        break;
-    }
-    case TFX_OP_AFFINE:
-        din[0] = tfx_emit_affine(g, dy, n->reals[0], 0.0);
-        break;
-    case TFX_OP_UNARY:
-        din[0] = tfx_emit_unary_grad(g, (tfx_unary)n->ints[0], in[0], dy);
-        break;
-    case TFX_OP_CAST:
-        din[0] = tfx_emit_cast(g, dy, g->values[in[0]].dtype);
-        break;
-    case TFX_OP_DROPOUT:
-        din[0] = tfx_emit_dropout(g, dy, in[1], n->reals[0], n->ints[0]);
-        break;
-    case TFX_OP_BROADCAST:
-        din[0] = unbroadcast(g, in[0], dy);
-        break;
-    case TFX_OP_RESHAPE: {
-        tfx_graph_value x = g->values[in[0]];
-        din[0] = tfx_emit_reshape(g, dy, x.n_dims, x.dims);
-        break;
-    }
-    case TFX_OP_PERMUTE: {
-        int inverse[TFX_MAX_DIMS];
-        for (uint32_t i = 0; i < g->values[in[0]].n_dims; i++)
-            inverse[n->ints[i]] = (int)i;
-        din[0] = tfx_emit_permute(g, dy, inverse);
-        break;
-    }
-    case TFX_OP_SLICE:
-        din[0] = tfx_emit_pad(g, dy, (int)n->ints[0], n->ints[1], g->values[in[0]].dims[n->ints[0]]);
-        break;
-    case TFX_OP_PAD:
-        din[0] = tfx_emit_slice(g, dy, (int)n->ints[0], n->ints[1], g->values[in[0]].dims[n->ints[0]]);
-        break;
-    case TFX_OP_CONCAT: {
-        int64_t start = 0;
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            int64_t length = g->values[in[i]].dims[n->ints[0]];
-            if (v->needs[i])
-                din[i] = tfx_emit_slice(g, dy, (int)n->ints[0], start, length);
-            start += length;
-        }
-        break;
-    }
-    case TFX_OP_SUM: {
-        tfx_graph_value x = g->values[in[0]];
-        int64_t kept[TFX_MAX_DIMS];
-        for (uint32_t i = 0; i < x.n_dims; i++)
-            kept[i] = n->ints[0] >> i & 1 ? 1 : x.dims[i];
-        din[0] = tfx_emit_broadcast(g, tfx_emit_reshape(g, dy, x.n_dims, kept), x.n_dims, x.dims);
-        break;
-    }
-    case TFX_OP_MATMUL:
-        vjp_matmul(g, v);
-        break;
-    case TFX_OP_SOFTMAX:
-        din[0] = tfx_emit_like(g, TFX_OP_SOFTMAX_GRAD, 2, (tfx_value[]){v->out[0], dy}, NULL, NULL, 1, in);
-        break;
-    case TFX_OP_NORM:
-        din[0] = tfx_emit_like(g, TFX_OP_NORM_GRAD, 2, (tfx_value[]){in[0], dy}, n->ints, n->reals, 1, in);
-        break;
-    case TFX_OP_ROPE:
-        din[0] = tfx_emit_rope(g, dy, n->ints[0], -(int)n->ints[1], n->reals[0]);
-        break;
-    case TFX_OP_ATTENTION: {
-        tfx_value first = tfx_emit_like(g, TFX_OP_ATTENTION_GRAD, 6,
-                                        (tfx_value[]){in[0], in[1], in[2], v->out[0], v->out[1], dy}, NULL,
-                                        n->reals, 3, in);
-        for (uint32_t i = 0; first && i < 3; i++)
-            din[i] = first + i;
-        break;
-    }
-    case TFX_OP_GATHER:
-        if (v->needs[0]) {
-            tfx_value operands[3] = {in[1], dy, v->sofar[0]};
-            din[0] = tfx_emit_like(g, TFX_OP_GATHER_GRAD, v->sofar[0] ? 3 : 2, operands, NULL, NULL, 1, in);
-            v->absorbed[0] = v->sofar[0] != TFX_POISON;
-        }
-        break;
-    case TFX_OP_CROSS_ENTROPY:
-        din[0] = tfx_emit_like(g, TFX_OP_CROSS_ENTROPY_GRAD, 4, (tfx_value[]){in[0], in[1], v->out[1], dy}, NULL,
-                               NULL, 1, in);
-        break;
-    case TFX_OP_CUSTOM:
-        if (!n->custom->vjp)
-            return 0;
-        vjp_custom(g, v);
-        break;
-    /* Sources have nothing to pass on; the adjoint ops have no second derivative. */
-    case TFX_OP_INPUT:
-    case TFX_OP_PARAM:
-    case TFX_OP_CONST:
-        break;
-    case TFX_OP_STORE:
-    case TFX_OP_UNARY_GRAD:
-    case TFX_OP_SOFTMAX_GRAD:
-    case TFX_OP_NORM_GRAD:
-    case TFX_OP_ATTENTION_GRAD:
-    case TFX_OP_GATHER_GRAD:
-    case TFX_OP_CROSS_ENTROPY_GRAD:
-        return 0;
-    }
-    return 1;
 }

@@ -7,7 +7,7 @@
 
 #include "framework/base/clock.h"
 #include "framework/base/memory.h"
-#include "framework/graph/graph.h"
+#include "framework/graph/ops.h"
 #include "framework/plan/arm.h"
 #include "framework/train/engine.h"
 
@@ -22,7 +22,7 @@ static int ascending(const void *a, const void *b)
 static const char *kind_of(const tfx_step *s)
 {
     for (uint32_t i = 0; i < s->n_nodes; i++)
-        if (tfx_op_is_pointwise(s->nodes[i]->op))
+        if (tfx_op_info_of(s->nodes[i]->op)->pointwise)
             return "pointwise (fused)";
     return tfx_op_name(s->nodes[0]->op);
 }

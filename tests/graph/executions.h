@@ -6,6 +6,16 @@
 #include "tests/graph/interpreter.h"
 #include "tests/graph/memory_check.h"
 
+/* Stores that are executed: their values are not computed in place. */
+static inline uint32_t count_stores(const tfx_program *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
+            n += p->steps[i]->nodes[k]->op == TFX_OP_STORE;
+    return n;
+}
+
 /* What a run leaves: the outputs one after the other, and the state. */
 typedef struct result {
     float *outputs;

@@ -235,15 +235,6 @@ static const store_case cases[] = {
 
 #undef B
 
-static uint32_t count_stores(const tfx_program *p)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < p->n_steps; i++)
-        for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
-            n += p->steps[i]->nodes[k]->op == TFX_OP_STORE;
-    return n;
-}
-
 START_TEST(stores)
 {
     const store_case *s = &cases[_i];

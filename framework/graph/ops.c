@@ -1,0 +1,109 @@
+/* The table of ops; see ops.h. */
+#include "framework/graph/ops.h"
+
+#include <assert.h>
+
+/* ---- FLOPs: see cost.h for what counts ---- */
+
+/* 2 * elements of the result * inner dimension */
+static double matmul_flops(const tfx_graph *g, const tfx_graph_node *n)
+{
+    const tfx_graph_value *a = &g->values[n->in[0]];
+    int64_t inner = a->dims[a->n_dims - (n->ints[0] & TFX_TRANS_A ? 2 : 1)];
+    return 2.0 * (double)tfx_value_elements(g, n->out) * (double)inner;
+}
+
+/* One product of queries and the keys that they see. */
+static double causal_product(const tfx_graph *g, const tfx_graph_node *n)
+{
+    const int64_t *d = g->values[n->in[0]].dims;
+    double pairs = (double)d[0] * (double)d[2] * (double)d[1] * (double)(d[1] + 1) / 2.0;
+    return 2.0 * pairs * (double)d[3];
+}
+
+static double attention_flops(const tfx_graph *g, const tfx_graph_node *n)
+{
+    return 2 * causal_product(g, n);
+}
+
+static double attention_grad_flops(const tfx_graph *g, const tfx_graph_node *n)
+{
+    return 4 * causal_product(g, n); /* dv, dp, dq, dk */
+}
+
+/* ---- the table ---- */
+
+#define OPERAND(k) (1u << (k))
+#define BOTH (OPERAND(0) | OPERAND(1))
+#define ALL_THREE (BOTH | OPERAND(2))
+#define POINTWISE .n_out = 1, .pointwise = 1
+
+/* In each row: the name and the least and the largest number of operands, then what else holds. */
+static const tfx_op_info table[] = {
+    [TFX_OP_INPUT] = {"input", 0, 0, .n_out = 1, .no_unit = 1},
+    [TFX_OP_PARAM] = {"param", 0, 0, .n_out = 1, .no_unit = 1},
+    [TFX_OP_STORE] = {"store", 2, 2, .n_out = 0, .shape = tfx_shape_store},
+
+    [TFX_OP_CONST] = {"constant", 0, 0, POINTWISE, .free_in_unit = 1},
+    [TFX_OP_ADD] = {"add", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
+                    .vjp = tfx_vjp_add},
+    [TFX_OP_SUB] = {"sub", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
+                    .vjp = tfx_vjp_sub},
+    [TFX_OP_MUL] = {"mul", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
+                    .vjp = tfx_vjp_mul},
+    [TFX_OP_DIV] = {"div", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
+                    .vjp = tfx_vjp_div},
+    [TFX_OP_AFFINE] = {"affine", 1, 1, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0),
+                       .shape = tfx_shape_like_first, .vjp = tfx_vjp_affine},
+    [TFX_OP_UNARY] = {"unary", 1, 1, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0), .shape = tfx_shape_unary,
+                      .vjp = tfx_vjp_unary},
+    [TFX_OP_UNARY_GRAD] = {"unary_grad", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH,
+                           .shape = tfx_shape_like_first},
+    [TFX_OP_CAST] = {"cast", 1, 1, POINTWISE, .overwrites = OPERAND(0), .shape = tfx_shape_cast, .vjp = tfx_vjp_cast},
+    /* The key is read for every element. */
+    [TFX_OP_DROPOUT] = {"dropout", 2, 2, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0),
+                        .shape = tfx_shape_dropout, .vjp = tfx_vjp_dropout},
+    [TFX_OP_BROADCAST] = {"broadcast", 1, 1, POINTWISE, .free_in_unit = 1, .shape = tfx_shape_broadcast,
+                          .vjp = tfx_vjp_broadcast},
+
+    [TFX_OP_RESHAPE] = {"reshape", 1, 1, .n_out = 1, .no_unit = 1, .shape = tfx_shape_reshape,
+                        .vjp = tfx_vjp_reshape},
+    [TFX_OP_PERMUTE] = {"permute", 1, 1, .n_out = 1, .shape = tfx_shape_permute, .vjp = tfx_vjp_permute},
+    [TFX_OP_SLICE] = {"slice", 1, 1, .n_out = 1, .shape = tfx_shape_slice, .vjp = tfx_vjp_slice},
+    [TFX_OP_PAD] = {"pad", 1, 1, .n_out = 1, .shape = tfx_shape_pad, .vjp = tfx_vjp_pad},
+    [TFX_OP_CONCAT] = {"concat", 1, UINT32_MAX, .n_out = 1, .shape = tfx_shape_concat, .vjp = tfx_vjp_concat},
+
+    [TFX_OP_SUM] = {"sum", 1, 1, .n_out = 1, .f32 = OPERAND(0), .vjp = tfx_vjp_sum},
+    [TFX_OP_MATMUL] = {"matmul", 2, 3, .n_out = 1, .f32 = ALL_THREE, .overwrites = OPERAND(2),
+                       .shape = tfx_shape_matmul, .flops = matmul_flops, .vjp = tfx_vjp_matmul},
+
+    [TFX_OP_SOFTMAX] = {"softmax", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_softmax,
+                        .vjp = tfx_vjp_softmax},
+    [TFX_OP_SOFTMAX_GRAD] = {"softmax_grad", 2, 2, .n_out = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
+    [TFX_OP_NORM] = {"norm", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_norm, .vjp = tfx_vjp_norm},
+    [TFX_OP_NORM_GRAD] = {"norm_grad", 2, 2, .n_out = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
+    [TFX_OP_ROPE] = {"rope", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_rope, .vjp = tfx_vjp_rope},
+    [TFX_OP_ATTENTION] = {"attention", 3, 3, .n_out = 2, .f32 = ALL_THREE, .shape = tfx_shape_attention,
+                          .flops = attention_flops, .vjp = tfx_vjp_attention},
+    [TFX_OP_ATTENTION_GRAD] = {"attention_grad", 6, 6, .n_out = 3, .f32 = ALL_THREE,
+                               .shape = tfx_shape_attention_grad, .flops = attention_grad_flops},
+    [TFX_OP_GATHER] = {"gather", 2, 2, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_gather,
+                       .vjp = tfx_vjp_gather},
+    [TFX_OP_GATHER_GRAD] = {"gather_grad", 2, 3, .n_out = 1, .overwrites = OPERAND(2)},
+    [TFX_OP_CROSS_ENTROPY] = {"cross_entropy", 2, 2, .n_out = 2, .f32 = OPERAND(0), .shape = tfx_shape_cross_entropy,
+                              .vjp = tfx_vjp_cross_entropy},
+    [TFX_OP_CROSS_ENTROPY_GRAD] = {"cross_entropy_grad", 4, 4, .n_out = 1, .f32 = OPERAND(0),
+                                   .overwrites = OPERAND(0), .shape = tfx_shape_like_first},
+    [TFX_OP_CUSTOM] = {"custom", 0, 8, .n_out = 1, .shape = tfx_shape_custom, .vjp = tfx_vjp_custom},
+};
+
+const tfx_op_info *tfx_op_info_of(tfx_op op)
+{
+    assert((size_t)op < sizeof(table) / sizeof(*table) && table[op].name);
+    return &table[op];
+}
+
+const char *tfx_op_name(tfx_op op)
+{
+    return (size_t)op < sizeof(table) / sizeof(*table) && table[op].name ? table[op].name : "?";
+}
