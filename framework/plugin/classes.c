@@ -3,6 +3,7 @@
  * so that size is the least that any valid plugin has. */
 #include "framework/plugin/classes.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,6 +87,7 @@ static const void *read_pointer(const void *base, size_t offset)
 tfx_class_info tfx_class_describe(const char *kind, const void *impl)
 {
     const kind_row *row = find_kind(kind);
+    assert(row);
     tfx_class_info info = {.kind = row->word};
     info.name = read_pointer(impl, row->name);
     info.summary = read_pointer(impl, row->summary);

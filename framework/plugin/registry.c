@@ -8,6 +8,7 @@
  * that anybody chose, so both are refused rather than one picked. Classes follow the same rule. */
 #include "framework/plugin/registry.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -377,6 +378,7 @@ const void *tfx_registry_find(const tfx_registry *r, const char *kind, const cha
 {
     const tfx_refused_plugin *hides;
     size_t at;
+    assert(tfx_kind_word(kind));
     const tfx_factory *f = look_up(r, kind, name, &at, &hides);
     if (f && !hides)
         return f->impl;

@@ -1,4 +1,5 @@
-/* Plugins that crash: the layer `crashy` in its build, the way that `how` says; the loader `crashy` in the
+/* Plugins that crash: the layer `crashy` in its build, the way that `how` says, or in the
+ * kernel of an op; the loader `crashy` in the
  * function that `in` names, with seed 1. With AT_LOAD, as soon as the file is loaded. */
 #include <signal.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "tfx/layer.h"
 #include "tfx/loader.h"
+#include "tfx/op.h"
 
 static volatile int zero;
 static int *volatile nowhere;
@@ -18,7 +20,7 @@ static int recurse(volatile char *outer)
     return recurse(here) + here[0];
 }
 
-static const char *const ways[] = {"no", "segv", "abort", "divide", "recursion", "kill", NULL};
+static const char *const ways[] = {"no", "segv", "abort", "divide", "recursion", "kill", "kernel", NULL};
 static const tfx_option layer_options[] = {TFX_OPTION("how", TFX_OPT_CHOICE, "segv", 0, 0, ways, "how it crashes")};
 
 static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
@@ -36,12 +38,40 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
         zero = recurse(first);
     if (!strcmp(how, "kill"))
         kill(getpid(), SIGSEGV);
+    if (!strcmp(how, "kernel"))
+        return b->custom(b, "e2e.crash/1", 1, &x, 0, NULL, 0, NULL);
     return x;
 }
 
 static const tfx_layer_class layer = {
     sizeof(tfx_layer_class), "crashy", "crashes", layer_options, 1, NULL, 0, build,
 };
+
+static tfx_status infer(const tfx_host *h, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                        const double *reals, uint32_t *n_dims, int64_t *dims)
+{
+    (void)h, (void)n_in, (void)ints, (void)reals;
+    *n_dims = in[0]->n_dims;
+    memcpy(dims, in[0]->dims, sizeof(*dims) * in[0]->n_dims);
+    return TFX_OK;
+}
+
+static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
+                       const double *reals)
+{
+    (void)b, (void)n_in, (void)ints, (void)reals;
+    return in[0];
+}
+
+static void run(const tfx_kernel_args *args)
+{
+    (void)args;
+    *nowhere = 1;
+}
+
+static const tfx_kernel kernel = {sizeof(tfx_kernel), "cpu", run};
+static const tfx_kernel *const kernels[] = {&kernel, NULL};
+static const tfx_op_class op = {sizeof(tfx_op_class), "e2e.crash/1", "crashes", infer, lower, NULL, kernels};
 
 struct tfx_loader {
     int crashes;
@@ -116,7 +146,8 @@ __attribute__((constructor)) static void at_load(void)
 
 static const tfx_factory f_layer = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
 static const tfx_factory f_loader = {sizeof(tfx_factory), TFX_KIND_LOADER, &loader};
-static const tfx_factory *const factories[] = {&f_layer, &f_loader, NULL};
+static const tfx_factory f_op = {sizeof(tfx_factory), TFX_KIND_OP, &op};
+static const tfx_factory *const factories[] = {&f_layer, &f_loader, &f_op, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
     sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "crashy", "1.0.0", "crashes", factories,

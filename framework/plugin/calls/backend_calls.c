@@ -159,7 +159,7 @@ tfx_status tfx_call_backend_run(const tfx_backend_class *cls, tfx_exec *e, tfx_b
                                 tfx_error *err)
 {
     tfx_call c;
-    begin(&c, cls, "run");
+    tfx_call_begin(&c, TFX_KIND_BACKEND, cls, "run", "all kernels, those of custom ops included");
     return tfx_call_end(&c, cls->run(e, state, arena), cls->name, err);
 }
 

@@ -1,11 +1,12 @@
 #include "framework/plugin/calls/call.h"
 
-#include <stddef.h>
+#include <assert.h>
 
 static _Thread_local tfx_call *current;
 
 void tfx_call_begin(tfx_call *c, const char *kind, const void *impl, const char *function, const char *about)
 {
+    assert(function);
     c->outer = current;
     c->kind = kind;
     c->impl = impl;
@@ -45,6 +46,7 @@ static const char *status_word(tfx_status status)
 tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_error *err)
 {
     const char *prefix = what ? what : "", *colon = what && *what ? ": " : "";
+    assert(current == c); /* pairs nest, and stay on their thread */
     current = c->outer;
     if (status > TFX_OK)
         tfx_call_bug(c, "`%s` returned %d, which is no tfx_status", c->function, (int)status);

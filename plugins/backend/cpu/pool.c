@@ -101,9 +101,12 @@ static void *worker_main(void *p)
 {
     worker *w = p;
     tfx_cpu_pool *pool = w->pool;
-    /* Signals are the main thread's business. */
+    /* Signals are the main thread's business; but a crash is where it is. */
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     sigset_t all;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+        sigdelset(&all, crashes[i]);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     uint32_t seen = 0;
     for (;;) {
