@@ -9,7 +9,7 @@
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/report/plot.h"
-#include "framework/report/sql.h"
+#include "framework/store/queries.h"
 
 static const struct axis {
     const char *name;
@@ -35,14 +35,14 @@ static const struct axis *find_axis(const char *name, tfx_error *err)
 }
 
 /* One letter per arm; the legend says which. */
-static void draw(sqlite3_stmt *q, const char *x_name, FILE *out)
+static void draw(tfx_rows *q, const char *x_name, FILE *out, tfx_error *err)
 {
     tfx_point *points = NULL;
     char *last_arm = NULL;
     size_t n = 0, cap = 0;
     int series = -1;
-    while (sqlite3_step(q) == SQLITE_ROW) {
-        const char *arm = (const char *)sqlite3_column_text(q, 0);
+    while (tfx_rows_next(q, err)) {
+        const char *arm = tfx_rows_text(q, 0, err);
         if (!last_arm || strcmp(arm, last_arm) != 0) {
             free(last_arm);
             last_arm = tfx_strdup(arm);
@@ -50,11 +50,11 @@ static void draw(sqlite3_stmt *q, const char *x_name, FILE *out)
             fprintf(out, "%s%c = %s", series ? ", " : "\n", tfx_plot_letter(series), arm);
         }
         tfx_point *p = TFX_APPEND(points, n, cap);
-        p->x = sqlite3_column_double(q, 5);
-        p->y = sqlite3_column_type(q, 6) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, 6);
+        p->x = tfx_rows_real(q, 5, err);
+        p->y = tfx_rows_real(q, 6, err);
         p->series = series;
     }
-    if (n) {
+    if (n && err->status == TFX_OK) {
         fputs("\n\n", out);
         tfx_plot(points, n, x_name, out);
     }
@@ -70,11 +70,7 @@ tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int 
         return err->status;
     char *column = tfx_printf("%s_%s", axis->name, including ? "incl" : "excl");
     char *title = tfx_printf("%s %s", strcmp(axis->name, "flops") ? axis->name : "FLOPs", including ? "incl" : "excl");
-    char *sql = tfx_printf("SELECT arm, seed, run, stage, model, %s, val_loss, bits_per_byte "
-                           "FROM scaling_curve WHERE experiment_id = ? "
-                           "ORDER BY (SELECT arm FROM run WHERE id = run), arm, seed, step, stage",
-                           column);
-    sqlite3_stmt *q = report_prepare_id(s, sql, experiment, err);
+    tfx_rows *q = tfx_query_curve(s, experiment, column, err);
     if (q) {
         const tfx_column columns[] = {
             {"arm", TFX_CELL_PLAIN},   {"seed", TFX_CELL_PLAIN}, {"run", TFX_CELL_PLAIN},
@@ -83,12 +79,11 @@ tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int 
         };
         size_t n = 0;
         tfx_table_print(q, columns, format, out, &n, err);
-        sqlite3_reset(q);
+        tfx_rows_rewind(q);
         if (format == TFX_FORMAT_TEXT && n && err->status == TFX_OK)
-            draw(q, title, out);
-        sqlite3_finalize(q);
+            draw(q, title, out, err);
+        tfx_rows_close(q);
     }
-    free(sql);
     free(title);
     free(column);
     return err->status;

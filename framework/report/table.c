@@ -6,19 +6,10 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
-
-static tfx_status fail_stmt(sqlite3_stmt *stmt, tfx_error *err)
-{
-    sqlite3 *db = sqlite3_db_handle(stmt);
-    /* SQLITE_ERROR is what the statement itself did wrong, such as a malformed JSON path. */
-    return tfx_fail(err, sqlite3_errcode(db) == SQLITE_ERROR ? TFX_E_INVALID : TFX_E_IO,
-                    "reading the database: %s", sqlite3_errmsg(db));
-}
 
 char *tfx_cell_format(char *buf, tfx_cell cell, double x)
 {
@@ -48,19 +39,22 @@ char *tfx_cell_format(char *buf, tfx_cell cell, double x)
 }
 
 /* One cell as a single line of text. */
-static char *cell_text(sqlite3_stmt *stmt, int i, tfx_cell cell)
+static char *cell_text(tfx_rows *q, int i, tfx_cell cell)
 {
-    int type = sqlite3_column_type(stmt, i);
+    tfx_value_type type = tfx_rows_type(q, i);
     char buf[32];
-    if (type == SQLITE_NULL)
+    size_t n_bytes;
+    if (type == TFX_VALUE_NULL)
         return tfx_strdup("-");
-    if ((type == SQLITE_INTEGER || type == SQLITE_FLOAT) && cell != TFX_CELL_PLAIN)
-        return tfx_strdup(tfx_cell_format(buf, cell, sqlite3_column_double(stmt, i)));
-    if (type == SQLITE_BLOB)
-        return tfx_printf("(%d bytes)", sqlite3_column_bytes(stmt, i));
+    if ((type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL) && cell != TFX_CELL_PLAIN)
+        return tfx_strdup(tfx_cell_format(buf, cell, tfx_rows_as_real(q, i)));
+    if (type == TFX_VALUE_BLOB) {
+        tfx_rows_blob(q, i, &n_bytes);
+        return tfx_printf("(%zu bytes)", n_bytes);
+    }
     tfx_text t = {0};
     tfx_text_add(&t, "%s", "");
-    for (const char *s = (const char *)sqlite3_column_text(stmt, i); s && *s; s++) {
+    for (const char *s = tfx_rows_as_text(q, i); s && *s; s++) {
         if (*s == '\n')
             tfx_text_add(&t, "\\n");
         else if (*s == '\t')
@@ -90,33 +84,33 @@ static void print_cell(FILE *out, const char *s, size_t width, int right, int la
     fputs(last ? "\n" : "  ", out);
 }
 
-static tfx_status print_text(sqlite3_stmt *stmt, const tfx_column *columns, FILE *out, size_t *n_rows,
+static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, size_t *n_rows,
                              tfx_error *err)
 {
-    int n = sqlite3_column_count(stmt), rc;
+    int n = tfx_rows_n_columns(q);
     char **cells = NULL;
     size_t count = 0, cap = 0, rows = 0;
     size_t *width = TFX_NEW_ARRAY(size_t, n);
     int *right = TFX_NEW_ARRAY(int, n);
     for (int i = 0; i < n; i++) {
-        const char *title = columns ? columns[i].title : sqlite3_column_name(stmt, i);
+        const char *title = columns ? columns[i].title : tfx_rows_name(q, i);
         *TFX_APPEND(cells, count, cap) = tfx_strdup(title);
         width[i] = text_width(title);
         right[i] = -1; /* no value seen */
     }
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (tfx_rows_next(q, err)) {
         for (int i = 0; i < n; i++) {
-            char *s = cell_text(stmt, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
-            int type = sqlite3_column_type(stmt, i);
+            char *s = cell_text(q, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
+            tfx_value_type type = tfx_rows_type(q, i);
             *TFX_APPEND(cells, count, cap) = s;
             if (text_width(s) > width[i])
                 width[i] = text_width(s);
-            if (type != SQLITE_NULL)
-                right[i] = right[i] != 0 && (type == SQLITE_INTEGER || type == SQLITE_FLOAT);
+            if (type != TFX_VALUE_NULL)
+                right[i] = right[i] != 0 && (type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL);
         }
         rows++;
     }
-    if (rc == SQLITE_DONE && n > 0) {
+    if (err->status == TFX_OK && n > 0) {
         for (size_t k = 0; k < count; k++) {
             int i = (int)(k % (size_t)n), last = i == n - 1;
             print_cell(out, cells[k], width[i], right[i] == 1, last);
@@ -137,49 +131,49 @@ static tfx_status print_text(sqlite3_stmt *stmt, const tfx_column *columns, FILE
     free(right);
     if (n_rows)
         *n_rows = rows;
-    return rc == SQLITE_DONE ? TFX_OK : fail_stmt(stmt, err);
+    return err->status;
 }
 
 /* The key of column i: its name, made unique when a join gives two columns the same one. */
-static char *column_key(sqlite3_stmt *stmt, int i)
+static char *column_key(tfx_rows *q, int i)
 {
-    const char *name = sqlite3_column_name(stmt, i);
+    const char *name = tfx_rows_name(q, i);
     int same = 1;
     for (int j = 0; j < i; j++)
-        same += !strcmp(name, sqlite3_column_name(stmt, j));
+        same += !strcmp(name, tfx_rows_name(q, j));
     return same > 1 ? tfx_printf("%s_%d", name, same) : tfx_strdup(name);
 }
 
-static char *blob_hex(sqlite3_stmt *stmt, int i)
+static char *blob_hex(tfx_rows *q, int i)
 {
-    const unsigned char *bytes = sqlite3_column_blob(stmt, i);
-    int n = sqlite3_column_bytes(stmt, i);
-    char *hex = tfx_alloc(2 * (size_t)n + 1);
-    for (int k = 0; k < n; k++)
+    size_t n;
+    const unsigned char *bytes = tfx_rows_blob(q, i, &n);
+    char *hex = tfx_alloc(2 * n + 1);
+    for (size_t k = 0; k < n; k++)
         snprintf(hex + 2 * k, 3, "%02x", bytes[k]);
     return hex;
 }
 
-static cJSON *row_json(sqlite3_stmt *stmt)
+static cJSON *row_json(tfx_rows *q)
 {
     cJSON *row = cJSON_CreateObject();
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-        char *key = column_key(stmt, i);
+    for (int i = 0; i < tfx_rows_n_columns(q); i++) {
+        char *key = column_key(q, i);
         double x;
-        switch (sqlite3_column_type(stmt, i)) {
-        case SQLITE_INTEGER: /* raw: a double would round beyond 2^53 */
-            cJSON_AddRawToObject(row, key, (const char *)sqlite3_column_text(stmt, i));
+        switch (tfx_rows_type(q, i)) {
+        case TFX_VALUE_INTEGER: /* raw: a double would round beyond 2^53 */
+            cJSON_AddRawToObject(row, key, tfx_rows_as_text(q, i));
             break;
-        case SQLITE_FLOAT:
-            x = sqlite3_column_double(stmt, i);
+        case TFX_VALUE_REAL:
+            x = tfx_rows_as_real(q, i);
             if (isfinite(x))
                 cJSON_AddNumberToObject(row, key, x);
             else
                 cJSON_AddNullToObject(row, key);
             break;
-        case SQLITE_TEXT: cJSON_AddStringToObject(row, key, (const char *)sqlite3_column_text(stmt, i)); break;
-        case SQLITE_BLOB: {
-            char *hex = blob_hex(stmt, i);
+        case TFX_VALUE_TEXT: cJSON_AddStringToObject(row, key, tfx_rows_as_text(q, i)); break;
+        case TFX_VALUE_BLOB: {
+            char *hex = blob_hex(q, i);
             cJSON_AddStringToObject(row, key, hex);
             free(hex);
             break;
@@ -191,19 +185,18 @@ static cJSON *row_json(sqlite3_stmt *stmt)
     return row;
 }
 
-static tfx_status print_json(sqlite3_stmt *stmt, FILE *out, size_t *n_rows, tfx_error *err)
+static tfx_status print_json(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *err)
 {
     size_t rows = 0;
-    int rc;
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        cJSON *row = row_json(stmt);
+    while (tfx_rows_next(q, err)) {
+        cJSON *row = row_json(q);
         char *text = cJSON_PrintUnformatted(row);
         fprintf(out, "%s%s", rows++ ? ",\n " : "[", text);
         cJSON_free(text);
         cJSON_Delete(row);
     }
-    if (rc != SQLITE_DONE)
-        return fail_stmt(stmt, err);
+    if (err->status != TFX_OK)
+        return err->status;
     fputs(rows ? "]\n" : "[]\n", out);
     if (n_rows)
         *n_rows = rows;
@@ -234,54 +227,56 @@ static void print_csv_real(FILE *out, double x)
     fprintf(out, strtod(buf, NULL) == x ? "%.15g" : "%.17g", x);
 }
 
-static tfx_status print_csv(sqlite3_stmt *stmt, FILE *out, size_t *n_rows, tfx_error *err)
+static tfx_status print_csv(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *err)
 {
-    int n = sqlite3_column_count(stmt), rc;
+    int n = tfx_rows_n_columns(q);
     size_t rows = 0;
     for (int i = 0; i < n; i++) {
-        print_csv_field(out, sqlite3_column_name(stmt, i));
+        print_csv_field(out, tfx_rows_name(q, i));
         fputs(i == n - 1 ? "\n" : ",", out);
     }
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (tfx_rows_next(q, err)) {
         for (int i = 0; i < n; i++) {
-            int type = sqlite3_column_type(stmt, i);
-            if (type == SQLITE_FLOAT)
-                print_csv_real(out, sqlite3_column_double(stmt, i));
-            else if (type == SQLITE_BLOB) {
-                char *hex = blob_hex(stmt, i);
+            tfx_value_type type = tfx_rows_type(q, i);
+            if (type == TFX_VALUE_REAL)
+                print_csv_real(out, tfx_rows_as_real(q, i));
+            else if (type == TFX_VALUE_BLOB) {
+                char *hex = blob_hex(q, i);
                 fputs(hex, out);
                 free(hex);
-            } else if (type != SQLITE_NULL)
-                print_csv_field(out, (const char *)sqlite3_column_text(stmt, i));
+            } else if (type != TFX_VALUE_NULL)
+                print_csv_field(out, tfx_rows_as_text(q, i));
             fputs(i == n - 1 ? "\n" : ",", out);
         }
         rows++;
     }
     if (n_rows)
         *n_rows = rows;
-    return rc == SQLITE_DONE ? TFX_OK : fail_stmt(stmt, err);
+    return err->status;
 }
 
-tfx_status tfx_table_print(sqlite3_stmt *stmt, const tfx_column *columns, tfx_format format, FILE *out,
+tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out,
                            size_t *n_rows, tfx_error *err)
 {
+    if (!q)
+        return err->status;
     switch (format) {
-    case TFX_FORMAT_JSON: return print_json(stmt, out, n_rows, err);
-    case TFX_FORMAT_CSV: return print_csv(stmt, out, n_rows, err);
-    default: return print_text(stmt, columns, out, n_rows, err);
+    case TFX_FORMAT_JSON: return print_json(q, out, n_rows, err);
+    case TFX_FORMAT_CSV: return print_csv(q, out, n_rows, err);
+    default: return print_text(q, columns, out, n_rows, err);
     }
 }
 
-cJSON *tfx_table_json(sqlite3_stmt *stmt, tfx_error *err)
+cJSON *tfx_table_json(tfx_rows *q, tfx_error *err)
 {
+    if (!q)
+        return NULL;
     cJSON *rows = cJSON_CreateArray();
-    int rc;
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        cJSON_AddItemToArray(rows, row_json(stmt));
-    if (rc == SQLITE_DONE)
+    while (tfx_rows_next(q, err))
+        cJSON_AddItemToArray(rows, row_json(q));
+    if (err->status == TFX_OK)
         return rows;
     cJSON_Delete(rows);
-    fail_stmt(stmt, err);
     return NULL;
 }
 

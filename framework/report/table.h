@@ -1,13 +1,12 @@
-/* Tables: the rows of a prepared SQLite statement as aligned text, JSON or CSV. */
+/* Tables: the rows of a query as aligned text, JSON or CSV. */
 #ifndef TFX_REPORT_TABLE_H
 #define TFX_REPORT_TABLE_H
 
 #include <stdio.h>
 
-#include "framework/base/error.h"
+#include "framework/store/rows.h"
 
 struct cJSON;
-struct sqlite3_stmt;
 
 typedef enum tfx_format { TFX_FORMAT_TEXT = 0, TFX_FORMAT_JSON, TFX_FORMAT_CSV } tfx_format;
 
@@ -24,17 +23,17 @@ typedef enum tfx_cell {
 } tfx_cell;
 
 typedef struct tfx_column {
-    const char *title; /* of the text form; JSON and CSV use the statement's column name */
+    const char *title; /* of the text form; JSON and CSV use the query's column name */
     tfx_cell cell;
 } tfx_column;
 
-/* Steps `stmt` to its end and prints every row. `columns` has one element per column of the
- * statement, or is NULL: its own names, plain. *n_rows may be NULL. */
-tfx_status tfx_table_print(struct sqlite3_stmt *stmt, const tfx_column *columns, tfx_format format, FILE *out,
+/* Prints every row to the last; none when the query failed (NULL). `columns` has one element per column, or is NULL:
+ * their own names, plain. *n_rows may be NULL. */
+tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out,
                            size_t *n_rows, tfx_error *err);
 
 /* The same rows as a JSON array of objects, for a larger document. The caller deletes it. */
-struct cJSON *tfx_table_json(struct sqlite3_stmt *stmt, tfx_error *err);
+struct cJSON *tfx_table_json(tfx_rows *q, tfx_error *err);
 
 /* Prints a JSON document, indented, and a newline. */
 void tfx_json_print(const struct cJSON *json, FILE *out);

@@ -1,44 +1,55 @@
 /* Store: what a run reads back: itself, the other runs of its experiment, and the
  * checkpoints to continue from or to prune. */
-#include <math.h>
-#include <sqlite3.h>
-#include <string.h>
-
 #include "framework/base/memory.h"
 #include "framework/store/statement.h"
+
+/* Ends a function that reads: closes the rows and hands the error over. */
+static tfx_status leave(tfx_rows *q, const tfx_error *e, tfx_error *err)
+{
+    tfx_rows_close(q);
+    return e->status == TFX_OK ? TFX_OK : tfx_fail(err, e->status, "%s", e->text);
+}
+
+static char *text_or_null(tfx_rows *q, int column, tfx_error *e)
+{
+    return tfx_rows_is_null(q, column) ? NULL : tfx_strdup(tfx_rows_text(q, column, e));
+}
+
+/* NULL is 0. */
+static int64_t id_or_none(tfx_rows *q, int column, tfx_error *e)
+{
+    return tfx_rows_is_null(q, column) ? 0 : tfx_rows_int(q, column, 1, e);
+}
 
 tfx_status tfx_store_run_info(tfx_store *s, tfx_id run, tfx_run_info *out, tfx_error *err)
 {
     tfx_error e = {0};
     *out = (tfx_run_info){0};
-    sqlite3_stmt *q = tfx_sql(s, &e,
-                              "SELECT r.arm, a.experiment, a.name, x.name, r.directory, p.text, x.profile, r.seed, "
-                              "r.status, r.pid, r.host FROM run r JOIN arm a ON a.id = r.arm JOIN experiment x ON "
-                              "x.id = a.experiment JOIN spec p ON p.hash = x.spec WHERE r.id = ?",
-                              "k", run);
-    if (q) {
-        int found = tfx_sql_row(s, q, &e);
-        if (found == 0)
-            tfx_fail(&e, TFX_E_INVALID, "database %s has no run %lld", s->path, (long long)run);
-        if (found == 1) {
-            out->run = run;
-            out->arm = sqlite3_column_int64(q, 0);
-            out->experiment = sqlite3_column_int64(q, 1);
-            out->arm_name = tfx_sql_text(q, 2);
-            out->experiment_name = tfx_sql_text(q, 3);
-            out->directory = tfx_sql_text(q, 4);
-            out->spec = tfx_sql_text(q, 5);
-            out->profile = tfx_sql_text(q, 6);
-            out->seed = sqlite3_column_int64(q, 7);
-            const char *status = (const char *)sqlite3_column_text(q, 8);
-            while (strcmp(tfx_run_status_name(out->status), status) != 0)
-                out->status++; /* the table's CHECK allows these names only */
-            out->pid = sqlite3_column_int64(q, 9);
-            out->host = tfx_sql_text(q, 10);
-        }
-        sqlite3_finalize(q);
+    tfx_rows *q = tfx_rows_of(s, tfx_sql(s, &e,
+                                         "SELECT r.arm, a.experiment, a.name AS arm_name, x.name AS experiment_name, "
+                                         "r.directory, p.text AS spec, x.profile, r.seed, r.status, r.pid, r.host "
+                                         "FROM run r JOIN arm a ON a.id = r.arm JOIN experiment x ON "
+                                         "x.id = a.experiment JOIN spec p ON p.hash = x.spec WHERE r.id = ?",
+                                         "k", run));
+    if (tfx_rows_next(q, &e)) {
+        out->run = run;
+        out->arm = tfx_rows_int(q, 0, 1, &e);
+        out->experiment = tfx_rows_int(q, 1, 1, &e);
+        out->arm_name = tfx_strdup(tfx_rows_text(q, 2, &e));
+        out->experiment_name = tfx_strdup(tfx_rows_text(q, 3, &e));
+        out->directory = tfx_rows_is_null(q, 4) ? NULL : tfx_strdup(tfx_rows_path(q, 4, &e));
+        out->spec = tfx_strdup(tfx_rows_text(q, 5, &e));
+        out->profile = text_or_null(q, 6, &e);
+        out->seed = tfx_rows_int(q, 7, 0, &e);
+        out->status = (tfx_run_status)tfx_rows_choice(q, 8, tfx_run_status_names, TFX_RUN_STATUSES, &e);
+        out->pid = id_or_none(q, 9, &e);
+        out->host = text_or_null(q, 10, &e);
+    } else {
+        tfx_fail(&e, TFX_E_INVALID, "database %s has no run %lld", s->path, (long long)run);
     }
-    return e.status == TFX_OK ? TFX_OK : tfx_fail(err, e.status, "%s", e.text);
+    if (e.status != TFX_OK)
+        tfx_run_info_finish(out);
+    return leave(q, &e, err);
 }
 
 void tfx_run_info_finish(tfx_run_info *i)
@@ -58,91 +69,92 @@ tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size
     size_t cap = 0;
     *ids = NULL;
     *n = 0;
-    sqlite3_stmt *q = tfx_sql(s, &e,
-                              "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE a.experiment = ? "
-                              "ORDER BY a.id, r.seed",
-                              "k", experiment);
-    while (q && tfx_sql_row(s, q, &e) == 1)
-        *TFX_APPEND(*ids, *n, cap) = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    if (e.status == TFX_OK)
-        return TFX_OK;
-    free(*ids);
-    *ids = NULL;
-    *n = 0;
-    return tfx_fail(err, e.status, "%s", e.text);
+    tfx_rows *q = tfx_rows_of(s, tfx_sql(s, &e,
+                                         "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE a.experiment = ? "
+                                         "ORDER BY a.id, r.seed",
+                                         "k", experiment));
+    while (tfx_rows_next(q, &e))
+        *TFX_APPEND(*ids, *n, cap) = tfx_rows_int(q, 0, 1, &e);
+    if (e.status != TFX_OK) {
+        free(*ids);
+        *ids = NULL;
+        *n = 0;
+    }
+    return leave(q, &e, err);
 }
 
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err)
 {
-    tfx_error e = {0};
-    tfx_id id = tfx_sql_int(s, &e, 0,
-                            "SELECT x.id FROM experiment x JOIN spec p ON p.hash = x.spec WHERE x.name = ? AND "
-                            "p.text = ? ORDER BY x.id DESC LIMIT 1",
-                            "tt", name, spec);
-    if (e.status != TFX_OK)
-        tfx_fail(err, e.status, "%s", e.text);
-    return id;
+    return tfx_sql_int(s, err, 0,
+                       "SELECT x.id FROM experiment x JOIN spec p ON p.hash = x.spec WHERE x.name = ? AND p.text = ? "
+                       "ORDER BY x.id DESC LIMIT 1",
+                       "tt", name, spec);
 }
 
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err)
 {
-    tfx_error e = {0};
-    tfx_id id = tfx_sql_int(s, &e, 0, "SELECT max(id) FROM experiment WHERE name = ?", "t", name);
-    if (e.status != TFX_OK)
-        tfx_fail(err, e.status, "%s", e.text);
-    return id;
+    return tfx_sql_int(s, err, 0, "SELECT max(id) FROM experiment WHERE name = ?", "t", name);
 }
 
-#define CHECKPOINT_COLUMNS                                                                                  \
-    "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, " \
-    "c.val_loss, c.path, c.hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
-
-static void fill_checkpoint(sqlite3_stmt *q, tfx_checkpoint_info *out)
+int tfx_store_has_experiment(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
-    out->id = sqlite3_column_int64(q, 0);
-    out->run = sqlite3_column_int64(q, 1);
-    out->stage = sqlite3_column_int64(q, 2);
-    out->parent = sqlite3_column_int64(q, 3);
-    out->step = sqlite3_column_int64(q, 4);
-    out->tokens = sqlite3_column_int64(q, 5);
-    out->stage_index = sqlite3_column_int64(q, 6);
-    out->stage_first_step = sqlite3_column_int64(q, 7);
-    out->flops = sqlite3_column_double(q, 8);
-    out->seconds = sqlite3_column_double(q, 9);
-    out->val_loss = sqlite3_column_type(q, 10) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, 10);
-    out->path = tfx_sql_text(q, 11);
-    out->hash = tfx_sql_text(q, 12);
+    return tfx_sql_int(s, err, 0, "SELECT 1 FROM experiment WHERE id = ?", "k", experiment) != 0;
+}
+
+/* A repeated step writes to the same folder; the row that counts is the one meant. */
+tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err)
+{
+    return tfx_sql_int(s, err, 0, "SELECT id FROM checkpoint WHERE path = ? ORDER BY superseded, id DESC LIMIT 1", "t", path);
+}
+
+#define CHECKPOINT_COLUMNS                                                                                        \
+    "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, c.val_loss, " \
+    "c.path, c.hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
+
+static void fill_checkpoint(tfx_rows *q, tfx_checkpoint_info *out, tfx_error *e)
+{
+    out->id = tfx_rows_int(q, 0, 1, e);
+    out->run = tfx_rows_int(q, 1, 1, e);
+    out->stage = tfx_rows_int(q, 2, 1, e);
+    out->parent = id_or_none(q, 3, e);
+    out->step = tfx_rows_int(q, 4, 0, e);
+    out->tokens = tfx_rows_int(q, 5, 0, e);
+    out->stage_index = tfx_rows_int(q, 6, 0, e);
+    out->stage_first_step = tfx_rows_int(q, 7, 0, e);
+    out->flops = tfx_rows_real(q, 8, e);
+    out->seconds = tfx_rows_real(q, 9, e);
+    out->val_loss = tfx_rows_real(q, 10, e);
+    out->path = tfx_strdup(tfx_rows_path(q, 11, e)); /* it may be removed with all that is in it */
+    out->hash = tfx_strdup(tfx_rows_text(q, 12, e));
 }
 
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err)
 {
     tfx_error e = {0};
     *out = (tfx_checkpoint_info){0};
-    sqlite3_stmt *q = tfx_sql(s, &e,
-                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.superseded = 0 AND c.deleted IS NULL "
-                                                 "ORDER BY c.step DESC, c.id DESC LIMIT 1",
-                              "k", run);
-    if (q && tfx_sql_row(s, q, &e) == 1)
-        fill_checkpoint(q, out);
-    sqlite3_finalize(q);
-    return e.status == TFX_OK ? TFX_OK : tfx_fail(err, e.status, "%s", e.text);
+    tfx_rows *q = tfx_rows_of(s, tfx_sql(s, &e,
+                                         CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.superseded = 0 AND "
+                                                            "c.deleted IS NULL ORDER BY c.step DESC, c.id DESC LIMIT 1",
+                                         "k", run));
+    if (tfx_rows_next(q, &e))
+        fill_checkpoint(q, out, &e);
+    if (e.status != TFX_OK)
+        tfx_checkpoint_info_finish(out);
+    return leave(q, &e, err);
 }
 
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err)
 {
     tfx_error e = {0};
     *out = (tfx_checkpoint_info){0};
-    sqlite3_stmt *q = tfx_sql(s, &e, CHECKPOINT_COLUMNS "WHERE c.id = ?", "k", checkpoint);
-    if (q) {
-        int found = tfx_sql_row(s, q, &e);
-        if (found == 1)
-            fill_checkpoint(q, out);
-        if (found == 0)
-            tfx_fail(&e, TFX_E_INVALID, "database %s has no checkpoint %lld", s->path, (long long)checkpoint);
-        sqlite3_finalize(q);
-    }
-    return e.status == TFX_OK ? TFX_OK : tfx_fail(err, e.status, "%s", e.text);
+    tfx_rows *q = tfx_rows_of(s, tfx_sql(s, &e, CHECKPOINT_COLUMNS "WHERE c.id = ?", "k", checkpoint));
+    if (tfx_rows_next(q, &e))
+        fill_checkpoint(q, out, &e);
+    else
+        tfx_fail(&e, TFX_E_INVALID, "database %s has no checkpoint %lld", s->path, (long long)checkpoint);
+    if (e.status != TFX_OK)
+        tfx_checkpoint_info_finish(out);
+    return leave(q, &e, err);
 }
 
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i)
@@ -159,19 +171,18 @@ tfx_status tfx_store_checkpoints_of(tfx_store *s, tfx_id run, const char *reason
     size_t cap = 0;
     *out = NULL;
     *n = 0;
-    sqlite3_stmt *q = tfx_sql(s, &e,
-                              CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.reason = ? AND c.superseded = 0 "
-                                                 "AND c.deleted IS NULL ORDER BY c.step, c.id",
-                              "kt", run, reason);
-    while (q && tfx_sql_row(s, q, &e) == 1)
-        fill_checkpoint(q, TFX_APPEND(*out, *n, cap));
-    sqlite3_finalize(q);
-    if (e.status == TFX_OK)
-        return TFX_OK;
-    for (size_t i = 0; i < *n; i++)
-        tfx_checkpoint_info_finish(&(*out)[i]);
-    free(*out);
-    *out = NULL;
-    *n = 0;
-    return tfx_fail(err, e.status, "%s", e.text);
+    tfx_rows *q = tfx_rows_of(s, tfx_sql(s, &e,
+                                         CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.reason = ? AND c.superseded = 0 "
+                                                            "AND c.deleted IS NULL ORDER BY c.step, c.id",
+                                         "kt", run, reason));
+    while (tfx_rows_next(q, &e))
+        fill_checkpoint(q, TFX_APPEND(*out, *n, cap), &e);
+    if (e.status != TFX_OK) {
+        for (size_t i = 0; i < *n; i++)
+            tfx_checkpoint_info_finish(&(*out)[i]);
+        free(*out);
+        *out = NULL;
+        *n = 0;
+    }
+    return leave(q, &e, err);
 }

@@ -1,4 +1,5 @@
 /* Store: what describes a run: experiments, arms, environments, plugins, and its status. */
+#include <assert.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,11 +101,12 @@ tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, 
     return tfx_write_leave(s, &e, err);
 }
 
-static const char *const status_names[] = {"planned", "running", "done", "interrupted", "failed"};
+const char *const tfx_run_status_names[TFX_RUN_STATUSES] = {"planned", "running", "done", "interrupted", "failed"};
 
 const char *tfx_run_status_name(tfx_run_status status)
 {
-    return status_names[status];
+    assert((size_t)status < TFX_RUN_STATUSES);
+    return tfx_run_status_names[status];
 }
 
 /* An UPDATE of one row, by id, must have found it. */

@@ -72,7 +72,8 @@ sqlite3_stmt *tfx_sql(tfx_store *s, tfx_error *err, const char *sql, const char 
     return stmt;
 }
 
-int tfx_sql_row(tfx_store *s, sqlite3_stmt *stmt, tfx_error *err)
+/* 1: there is a row, 0: no more rows, -1: an error, recorded. */
+static int next_row(tfx_store *s, sqlite3_stmt *stmt, tfx_error *err)
 {
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
@@ -94,7 +95,7 @@ tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char 
     if (!stmt)
         return err->status;
     int more;
-    while ((more = tfx_sql_row(s, stmt, err)) == 1)
+    while ((more = next_row(s, stmt, err)) == 1)
         ;
     sqlite3_finalize(stmt);
     return more < 0 ? err->status : TFX_OK;
@@ -111,15 +112,10 @@ int64_t tfx_sql_int(tfx_store *s, tfx_error *err, int64_t none, const char *sql,
     if (!stmt)
         return none;
     int64_t value = none;
-    if (tfx_sql_row(s, stmt, err) == 1 && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+    if (next_row(s, stmt, err) == 1 && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
         value = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
     return value;
-}
-
-char *tfx_sql_text(sqlite3_stmt *stmt, int column)
-{
-    return tfx_strdup((const char *)sqlite3_column_text(stmt, column));
 }
 
 tfx_status tfx_write_enter(tfx_store *s, const char *doing, tfx_error *e)

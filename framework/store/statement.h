@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "framework/store/rows.h"
 #include "framework/store/store.h"
 
 struct tfx_store {
@@ -24,16 +25,19 @@ tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err);
  * NULL), t const char * (NULL is NULL; must outlive the statement), r double (not finite
  * is NULL). NULL with a message on error; the caller finalizes. */
 sqlite3_stmt *tfx_sql(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
-/* 1: there is a row, 0: no more rows, -1: an error, recorded. */
-int tfx_sql_row(tfx_store *s, sqlite3_stmt *stmt, tfx_error *err);
 /* Prepares, binds, runs to the end. Does nothing when err already holds an error, so that
  * several can follow each other and be checked once. */
 tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
 /* The first column of the first row as an integer; `none` when there is no row or it is NULL. */
 int64_t tfx_sql_int(tfx_store *s, tfx_error *err, int64_t none, const char *sql, const char *types, ...);
 
-/* A column as a malloced string; NULL stays NULL. */
-char *tfx_sql_text(sqlite3_stmt *stmt, int column);
+/* The statement's rows; they own it from now on. Of the user's own, mistakes are theirs. NULL stays NULL. */
+tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt);
+tfx_rows *tfx_rows_of_user(tfx_store *s, sqlite3_stmt *stmt);
+
+/* The names of tfx_run_status, as the table has them. */
+#define TFX_RUN_STATUSES 5
+extern const char *const tfx_run_status_names[TFX_RUN_STATUSES];
 
 /* Every public write is bracketed by these: a transaction of its own, or a savepoint when
  * the caller has grouped several. `e` starts out empty; leave undoes everything when it

@@ -170,11 +170,6 @@ char *tfx_store_folder(const tfx_store *s)
     return file;
 }
 
-struct sqlite3 *tfx_store_connection(tfx_store *s)
-{
-    return s->db;
-}
-
 tfx_status tfx_store_begin(tfx_store *s, tfx_error *err)
 {
     tfx_error e = {0};

@@ -133,7 +133,10 @@ typedef struct tfx_growth_row {
 /* Also adds the lineage edge from_checkpoint -> to_checkpoint. */
 tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_error *err);
 
-/* ---- reading what a run needs; strings are malloced and owned by the caller ---- */
+/* ---- reading what a run needs; strings are malloced and owned by the caller ----
+ *
+ * A value that cannot be (an unknown status, a negative count, a path that leads out of the database's folder) is an
+ * error. What reports read is in framework/store/queries.h. */
 
 typedef struct tfx_run_info {
     tfx_id run, arm, experiment;
@@ -153,6 +156,7 @@ tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err);
 /* The newest experiment row with this name; 0 without message when none. */
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err);
+int tfx_store_has_experiment(tfx_store *s, tfx_id experiment, tfx_error *err);
 
 typedef struct tfx_checkpoint_info {
     tfx_id id, run, stage, parent;
@@ -164,12 +168,10 @@ typedef struct tfx_checkpoint_info {
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err);
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
+/* The checkpoint whose recorded path this is; 0 without message when none. */
+tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err);
 /* Periodic checkpoints of a run that still have files, oldest first: for pruning. */
 tfx_status tfx_store_checkpoints_of(tfx_store *s, tfx_id run, const char *reason, tfx_checkpoint_info **out, size_t *n,
                                     tfx_error *err);
-
-/* The connection, for read-only queries in framework/report/. */
-struct sqlite3;
-struct sqlite3 *tfx_store_connection(tfx_store *s);
 
 #endif

@@ -112,6 +112,30 @@ DAMAGES = {
 }
 
 
+def test_damaged_database():
+    """Values that cannot be are named, and a path out of the folder is not followed, least of all to remove it."""
+    with folder() as f:
+        f.tfx("run", "tiny.ini", *ONE_SEED, status=130, env=crashing(70, "worker", signal.SIGINT))
+        victim = f.path / "victim"
+        victim.mkdir()
+        (victim / "model.safetensors").write_text("not ours")
+        for change, found in (("run SET status = 'lost'", "status: expected one of: planned, running"),
+                              ("checkpoint SET path = 'runs/../victim'", "path: expected a path below"),
+                              ("checkpoint SET step = -1 - step", "step: expected an integer"),
+                              ("run SET directory = '/' WHERE directory IS NOT NULL", "directory: expected a path below")):
+            kept = (f.path / "tfx.db").read_bytes()
+            with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+                c.execute("PRAGMA ignore_check_constraints = ON")
+                c.execute("UPDATE " + change)
+                c.commit()
+            r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=None)
+            expect(r.returncode in (1, 2, 3) and found in r.stderr, f"a resume after {change}", f"{r.returncode} {r.stderr}")
+            expect(f.tfx("show", 1, status=None).returncode in (0, 1, 2), f"tfx show after {change}")
+            same([p.name for p in victim.iterdir()], ["model.safetensors"], "files that are not ours")
+            (f.path / "tfx.db").write_bytes(kept)
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
+
+
 def test_damaged_checkpoints():
     with folder() as g:
         g.tfx("run", "tiny.ini", *ONE_SEED)

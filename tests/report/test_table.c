@@ -2,26 +2,28 @@
 #include "framework/report/table.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <string.h>
 
 #include "framework/report/plot.h"
+#include "framework/store/queries.h"
 #include "tests/check_main.h"
+#include "tests/store/sample.h"
 
-/* What a statement on an empty in-memory database prints; malloced. */
+/* What a statement prints; malloced. */
 static char *print(const char *sql, const tfx_column *columns, tfx_format format, tfx_error *err)
 {
-    sqlite3 *db = NULL;
-    sqlite3_stmt *q = NULL;
-    char *out = NULL;
+    char *out = NULL, *folder = sample_folder(), *path = sample_path(folder, "tfx.db");
     size_t n = 0;
     FILE *f = open_memstream(&out, &n);
-    sqlite3_open(":memory:", &db);
-    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    tfx_store *s = NULL;
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    tfx_rows *q = tfx_query_user(s, sql, err);
     tfx_table_print(q, columns, format, f, NULL, err);
     fclose(f);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
+    tfx_rows_close(q);
+    tfx_store_close(s);
+    free(path);
+    sample_remove(folder);
     return out;
 }
 

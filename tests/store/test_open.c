@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "framework/store/statement.h"
 #include "tests/check_main.h"
 #include "tests/store/sample.h"
 
@@ -59,12 +60,12 @@ START_TEST(creates)
     sqlite3_stmt *q = NULL;
     static const char *const settings[][2] = {{"PRAGMA synchronous", "2"}, {"PRAGMA foreign_keys", "1"}};
     for (int i = 0; i < 2; i++) {
-        sqlite3_prepare_v2(tfx_store_connection(s), settings[i][0], -1, &q, NULL);
+        sqlite3_prepare_v2(s->db, settings[i][0], -1, &q, NULL);
         ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
         ck_assert_str_eq((const char *)sqlite3_column_text(q, 0), settings[i][1]);
         sqlite3_finalize(q);
     }
-    sqlite3_prepare_v2(tfx_store_connection(s), "PRAGMA busy_timeout", -1, &q, NULL);
+    sqlite3_prepare_v2(s->db, "PRAGMA busy_timeout", -1, &q, NULL);
     sqlite3_step(q);
     ck_assert_int_ge(sqlite3_column_int(q, 0), 30000);
     sqlite3_finalize(q);
@@ -184,7 +185,7 @@ START_TEST(reader_cannot_write)
     err = (tfx_error){0};
     ck_assert_int_eq(tfx_store_begin(s, &err), TFX_E_INTERNAL);
     /* Nor behind the store's back, nor after turning query_only off. */
-    sqlite3 *db = tfx_store_connection(s);
+    sqlite3 *db = s->db;
     ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_READONLY);
     sqlite3_exec(db, "PRAGMA query_only = OFF", NULL, NULL, NULL);
     ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_READONLY);
@@ -292,7 +293,7 @@ START_TEST(read_only_folder)
         int others = getuid() != 0 || setuid(65534) == 0;
         tfx_store *s = others ? tfx_store_open(odd, TFX_STORE_READ, &err) : NULL;
         sqlite3_stmt *q = NULL;
-        int found = s && sqlite3_prepare_v2(tfx_store_connection(s), "SELECT count(*) FROM run", -1, &q, NULL) == SQLITE_OK &&
+        int found = s && sqlite3_prepare_v2(s->db, "SELECT count(*) FROM run", -1, &q, NULL) == SQLITE_OK &&
                     sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 6;
         if (!found)
             fprintf(stderr, "%s\n", err.text);
@@ -316,7 +317,7 @@ START_TEST(disk_full)
     tfx_store *s = NULL;
     tfx_error err = {0};
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
-    ck_assert_int_eq(sqlite3_exec(tfx_store_connection(s), "PRAGMA max_page_count = 1", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(s->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL), SQLITE_OK);
     int64_t step = 1000;
     OK(tfx_store_begin(s, oops));
     for (; err.status == TFX_OK && step < 100000; step++) {
@@ -331,7 +332,7 @@ START_TEST(disk_full)
     ck_assert_sql(path, "SELECT count(*) FROM metric WHERE step >= 1000", "0");
     ck_assert_sql(path, "PRAGMA integrity_check", "ok");
     /* With room again the same store goes on. */
-    sqlite3_exec(tfx_store_connection(s), "PRAGMA max_page_count = 100000", NULL, NULL, NULL);
+    sqlite3_exec(s->db, "PRAGMA max_page_count = 100000", NULL, NULL, NULL);
     sample_metric(s, 6, 7, "train_loss", 1000, 1e6, 1.0);
     ck_assert_sql(path, "SELECT count(*) FROM metric WHERE step >= 1000", "1");
     tfx_store_close(s);

@@ -7,7 +7,8 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
-#include "framework/report/query.h"
+#include "framework/report/table.h"
+#include "framework/store/queries.h"
 #include "tests/check_main.h"
 #include "tests/store/sample.h"
 
@@ -212,7 +213,9 @@ static char *run_query(const char *sql)
     tfx_error err = {0};
     tfx_store *s = tfx_store_open(path, TFX_STORE_READ, &err);
     ck_assert_ptr_nonnull(s);
-    tfx_report_query(s, sql, TFX_FORMAT_CSV, f, &err);
+    tfx_rows *rows = tfx_query_user(s, sql, &err);
+    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, NULL, &err);
+    tfx_rows_close(rows);
     ck_assert_msg(err.status == TFX_OK, "%s\n%s", err.text, sql);
     tfx_store_close(s);
     fclose(f);

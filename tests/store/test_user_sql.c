@@ -1,10 +1,11 @@
-/* Queries: one statement that reads, and a clear message for everything else. */
-#include "framework/report/query.h"
+/* User SQL: one statement that reads, and a clear message for everything else. */
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "framework/report/table.h"
+#include "framework/store/queries.h"
 #include "tests/check_main.h"
 #include "tests/store/sample.h"
 
@@ -32,7 +33,9 @@ static char *query(const char *sql, tfx_error *err)
     char *out = NULL;
     size_t n = 0;
     FILE *f = open_memstream(&out, &n);
-    tfx_report_query(s, sql, TFX_FORMAT_CSV, f, err);
+    tfx_rows *rows = tfx_query_user(s, sql, err);
+    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, NULL, err);
+    tfx_rows_close(rows);
     fclose(f);
     return out;
 }
@@ -125,8 +128,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *all = suite_create("report/query");
-    TCase *t = tcase_create("query");
+    Suite *all = suite_create("store/user_sql");
+    TCase *t = tcase_create("user_sql");
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, allowed);
     tcase_add_test(t, refused);

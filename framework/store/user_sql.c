@@ -1,8 +1,7 @@
-/* Queries: see framework/report/query.h.
+/* User SQL: one statement of the user's, which can only read.
  *
  * The connection is open read-only and query_only already. The authorizer is there for
  * what SQLite does not count as a write, such as ATTACH and most PRAGMAs. */
-#include "framework/report/query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
-#include "framework/report/sql.h"
+#include "framework/store/queries.h"
+#include "framework/store/statement.h"
 
 static int pragma_reads(const char *name, const char *value)
 {
@@ -88,9 +88,9 @@ static tfx_status fail_sql(sqlite3 *db, const char *sql, tfx_error *err)
     return err->status;
 }
 
-tfx_status tfx_report_query(tfx_store *s, const char *sql, tfx_format format, FILE *out, tfx_error *err)
+tfx_rows *tfx_query_user(tfx_store *s, const char *sql, tfx_error *err)
 {
-    sqlite3 *db = tfx_store_connection(s);
+    sqlite3 *db = s->db;
     sqlite3_stmt *stmt = NULL, *second = NULL;
     const char *tail = sql;
     int refused = 0, rc;
@@ -115,9 +115,9 @@ tfx_status tfx_report_query(tfx_store *s, const char *sql, tfx_format format, FI
     else if (sqlite3_bind_parameter_count(stmt) > 0)
         tfx_fail(err, TFX_E_INVALID, "sql: parameters (%s) have no value here: write the value itself",
                  sqlite3_bind_parameter_name(stmt, 1) ? sqlite3_bind_parameter_name(stmt, 1) : "?");
-    else
-        tfx_table_print(stmt, NULL, format, out, NULL, err);
     sqlite3_finalize(second);
+    if (err->status == TFX_OK)
+        return tfx_rows_of_user(s, stmt);
     sqlite3_finalize(stmt);
-    return err->status;
+    return NULL;
 }

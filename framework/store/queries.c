@@ -1,0 +1,161 @@
+#include "framework/store/queries.h"
+
+#include "framework/base/memory.h"
+#include "framework/store/statement.h"
+
+static tfx_rows *by_id(tfx_store *s, const char *sql, tfx_id id, tfx_error *err)
+{
+    return tfx_rows_of(s, tfx_sql(s, err, sql, "k", id));
+}
+
+/* ---- several runs: all of it reads the view run_summary ---- */
+
+tfx_rows *tfx_query_outcomes(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return by_id(s,
+                 "SELECT run, arm, seed, parameters, tokens, flops_incl, flops_excl, val_loss, bits_per_byte, seconds, "
+                 "status FROM run_summary WHERE experiment_id = ? ORDER BY run",
+                 experiment, err);
+}
+
+tfx_rows *tfx_query_failures(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return by_id(s,
+                 "SELECT run, arm, seed, detail FROM run_summary WHERE experiment_id = ? AND status = 'failed' AND "
+                 "detail IS NOT NULL ORDER BY run",
+                 experiment, err);
+}
+
+/* The sums are taken about the mean: sum(x * x) - n * mean^2 would lose all digits. */
+tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return by_id(s,
+                 "WITH done AS (SELECT arm, val_loss, bits_per_byte, avg(val_loss) OVER (PARTITION BY arm) AS mean, "
+                 "min(run) OVER (PARTITION BY arm) AS place FROM run_summary WHERE experiment_id = ? AND "
+                 "status = 'done' AND val_loss IS NOT NULL) "
+                 "SELECT arm, count(*) AS seeds, avg(val_loss) AS mean, "
+                 "sqrt(sum((val_loss - mean) * (val_loss - mean)) / nullif(count(*) - 1, 0)) AS std, "
+                 "min(val_loss) AS min, max(val_loss) AS max, avg(bits_per_byte) AS bits_per_byte "
+                 "FROM done GROUP BY arm ORDER BY min(place)",
+                 experiment, err);
+}
+
+tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, tfx_error *err)
+{
+#define OF_EXPERIMENT \
+    " FROM run_summary WHERE ?1 IS NULL OR experiment = ?1 OR CAST(experiment_id AS TEXT) = ?1 ORDER BY run DESC"
+    static const char all[] = "SELECT *" OF_EXPERIMENT,
+                      some[] = "SELECT run, experiment, arm, seed, status, model, parameters, steps, tokens, flops_incl, "
+                               "val_loss, bits_per_byte, seconds, replace(substr(started, 1, 16), 'T', ' ')" OF_EXPERIMENT;
+    return tfx_rows_of(s, tfx_sql(s, err, everything ? all : some, "t", experiment));
+}
+
+tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
+{
+    return tfx_rows_of(s, tfx_sql(s, err, "SELECT DISTINCT name FROM experiment", ""));
+}
+
+tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err)
+{
+    char *sql = tfx_printf("SELECT arm, seed, run, stage, model, %s, val_loss, bits_per_byte FROM scaling_curve "
+                           "WHERE experiment_id = ? ORDER BY (SELECT arm FROM run WHERE id = run), arm, seed, step, stage",
+                           cost);
+    tfx_rows *rows = by_id(s, sql, experiment, err);
+    free(sql);
+    return rows;
+}
+
+/* ---- one run ---- */
+
+static const struct run_part {
+    const char *some, *all; /* all NULL: the same */
+} run_parts[] = {
+    [TFX_PART_RUN] = {"SELECT r.id AS run, e.id AS experiment_id, e.name AS experiment, e.description, e.spec_path, "
+                      "e.profile, e.spec AS spec_hash, a.name AS arm, a.model AS first_model, a.scaling, a.train, "
+                      "r.seed, r.status, r.detail, r.directory, r.host, r.pid, r.created, r.started, r.ended, v.model, "
+                      "v.parameters, v.steps, v.tokens, v.flops_incl, v.flops_excl, v.val_loss, v.bits_per_byte, "
+                      "v.seconds FROM run r JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
+                      "JOIN run_summary v ON v.run = r.id WHERE r.id = ?",
+                      NULL},
+    [TFX_PART_STAGES] = {"SELECT number, model, parameters, flops_per_token, first_step, steps, planned_steps, "
+                         "planned_peak_bytes, peak_rss_bytes, parent_checkpoint, "
+                         "replace(substr(started, 1, 19), 'T', ' ') FROM stage WHERE run = ? AND superseded = 0 "
+                         "ORDER BY number",
+                         "SELECT * FROM stage WHERE run = ? AND superseded = 0 ORDER BY number"},
+    [TFX_PART_METRICS] = {"SELECT l.name, l.value, s.number AS stage, l.step, l.tokens, l.flops, l.seconds "
+                          "FROM metric_latest l JOIN stage s ON s.id = l.stage WHERE l.run = ? ORDER BY l.name",
+                          NULL},
+    [TFX_PART_CHECKPOINTS] = {"SELECT c.id, s.number AS stage, c.step, c.tokens, c.flops, c.seconds, c.val_loss, "
+                              "c.reason, c.bytes, c.parent, CASE WHEN c.deleted IS NULL THEN c.path ELSE "
+                              "'(files removed)' END, substr(c.hash, 1, 12) FROM checkpoint c JOIN stage s ON "
+                              "s.id = c.stage WHERE c.run = ? AND c.superseded = 0 ORDER BY c.step, c.id",
+                              "SELECT c.*, s.number AS stage_number FROM checkpoint c JOIN stage s ON s.id = c.stage "
+                              "WHERE c.run = ? AND c.superseded = 0 ORDER BY c.step, c.id"},
+    [TFX_PART_GROWTH_EVENTS] = {"SELECT id, step, from_model, to_model, policy, parameters_before, parameters_after, "
+                                "carried_parameters, probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, "
+                                "seconds, from_checkpoint, to_checkpoint FROM growth_event WHERE run = ? AND "
+                                "superseded = 0 ORDER BY id",
+                                "SELECT * FROM growth_event WHERE run = ? AND superseded = 0 ORDER BY id"},
+    [TFX_PART_PLUGINS] = {"SELECT p.name, p.version, p.abi, p.hash, p.path FROM run_plugin l JOIN plugin p ON "
+                          "p.id = l.plugin WHERE l.run = ? ORDER BY p.name",
+                          NULL},
+    [TFX_PART_ENVIRONMENT] = {"SELECT v.tfx_version, v.abi_version, v.git_commit, v.host, v.os, v.cpu, v.n_cores, "
+                              "v.memory_bytes, v.backend, v.libraries FROM run r JOIN environment v ON "
+                              "v.id = r.environment WHERE r.id = ?",
+                              NULL},
+};
+
+tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err)
+{
+    const struct run_part *p = &run_parts[part];
+    return by_id(s, everything && p->all ? p->all : p->some, run, err);
+}
+
+/* ---- lineage ---- */
+
+/* A checkpoint is recorded after its parent; rows that say otherwise would lead around for ever. */
+#define UP " FROM up JOIN lineage_edge l ON l.child = up.id AND l.parent < l.child) "
+
+/* The rows of the view `lineage` for one checkpoint. The view itself would work out the ancestors of every
+ * checkpoint there is. */
+tfx_rows *tfx_query_ancestry(tfx_store *s, tfx_id checkpoint, tfx_error *err)
+{
+    return by_id(s,
+                 "WITH RECURSIVE up (id, distance) AS (VALUES (?1, 0) UNION SELECT l.parent, up.distance + 1" UP
+                 "SELECT c.id AS checkpoint, up.distance, l.parent, l.growth_event, e.id AS experiment_id, "
+                 "e.name AS experiment, a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, c.step, "
+                 "c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
+                 "FROM up JOIN checkpoint c ON c.id = up.id JOIN stage t ON t.id = c.stage JOIN run r ON r.id = c.run "
+                 "JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
+                 "LEFT JOIN lineage_edge l ON l.child = c.id ORDER BY up.distance DESC, c.id",
+                 checkpoint, err);
+}
+
+tfx_rows *tfx_query_growth_events(tfx_store *s, tfx_id checkpoint, tfx_error *err)
+{
+    return by_id(s,
+                 "WITH RECURSIVE up (id) AS (VALUES (?1) UNION SELECT l.parent" UP
+                 "SELECT g.id AS growth_event, g.from_checkpoint, g.to_checkpoint, g.run, g.step, g.policy, "
+                 "g.from_model, g.to_model, g.parameters_before, g.parameters_after, g.carried_parameters, "
+                 "g.probe_loss_before, g.probe_loss_after, g.probe_loss_after - g.probe_loss_before AS "
+                 "probe_delta_loss, g.probe_max_abs_delta_logit, g.seconds, g.superseded "
+                 "FROM up JOIN lineage_edge l ON l.child = up.id JOIN growth_event g ON g.id = l.growth_event "
+                 "ORDER BY g.id",
+                 checkpoint, err);
+}
+
+tfx_rows *tfx_query_growth_event(tfx_store *s, tfx_id event, tfx_error *err)
+{
+    return by_id(s,
+                 "SELECT from_model, to_model, policy, parameters_before, parameters_after, carried_parameters, "
+                 "probe_loss_before, probe_loss_after, probe_max_abs_delta_logit FROM growth_event WHERE id = ?",
+                 event, err);
+}
+
+int tfx_query_is_origin(tfx_store *s, tfx_id checkpoint, tfx_error *err)
+{
+    return tfx_sql_int(s, err, 0,
+                       "SELECT 1 FROM lineage_edge l JOIN checkpoint c ON c.id = l.child JOIN checkpoint p ON "
+                       "p.id = l.parent WHERE l.parent = ? AND (l.growth_event IS NOT NULL OR c.run <> p.run)",
+                       "k", checkpoint) != 0;
+}
