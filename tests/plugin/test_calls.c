@@ -1,6 +1,8 @@
 /* Calls of plugins that keep no promise: whatever a class function gives back is checked, and what is said
  * of it names the function. Layers and optimizers, which need a graph, are in tests/model and tests/plan. */
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "framework/plugin/calls/backend_calls.h"
@@ -9,6 +11,8 @@
 #include "framework/plugin/calls/scaling_calls.h"
 #include "framework/plugin/host.h"
 #include "tests/check_main.h"
+
+#undef fail /* Check's macro would take host->fail */
 
 #define SAYS(err, words) \
     ck_assert_msg(strstr((err)->text, words) != NULL, "\"%s\" lacks \"%s\"", (err)->text, words)
@@ -268,6 +272,55 @@ START_TEST(shape_of_an_op)
 }
 END_TEST
 
+/* A builder that knows the value 1 and keeps what it is told. */
+static char told_error[256];
+
+static tfx_value keep_error(const tfx_builder *b, const char *fmt, ...)
+{
+    va_list ap;
+    (void)b;
+    va_start(ap, fmt);
+    vsnprintf(told_error, sizeof(told_error), fmt, ap);
+    va_end(ap);
+    return TFX_POISON;
+}
+
+static tfx_dtype dtype_of(const tfx_builder *b, tfx_value x)
+{
+    (void)b;
+    return x <= 1 ? TFX_F32 : (tfx_dtype)0;
+}
+
+static tfx_value lowered;
+
+static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
+                       const double *reals)
+{
+    (void)b, (void)n_in, (void)in, (void)reals;
+    if (ints)
+        return tfx_host_table()->fail(tfx_host_table(), TFX_E_UNSUPPORTED, "not here"), TFX_POISON;
+    return lowered;
+}
+
+START_TEST(lowering_of_an_op)
+{
+    static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.op/1", .lower = lower};
+    static const int64_t ints[1] = {0};
+    tfx_builder b = {.struct_size = sizeof(b), .error = keep_error, .dtype = dtype_of};
+    lowered = 1;
+    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), 1);
+    lowered = 2;
+    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), TFX_POISON);
+    ck_assert_str_eq(told_error, "custom op test.op/1: `lower` returned a value that does not exist");
+    lowered = TFX_POISON;
+    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), TFX_POISON);
+    ck_assert_str_eq(told_error, "custom op test.op/1: `lower` returned TFX_POISON, which is no value, and gave no "
+                                 "reason");
+    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, ints, NULL), TFX_POISON);
+    ck_assert_str_eq(told_error, "custom op test.op/1: not here");
+}
+END_TEST
+
 /* ---- backends ---- */
 
 static tfx_status open_no_backend(const tfx_host *host, const tfx_options *options, tfx_backend **out)
@@ -294,6 +347,12 @@ static const char *no_text(const tfx_backend *b)
     return NULL;
 }
 
+static uint64_t everything(const tfx_backend *b, const tfx_program *p)
+{
+    (void)b, (void)p;
+    return UINT64_MAX;
+}
+
 static double speed;
 
 static double say_speed(tfx_backend *b)
@@ -306,7 +365,7 @@ START_TEST(an_empty_backend)
 {
     static const tfx_backend_class cls = {.struct_size = sizeof(cls), .name = "toy", .open = open_no_backend,
                                           .buffer_create = no_buffer, .compile = no_exec, .describe = no_text,
-                                          .measure_flops = say_speed};
+                                          .measure_flops = say_speed, .workspace = everything};
     tfx_backend *backend;
     tfx_buffer *buffer;
     tfx_exec *exec;
@@ -321,6 +380,7 @@ START_TEST(an_empty_backend)
     ck_assert_int_eq(tfx_call_backend_compile(&cls, NULL, NULL, &exec, &err), TFX_E_INTERNAL);
     SAYS(&err, "`compile` succeeded and gave no program");
     ck_assert_str_eq(tfx_call_backend_describe(&cls, NULL), "toy");
+    ck_assert_uint_eq(tfx_call_backend_workspace(&cls, NULL, NULL), (uint64_t)1 << 60); /* adds up without overflow */
     static const double wrong[] = {0, -1, (double)NAN, (double)INFINITY};
     for (size_t i = 0; i < 4; i++) {
         speed = wrong[i];
@@ -347,6 +407,7 @@ static Suite *calls_suite(void)
     tcase_add_test(t, a_decision_to_grow);
     tcase_add_test(t, grown_values_are_numbers);
     tcase_add_test(t, shape_of_an_op);
+    tcase_add_test(t, lowering_of_an_op);
     tcase_add_test(t, an_empty_backend);
     suite_add_tcase(s, t);
     return s;

@@ -56,13 +56,19 @@ const char *tfx_call_backend_describe(const tfx_backend_class *cls, const tfx_ba
     return text ? text : cls->name;
 }
 
+/* No machine has as much, and sums of such counts do not overflow. */
+static uint64_t bounded(uint64_t bytes)
+{
+    return bytes < (uint64_t)1 << 60 ? bytes : (uint64_t)1 << 60;
+}
+
 uint64_t tfx_call_backend_memory(const tfx_backend_class *cls, const tfx_backend *b)
 {
     tfx_call c;
     begin(&c, cls, "memory");
     uint64_t bytes = cls->memory(b);
     end(&c);
-    return bytes;
+    return bounded(bytes);
 }
 
 double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend *b)
@@ -130,7 +136,7 @@ uint64_t tfx_call_backend_workspace(const tfx_backend_class *cls, const tfx_back
     begin(&c, cls, "workspace");
     uint64_t bytes = cls->workspace(b, p);
     end(&c);
-    return bytes;
+    return bounded(bytes);
 }
 
 tfx_status tfx_call_backend_compile(const tfx_backend_class *cls, tfx_backend *b, const tfx_program *p, tfx_exec **out,
