@@ -1,5 +1,6 @@
 #include "framework/plan/validation_set.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "framework/base/memory.h"
@@ -50,6 +51,7 @@ tfx_status tfx_validation_set_choose(tfx_validation_set *set, int64_t split_toke
 
 int64_t tfx_validation_set_window(const tfx_validation_set *set, int64_t i)
 {
+    assert(i >= 0 && i < set->windows);
     int64_t piece = i / set->piece_windows, every = set->places / set->pieces, rest = set->places % set->pieces;
     int64_t place = piece * every + piece * rest / set->pieces; /* piece * places / pieces, far from overflow */
     return place * set->piece_windows + i % set->piece_windows;

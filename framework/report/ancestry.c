@@ -60,12 +60,12 @@ static void print_event(tfx_store *s, tfx_id event, FILE *out, tfx_error *err)
     char before[32], after[32], carried[32];
     tfx_rows *q = tfx_query_growth_event(s, event, err);
     if (tfx_rows_next(q, err)) {
-        double loss_before = tfx_rows_real(q, 6, err), loss_after = tfx_rows_real(q, 7, err), delta = tfx_rows_real(q, 8, err);
+        double from = tfx_rows_real(q, 6, err), to = tfx_rows_real(q, 7, err), delta = tfx_rows_real(q, 8, err);
         fprintf(out, "|\n+-- grows: %s -> %s by %s, %s -> %s parameters (%s carried over)\n", tfx_rows_text(q, 0, err),
                 tfx_rows_text(q, 1, err), tfx_rows_text(q, 2, err), tfx_format_count(before, tfx_rows_real(q, 3, err)),
                 tfx_format_count(after, tfx_rows_real(q, 4, err)), tfx_format_count(carried, tfx_rows_real(q, 5, err)));
-        if (isfinite(loss_before) && isfinite(loss_after))
-            fprintf(out, "|   probe: loss %.4f -> %.4f (delta %+.1e)", loss_before, loss_after, loss_after - loss_before);
+        if (isfinite(from) && isfinite(to))
+            fprintf(out, "|   probe: loss %.4f -> %.4f (delta %+.1e)", from, to, to - from);
         else
             fputs("|   probe: loss not finite", out);
         if (isfinite(delta))
@@ -83,13 +83,14 @@ static void print_checkpoint(tfx_rows *q, FILE *out, tfx_error *err)
     const char *margin = tfx_rows_int(q, TFX_ANCESTRY_DISTANCE, 0, err) == 0 ? "    " : "|   ";
     double loss = tfx_rows_real(q, TFX_ANCESTRY_VAL_LOSS, err);
     fprintf(out, "* checkpoint %s: step %s, %s tokens, %s FLOPs", tfx_rows_as_text(q, TFX_ANCESTRY_CHECKPOINT),
-            tfx_rows_as_text(q, TFX_ANCESTRY_STEP), tfx_format_count(tokens, tfx_rows_real(q, TFX_ANCESTRY_TOKENS, err)),
+            tfx_rows_as_text(q, TFX_ANCESTRY_STEP),
+            tfx_format_count(tokens, tfx_rows_real(q, TFX_ANCESTRY_TOKENS, err)),
             tfx_cell_format(flops, TFX_CELL_FLOPS, tfx_rows_real(q, TFX_ANCESTRY_FLOPS, err)));
     if (isfinite(loss))
         fprintf(out, ", val loss %.4f", loss);
     fprintf(out, "\n%s%s (%s parameters), stage %s, %s\n%s%s%s%s\n", margin, tfx_rows_text(q, TFX_ANCESTRY_MODEL, err),
-            tfx_format_count(params, tfx_rows_real(q, TFX_ANCESTRY_PARAMETERS, err)), tfx_rows_as_text(q, TFX_ANCESTRY_STAGE),
-            tfx_rows_text(q, TFX_ANCESTRY_REASON, err), margin, tfx_rows_text(q, TFX_ANCESTRY_PATH, err),
+            tfx_format_count(params, tfx_rows_real(q, TFX_ANCESTRY_PARAMETERS, err)),
+            tfx_rows_as_text(q, TFX_ANCESTRY_STAGE), tfx_rows_text(q, TFX_ANCESTRY_REASON, err), margin, tfx_rows_text(q, TFX_ANCESTRY_PATH, err),
             tfx_rows_is_null(q, TFX_ANCESTRY_DELETED) ? "" : " (files removed)",
             tfx_rows_int(q, TFX_ANCESTRY_SUPERSEDED, 0, err) ? " (superseded)" : "");
 }
@@ -133,7 +134,8 @@ tfx_status tfx_report_lineage(tfx_store *s, tfx_id checkpoint, int json, FILE *o
         return print_tree(s, checkpoint, out, err);
     cJSON *document = cJSON_CreateObject();
     cJSON_AddNumberToObject(document, "checkpoint", (double)checkpoint);
-    tfx_rows *checkpoints = tfx_query_ancestry(s, checkpoint, err), *events = tfx_query_growth_events(s, checkpoint, err);
+    tfx_rows *checkpoints = tfx_query_ancestry(s, checkpoint, err);
+    tfx_rows *events = tfx_query_growth_events(s, checkpoint, err);
     cJSON_AddItemToObject(document, "checkpoints", tfx_table_json(checkpoints, err));
     cJSON_AddItemToObject(document, "growth_events", tfx_table_json(events, err));
     tfx_rows_close(checkpoints);

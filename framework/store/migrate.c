@@ -10,7 +10,7 @@ static const struct migration {
     const char *sql;
 } migrations[] = {
     {1, tfx_store_schema},
-    {2, "ALTER TABLE checkpoint DROP COLUMN ancestor_flops"}, /* always 0; run_ancestors works it out */
+    {2, tfx_store_schema_2},
 };
 
 #define N_MIGRATIONS (sizeof(migrations) / sizeof(migrations[0]))

@@ -1,5 +1,7 @@
 #include "framework/store/queries.h"
 
+#include <assert.h>
+
 #include "framework/base/memory.h"
 #include "framework/store/statement.h"
 
@@ -44,10 +46,10 @@ tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, t
 {
 #define OF_EXPERIMENT \
     " FROM run_summary WHERE ?1 IS NULL OR experiment = ?1 OR CAST(experiment_id AS TEXT) = ?1 ORDER BY run DESC"
-    static const char all[] = "SELECT *" OF_EXPERIMENT,
-                      some[] = "SELECT run, experiment, arm, seed, status, model, parameters, steps, tokens, flops_incl, "
-                               "val_loss, bits_per_byte, seconds, replace(substr(started, 1, 16), 'T', ' ')" OF_EXPERIMENT;
-    return tfx_rows_of(s, tfx_sql(s, err, everything ? all : some, "t", experiment));
+    static const char some[] = "SELECT run, experiment, arm, seed, status, model, parameters, steps, tokens, "
+                               "flops_incl, val_loss, bits_per_byte, seconds, "
+                               "replace(substr(started, 1, 16), 'T', ' ')" OF_EXPERIMENT;
+    return tfx_rows_of(s, tfx_sql(s, err, everything ? "SELECT *" OF_EXPERIMENT : some, "t", experiment));
 }
 
 tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
@@ -58,7 +60,8 @@ tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err)
 {
     char *sql = tfx_printf("SELECT arm, seed, run, stage, model, %s, val_loss, bits_per_byte FROM scaling_curve "
-                           "WHERE experiment_id = ? ORDER BY (SELECT arm FROM run WHERE id = run), arm, seed, step, stage",
+                           "WHERE experiment_id = ? ORDER BY (SELECT arm FROM run WHERE id = run), arm, seed, step, "
+                           "stage",
                            cost);
     tfx_rows *rows = by_id(s, sql, experiment, err);
     free(sql);
@@ -107,6 +110,7 @@ static const struct run_part {
 
 tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err)
 {
+    assert((size_t)part < sizeof(run_parts) / sizeof(*run_parts));
     const struct run_part *p = &run_parts[part];
     return by_id(s, everything && p->all ? p->all : p->some, run, err);
 }
@@ -123,8 +127,8 @@ tfx_rows *tfx_query_ancestry(tfx_store *s, tfx_id checkpoint, tfx_error *err)
     return by_id(s,
                  "WITH RECURSIVE up (id, distance) AS (VALUES (?1, 0) UNION SELECT l.parent, up.distance + 1" UP
                  "SELECT c.id AS checkpoint, up.distance, l.parent, l.growth_event, e.id AS experiment_id, "
-                 "e.name AS experiment, a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, c.step, "
-                 "c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
+                 "e.name AS experiment, a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, "
+                 "c.step, c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
                  "FROM up JOIN checkpoint c ON c.id = up.id JOIN stage t ON t.id = c.stage JOIN run r ON r.id = c.run "
                  "JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
                  "LEFT JOIN lineage_edge l ON l.child = c.id ORDER BY up.distance DESC, c.id",

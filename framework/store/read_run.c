@@ -104,12 +104,13 @@ int tfx_store_has_experiment(tfx_store *s, tfx_id experiment, tfx_error *err)
 /* A repeated step writes to the same folder; the row that counts is the one meant. */
 tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err)
 {
-    return tfx_sql_int(s, err, 0, "SELECT id FROM checkpoint WHERE path = ? ORDER BY superseded, id DESC LIMIT 1", "t", path);
+    return tfx_sql_int(s, err, 0, "SELECT id FROM checkpoint WHERE path = ? ORDER BY superseded, id DESC LIMIT 1", "t",
+                       path);
 }
 
-#define CHECKPOINT_COLUMNS                                                                                        \
-    "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, c.val_loss, " \
-    "c.path, c.hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
+#define CHECKPOINT_COLUMNS                                                                                  \
+    "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, " \
+    "c.val_loss, c.path, c.hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
 
 static void fill_checkpoint(tfx_rows *q, tfx_checkpoint_info *out, tfx_error *e)
 {

@@ -1,4 +1,4 @@
--- The tables and views of a tfx database in version 1; what later versions changed is in migrate.c. Every table,
+-- The tables and views of a tfx database in version 1; schema_2.sql has what version 2 changes. Every table,
 -- view and column is explained in docs/database.md, with a query for each question people ask.
 --
 -- Rules that hold everywhere: ids are never reused for something else; times are UTC text

@@ -1,6 +1,7 @@
 /* Statements: see framework/store/statement.h. */
 #include "framework/store/statement.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -120,6 +121,7 @@ int64_t tfx_sql_int(tfx_store *s, tfx_error *err, int64_t none, const char *sql,
 
 tfx_status tfx_write_enter(tfx_store *s, const char *doing, tfx_error *e)
 {
+    assert(!s->writing); /* one function does not call another */
     s->doing = doing;
     if (s->mode != TFX_STORE_WRITE)
         return tfx_fail(e, TFX_E_INTERNAL, "database %s: %s: it was opened for reading only", s->path, doing);

@@ -99,8 +99,8 @@ typedef struct tfx_metric_row {
 } tfx_metric_row;
 /* Also updates metric_latest. */
 tfx_status tfx_store_add_metric(tfx_store *s, const tfx_metric_row *row, tfx_error *err);
-/* After a resume from `step`: rows of the run after that step (metrics, checkpoints, growth events, stages) no longer count. They
- * stay in the table, marked superseded, and metric_latest is made right again. */
+/* After a resume from `step`: rows of the run after that step (metrics, checkpoints, growth events, stages) no
+ * longer count. They stay in the table, marked superseded, and metric_latest is made right again. */
 tfx_status tfx_store_supersede(tfx_store *s, tfx_id run, int64_t step, tfx_error *err);
 
 typedef struct tfx_checkpoint_row {

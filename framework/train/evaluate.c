@@ -63,7 +63,8 @@ static tfx_status read_row(tfx_evaluator *v, int64_t row, tfx_error *err)
 
 /* Row `row` becomes window `i` of the set. A loader can go to places that it has been at, and no others: on the
  * first pass it reads through what lies between the pieces. Leaves early, with another `at`, when asked to stop. */
-static tfx_status read_window(tfx_evaluator *v, int64_t i, int64_t row, const volatile sig_atomic_t *stop, tfx_error *err)
+static tfx_status read_window(tfx_evaluator *v, int64_t i, int64_t row, const volatile sig_atomic_t *stop,
+                              tfx_error *err)
 {
     int64_t piece = i / v->set.piece_windows, window = tfx_validation_set_window(&v->set, i);
     if (v->at != window && piece < v->reached && seek_piece(v, piece, err) != TFX_OK)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "framework/base/memory.h"
 #include "framework/report/ancestry.h"
 #include "framework/report/cost_curve.h"
 #include "framework/report/run_detail.h"
@@ -40,17 +41,26 @@ static void damage(const char *sql)
     sqlite3_close(db);
 }
 
+static tfx_id checkpoint_id(const char *which)
+{
+    char *sql = tfx_printf("SELECT %s(id) FROM checkpoint", which), *answer = sample_ask(path, sql);
+    tfx_id id = atoi(answer);
+    free(answer);
+    free(sql);
+    return id;
+}
+
 static void check_message(tfx_error *err, const char *column, const char *found)
 {
     char *said = err->text;
-    ck_assert_msg(err->status == TFX_E_DATA && strstr(said, path) && strstr(said, "is damaged") && strstr(said, column) &&
-                      strstr(said, found), "status %d: %s", (int)err->status, said);
+    ck_assert_msg(err->status == TFX_E_DATA && strstr(said, path) && strstr(said, "is damaged") &&
+                      strstr(said, column) && strstr(said, found), "status %d: %s", (int)err->status, said);
 }
 
 static const struct {
     const char *sql, *column, *found;
 } runs[] = {
-    {"UPDATE run SET status = 'lost'", "status: expected one of: planned, running, done, interrupted, failed", "'lost'"},
+    {"UPDATE run SET status = 'lost'", "status: expected one of: planned, running, done", "'lost'"},
     {"UPDATE run SET status = NULL", "status", "found NULL"},
     {"UPDATE run SET status = x'00'", "status", "found a blob"},
     {"UPDATE run SET status = 7", "status", "found '7'"},
@@ -58,7 +68,7 @@ static const struct {
     {"UPDATE run SET seed = -3 WHERE id = 3", "seed", "'-3'"},
     {"UPDATE run SET pid = -1", "pid", "'-1'"},
     {"UPDATE run SET host = x'ff'", "host: expected text", "a blob"},
-    {"UPDATE run SET directory = '../../home'", "directory: expected a path below the database's folder", "'../../home'"},
+    {"UPDATE run SET directory = '../../home'", "directory: expected a path below the database", "'../../home'"},
     {"UPDATE run SET directory = '/etc'", "directory", "'/etc'"},
     {"UPDATE run SET directory = 'runs/..'", "directory", "'runs/..'"},
     {"UPDATE arm SET name = NULL", "arm_name: expected text", "found NULL"},
@@ -106,7 +116,7 @@ START_TEST(checkpoint_refused)
     OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
     ck_assert_int_eq(tfx_store_latest_checkpoint(s, 3, &info, &err), TFX_E_DATA);
     check_message(&err, checkpoints[_i].column, checkpoints[_i].found);
-    tfx_id id = atoi(sample_ask(path, "SELECT min(id) FROM checkpoint"));
+    tfx_id id = checkpoint_id("min");
     ck_assert_int_eq(tfx_store_checkpoint(s, id, &info, &err2), TFX_E_DATA);
     ck_assert_int_eq(tfx_store_checkpoints_of(s, 3, "stage_end", &list, &n, &err3), TFX_E_DATA);
     ck_assert_uint_eq(n, 0);
@@ -156,7 +166,7 @@ START_TEST(reports_survive)
         tfx_report_experiment(s, 1, json, f, &err[1]);
         tfx_report_run(s, 3, json, f, &err[2]);
         tfx_report_curve(s, 1, "flops", 1, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, f, &err[3]);
-        tfx_report_lineage(s, atoi(sample_ask(path, "SELECT max(id) FROM checkpoint")), json, f, &err[4]);
+        tfx_report_lineage(s, checkpoint_id("max"), json, f, &err[4]);
         tfx_report_find_experiment(s, "grwth", &err[5]);
         for (int i = 0; i < 5; i++)
             ck_assert_msg(err[i].status == TFX_OK || strstr(err[i].text, "is damaged"), "%s", err[i].text);
@@ -167,16 +177,33 @@ START_TEST(reports_survive)
 }
 END_TEST
 
+/* Two runs that start from each other's checkpoints, and a checkpoint that descends from what descends from it. */
+START_TEST(views_end)
+{
+    damage("INSERT INTO stage (run, number, model, parameters, flops_per_token, first_step, planned_steps, started, "
+           "parent_checkpoint, superseded) SELECT r.id, 0, 'm', 1, 1, 0, 1, '', (SELECT max(id) FROM checkpoint c "
+           "WHERE c.run <> r.id), 0 FROM run r WHERE r.id = 5; "
+           "UPDATE stage SET parent_checkpoint = (SELECT max(id) FROM checkpoint c WHERE c.run <> stage.run) "
+           "WHERE number = 0; "
+           "INSERT OR IGNORE INTO lineage_edge (child, parent) SELECT parent, child FROM lineage_edge");
+    free(sample_ask(path, "SELECT count(*) FROM run_ancestors"));
+    free(sample_ask(path, "SELECT count(*) FROM run_summary"));
+    free(sample_ask(path, "SELECT count(*) FROM scaling_curve"));
+    free(sample_ask(path, "SELECT count(*) FROM lineage"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("store/damaged");
     TCase *t = tcase_create("damaged");
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 20);
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_loop_test(t, run_refused, 0, sizeof(runs) / sizeof(*runs));
     tcase_add_loop_test(t, checkpoint_refused, 0, sizeof(checkpoints) / sizeof(*checkpoints));
     tcase_add_test(t, paths_that_are_fine);
     tcase_add_loop_test(t, reports_survive, 0, 11);
+    tcase_add_test(t, views_end);
     suite_add_tcase(s, t);
     return s;
 }

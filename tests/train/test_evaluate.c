@@ -72,7 +72,8 @@ static void scene_open(scene *l, int64_t micro_batch, int64_t n, int64_t eval_to
     close(fd);
     char *text = tfx_printf("[experiment]\nname = test\nbackend = cpu\nbackend.threads = 2\n"
                             "[data]\nloader = bytes\nloader.train = %s\nloader.val = %s\neval_tokens = %lld\n"
-                            "[train]\nsteps = 8\nbatch = 8\nmicro_batch = %lld\n" SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\n",
+                            "[train]\nsteps = 8\nbatch = 8\nmicro_batch = %lld\n" SPEC_TOKENFORMER
+                            "[arm a]\nmodel = tokenformer\n",
                             l->path, l->path, (long long)eval_tokens, (long long)micro_batch);
     fixture_open(&l->f, text);
     free(text);
@@ -189,7 +190,8 @@ START_TEST(after_an_interruption)
     ck_assert_double_eq(again, probe.loss);
     ck_assert_double_eq(evaluated(&l), loss);
     /* The probe is on the first windows of the split. */
-    tfx_validation_set start = {.context = CONTEXT, .tokens = 12, .windows = 2, .piece_windows = 2, .pieces = 1, .places = 1};
+    tfx_validation_set start = {.context = CONTEXT, .tokens = 12, .windows = 2, .piece_windows = 2, .pieces = 1,
+                                .places = 1};
     ck_assert_double_eq_tol(probe.loss, expected(&l, &start), 1e-6);
     tfx_probe_finish(&probe);
     scene_close(&l);
