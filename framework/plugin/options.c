@@ -24,9 +24,21 @@ const tfx_option *tfx_option_at(const tfx_option *decl, size_t i)
 
 /* ---- descriptions ---- */
 
+/* As a value may be written: 1T, not 1e+12, which is no integer. */
 static void add_number(tfx_text *t, double x)
 {
-    if (fabs(x) < 1e9 && x == floor(x))
+    static const struct {
+        double unit;
+        char suffix;
+    } units[] = {{1e12, 'T'}, {1e9, 'G'}};
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        double n = x / units[i].unit;
+        if (fabs(n) >= 1 && fabs(n) < 1e6 && n == floor(n)) {
+            tfx_text_add(t, "%.0f%c", n, units[i].suffix);
+            return;
+        }
+    }
+    if (fabs(x) < 9.1e15 && x == floor(x))
         tfx_text_add(t, "%.0f", x);
     else
         tfx_text_add(t, "%g", x);
@@ -85,11 +97,17 @@ void tfx_option_expectation(tfx_text *t, const tfx_option *o)
 
 /* ---- single values; each returns 0, or -1 when the text does not have the form ---- */
 
-/* Decimal digits with an optional suffix k, M or G. A fraction is fine as long as the
+/* What a suffix multiplies by, as a power of ten; 0: it is none. */
+static int suffix_exponent(char c)
+{
+    return c == 'k' ? 3 : c == 'M' ? 6 : c == 'G' ? 9 : c == 'T' ? 12 : 0;
+}
+
+/* Decimal digits with an optional suffix k, M, G or T. A fraction is fine as long as the
  * suffix makes the value whole: 1.5k is 1500. */
 static int read_int(const char *s, int64_t *out)
 {
-    int negative = *s == '-', digits = 0, decimals = 0, point = 0, exponent = 0;
+    int negative = *s == '-', digits = 0, decimals = 0, point = 0, exponent;
     int64_t v = 0;
     if (*s == '-' || *s == '+')
         s++;
@@ -105,12 +123,8 @@ static int read_int(const char *s, int64_t *out)
         digits++;
         decimals += point;
     }
-    if (*s == 'k')
-        exponent = 3, s++;
-    else if (*s == 'M')
-        exponent = 6, s++;
-    else if (*s == 'G')
-        exponent = 9, s++;
+    exponent = suffix_exponent(*s);
+    s += exponent != 0;
     if (!digits || *s || (point && (!decimals || decimals > exponent)))
         return -1;
     for (int i = decimals; i < exponent; i++)
@@ -123,11 +137,15 @@ static int read_int(const char *s, int64_t *out)
 static int read_real(const char *s, double *out)
 {
     /* strtod also takes hexadecimal, "inf" and "nan", which nobody writes on purpose. */
-    if (!*s || s[strspn(s, "+-.0123456789eE")])
+    size_t n = strspn(s, "+-.0123456789eE");
+    int exponent = suffix_exponent(s[n]);
+    if (!n || s[n + (exponent != 0)])
         return -1;
     char *end;
     *out = strtod(s, &end);
-    return *end || end == s || !isfinite(*out) ? -1 : 0;
+    if (exponent)
+        *out *= pow(10, exponent);
+    return end != s + n || !isfinite(*out) ? -1 : 0;
 }
 
 static int read_bool(const char *s, int64_t *out)

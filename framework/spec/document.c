@@ -131,7 +131,7 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     tfx_text_add(out, "# Keys of a spec\n\n"
                       "Printed by `tfx plugin show --markdown` from the declarations in tfx and in the plugins it finds; run\n"
                       "it to see those of your own plugins, too. How a spec is built is told in [spec.md](spec.md).\n"
-                      "Integers may end in k, M or G: `600k` is 600000.\n\n");
+                      "Numbers may end in k, M, G or T: `600k` is 600000.\n\n");
     host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
     host_section(out, "data", "`[data]`", "Where the tokens come from.");
     host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");

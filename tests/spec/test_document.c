@@ -15,7 +15,7 @@ START_TEST(lines)
 {
     tfx_text t = {0};
     tfx_spec_document(registry, &t);
-    has(t.s, "| `seeds` | integers separated by commas, 0 to 9e+15 | `1` | every arm runs once with each of them |\n");
+    has(t.s, "| `seeds` | integers separated by commas, 0 to 9000T | `1` | every arm runs once with each of them |\n");
     has(t.s, "| `name` | text | required | ");
     has(t.s, "| `lr` | number, at least 0 | `6e-4` | peak learning rate |\n");
     has(t.s, "| `schedule` | one of: constant, linear, cosine, wsd | `cosine` | ");
