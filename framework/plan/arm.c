@@ -101,6 +101,40 @@ static void set_schedule(tfx_arm_plan *p, const char *restarts)
     }
 }
 
+/* The steps of a stage: those that its policy or the arm says, or as many as its tokens take. */
+static int64_t steps_of(const tfx_stage *stage, const tfx_train_config *train, const tfx_stage_plan *s)
+{
+    int64_t tokens = stage->tokens, row;
+    if (stage->steps)
+        return stage->steps;
+    if (!tokens && train->steps)
+        return train->steps;
+    if (!tokens)
+        tokens = train->tokens;
+    if (__builtin_mul_overflow(s->batch, s->context, &row))
+        return 1;
+    return tokens / row + (tokens % row != 0);
+}
+
+/* A warm-up in steps must fit into each span of the schedule, together with a WSD decay. */
+static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
+{
+    const tfx_train_config *t = &p->arm->train;
+    int line;
+    const char *file = tfx_options_origin(t->options, "warmup", &line);
+    for (uint32_t i = 0; i < p->n_stages && t->warmup >= 1; i++) {
+        double steps = (double)p->stages[i]->schedule_steps;
+        if (t->warmup > steps)
+            return tfx_fail_at(err, file, line, "[arm %s]: warmup: expected at most the %.0f steps of the "
+                               "learning-rate schedule of stage %u; found %.0f", p->arm->name, steps, i, t->warmup);
+        if (t->schedule == TFX_LR_WSD && t->warmup / steps + t->decay_fraction > 1 + 1e-9)
+            return tfx_fail_at(err, file, line, "[arm %s]: warmup: expected at most the %.0f steps of the "
+                               "learning-rate schedule of stage %u together with a decay_fraction of %g; found %.0f",
+                               p->arm->name, steps, i, t->decay_fraction, t->warmup);
+    }
+    return TFX_OK;
+}
+
 static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tfx_registry *registry,
                               const tfx_device *device, tfx_error *err)
 {
@@ -117,15 +151,17 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
             break;
         s->index = i;
         s->first_step = first;
-        s->steps = stage.steps ? stage.steps : arm->train.steps;
+        s->steps = steps_of(&stage, &arm->train, s);
         s->carry = stage.carry;
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
         if (i)
             check_growth(p, i, err);
     }
-    if (err->status == TFX_OK)
+    if (err->status == TFX_OK) {
         set_schedule(p, restarts);
+        check_warmup(p, err);
+    }
     free(restarts);
     return err->status;
 }

@@ -32,13 +32,15 @@ static const tfx_option data[] = {
 };
 
 static const tfx_option train[] = {
-    INT("steps", NULL, 1, MOST, "optimizer steps of the run, or of stage 0 when the arm grows"),
+    INT("steps", "0", 0, MOST, "optimizer steps of the run, or of stage 0 when the arm grows; 0: `tokens` says it"),
+    INT("tokens", "0", 0, 9e15, "the same in tokens, rounded up to whole steps; 0: `steps` says it"),
     INT("batch", NULL, 1, MOST, "rows per optimizer step"),
     INT("micro_batch", "0", 0, MOST, "rows per forward pass, a divisor of batch; 0: the whole batch"),
     REAL("lr", "6e-4", 0, INFINITY, "peak learning rate"),
     REAL("min_lr", "-1", -1, INFINITY, "final learning rate, at most lr; -1: a tenth of lr"),
     CHOICE("schedule", "cosine", schedules, "how the learning rate falls after the warm-up"),
-    REAL("warmup", "0.01", 0, 1, "fraction of the steps in which the learning rate rises linearly from 0; below 1"),
+    REAL("warmup", "0.01", 0, MOST,
+         "how long the learning rate rises linearly from 0; below 1: a fraction of the steps, from 1 on: steps"),
     REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
     REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
     CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
@@ -68,6 +70,7 @@ static const tfx_option arm[] = {
     TEXT("model", NULL, "the [model NAME] that the arm trains, or starts from when it grows"),
     TEXT("scaling", "", "the [scaling NAME] by which it grows; nothing: it does not grow"),
     TEXT("extends", "", "an [arm NAME] whose settings hold where this one has none"),
+    BOOL("drop", "false", "true: this arm, which an extended spec has, is left out"),
 };
 
 #define SECTION(s, key, plugin) {#s, s, sizeof(s) / sizeof(*s), key, plugin}

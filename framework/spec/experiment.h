@@ -32,12 +32,13 @@ typedef enum tfx_recompute { TFX_RECOMPUTE_NONE = 0, TFX_RECOMPUTE_BLOCK = 1 } t
 
 /* [train], with an arm's overrides applied. */
 typedef struct tfx_train_config {
-    int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
+    int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows; 0: see tokens */
+    int64_t tokens;      /* the same in tokens; exactly one of the two is set */
     int64_t batch;       /* rows per optimizer step */
     int64_t micro_batch; /* rows per forward pass; divides batch */
     double lr, min_lr;   /* peak and final learning rate */
     tfx_lr_schedule schedule;
-    double warmup;         /* fraction of the schedule's steps, linear from 0 */
+    double warmup;         /* linear from 0; below 1: a fraction of the schedule's steps, else steps */
     double decay_fraction; /* WSD: the last fraction of the steps decays linearly */
     double clip;           /* global gradient norm; 0: off */
     tfx_recompute recompute;

@@ -34,6 +34,19 @@ static int is_about(const tfx_setting *over, size_t n, const char *place)
     return about;
 }
 
+/* `steps` and `tokens` say one thing in two ways: that of the upper layer displaces the other. */
+static int is_displaced(const char *key, const tfx_setting *over, size_t n)
+{
+    const char *dot = strrchr(key, '.'), *leaf = dot ? dot + 1 : key;
+    const char *twin = !strcmp(leaf, "steps") ? "tokens" : !strcmp(leaf, "tokens") ? "steps" : NULL;
+    char *other = twin ? tfx_printf("%.*s%s", (int)(leaf - key), key, twin) : NULL;
+    int displaced = 0;
+    for (size_t i = 0; i < n && other; i++)
+        displaced |= !strcmp(over[i].key, other) && *over[i].value && strcmp(over[i].value, "0");
+    free(other);
+    return displaced;
+}
+
 void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_ini_section *base,
                          const tfx_setting *over, size_t n)
 {
@@ -48,7 +61,7 @@ void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_i
     size_t kept = 0;
     for (size_t i = 0; i < old.n_keys; i++) {
         char *place = tfx_strdup(old.keys[i].key);
-        int stays = 1;
+        int stays = !strcmp(base->kind, "model") || !is_displaced(place, over, n);
         for (char *dot = strrchr(place, '.'); dot && stays; dot = strrchr(place, '.')) {
             *dot = 0;
             if (!is_about(over, n, place))

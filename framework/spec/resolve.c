@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
+#include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 #include "framework/spec/overrides.h"
@@ -80,21 +81,80 @@ static tfx_status follow_extends(chain *c, tfx_error *err)
     }
 }
 
+/* ---- arms that are left out ---- */
+
+static int is_dropped(const tfx_ini_section *s, tfx_error *err)
+{
+    const tfx_setting *drop = strcmp(s->kind, "arm") ? NULL : tfx_section_find(s, "drop");
+    size_t n, k = 0;
+    const tfx_option *decl = tfx_spec_declaration("arm", &n);
+    char title[160];
+    if (!drop)
+        return 0;
+    while (strcmp(tfx_option_at(decl, k)->name, "drop"))
+        k++;
+    tfx_options *value = tfx_options_resolve(tfx_option_at(decl, k), 1, drop, 1, tfx_section_title(title, s), err);
+    int dropped = value && tfx_options_bool(value, "drop");
+    tfx_options_destroy(value);
+    return dropped;
+}
+
+/* An arm that a file drops must be in what it extends, and has nothing else to say. */
+static tfx_status check_drop(const tfx_ini *base, const tfx_ini_section *s, tfx_error *err)
+{
+    char title[160];
+    const tfx_setting *drop = tfx_section_find(s, "drop");
+    if (!is_dropped(s, err))
+        return err->status;
+    for (size_t i = 0; i < s->n_keys; i++)
+        if (&s->keys[i] != drop)
+            return tfx_fail_at(err, s->keys[i].file, s->keys[i].line,
+                               "%s: expected no other key beside drop = true; found \"%s\"",
+                               tfx_section_title(title, s), s->keys[i].key);
+    tfx_suggest known = {.name = s->name};
+    const tfx_ini_section *old = tfx_ini_find(base, "arm", s->name);
+    for (size_t i = 0; i < base->n_sections; i++)
+        if (!strcmp(base->sections[i].kind, "arm") && !is_dropped(&base->sections[i], err))
+            tfx_suggest_add(&known, "%s", base->sections[i].name);
+    if (!old || is_dropped(old, err))
+        tfx_fail_at(err, drop->file, drop->line, "drop: there is no %s in what this spec extends",
+                    tfx_section_title(title, s));
+    return tfx_suggest_end(&known, "it has no arms", err);
+}
+
+/* Dropped arms go when others have taken over their settings. */
+static void remove_dropped(tfx_ini *ini, tfx_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < ini->n_sections; i++) {
+        if (is_dropped(&ini->sections[i], err))
+            free(ini->sections[i].keys);
+        else
+            ini->sections[kept++] = ini->sections[i];
+    }
+    ini->n_sections = kept;
+}
+
 /* ---- layers ---- */
 
 /* Lays the sections of `over` over those of `ini`, and takes over its strings. */
-static void merge_file(const tfx_registry *registry, tfx_ini *ini, tfx_ini *over)
+static tfx_status merge_file(const tfx_registry *registry, tfx_ini *ini, tfx_ini *over, tfx_error *err)
 {
-    for (size_t i = 0; i < over->n_sections; i++) {
+    for (size_t i = 0; i < over->n_sections && err->status == TFX_OK; i++)
+        check_drop(ini, &over->sections[i], err);
+    for (size_t i = 0; i < over->n_sections && err->status == TFX_OK; i++) {
         const tfx_ini_section *s = &over->sections[i];
         tfx_ini_section *base = tfx_ini_find(ini, s->kind, s->name);
         if (!base)
             base = tfx_ini_add_section(ini, s->kind, s->name, s->file, s->line);
+        if (is_dropped(base, err))
+            base->n_keys = 0; /* the name is free again */
         base->file = s->file;
         base->line = s->line;
         tfx_section_overlay(registry, ini, base, s->keys, s->n_keys);
     }
     tfx_ini_absorb(ini, over);
+    return err->status;
 }
 
 /* The keys of one section over the whole chain, later files first to last; the caller
@@ -165,7 +225,8 @@ static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at,
     tfx_section_remove(s, "extends");
     tfx_ini_section all = {.kind = s->kind, .name = s->name};
     for (size_t i = 0; i < parent->n_keys; i++)
-        tfx_section_set(&all, &parent->keys[i]);
+        if (strcmp(parent->keys[i].key, "drop")) /* an arm can outlive the one that it extends */
+            tfx_section_set(&all, &parent->keys[i]);
     tfx_section_overlay(registry, ini, &all, s->keys, s->n_keys);
     free(s->keys);
     s->keys = all.keys;
@@ -222,9 +283,11 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
             goto done;
 
     while (c->n > 0) {
-        merge_file(registry, ini, c->files[--c->n]);
-        free(c->real[c->n]);
+        free(c->real[--c->n]);
+        merge_file(registry, ini, c->files[c->n], err);
     }
+    if (err->status != TFX_OK)
+        goto done;
     /* Every profile must fit the spec, so that a slip in one shows before somebody needs it. */
     for (size_t i = 0; i < ini->n_sections; i++) {
         const tfx_ini_section *p = &ini->sections[i];
@@ -255,6 +318,7 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
     for (size_t i = 0; i < ini->n_sections; i++)
         if (inherit(registry, ini, i, state, err) != TFX_OK)
             goto done;
+    remove_dropped(ini, err);
 done:
     free(state);
     free(set);

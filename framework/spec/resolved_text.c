@@ -84,7 +84,9 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
         for (size_t i = 0; i < tfx_options_count(o); i++) {
             const char *name, *value;
             tfx_options_at(o, i, &name, &value);
-            if (shared(e, name, optimizer) == want_shared)
+            /* Of steps and tokens, the one that was set. */
+            int unset = !optimizer && !strcmp(value, "0") && (!strcmp(name, "steps") || !strcmp(name, "tokens"));
+            if (!unset && shared(e, name, optimizer) == want_shared)
                 put(w, full, name, value);
         }
         free(full);

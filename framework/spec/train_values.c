@@ -1,4 +1,5 @@
 /* Train values: [train] with an arm's overrides, as the numbers that the trainer uses. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,11 +39,19 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, tfx
         return tfx_fail_keys(err, o, s, (const char *[]){"micro_batch", "batch", NULL},
                              "micro_batch: expected a divisor of batch (%lld); found %lld", (long long)t->batch,
                              (long long)t->micro_batch);
-    if (!(t->warmup < 1))
+    if (t->steps && t->tokens)
+        return tfx_fail_keys(err, o, s, (const char *[]){"tokens", NULL},
+                             "tokens: expected either steps or tokens; found both, %lld and %lld", (long long)t->steps,
+                             (long long)t->tokens);
+    if (!t->steps && !t->tokens)
+        return tfx_fail_keys(err, o, s, (const char *[]){"steps", "tokens", NULL},
+                             "steps: expected integer, 1 to 1T, or tokens instead; found %s",
+                             tfx_section_find(s, "steps") || tfx_section_find(s, "tokens") ? "\"0\"" : "neither");
+    if (t->warmup >= 1 && t->warmup != floor(t->warmup))
         return tfx_fail_keys(err, o, s, (const char *[]){"warmup", NULL},
-                             "warmup: expected a number from 0 to below 1; found %g", t->warmup);
+                             "warmup: expected a fraction below 1, or a whole number of steps; found %.15g", t->warmup);
     /* A rounding error's worth of overlap (0.7 and 0.3) is none. */
-    if (t->schedule == TFX_LR_WSD && t->warmup + t->decay_fraction > 1 + 1e-9)
+    if (t->schedule == TFX_LR_WSD && t->warmup < 1 && t->warmup + t->decay_fraction > 1 + 1e-9)
         return tfx_fail_keys(err, o, s, (const char *[]){"decay_fraction", "warmup", "schedule", NULL},
                              "decay_fraction: expected at most 1 together with warmup; found %g and %g",
                              t->decay_fraction, t->warmup);
@@ -54,6 +63,7 @@ static void read_numbers(tfx_train_config *t)
     static const char *const schedules[] = {"constant", "linear", "cosine", "wsd"};
     const tfx_options *o = t->options;
     t->steps = tfx_options_int(o, "steps");
+    t->tokens = tfx_options_int(o, "tokens");
     t->batch = tfx_options_int(o, "batch");
     t->micro_batch = tfx_options_int(o, "micro_batch");
     t->lr = tfx_options_real(o, "lr");

@@ -10,7 +10,7 @@ static int64_t part_of(double fraction, int64_t steps)
 
 double tfx_learning_rate(const tfx_train_config *t, int64_t step, int64_t steps)
 {
-    int64_t warm = part_of(t->warmup, steps);
+    int64_t warm = t->warmup < 1 ? part_of(t->warmup, steps) : (int64_t)t->warmup;
     if (step >= steps)
         step = steps - 1;
     if (step < warm)

@@ -29,6 +29,9 @@ typedef struct tfx_stage {
     int64_t steps;        /* at most this many optimizer steps; 0: the arm's train.steps */
     int restart_schedule; /* nonzero: the learning-rate schedule starts anew, over `steps` */
     tfx_carry_state carry; /* 0: TFX_STATE_EXTEND */
+#if TFX_NEEDS_MINOR >= 1
+    int64_t tokens; /* since 1.1: instead of `steps`, which is 0 then; rounded up to whole steps. 0: `steps` says it */
+#endif
 } tfx_stage;
 
 /* What a policy may base its decision on. */

@@ -5,6 +5,7 @@
  * With zero keys, random values and tau kept, a pattention computes exactly what it did
  * before: the new scores are 0 and gelu(0) = 0, while the gradient reaches the new keys
  * through the values. With both at zero no gradient would ever reach either. */
+#define TFX_NEEDS_MINOR 1
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,10 @@ static const char *const schedules[] = {"restart", "continue", NULL};
 
 static const tfx_option options[] = {
     TFX_OPTION("models", TFX_OPT_STRING_LIST, NULL, 0, 0, NULL, "the models to grow into, in order"),
-    TFX_OPTION("steps", TFX_OPT_INT_LIST, NULL, 1, 1e12, NULL,
+    TFX_OPTION("steps", TFX_OPT_INT_LIST, "", 1, 1e12, NULL,
                "steps to train each of them; stage 0 takes train.steps"),
+    TFX_OPTION("tokens", TFX_OPT_INT_LIST, "", 1, 9e15, NULL,
+               "instead of steps: tokens to train each of them, rounded up to whole steps"),
     TFX_OPTION("zero_init", TFX_OPT_STRING_LIST, "key", 0, 0, NULL,
                "names of the parameters whose new slices start at zero; empty: all random, as in the released "
                "TokenFormer loader"),
@@ -34,7 +37,7 @@ static const tfx_option options[] = {
 struct tfx_scaling {
     const tfx_host *host;
     const char *const *models, *const *zero_init;
-    const int64_t *steps;
+    const int64_t *steps, *tokens; /* one of them has n_models entries, the other is NULL */
     size_t n_models, n_zero_init;
     int keep_tau, restart;
     tfx_carry_state carry;
@@ -43,15 +46,22 @@ struct tfx_scaling {
 static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **out)
 {
     tfx_scaling s = {.host = h};
-    size_t n_steps;
+    size_t n_steps, n_tokens;
     s.models = h->opt_string_list(h, o, "models", &s.n_models);
     s.steps = h->opt_int_list(h, o, "steps", &n_steps);
+    s.tokens = h->opt_int_list(h, o, "tokens", &n_tokens);
     s.zero_init = h->opt_string_list(h, o, "zero_init", &s.n_zero_init);
     if (!s.n_models)
         return h->fail(h, TFX_E_INVALID, "models: expected at least one model to grow into; found none");
-    if (s.n_models != n_steps)
-        return h->fail(h, TFX_E_INVALID, "steps: expected one entry for each of the %zu models; found %zu", s.n_models,
-                       n_steps);
+    if (n_steps && n_tokens)
+        return h->fail(h, TFX_E_INVALID, "tokens: expected either steps or tokens; found both");
+    if (s.n_models != n_steps + n_tokens)
+        return h->fail(h, TFX_E_INVALID, "%s: expected one entry for each of the %zu models; found %zu",
+                       n_tokens ? "tokens" : "steps", s.n_models, n_steps + n_tokens);
+    if (n_tokens)
+        s.steps = NULL;
+    else
+        s.tokens = NULL;
     int zero_key = 0, zero_value = 0;
     for (size_t i = 0; i < s.n_zero_init; i++) {
         zero_key |= !strcmp(s.zero_init[i], "key");
@@ -84,7 +94,10 @@ static uint32_t n_stages(const tfx_scaling *s)
 static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 {
     out->model = index ? s->models[index - 1] : NULL;
-    out->steps = index ? s->steps[index - 1] : 0;
+    if (index && s->tokens)
+        out->tokens = s->tokens[index - 1];
+    else
+        out->steps = index ? s->steps[index - 1] : 0;
     out->restart_schedule = index == 0 || s->restart;
     out->carry = s->carry;
     return TFX_OK;

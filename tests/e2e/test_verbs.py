@@ -53,6 +53,31 @@ def test_resolved_text_is_a_fixed_point():
         same(f.tfx("plan", "stored.ini", "--resolved").stdout, resolved, "the stored spec")
 
 
+def test_tokens():
+    """Lengths in tokens are rounded up to whole steps of 4 rows of 32 tokens; the resolved spec says what was written."""
+    def stages(f, *settings):
+        plan = f.json("plan", "tiny.ini", *[x for s in settings for x in ("--set", s)])
+        return {a["arm"]: [s["steps"] for s in a["stages"]] for a in plan["arms"]}
+    with folder() as f:
+        same(stages(f, "train.tokens=1281"), {"transformer": [11], "grown": [11, 8, 8]}, "steps of 1281 tokens")
+        same(stages(f, "train.tokens=1.28k", "arm.grown.train.steps=3", "scaling.grow.policy.tokens=128,129"),
+             {"transformer": [10], "grown": [3, 1, 2]}, "steps of each stage")
+        resolved = f.tfx("plan", "tiny.ini", "--resolved", "--set", "train.tokens=1281").stdout
+        expect("\ntokens = 1281\n" in resolved and "\nsteps =" not in resolved, "what was written", resolved)
+        (f.path / "again.ini").write_text(resolved)
+        same(f.tfx("plan", "again.ini", "--resolved").stdout, resolved, "resolved twice")
+
+
+def test_warm_up_in_steps():
+    """A quarter of 12 steps is 3 steps."""
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--set", "arm.grown.drop=true", "--set", "train.warmup=0.25")
+        f.tfx("run", "tiny.ini", "--set", "arm.grown.drop=true", "--set", "train.warmup=3", "--db", "b.db")
+        rates = "SELECT step, value FROM metric WHERE run = 1 AND name = 'lr' ORDER BY step"
+        expect(len(f.sql(rates)) == 12, "12 steps")
+        same(f.sql(rates, db="b.db"), f.sql(rates), "learning rates")
+
+
 def test_plugins_of_defaults_are_replaced():
     """A layer that a socket has by default takes its options along, like one that the spec names."""
     base = TINY.replace("blocks.mixer.heads = 2\nblocks.ffn = mlp", "blocks.mixer.heads = 2\nblocks.ffn.hidden = 64")

@@ -298,8 +298,8 @@ START_TEST(structure_refused)
         "at least one [arm NAME]");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\n", "a.ini:7", "[arm a]",
         "missing key \"model\"");
-    BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\nmodel = m\n", "a.ini:7",
-        "missing key \"steps\"", "integer, 1 to 1e+12");
+    BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\nmodel = m\n"
+        "train.batch = 1\n", "a.ini:7", "steps: expected integer, 1 to 1T, or tokens instead; found neither");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 1\n[model m]\n[arm a]\n"
         "model = m\n", "a.ini:6", "[train]", "missing key \"batch\"");
 }
@@ -341,8 +341,10 @@ START_TEST(values_refused)
     BAD_TRAIN("min_lr = 1e-3", "min_lr", "from 0 to lr (0.0006)", "found 0.001");
     BAD_TRAIN("min_lr = -0.5", "min_lr", "from 0 to lr");
     BAD_TRAIN("min_lr = -2", "min_lr", "at least -1");
-    BAD_TRAIN("warmup = 1", "warmup", "below 1");
-    BAD_TRAIN("warmup = 1.5", "warmup", "number, 0 to 1");
+    BAD_TRAIN("warmup = 1.5", "warmup", "a fraction below 1, or a whole number of steps; found 1.5");
+    BAD_TRAIN("warmup = -1", "warmup", "number, 0 to 1T");
+    BAD_TRAIN("tokens = 2M", "tokens", "either steps or tokens; found both");
+    BAD_TRAIN("tokens = -1", "tokens", "integer, 0 to 9000T");
     BAD_TRAIN("decay_fraction = 2", "decay_fraction", "number, 0 to 1");
     BAD_TRAIN("schedule = cosin", "schedule", "one of: constant, linear, cosine, wsd", "did you mean \"cosine\"?");
     BAD_TRAIN("clip = -1", "clip", "at least 0");
@@ -355,7 +357,7 @@ START_TEST(values_refused)
     BAD(SPEC("", "", "schedule = wsd\nwarmup = 0.2\ndecay_fraction = 0.9\n", "", ""), "a.ini:11", "decay_fraction",
         "at most 1 together with warmup", "0.9 and 0.2");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 0\nbatch = 1\n[model m]\n"
-        "[arm a]\nmodel = m\n", "a.ini:7", "[train]", "steps", "integer, 1 to", "\"0\"");
+        "[arm a]\nmodel = m\n", "a.ini:7", "steps", "integer, 1 to 1T, or tokens instead", "\"0\"");
 }
 END_TEST
 
@@ -368,7 +370,7 @@ START_TEST(arms_refused)
     BAD_ARM("steps = 4", "unknown key \"steps\" in [arm a]", "did you mean \"train.steps\"?");
     BAD_ARM("train = 4", "unknown key \"train\" in [arm a]");
     BAD_ARM("train.stesp = 4", "unknown key \"train.stesp\" in [arm a]", "did you mean \"train.steps\"?");
-    BAD_ARM("train.steps = x", "steps", "integer, 1 to", "\"x\"");
+    BAD_ARM("train.steps = x", "steps", "integer, 0 to 1T", "\"x\"");
     BAD_ARM("train.optimizer = adm", "optimizer", "\"adm\"");
     BAD_ARM("train.optimizer.momentum = 1", "unknown key \"train.optimizer.momentum\" of optimizer adamw");
     BAD_ARM("train.micro_batch = 5", "micro_batch", "divisor of batch (8)");
@@ -390,7 +392,7 @@ END_TEST
 START_TEST(sets_refused)
 {
     static const struct { const char *set, *parts[4]; } cases[] = {
-        {"train.steps=x", {"--set", "steps", "integer, 1 to", "\"x\""}},
+        {"train.steps=x", {"--set", "steps", "integer, 0 to 1T", "\"x\""}},
         {"train.stesp=1", {"--set", "\"stesp\"", "did you mean \"steps\"?", ""}},
         {"train.optimizer=adm", {"--set: optimizer", "\"adm\"", "", ""}},
         {"arm.a.model=n", {"--set", "no [model n]", "", ""}},

@@ -303,6 +303,58 @@ START_TEST(sets)
 }
 END_TEST
 
+#define ARMS "[experiment]\nname = x\n[arm a]\nmodel = m\n[arm b]\nextends = a\ntrain.lr = 1\n[arm c]\nmodel = n\n"
+
+START_TEST(dropped_arms)
+{
+    write_text("base.ini", ARMS);
+    tfx_ini *ini = good("[experiment]\nextends = base.ini\n[arm a]\ndrop = true\n[arm c]\ndrop = false\n", NULL, NULL);
+    ck_assert_ptr_null(tfx_ini_find(ini, "arm", "a"));
+    is(ini, "arm", "b", "model", "m"); /* it had extended a */
+    is(ini, "arm", "b", "train.lr", "1");
+    is(ini, "arm", "b", "drop", NULL);
+    is(ini, "arm", "c", "model", "n");
+    tfx_ini_destroy(ini);
+    ini = good(ARMS, NULL, SETS("arm.c.drop=yes"));
+    ck_assert_ptr_null(tfx_ini_find(ini, "arm", "c"));
+    is(ini, "arm", "a", "model", "m");
+    tfx_ini_destroy(ini);
+
+    /* A later file may use the name anew, but not drop it again. */
+    write_text("mid.ini", "[experiment]\nextends = base.ini\n[arm c]\ndrop = true\n");
+    ini = good("[experiment]\nextends = mid.ini\n[arm c]\ntrain.lr = 2\n", NULL, NULL);
+    is(ini, "arm", "c", "train.lr", "2");
+    is(ini, "arm", "c", "model", NULL);
+    tfx_ini_destroy(ini);
+    BAD("[experiment]\nextends = mid.ini\n[arm c]\ndrop = true\n", "a.ini:4", "drop: there is no [arm c]");
+    BAD("[experiment]\nextends = base.ini\n[arm bb]\ndrop = true\n", "a.ini:4", "drop: there is no [arm bb]",
+        "did you mean \"b\"?");
+    BAD("[experiment]\nname = x\n[arm a]\ndrop = true\n", "a.ini:4", "drop: there is no [arm a]", "it has no arms");
+    BAD("[experiment]\nextends = base.ini\n[arm a]\ndrop = true\nmodel = n\n", "a.ini:5", "[arm a]",
+        "no other key beside drop = true; found \"model\"");
+    BAD("[experiment]\nextends = base.ini\n[arm a]\ndrop = maybe\n", "a.ini:4", "[arm a]: drop: expected true or false",
+        "\"maybe\"");
+}
+END_TEST
+
+/* The upper layer says how long, in steps or in tokens. */
+START_TEST(steps_and_tokens)
+{
+    static const char text[] = "[train]\nsteps = 5\n[arm a]\ntrain.tokens = 6\n[arm b]\nextends = a\ntrain.steps = 7\n"
+                               "[scaling s]\npolicy.steps = 8, 9\n[scaling t]\nextends = s\npolicy.tokens = 1k, 2k\n";
+    tfx_ini *ini = good(text, NULL, SETS("train.tokens=1M"));
+    is(ini, "train", NULL, "steps", NULL);
+    is(ini, "train", NULL, "tokens", "1M");
+    is(ini, "arm", "b", "train.tokens", NULL);
+    is(ini, "arm", "b", "train.steps", "7");
+    is(ini, "scaling", "t", "policy.steps", NULL);
+    tfx_ini_destroy(ini);
+    ini = good(text, NULL, SETS("train.tokens=0"));
+    is(ini, "train", NULL, "steps", "5");
+    tfx_ini_destroy(ini);
+}
+END_TEST
+
 START_TEST(overrides_refused)
 {
 #define BAD_SET(set, ...) bad(SPEC, NULL, SETS(set), SETS("--set", __VA_ARGS__))
@@ -364,6 +416,8 @@ static Suite *suite(void)
     tcase_add_test(c, profiles);
     tcase_add_test(c, replaced_defaults);
     tcase_add_test(c, sets);
+    tcase_add_test(c, dropped_arms);
+    tcase_add_test(c, steps_and_tokens);
     tcase_add_test(c, overrides_refused);
     tcase_add_test(c, text);
     suite_add_tcase(s, c);
