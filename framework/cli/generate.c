@@ -102,7 +102,7 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     int is_text = (tfx_loader_flags(s.experiment->loader.impl) & TFX_LOADER_BYTES) != 0;
     uint64_t n = 0;
     tokens = read_prompt(a, f.plan->model->vocab, is_text, (uint64_t)count, &n, err);
-    if (!tokens)
+    if (!tokens || tfx_inference_check_causal(&f, err) != TFX_OK)
         goto done;
     const char *prompt = tfx_cli_value(a, "prompt");
     if (prompt)

@@ -94,7 +94,7 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
 }
 
 /* Puts `n` tokens into the window and their successors into the targets; what follows them
- * is padding that causal attention never looks at. */
+ * is padding that causal layers never look at. */
 static void set_window(tfx_inference *f, const int32_t *tokens, uint64_t n, int32_t *in, int32_t *targets)
 {
     uint64_t context = (uint64_t)f->plan->context;
@@ -141,6 +141,56 @@ tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_
     free(in);
     free(targets);
     free(row);
+    return err->status;
+}
+
+/* Logits kept to compare with: 4 M numbers. */
+#define CAUSAL_VALUES ((uint64_t)4 << 20)
+
+/* Whether other tokens from position `cut` on move the logits of the last positions before it, which they
+ * must not by a single bit: nothing that is computed for those reads them. */
+static tfx_status check_cut(tfx_inference *f, uint64_t cut, tfx_error *err)
+{
+    uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
+    uint64_t rows = CAUSAL_VALUES / vocab < 1 ? 1 : CAUSAL_VALUES / vocab < cut ? CAUSAL_VALUES / vocab : cut;
+    uint64_t first = cut - rows, n = rows * vocab;
+    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
+    float *logits[2] = {0}, sum;
+    for (int k = 0; k < 2 && err->status == TFX_OK; k++) {
+        for (uint64_t i = 0; i < context; i++) {
+            uint64_t drawn = tfx_random_u64(0, tfx_random_stream("causal"), i);
+            in[i] = (int32_t)((drawn + (k && i >= cut)) % vocab);
+            targets[i] = -1;
+        }
+        logits[k] = TFX_NEW_ARRAY(float, n);
+        tfx_engine_set_batch(f->engine, in, targets);
+        if (tfx_engine_eval(f->engine, &sum, err) == TFX_OK)
+            tfx_engine_logits(f->engine, first * vocab, n, logits[k]);
+    }
+    for (uint64_t i = 0; i < n && err->status == TFX_OK; i++) {
+        double was = (double)logits[0][i], is = (double)logits[1][i];
+        if (was != is && !(isnan(was) && isnan(is)))
+            tfx_fail(err, TFX_E_UNSUPPORTED, "model '%s' is not causal, so it cannot continue a text: other tokens from "
+                     "position %llu on change a logit of position %llu from %.9g to %.9g; one of its layers looks at later "
+                     "positions", f->plan->model->name, (unsigned long long)cut, (unsigned long long)(first + i / vocab), was,
+                     is);
+    }
+    free(logits[0]);
+    free(logits[1]);
+    free(in);
+    free(targets);
+    return err->status;
+}
+
+tfx_status tfx_inference_check_causal(tfx_inference *f, tfx_error *err)
+{
+    uint64_t context = (uint64_t)f->plan->context;
+    /* In the middle, at an odd place, since a layer may look no further than to the end of a pair or of
+     * eight; and at the very end. */
+    if (context > 2)
+        check_cut(f, (context / 2) | 1, err);
+    if (context > 1 && err->status == TFX_OK)
+        check_cut(f, context - 1, err);
     return err->status;
 }
 

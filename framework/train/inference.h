@@ -24,7 +24,7 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
                                   double *loss, double *bits_per_byte, tfx_error *err);
 
 /* Evaluates tokens cut into windows of the model's context from the start, each on its
- * own; the last may be shorter. *loss: mean over the tokens that have a successor inside
+ * own; the last may be shorter, which says something of causal models alone. *loss: mean over the tokens that have a successor inside
  * their window; NaN when none has. Writes tensor "logits" [n, vocab], f32, to `logits_file` unless NULL.
  * Needs rows = 1. */
 tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
@@ -35,6 +35,10 @@ typedef struct tfx_sampling {
     int64_t top_k;      /* 0: all */
     uint64_t seed;
 } tfx_sampling;
+
+/* Whether the model is causal, which sampling from it takes for granted: TFX_E_UNSUPPORTED with a message when
+ * later tokens change earlier logits. Evaluates four windows. Needs rows = 1. */
+tfx_status tfx_inference_check_causal(tfx_inference *f, tfx_error *err);
 
 /* Appends `count` tokens to tokens[0..*n) (capacity *n + count), calling `emit` with each.
  * Sees the last `context` tokens. Needs rows = 1. */

@@ -47,6 +47,38 @@ def test_layers_of_the_guide():
             same(dict(f.sql("SELECT name, path FROM plugin", db=db))["swiglu"], str(f.path / "swiglu.so"), "its path")
 
 
+# A model may look ahead: it trains and is evaluated, but no text can be drawn from it.
+LOOKAHEAD = """
+[model looker]
+n_blocks = 2
+dim = 32
+context = 32
+vocab = 256
+blocks.mixer = {mixer}
+{heads}
+[arm looker]
+model = looker
+"""
+
+
+def test_generation_needs_causal_layers():
+    with folder() as f:
+        shutil.copy(HELPERS / "lookahead.so", f.path)
+        env = {"TFX_PLUGIN_PATH": str(f.path)}
+        for mixer, heads in (("lookahead", ""), ("attention", "blocks.mixer.heads = 2")):
+            (f.path / "tiny.ini").write_text(HEAD + LOOKAHEAD.format(mixer=mixer, heads=heads))
+            db = mixer + ".db"
+            f.tfx("run", "tiny.ini", "--db", db, env=env)
+            f.tfx("eval", "tiny.ini", "--db", db, env=env)
+            final = f.one("SELECT id FROM checkpoint WHERE reason = 'final'", db=db)
+            if mixer == "lookahead":
+                r = f.tfx("generate", final, "--db", db, "--prompt", "The ", env=env, status=2)
+                message(r, "model 'looker' is not causal", "from position 17 on", "later positions")
+                same(r.stdout, "", "standard output")
+            else:
+                f.tfx("generate", final, "--db", db, "--prompt", "The ", env=env)
+
+
 SQUARE = """
 [model transformer]
 n_blocks = 2
