@@ -7,8 +7,8 @@
 
 #include "config.h"
 #include "framework/base/memory.h"
-#include "framework/checkpoint/files.h"
 #include "framework/cli/session.h"
+#include "framework/plan/capacity.h"
 #include "framework/plugin/calls/crash.h"
 #include "framework/report/run_table.h"
 #include "framework/train/launch.h"
@@ -84,13 +84,7 @@ static tfx_status check_fits(const tfx_session *s, const char *db, int resume, t
         err->status = TFX_E_INVALID;
     if (err->status != TFX_OK || resume)
         return err->status; /* a resume has part of its checkpoints already */
-    uint64_t disk = tfx_plan_disk_bytes(s->plans, s->experiment->n_arms, s->experiment->n_seeds);
-    uint64_t have = tfx_free_bytes(db);
-    char need_text[32], have_text[32];
-    if (disk > have)
-        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", s->experiment->file,
-                 tfx_format_bytes(need_text, (double)disk), tfx_format_bytes(have_text, (double)have), db);
-    return err->status;
+    return tfx_plan_fits_disk(s->experiment, s->plans, db, err);
 }
 
 static int run(const tfx_cli_args *a)

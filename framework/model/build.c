@@ -1,5 +1,6 @@
 #include "framework/model/build.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -163,6 +164,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
         tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
     const tfx_loaded_plugin *plugin = g->registry ? tfx_registry_owner(g->registry, config->cls) : NULL;
     tfx_value y = tfx_call_layer_build(config->cls, plugin ? plugin->path : NULL, &self.b, path, x, out_dim);
+    assert(g->path == label); /* the layers within put it back */
     g->path = outer;
     free(label);
     return y;

@@ -1,11 +1,11 @@
 #include "framework/model/growth.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/parallel.h"
 #include "framework/base/random.h"
 #include "framework/plugin/calls/scaling_calls.h"
 
@@ -101,6 +101,7 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
                             const tfx_state_tensor *t, const float *old_data, uint64_t seed, float *data,
                             tfx_error *err)
 {
+    assert(connects(old, t)); /* tfx_growth_check came first */
     const char *dot = strrchr(t->name, '.');
     tfx_grown_param p = {
         .struct_size = sizeof(p),
@@ -133,6 +134,7 @@ void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, in
     for (uint32_t i = (uint32_t)axis + 1; i < t->n_dims; i++)
         after *= (size_t)t->dims[i];
     size_t n_old = (size_t)old->dims[axis], n_new = (size_t)t->dims[axis];
+    assert(n_old <= n_new && before * n_new * after == t->bytes);
     for (size_t i = 0; i < before; i++) {
         const char *from = (const char *)old_data + i * n_old * after;
         char *to = (char *)data + i * n_new * after;
@@ -144,27 +146,4 @@ void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, in
                 memset(to + k * after, 0, after);
         }
     }
-}
-
-typedef struct initialisation {
-    const tfx_state_tensor *t;
-    uint64_t seed, stream, offset; /* of data's first element */
-    float *data;
-} initialisation;
-
-static void initialise_range(void *ctx, uint64_t first, uint64_t n)
-{
-    const initialisation *w = ctx;
-    if (w->t->init.kind == TFX_INIT_NORMAL) {
-        tfx_random_normal(w->seed, w->stream, w->offset + first, n, w->t->init.mean, w->t->init.std, w->data + first);
-        return;
-    }
-    for (uint64_t i = first; i < first + n; i++)
-        w->data[i] = (float)w->t->init.mean;
-}
-
-void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t first, uint64_t n, float *data)
-{
-    initialisation w = {t, seed, tfx_random_stream(t->name), first, data};
-    tfx_parallel_ranges(n, 1 << 16, initialise_range, &w);
 }

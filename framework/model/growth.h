@@ -38,8 +38,4 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
 void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,
                       const void *old_data, void *data);
 
-/* The layer's own initialisation of elements [first, first + n) of a parameter, decided by
- * (seed, path, index) alone. */
-void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t first, uint64_t n, float *data);
-
 #endif

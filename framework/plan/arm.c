@@ -1,29 +1,14 @@
 #include "framework/plan/arm.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/model/growth.h"
 #include "framework/plan/data.h"
 #include "framework/plan/policy.h"
-#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/calls/loader_calls.h"
-
-tfx_status tfx_device_open(tfx_device *d, const tfx_experiment *e, tfx_error *err)
-{
-    *d = (tfx_device){.cls = e->backend.impl};
-    if (tfx_call_backend_open(d->cls, e->backend.options, &d->backend, err) != TFX_OK)
-        tfx_plugin_use_locate(&e->backend, err);
-    return err->status;
-}
-
-void tfx_device_close(tfx_device *d)
-{
-    tfx_call_backend_close(d->cls, d->backend);
-    d->backend = NULL;
-}
 
 tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, tfx_arm_plan *p, tfx_error *err)
 {
@@ -94,6 +79,7 @@ static void set_schedule(tfx_arm_plan *p, const char *restarts)
         for (uint32_t k = start; k < i; k++)
             total += p->stages[k]->steps;
         for (uint32_t k = start; k < i; k++) {
+            assert(k == 0 || p->stages[k]->first_step == p->stages[k - 1]->first_step + p->stages[k - 1]->steps);
             p->stages[k]->schedule_first = p->stages[start]->first_step;
             p->stages[k]->schedule_steps = total;
         }
@@ -203,65 +189,4 @@ double tfx_arm_plan_flops(const tfx_arm_plan *p)
         total += (double)p->stages[i]->steps * (double)(p->stages[i]->batch * p->stages[i]->context) *
                  p->stages[i]->flops_per_token;
     return total;
-}
-
-uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p)
-{
-    /* The end of every stage stays, before and after growth, unless the spec says otherwise;
-     * and besides the periodic ones that are kept, one more while it is written. */
-    const tfx_train_config *train = &p->arm->train;
-    uint64_t stages = 0, largest = 0;
-    for (uint32_t i = 0; i < p->n_stages; i++) {
-        uint64_t bytes = p->stages[i]->param_bytes + p->stages[i]->optimizer_bytes;
-        stages += bytes * (i ? 2 : 1);
-        largest = bytes > largest ? bytes : largest;
-    }
-    uint64_t periodic = train->checkpoint_every ? largest * (uint64_t)train->keep_checkpoints : 0;
-    return (train->keep_stages ? stages : largest) + periodic + largest;
-}
-
-uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
-{
-    const tfx_train_config *train = &p->arm->train;
-    const tfx_stage_plan *last = p->stages[p->n_stages - 1];
-    uint64_t kept = last->param_bytes + (train->keep_optimizer ? last->optimizer_bytes : 0);
-    for (uint32_t i = 0; train->keep_stages && i < p->n_stages; i++) /* as it was grown, and its end */
-        kept += (p->stages[i]->param_bytes + p->stages[i]->optimizer_bytes) * ((i > 0) + (i + 1 < p->n_stages));
-    if (train->checkpoint_every)
-        kept += (last->param_bytes + last->optimizer_bytes) * (uint64_t)train->keep_checkpoints;
-    return kept;
-}
-
-uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds)
-{
-    uint64_t kept = 0, most = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t seed = 0; seed < n_seeds; seed++) {
-            uint64_t working = kept + tfx_arm_plan_disk_bytes(arms[i]);
-            most = working > most ? working : most;
-            kept += tfx_arm_plan_final_bytes(arms[i]);
-        }
-    return most; /* a run needs at its busiest at least what it leaves */
-}
-
-tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err)
-{
-    uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
-    for (uint32_t i = 0; i < p->n_stages; i++) {
-        const tfx_stage_plan *s = p->stages[i];
-        uint64_t need = tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);
-        if (need <= have)
-            continue;
-        char a[32], b[32], c[32], d[32], f[32], h[32];
-        return tfx_fail_at(err, p->arm->file, p->arm->line,
-                        "[arm %s]: stage %u (model '%s') needs %s of memory (parameters %s, optimizer %s, "
-                        "activations and gradients %s, scratch and program %s); this machine has %s. Ways out: "
-                        "train.micro_batch, train.recompute = block, train.optimizer.moments = bf16",
-                        p->arm->name, s->index, s->model->name,
-                        tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)s->param_bytes),
-                        tfx_format_bytes(c, (double)s->optimizer_bytes), tfx_format_bytes(d, (double)s->arena_bytes),
-                        tfx_format_bytes(f, (double)(s->workspace_bytes + tfx_stage_host_bytes(s))),
-                        tfx_format_bytes(h, (double)have));
-    }
-    return TFX_OK;
 }

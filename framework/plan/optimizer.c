@@ -1,5 +1,7 @@
 #include "framework/plan/optimizer.h"
 
+#include <assert.h>
+
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/graph/builder.h"
@@ -42,7 +44,8 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
     }
     for (size_t k = 0; k < t->n_states; k++)
         t->state_names[k] = tfx_strdup(states[k].name);
-    uint32_t n = s->n; /* parameters only so far, besides inputs */
+    uint32_t n = s->n; /* inputs and parameters so far: an optimizer's state has no state */
+    assert(!t->items && !s->frozen);
     t->items = TFX_NEW_ARRAY(tfx_trained_param, n);
     for (uint32_t i = 0; i < n; i++) {
         if (s->tensors[i].kind != TFX_STATE_PARAM || s->tensors[i].flags & TFX_PARAM_FIXED)

@@ -221,6 +221,7 @@ static void sum_up(tfx_stage_plan *s)
             s->optimizer_bytes += t->bytes;
         }
     }
+    assert(s->n_micro * s->micro_batch == s->batch && s->param_bytes + s->optimizer_bytes <= s->state.bytes);
     const tfx_placement *pass = s->programs[tfx_stage_pass(s)].placement;
     const tfx_placement *update = s->programs[TFX_PROGRAM_UPDATE].placement;
     if (pass) {

@@ -8,6 +8,7 @@
 
 #include "framework/graph/placement.h"
 #include "framework/model/tree.h"
+#include "framework/plan/device.h"
 #include "framework/spec/experiment.h"
 
 typedef enum tfx_program_kind {
@@ -56,11 +57,6 @@ uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);
 /* Bytes that the process holds besides: code and libraries, staging buffers, the probe's
  * logits, and while growing into this stage one parameter in its old and new form. */
 uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s);
-
-typedef struct tfx_device {
-    const tfx_backend_class *cls;
-    tfx_backend *backend;
-} tfx_device;
 
 /* How to build a stage's programs; everything borrowed. */
 typedef struct tfx_stage_params {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "framework/base/text.h"
+#include "framework/plan/capacity.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 /* The share of the measured matrix speed that whole training steps reach (the rest is

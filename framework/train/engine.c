@@ -5,7 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
-#include "framework/model/growth.h"
+#include "framework/model/initialise.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 struct tfx_engine {

@@ -5,6 +5,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/growth.h"
+#include "framework/model/initialise.h"
 
 static tfx_status read_old(tfx_st_reader *r, const char *path, const tfx_state_tensor *old, void *out, tfx_error *err)
 {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "framework/model/growth.h"
+#include "framework/model/initialise.h"
 #include "framework/plan/arm.h"
 #include "tests/graph/lab.h"
 

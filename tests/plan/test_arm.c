@@ -1,5 +1,6 @@
 /* The plan of an arm: the real comparison's sizes and costs against formulas, memory, spans
  * of the learning-rate schedule, and chains of models that do not connect. */
+#include "framework/plan/capacity.h"
 #include "tests/check_main.h"
 #include "tests/plan/stage_fixture.h"
 

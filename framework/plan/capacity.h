@@ -1,0 +1,20 @@
+/* Capacity: whether what is planned fits the machine, its memory and its disk. */
+#ifndef TFX_PLAN_CAPACITY_H
+#define TFX_PLAN_CAPACITY_H
+
+#include "framework/plan/arm.h"
+
+/* What does not fit: TFX_OK, or a message with the largest stage's peak, its parts and
+ * what the machine has. */
+tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err);
+
+/* Bytes of checkpoints: of one run at most at one time, of one finished run, and of all
+ * arms with n_seeds runs each, one run after the other, at most at one time. */
+uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p);
+uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p);
+uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds);
+
+/* Whether the checkpoints of all runs have room on the file system that holds `path`. */
+tfx_status tfx_plan_fits_disk(const tfx_experiment *e, tfx_arm_plan *const *arms, const char *path, tfx_error *err);
+
+#endif
