@@ -1,5 +1,7 @@
 #include "framework/cli/session.h"
 
+#include <stdio.h>
+
 #include "framework/base/memory.h"
 
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
@@ -19,8 +21,13 @@ tfx_status tfx_session_plan(tfx_session *s, tfx_error *err)
     if (tfx_device_open(&s->device, s->experiment, err) != TFX_OK)
         return err->status;
     s->plans = TFX_NEW_ARRAY(tfx_arm_plan *, s->experiment->n_arms);
-    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
-        s->plans[i] = tfx_arm_plan_create(s->experiment, &s->experiment->arms[i], s->registry, &s->device, err);
+    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++) {
+        tfx_arm_plan *p = s->plans[i] = tfx_arm_plan_create(s->experiment, &s->experiment->arms[i], s->registry,
+                                                            &s->device, err);
+        for (uint32_t k = 0; p && k < p->n_stages; k++)
+            if (p->notes[k])
+                fprintf(stderr, "tfx: note: [arm %s]: %s\n", p->arm->name, p->notes[k]);
+    }
     return err->status;
 }
 

@@ -81,7 +81,7 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
     uint32_t index = g->n_nodes, n_out = tfx_op_info_of(e->op)->n_out;
     tfx_graph_node *node = TFX_APPEND(g->nodes, g->n_nodes, g->cap_nodes);
     *node = (tfx_graph_node){.op = e->op, .n_in = e->n_in, .n_out = n_out, .out = g->n_values, .custom = e->custom,
-                             .region = g->region, .recomputed = g->recomputed, .update = g->update};
+                             .region = g->region, .recomputed = g->recomputed, .update = g->update, .owner = g->owner};
     node->in = TFX_NEW_ARRAY(tfx_value, e->n_in);
     memcpy(node->ints, e->ints, sizeof(node->ints));
     memcpy(node->reals, e->reals, sizeof(node->reals));

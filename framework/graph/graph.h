@@ -30,6 +30,7 @@ typedef struct tfx_graph_node {
     uint32_t region;   /* recomputation region (a block), 0: none */
     int recomputed;    /* a copy made by the backward pass */
     int update;        /* part of the optimizer's update */
+    const void *owner; /* who emitted it: a layer's configuration; NULL: the host itself */
 } tfx_graph_node;
 
 /* The custom ops that were asked for, each once, also where they were lowered. */
@@ -60,6 +61,7 @@ typedef struct tfx_graph {
     const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */
     uint32_t region;
     int recomputed, update;
+    const void *owner;
 } tfx_graph;
 
 void tfx_graph_init(tfx_graph *g, tfx_state_layout *state, tfx_error *err);

@@ -159,13 +159,16 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     self.b.slot = layer_slot;
     char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
+    const void *outer_owner = g->owner;
     g->path = label;
+    g->owner = config;
     if (out_dim < 1)
         tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
     const tfx_loaded_plugin *plugin = g->registry ? tfx_registry_owner(g->registry, config->cls) : NULL;
     tfx_value y = tfx_call_layer_build(config->cls, plugin ? plugin->path : NULL, &self.b, path, x, out_dim);
     assert(g->path == label); /* the layers within put it back */
     g->path = outer;
+    g->owner = outer_owner;
     free(label);
     return y;
 }

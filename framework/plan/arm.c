@@ -126,6 +126,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
 {
     const tfx_arm *arm = p->arm;
     p->stages = TFX_NEW_ARRAY(tfx_stage_plan *, p->n_stages);
+    p->notes = TFX_NEW_ARRAY(char *, p->n_stages);
     char *restarts = TFX_NEW_ARRAY(char, p->n_stages);
     int64_t first = 0;
     for (uint32_t i = 0; i < p->n_stages && err->status == TFX_OK; i++) {
@@ -141,8 +142,10 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         s->carry = stage.carry;
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
-        if (i)
-            check_growth(p, i, err);
+        if (i && check_growth(p, i, err) == TFX_OK) {
+            const tfx_stage_plan *before = p->stages[i - 1];
+            p->notes[i] = tfx_preservation_note(&before->zeros_count, before->model->name, &s->zeros_count, s->model->name);
+        }
     }
     if (err->status == TFX_OK) {
         set_schedule(p, restarts);
@@ -169,7 +172,10 @@ void tfx_arm_plan_destroy(tfx_arm_plan *p)
         return;
     for (uint32_t i = 0; p->stages && i < p->n_stages; i++)
         tfx_stage_plan_destroy(p->stages[i]);
+    for (uint32_t i = 0; p->notes && i < p->n_stages; i++)
+        free(p->notes[i]);
     free(p->stages);
+    free(p->notes);
     tfx_policy_close(p->arm, p->policy);
     free(p);
 }

@@ -31,6 +31,19 @@ def test_plan():
                 same((parameters, flops, peak), (s["parameters"], s["flops_per_token"], s["peak_bytes"]), "what was planned")
 
 
+def test_growth_that_changes_the_function():
+    """What the plan says of softmax scores is what the probe of a run finds."""
+    for score, changes in (("l2_norm_gelu", False), ("softmax", True)):
+        with folder() as f:
+            sets = ["--set", f"model.tokenformer_16.blocks.ffn.score={score}", "--set", "experiment.seeds=1"]
+            for verb in ("plan", "run"):
+                said = f.tfx(verb, "tiny.ini", *sets).stderr
+                for stage in ("'tokenformer_16' into 'tokenformer_32'", "'tokenformer_32' into 'tokenformer_48'"):
+                    same(f"score = softmax: growing {stage} changes what the model computes" in said, changes, (verb, score))
+            for (delta,) in f.sql("SELECT probe_max_abs_delta_logit FROM growth_event"):
+                same(delta > 1e-3, changes, (score, delta))
+
+
 def test_resolved_text_is_a_fixed_point():
     """What --resolved prints is a spec that says the same thing, wherever it lies; profile and settings included."""
     profile = "\n[profile small]\ntrain.steps = 3\nmodel.*.context = 16\n"

@@ -172,6 +172,34 @@ START_TEST(spans_of_the_schedule)
 }
 END_TEST
 
+/* With zero keys, only softmax scores change what the model computes. */
+START_TEST(growth_that_changes_the_function)
+{
+    static const char *const scores[] = {"l2_norm_gelu", "gelu_l2_norm", "softmax"};
+    for (int k = 0; k < 3; k++) {
+        char *text = tfx_printf("%s%s%sblocks.ffn.score = %s\n%s%s", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER, scores[k],
+                                GROWN("20") "[scaling s]\npolicy = schedule\npolicy.models = grown20\npolicy.steps = 5\n",
+                                CHAIN_ARM);
+        fixture f;
+        fixture_open(&f, text);
+        tfx_arm_plan *p = plan_arm(&f, "a");
+        fixture_ok(&f);
+        ck_assert_ptr_null(p->notes[0]);
+        ck_assert_msg((p->notes[1] != NULL) == (k == 2), "%s: %s", scores[k], p->notes[1] ? p->notes[1] : "no note");
+        if (k == 2) {
+            char *says = tfx_printf(":%d: score = softmax: growing 'tokenformer' into 'grown20' changes what the model "
+                                    "computes: the softmax of layer pattention goes over 20 values instead of 12,",
+                                    f.experiment->arms[0].model->line + 14);
+            ck_assert_msg(strstr(p->notes[1], says) != NULL, "\"%s\" is not in: %s", says, p->notes[1]);
+            free(says);
+        }
+        tfx_arm_plan_destroy(p);
+        fixture_close(&f);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(ways_to_carry_state)
 {
     static const char *const ways[] = {"extend", "keep", "reset"};
@@ -331,6 +359,7 @@ static Suite *suite(void)
     tcase_add_test(c, transformers_of_the_paper);
     tcase_add_test(c, smoke_profile_fits);
     tcase_add_test(c, spans_of_the_schedule);
+    tcase_add_test(c, growth_that_changes_the_function);
     tcase_add_test(c, ways_to_carry_state);
     tcase_add_test(c, checkpoints_on_disk);
     tcase_add_loop_test(c, chains_that_do_not_connect, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)));
