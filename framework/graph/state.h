@@ -36,6 +36,8 @@ typedef struct tfx_state_layout {
     uint32_t n;
     size_t cap;
     uint64_t bytes; /* so far; offsets are multiples of 64 */
+    uint32_t *by_name; /* hash table: index + 1 of a tensor, or 0 */
+    size_t cap_by_name;
     int frozen;     /* complete: no program has been given places before, and none adds a tensor after */
 } tfx_state_layout;
 
