@@ -3,7 +3,13 @@
  * Two units of one shape are joined when a value flows from one into the other, and no
  * other path leads from one to the other through a third: such a path would need the
  * joined unit to run both before and after it. Going through the nodes in the order they
- * were emitted, each pointwise node is joined with the units of its operands. */
+ * were emitted, each pointwise node is joined with the units of its operands.
+ *
+ * Whether there is such a path is found out by looking at everything between the two. That is little
+ * where they can be joined, but a whole model where a backward pass reads what the forward pass
+ * has made. There, however, a path is near: nearly everything is on the longest path to the later
+ * one, and what is not, like one of several branches, leads there in a few steps. The longest paths to all nodes
+ * are a tree, in which it takes two comparisons to see who is above whom. */
 #include "framework/graph/fusion.h"
 
 #include <string.h>
@@ -22,7 +28,60 @@ typedef struct fusion {
     uint32_t *mark; /* per unit: equals `stamp` when it depends on the unit in question */
     uint32_t stamp;
     uint32_t *scratch;
+    /* Per node: where its part of the tree of longest paths begins in a walk through it, and its size. */
+    uint32_t *enter, *size;
+    /* Nodes that read a result of node n: readers[first_reader[n] .. first_reader[n + 1]), ascending. */
+    uint32_t *first_reader, *readers;
+    uint32_t at; /* the node that fusion has come to */
 } fusion;
+
+/* The tree of longest paths: a node is below the operand that is farthest from any source. */
+static void find_longest_paths(fusion *f)
+{
+    const tfx_graph *g = &f->s->graph;
+    uint32_t n = g->n_nodes, *depth = TFX_NEW_ARRAY(uint32_t, n), *above = TFX_NEW_ARRAY(uint32_t, n), next = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        above[i] = UINT32_MAX;
+        f->size[i] = 1;
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
+            uint32_t p = g->values[g->nodes[i].in[k]].node;
+            if (above[i] == UINT32_MAX || depth[p] > depth[above[i]])
+                above[i] = p;
+        }
+        depth[i] = above[i] == UINT32_MAX ? 0 : depth[above[i]] + 1;
+    }
+    for (uint32_t i = n; i-- > 0;)
+        if (above[i] != UINT32_MAX)
+            f->size[above[i]] += f->size[i];
+    uint32_t *free_from = depth; /* no longer needed: where the next child of a node begins */
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *from = above[i] == UINT32_MAX ? &next : &free_from[above[i]];
+        f->enter[i] = *from;
+        *from += f->size[i];
+        free_from[i] = f->enter[i] + 1;
+    }
+    free(depth);
+    free(above);
+}
+
+static void find_readers(fusion *f)
+{
+    const tfx_graph *g = &f->s->graph;
+    uint32_t n = g->n_nodes, total = 0;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
+            f->first_reader[g->values[g->nodes[i].in[k]].node + 1]++;
+    for (uint32_t i = 0; i <= n; i++)
+        f->first_reader[i] = total += f->first_reader[i];
+    f->readers = TFX_NEW_ARRAY(uint32_t, total);
+    uint32_t *filled = TFX_NEW_ARRAY(uint32_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
+            uint32_t p = g->values[g->nodes[i].in[k]].node;
+            f->readers[f->first_reader[p] + filled[p]++] = i;
+        }
+    free(filled);
+}
 
 static int same_domain(const tfx_graph *g, tfx_value a, tfx_value b)
 {
@@ -57,6 +116,26 @@ static int reads_marked(const fusion *f, uint32_t u, uint32_t source)
                 return 1;
         }
     }
+    return 0;
+}
+
+/* Whether a path from a to b through a third unit is found in a few steps; there may be one where
+ * none is found. */
+static int path_is_near(const fusion *f, uint32_t a, uint32_t b)
+{
+    enum { STEPS = 4 * MAX_UNIT_NODES };
+    const tfx_unit *from = &f->s->units[a], *to = &f->s->units[b];
+    uint32_t queue[STEPS], n = 0, end = f->enter[to->nodes[to->n_nodes - 1]];
+    for (; n < from->n_nodes; n++)
+        queue[n] = from->nodes[n];
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t r = f->first_reader[queue[i]]; r < f->first_reader[queue[i] + 1] && f->readers[r] <= f->at; r++) {
+            uint32_t node = f->readers[r], unit = f->s->unit_of[node];
+            if (unit != UINT32_MAX && unit != a && unit != b && end - f->enter[node] < f->size[node])
+                return 1;
+            if (n < STEPS)
+                queue[n++] = node;
+        }
     return 0;
 }
 
@@ -95,6 +174,8 @@ static int try_join(fusion *f, uint32_t a, uint32_t b, uint32_t *joined)
         ua->n_nodes + ub->n_nodes > MAX_UNIT_NODES)
         return 0;
     uint32_t lo = f->position[a], hi = f->position[b];
+    if (hi - lo > MAX_UNIT_NODES && path_is_near(f, a, b))
+        return 0;
     f->mark[a] = ++f->stamp;
     for (uint32_t i = lo + 1; i < hi; i++)
         if (reads_marked(f, f->order[i], UINT32_MAX))
@@ -146,7 +227,13 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     f.position = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
     f.mark = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
     f.scratch = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
+    f.enter = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
+    f.size = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
+    f.first_reader = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
+    find_longest_paths(&f);
+    find_readers(&f);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
+        f.at = i;
         const tfx_graph_node *n = &g->nodes[i];
         s->unit_of[i] = UINT32_MAX;
         if (tfx_op_info_of(n->op)->no_unit)
@@ -177,4 +264,8 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     free(f.position);
     free(f.mark);
     free(f.scratch);
+    free(f.enter);
+    free(f.size);
+    free(f.first_reader);
+    free(f.readers);
 }

@@ -1,5 +1,6 @@
 #include "framework/graph/placement.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -144,33 +145,114 @@ static int by_size(const void *a, const void *b, void *storages)
     return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
-/* The lowest offset where `st` overlaps nothing that lives at the same time; `placed` are in order
- * of their offsets. */
-static uint64_t lowest_gap(const storage *st, storage *const *placed, uint32_t n)
+/* ---- what is taken when ----
+ *
+ * A tree over the units. A node stands for a range of them, and has the pieces of the arena that are
+ * taken all through its range, and those that are taken anywhere in it; neighbours are one piece. Whatever
+ * lives at some time during a life is in the second of the nodes that make up that life, or in the
+ * first of those above them. */
+
+typedef struct piece {
+    uint64_t from, to;
+} piece;
+
+typedef struct pieces {
+    piece *items; /* ascending, none touching another */
+    uint32_t n;
+    size_t cap;
+} pieces;
+
+typedef struct calendar {
+    pieces *always, *sometimes; /* per node; the children of node i are 2i + 1 and 2i + 2 */
+    uint32_t n_nodes, last;     /* the last unit */
+} calendar;
+
+enum { MAX_NODES = 4 * 32 }; /* that a life is made up of, those above included */
+
+static uint64_t end_of(const storage *st)
 {
-    uint64_t at = 0;
-    for (uint32_t i = 0; i < n && placed[i]->offset < at + st->bytes; i++) {
-        if (placed[i]->first > st->last || st->first > placed[i]->last)
-            continue;
-        uint64_t end = (placed[i]->offset + placed[i]->bytes + ALIGN - 1) / ALIGN * ALIGN;
-        at = end > at ? end : at;
-    }
-    return at;
+    return (st->offset + st->bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* Keeps the order of offsets. */
-static void insert(storage **placed, uint32_t n, storage *st)
+/* The first piece from number `low` on that ends at `offset` or later. */
+static uint32_t first_piece(const pieces *s, uint32_t low, uint64_t offset)
 {
-    uint32_t low = 0, high = n;
+    uint32_t high = s->n;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (placed[middle]->offset < st->offset)
+        if (s->items[middle].to < offset)
             low = middle + 1;
         else
             high = middle;
     }
-    memmove(placed + low + 1, placed + low, sizeof(*placed) * (n - low));
-    placed[low] = st;
+    return low;
+}
+
+static void take_piece(pieces *s, piece x)
+{
+    uint32_t at = first_piece(s, 0, x.from), next = at;
+    for (; next < s->n && s->items[next].from <= x.to; next++) {
+        x.from = s->items[next].from < x.from ? s->items[next].from : x.from;
+        x.to = s->items[next].to > x.to ? s->items[next].to : x.to;
+    }
+    uint32_t after = s->n - next;
+    if (next == at)
+        (void)TFX_APPEND(s->items, s->n, s->cap);
+    memmove(&s->items[at + 1], &s->items[next], sizeof(*s->items) * after);
+    s->items[at] = x;
+    s->n = at + 1 + after;
+}
+
+/* Enters a storage that has its offset; `first` and `last` are the units of the node. */
+static void enter(calendar *c, uint32_t node, uint32_t first, uint32_t last, const storage *st)
+{
+    piece x = {st->offset, end_of(st)};
+    if (st->first > last || first > st->last)
+        return;
+    take_piece(&c->sometimes[node], x);
+    if (st->first <= first && last <= st->last) {
+        take_piece(&c->always[node], x);
+        return;
+    }
+    uint32_t middle = first + (last - first) / 2;
+    enter(c, 2 * node + 1, first, middle, st);
+    enter(c, 2 * node + 2, middle + 1, last, st);
+}
+
+/* Finds the lists that hold all that lives during the life of st. */
+static uint32_t look_up(const calendar *c, uint32_t node, uint32_t first, uint32_t last, const storage *st,
+                        const pieces **found, uint32_t n)
+{
+    if (st->first > last || first > st->last)
+        return n;
+    int whole = st->first <= first && last <= st->last;
+    found[n++] = whole ? &c->sometimes[node] : &c->always[node];
+    if (whole)
+        return n;
+    uint32_t middle = first + (last - first) / 2;
+    n = look_up(c, 2 * node + 1, first, middle, st, found, n);
+    return look_up(c, 2 * node + 2, middle + 1, last, st, found, n);
+}
+
+/* The lowest offset where st overlaps nothing that lives at the same time. */
+static uint64_t lowest_gap(const calendar *c, const storage *st)
+{
+    const pieces *taken[MAX_NODES];
+    uint32_t n = look_up(c, 0, 0, c->last, st, taken, 0), clear = 0, next[MAX_NODES] = {0};
+    uint64_t at = 0;
+    for (uint32_t i = 0; clear < n;) { /* until it is free in one list after the other */
+        const pieces *s = taken[i];
+        if (next[i] < s->n && s->items[next[i]].to <= at)
+            next[i] = first_piece(s, next[i] + 1, at + 1);
+        if (next[i] < s->n && s->items[next[i]].from < at + st->bytes) {
+            at = s->items[next[i]].to;
+            clear = 0;
+        } else {
+            i = (i + 1) % n;
+            clear++;
+        }
+    }
+    return at;
 }
 
 /* Largest first, each at the lowest offset where it overlaps nothing that lives at the
@@ -187,21 +269,50 @@ static uint64_t assign_offsets(placer *p, int reuse)
         return total;
     }
     uint32_t *order = TFX_NEW_ARRAY(uint32_t, p->n_storages);
-    storage **placed = TFX_NEW_ARRAY(storage *, p->n_storages);
+    calendar c = {.last = p->s.n_units + 1};
+    for (c.n_nodes = 1; c.n_nodes < 2 * c.last + 2; c.n_nodes *= 2) {}
+    c.n_nodes *= 2;
+    c.always = TFX_NEW_ARRAY(pieces, c.n_nodes);
+    c.sometimes = TFX_NEW_ARRAY(pieces, c.n_nodes);
     for (uint32_t i = 0; i < p->n_storages; i++)
         order[i] = i;
     qsort_r(order, p->n_storages, sizeof(*order), by_size, p->storages);
     for (uint32_t i = 0; i < p->n_storages; i++) {
         storage *st = &p->storages[order[i]];
-        st->offset = lowest_gap(st, placed, i);
-        insert(placed, i, st);
-        uint64_t end = (st->offset + st->bytes + ALIGN - 1) / ALIGN * ALIGN;
-        total = end > total ? end : total;
+        st->offset = lowest_gap(&c, st);
+        enter(&c, 0, 0, c.last, st);
+        total = end_of(st) > total ? end_of(st) : total;
     }
+    for (uint32_t i = 0; i < c.n_nodes; i++) {
+        free(c.always[i].items);
+        free(c.sometimes[i].items);
+    }
+    free(c.always);
+    free(c.sometimes);
     free(order);
-    free(placed);
     return total;
 }
+
+#ifndef NDEBUG
+/* Whether what lives at the same time is apart, aligned and inside. By another way than the one that
+ * placed it: every pair is compared, so large programs are not checked. */
+static int places_hold(const placer *p, uint64_t arena)
+{
+    enum { MAX_CHECKED = 2000 };
+    for (uint32_t i = 0; i < p->n_storages && p->n_storages <= MAX_CHECKED; i++) {
+        const storage *a = &p->storages[i];
+        if (a->first > a->last || a->offset % ALIGN || a->offset + a->bytes > arena)
+            return 0;
+        for (uint32_t k = 0; k < i; k++) {
+            const storage *b = &p->storages[k];
+            if (a->first <= b->last && b->first <= a->last && a->offset < b->offset + b->bytes &&
+                b->offset < a->offset + a->bytes)
+                return 0;
+        }
+    }
+    return 1;
+}
+#endif
 
 /* ---- the program: everything in one allocation ---- */
 
@@ -302,6 +413,7 @@ tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs
         place_stores(&p);
         assign_storages(&p, options->reuse);
         uint64_t arena = assign_offsets(&p, options->reuse);
+        assert(places_hold(&p, arena));
         out = TFX_NEW(tfx_placement);
         emit_program(&p, out);
         out->program.arena_bytes = arena;

@@ -1,6 +1,7 @@
 /* Rewriting, fusion and ordering; see sequence.h. */
 #include "framework/graph/sequence.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -275,6 +276,21 @@ static void order(tfx_sequence *s)
     free(position);
 }
 
+#ifndef NDEBUG
+/* Whether every unit comes after the units that make what it reads, and has its nodes in that order. */
+static int is_in_order(const tfx_sequence *s)
+{
+    const tfx_graph *g = &s->graph;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < g->nodes[i].n_in; k++) {
+            uint32_t from = g->values[tfx_sequence_base(g, g->nodes[i].in[k])].node;
+            if (from >= i || (s->unit_of[from] != UINT32_MAX && s->unit_of[from] > s->unit_of[i]))
+                return 0;
+        }
+    return 1;
+}
+#endif
+
 void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse)
 {
     *s = (tfx_sequence){0};
@@ -283,6 +299,7 @@ void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *o
     s->in_place = TFX_NEW_ARRAY(int, s->graph.n_nodes);
     tfx_fuse(s, fuse);
     order(s);
+    assert(g->err->status != TFX_OK || is_in_order(s));
     /* Stores that happen in place are not executed. */
     for (uint32_t u = 0; u < s->n_units; u++)
         if (s->graph.nodes[s->units[u].nodes[0]].op == TFX_OP_STORE && s->in_place[s->units[u].nodes[0]])
