@@ -66,8 +66,8 @@ static tfx_value fail_other(tfx_graph *g, const layer_builder *self, const char 
         return tfx_graph_fail(g, "param %s: asked for twice, and not for the same: by %s as %s; by %s, output width "
                               "%" PRId64 ", as %s", name, t->asked_by, first, g->path, self->out_dim, second);
     return tfx_graph_fail(g, "build is not a pure function: when the model is built again, param %s is %s; it was %s "
-                          "(a layer's build may depend on its options and its input, and on nothing else)", name, second,
-                          first);
+                          "(a layer's build may depend on its options and its input, and on nothing else)", name,
+                          second, first);
 }
 
 static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
@@ -130,20 +130,20 @@ static tfx_value layer_error(const tfx_builder *b, const char *fmt, ...)
     return TFX_POISON;
 }
 
-static tfx_value layer_slot(const tfx_builder *b, const char *slot, tfx_value x, int64_t out_dim)
+static tfx_value layer_socket(const tfx_builder *b, const char *socket, tfx_value x, int64_t out_dim)
 {
     const layer_builder *self = (const layer_builder *)b;
     if (x >= tfx_builder_graph(b)->n_values)
-        return tfx_graph_fail(tfx_builder_graph(b), "slot %s: %u is no value of this graph", slot, x);
+        return tfx_graph_fail(tfx_builder_graph(b), "slot %s: %u is no value of this graph", socket, x);
     for (size_t i = 0; i < self->config->n_children; i++) {
-        if (strcmp(self->config->children[i]->socket, slot))
+        if (strcmp(self->config->children[i]->socket, socket))
             continue;
-        char *path = tfx_printf("%s.%s", self->path, slot);
+        char *path = tfx_printf("%s.%s", self->path, socket);
         tfx_value y = build_layer(b, self->config->children[i], path, x, out_dim);
         free(path);
         return y;
     }
-    return tfx_graph_fail(tfx_builder_graph(b), "has no slot '%s'", slot);
+    return tfx_graph_fail(tfx_builder_graph(b), "has no slot '%s'", socket);
 }
 
 static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *config, const char *path, tfx_value x,
@@ -156,7 +156,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     self.b.options = config->options;
     self.b.error = layer_error;
     self.b.param = layer_param;
-    self.b.slot = layer_slot;
+    self.b.slot = layer_socket;
     char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
     const void *outer_owner = g->owner;

@@ -52,8 +52,8 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
     }
     for (uint32_t i = 0; i < from->n; i++)
         if (from->tensors[i].kind == TFX_STATE_PARAM && tfx_state_find(to, from->tensors[i].name) == TFX_STATE_NONE)
-            return tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': parameter %s would be lost", from_model,
-                            to_model, from->tensors[i].name);
+            return tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': parameter %s would be lost",
+                            from_model, to_model, from->tensors[i].name);
     return TFX_OK;
 }
 

@@ -55,11 +55,11 @@ static tfx_status check_growth(const tfx_arm_plan *p, uint32_t i, tfx_error *err
     const char *a = from->model->name, *b = to->model->name;
     if (tfx_growth_check(&from->state, a, &to->state, b, err) == TFX_OK) {
         if (from->context != to->context)
-            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': context is %" PRId64 " and would be %" PRId64,
-                     a, b, from->context, to->context);
+            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': context is %" PRId64
+                     " and would be %" PRId64, a, b, from->context, to->context);
         else if (from->model->vocab != to->model->vocab)
-            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': vocab is %" PRId64 " and would be %" PRId64, a,
-                     b, from->model->vocab, to->model->vocab);
+            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': vocab is %" PRId64
+                     " and would be %" PRId64, a, b, from->model->vocab, to->model->vocab);
         else
             return check_growth_options(p, i, err);
     }
@@ -144,7 +144,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         first += s->steps;
         if (i && check_growth(p, i, err) == TFX_OK) {
             const tfx_stage_plan *before = p->stages[i - 1];
-            p->notes[i] = tfx_preservation_note(&before->zeros_count, before->model->name, &s->zeros_count, s->model->name);
+            p->notes[i] = tfx_preservation_note(&before->zeros_count, before->model->name, &s->zeros_count,
+                                                s->model->name);
         }
     }
     if (err->status == TFX_OK) {
@@ -160,7 +161,8 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
 {
     tfx_arm_plan *p = TFX_NEW(tfx_arm_plan);
     p->arm = arm;
-    if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK && plan_stages(p, e, registry, device, err) == TFX_OK)
+    if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK &&
+        plan_stages(p, e, registry, device, err) == TFX_OK)
         return p;
     tfx_arm_plan_destroy(p);
     return NULL;

@@ -39,7 +39,8 @@ tfx_value tfx_grad_norm(tfx_graph *g, const tfx_value *grads, uint32_t n)
     tfx_value inverse = tfx_emit_affine(g, tfx_emit_unary(g, TFX_RSQRT, low), LOW, 0.0);
     tfx_value up_to_seam = tfx_emit_binary(g, TFX_OP_DIV, tfx_emit_constant(g, 1.0, 0, NULL),
                                            at_least(g, inverse, 1.0 / SEAM));
-    tfx_value beyond = at_least(g, tfx_emit_affine(g, tfx_emit_unary(g, TFX_SQRT, high), 1.0 / (HIGH * SEAM), 0.0), 1.0);
+    tfx_value in_seams = tfx_emit_affine(g, tfx_emit_unary(g, TFX_SQRT, high), 1.0 / (HIGH * SEAM), 0.0);
+    tfx_value beyond = at_least(g, in_seams, 1.0);
     return tfx_emit_binary(g, TFX_OP_MUL, up_to_seam, beyond);
 }
 

@@ -38,7 +38,8 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
                                  tfx_state_layout *s, tfx_error *err)
 {
     tfx_state states[TFX_MAX_STATES];
-    if (tfx_call_optimizer_states(train->optimizer.impl, train->optimizer.options, states, &t->n_states, err) != TFX_OK) {
+    const tfx_plugin_use *use = &train->optimizer;
+    if (tfx_call_optimizer_states(use->impl, use->options, states, &t->n_states, err) != TFX_OK) {
         locate(train, err);
         return err->status;
     }

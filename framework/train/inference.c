@@ -170,10 +170,10 @@ static tfx_status check_cut(tfx_inference *f, uint64_t cut, tfx_error *err)
     for (uint64_t i = 0; i < n && err->status == TFX_OK; i++) {
         double was = (double)logits[0][i], is = (double)logits[1][i];
         if (was != is && !(isnan(was) && isnan(is)))
-            tfx_fail(err, TFX_E_UNSUPPORTED, "model '%s' is not causal, so it cannot continue a text: other tokens from "
-                     "position %llu on change a logit of position %llu from %.9g to %.9g; one of its layers looks at later "
-                     "positions", f->plan->model->name, (unsigned long long)cut, (unsigned long long)(first + i / vocab), was,
-                     is);
+            tfx_fail(err, TFX_E_UNSUPPORTED, "model '%s' is not causal, so it cannot continue a text: other tokens "
+                     "from position %llu on change a logit of position %llu from %.9g to %.9g; one of its layers looks "
+                     "at later positions", f->plan->model->name, (unsigned long long)cut,
+                     (unsigned long long)(first + i / vocab), was, is);
     }
     free(logits[0]);
     free(logits[1]);

@@ -12,13 +12,13 @@
 #include "framework/base/memory.h"
 #include "framework/plugin/calls/loader_calls.h"
 
-enum { SLOTS = 3 };
+enum { CELLS = 3 };
 
-typedef struct slot {
+typedef struct cell {
     int32_t *inputs, *targets;
     tfx_loader_position after;
     tfx_error err;
-} slot;
+} cell;
 
 struct tfx_prefetch {
     const tfx_loader_class *cls;
@@ -29,18 +29,18 @@ struct tfx_prefetch {
     const tfx_loader_position *start; /* borrowed until `started` */
     pthread_t thread;
 
-    pthread_mutex_t lock; /* guards everything below, but for the contents of slots */
+    pthread_mutex_t lock; /* guards everything below, but for the contents of cells */
     pthread_cond_t changed;
     int started; /* the loader is at its start, or start_error says why not */
     tfx_error start_error;
     int stop;
-    uint64_t filled, taken; /* batches; slot of batch i: i % SLOTS. The thread owns the slot of
+    uint64_t filled, taken; /* batches; cell of batch i: i % CELLS. The thread owns the cell of
                                `filled`, next() that of `taken`, in between nobody writes */
-    slot slots[SLOTS];
+    cell cells[CELLS];
 };
 
-/* Fills the slot of batch number p->filled. */
-static void fill(tfx_prefetch *p, slot *s)
+/* Fills the cell of batch number p->filled. */
+static void fill(tfx_prefetch *p, cell *s)
 {
     tfx_batch batch = {.rows = p->batch, .context = p->context, .vocab = p->vocab, .index = p->first + p->filled,
                        .inputs = s->inputs, .targets = s->targets};
@@ -61,11 +61,11 @@ static void *run(void *arg)
     pthread_cond_broadcast(&p->changed);
     int failed = err.status != TFX_OK;
     while (!failed) {
-        while (!p->stop && p->filled - p->taken == SLOTS)
+        while (!p->stop && p->filled - p->taken == CELLS)
             pthread_cond_wait(&p->changed, &p->lock);
         if (p->stop)
             break;
-        slot *s = &p->slots[p->filled % SLOTS];
+        cell *s = &p->cells[p->filled % CELLS];
         pthread_mutex_unlock(&p->lock);
         fill(p, s);
         failed = s->err.status != TFX_OK;
@@ -81,9 +81,9 @@ static void free_all(tfx_prefetch *p)
 {
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->changed);
-    for (int i = 0; i < SLOTS; i++) {
-        free(p->slots[i].inputs);
-        free(p->slots[i].targets);
+    for (int i = 0; i < CELLS; i++) {
+        free(p->cells[i].inputs);
+        free(p->cells[i].targets);
     }
     free(p->what);
     free(p);
@@ -104,11 +104,11 @@ tfx_prefetch *tfx_prefetch_create(const tfx_loader_class *cls, tfx_loader *loade
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
 
-    for (int i = 0; i < SLOTS; i++) {
+    for (int i = 0; i < CELLS; i++) {
         size_t bytes = (size_t)batch * (size_t)context * sizeof(int32_t);
-        p->slots[i].inputs = malloc(bytes);
-        p->slots[i].targets = malloc(bytes);
-        if (!p->slots[i].inputs || !p->slots[i].targets) {
+        p->cells[i].inputs = malloc(bytes);
+        p->cells[i].targets = malloc(bytes);
+        if (!p->cells[i].inputs || !p->cells[i].targets) {
             tfx_fail(err, TFX_E_MEMORY, "%s: out of memory for batches of %zu bytes", p->what, bytes);
             free_all(p);
             return NULL;
@@ -151,8 +151,8 @@ tfx_status tfx_prefetch_next(tfx_prefetch *p, int32_t *inputs, int32_t *targets,
         pthread_cond_wait(&p->changed, &p->lock);
     pthread_mutex_unlock(&p->lock);
 
-    slot *s = &p->slots[p->taken % SLOTS];
-    if (s->err.status != TFX_OK) /* the thread has ended; the slot stays for the next call */
+    cell *s = &p->cells[p->taken % CELLS];
+    if (s->err.status != TFX_OK) /* the thread has ended; the cell stays for the next call */
         return tfx_fail(err, s->err.status, "%s", s->err.text);
     size_t bytes = (size_t)p->batch * (size_t)p->context * sizeof(int32_t);
     memcpy(inputs, s->inputs, bytes);

@@ -261,14 +261,14 @@ static const struct {
     {bad_name, AT_Q "param: 'a.b' is not a name"},
     {bad_dims, AT_Q "param w: dimension 1 is 0"},
     {bad_axis, AT_Q "param w: rank 1 with growable axis 1"},
-    {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[1, 8], init constant 0, growable axis "
-            "-1, flags 0")},
-    {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init normal(0, std 0.5), "
-                 "growable axis -1, flags 0")},
-    {twice_flags, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init constant 0, growable "
-                  "axis -1, flags 3")},
-    {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") BY AS("[8], init constant 0, growable "
-                 "axis 0, flags 0")},
+    {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
+            BY AS("[1, 8], init constant 0, growable axis -1, flags 0")},
+    {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
+                 BY AS("[8], init normal(0, std 0.5), growable axis -1, flags 0")},
+    {twice_flags, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
+                  BY AS("[8], init constant 0, growable axis -1, flags 3")},
+    {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
+                 BY AS("[8], init constant 0, growable axis 0, flags 0")},
     {no_init, AT_Q "param w: its init is none: kind 0, mean 0, std 0"},
     {bad_init, AT_Q "param w: its init is none: kind 2, mean 0, std nan"},
 };
@@ -305,9 +305,10 @@ START_TEST(both_places_are_named)
     tfx_layer_class fickle = {.struct_size = sizeof(fickle), .name = "fickle", .build = fickle_table};
     b.m->embedding->cls = &fickle;
     ck_assert_uint_eq(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
-    ERROR_SAYS(&b.err, "layer embedding (fickle): param weight: asked for twice, and not for the same: by layer embedding "
-               "(fickle), output width 8 as [11, 8], init normal(0, std 0.02), growable axis -1, flags 0; by layer embedding "
-               "(fickle), output width 11, as [11, 8], init normal(0, std 1), growable axis -1, flags 0");
+    ERROR_SAYS(&b.err, "layer embedding (fickle): param weight: asked for twice, and not for the same: by layer "
+               "embedding (fickle), output width 8 as [11, 8], init normal(0, std 0.02), growable axis -1, flags 0; by "
+               "layer embedding (fickle), output width 11, as [11, 8], init normal(0, std 1), growable axis -1, "
+               "flags 0");
     bench_close(&b);
 }
 END_TEST
@@ -335,12 +336,13 @@ static const struct {
     tfx_value (*build)(const tfx_builder *b, tfx_value x, int64_t out_dim);
     const char *says;
 } impure[] = {
-    {grows_up, AT_Q "build is not a pure function: when the model is built again, param w is [8], init constant 2, growable "
-               "axis -1, flags 0; it was [8], init constant 0, growable axis -1, flags 0 (a layer's build may depend on"},
-    {wants_more, AT_Q "build is not a pure function: when the model is built again, it asks for a param v that it did not "
-                 "ask for before"},
-    {wants_less, "layer blocks.0.mixer.q (crooked), output width 8: build is not a pure function: when the model is built "
-                 "again, it does not ask for the param of path blocks.0.mixer.q.w any more"},
+    {grows_up, AT_Q "build is not a pure function: when the model is built again, param w is [8], init constant 2, "
+               "growable axis -1, flags 0; it was [8], init constant 0, growable axis -1, flags 0 (a layer's build may "
+               "depend on"},
+    {wants_more, AT_Q "build is not a pure function: when the model is built again, it asks for a param v that it did "
+                 "not ask for before"},
+    {wants_less, "layer blocks.0.mixer.q (crooked), output width 8: build is not a pure function: when the model is "
+                 "built again, it does not ask for the param of path blocks.0.mixer.q.w any more"},
 };
 
 START_TEST(builds_that_are_not_pure)

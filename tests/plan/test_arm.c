@@ -178,7 +178,8 @@ START_TEST(growth_that_changes_the_function)
     static const char *const scores[] = {"l2_norm_gelu", "gelu_l2_norm", "softmax"};
     for (int k = 0; k < 3; k++) {
         char *text = tfx_printf("%s%s%sblocks.ffn.score = %s\n%s%s", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER, scores[k],
-                                GROWN("20") "[scaling s]\npolicy = schedule\npolicy.models = grown20\npolicy.steps = 5\n",
+                                GROWN("20") "[scaling s]\npolicy = schedule\npolicy.models = grown20\n"
+                                            "policy.steps = 5\n",
                                 CHAIN_ARM);
         fixture f;
         fixture_open(&f, text);

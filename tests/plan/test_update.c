@@ -61,7 +61,8 @@ START_TEST(micro_batches_add_up)
         free(text);
     }
     for (int i = 0; i < 2 * STEPS; i++) /* norms (odd i) amplify what rounding does to the parameters */
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 ? 5e-5f : 1e-5f) * log[0][i], "step %d: %.8g and %.8g", i / 2,
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 ? 5e-5f : 1e-5f) * log[0][i], "step %d: %.8g and %.8g",
+                      i / 2,
                       (double)log[0][i],
                       (double)log[1][i]);
     free(state[0]);
