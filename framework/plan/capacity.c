@@ -1,5 +1,7 @@
 #include "framework/plan/capacity.h"
 
+#include <string.h>
+
 #include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
 #include "framework/plugin/calls/backend_calls.h"
@@ -43,6 +45,23 @@ uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds
     return most; /* a run needs at its busiest at least what it leaves */
 }
 
+/* Puts before the message what made it so large, if that was --set, or else the arm. */
+static tfx_status locate_largest(const tfx_arm_plan *p, const tfx_stage_plan *s, tfx_error *err)
+{
+    const tfx_setting *set = tfx_model_spec_set(s->spec);
+    static const char *const keys[] = {"batch", "micro_batch"};
+    if (set)
+        tfx_error_locate_in(err, set->file, 0, "model.%s.%s", s->model->name, set->key);
+    for (size_t i = 0; i < 2; i++) {
+        int line;
+        const char *file = tfx_options_origin(p->arm->train.options, keys[i], &line);
+        if (file && !strcmp(file, "--set"))
+            tfx_error_locate_in(err, file, 0, "train.%s", keys[i]);
+    }
+    tfx_error_locate(err, p->arm->file, p->arm->line);
+    return err->status;
+}
+
 tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err)
 {
     uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
@@ -52,7 +71,7 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
         if (need <= have)
             continue;
         char a[32], b[32], c[32], d[32], f[32], h[32];
-        return tfx_fail_at(err, p->arm->file, p->arm->line,
+        tfx_fail(err, TFX_E_INVALID,
                         "[arm %s]: stage %u (model '%s') needs %s of memory (parameters %s, optimizer %s, "
                         "activations and gradients %s, scratch and program %s); this machine has %s. Ways out: "
                         "train.micro_batch, train.recompute = block, train.optimizer.moments = bf16",
@@ -61,6 +80,7 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
                         tfx_format_bytes(c, (double)s->optimizer_bytes), tfx_format_bytes(d, (double)s->arena_bytes),
                         tfx_format_bytes(f, (double)(s->workspace_bytes + tfx_stage_host_bytes(s))),
                         tfx_format_bytes(h, (double)have));
+        return locate_largest(p, s, err);
     }
     return TFX_OK;
 }

@@ -241,6 +241,7 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
 {
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
     stage_builder b = {.p = p, .s = s, .err = err};
+    s->spec = p->model;
     s->model = tfx_model_create(p->registry, p->model, err);
     if (s->model) {
         s->batch = p->train->batch;
@@ -262,7 +263,7 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
         if (err->status == TFX_OK)
             sum_up(s);
         else
-            tfx_error_locate_in(err, p->model->file, p->model->line, "[model %s]", p->model->name);
+            tfx_model_spec_locate(p->model, err);
     }
     tfx_optimizer_finish(&b.trained);
     if (err->status != TFX_OK) {

@@ -31,6 +31,7 @@ typedef struct tfx_stage_program {
 typedef struct tfx_stage_plan {
     uint32_t index;
     tfx_model *model;
+    const tfx_model_spec *spec; /* of the model */
     int64_t first_step; /* steps of the run before this stage */
     int64_t steps;      /* of this stage, at most */
     int64_t schedule_first, schedule_steps; /* the span of the learning-rate schedule it is in */

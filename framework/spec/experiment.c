@@ -77,6 +77,24 @@ static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file
     return tfx_suggest_end(&known, NULL, err);
 }
 
+const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m)
+{
+    const tfx_setting *set = NULL;
+    for (size_t i = 0; i < m->n_settings; i++)
+        if (!strcmp(m->settings[i].file, "--set") && (!set || !strchr(m->settings[i].key, '.')))
+            set = &m->settings[i];
+    return set;
+}
+
+void tfx_model_spec_locate(const tfx_model_spec *m, tfx_error *err)
+{
+    const tfx_setting *set = tfx_model_spec_set(m);
+    if (set)
+        tfx_error_locate_in(err, set->file, 0, "model.%s.%s: [model %s]", m->name, set->key, m->name);
+    else
+        tfx_error_locate_in(err, m->file, m->line, "[model %s]", m->name);
+}
+
 const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err)
 {
     for (size_t i = 0; i < e->n_models; i++)
@@ -117,7 +135,7 @@ static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const
     e->description = tfx_strdup(tfx_options_string(*host, "description"));
     const char *wrong = tfx_name_check(e->name);
     if (wrong)
-        return tfx_fail_keys(err, *host, s, (const char *[]){"name", NULL},
+        return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"name", NULL},
                              "name: \"%.100s\" cannot be the name of an experiment: %s", e->name, wrong);
     const int64_t *seeds = tfx_options_int_list(*host, "seeds", &e->n_seeds);
     e->seeds = TFX_NEW_ARRAY(int64_t, e->n_seeds);
@@ -125,11 +143,11 @@ static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const
         e->seeds[i] = seeds[i];
         for (size_t k = 0; k < i; k++)
             if (seeds[k] == seeds[i])
-                return tfx_fail_keys(err, *host, s, (const char *[]){"seeds", NULL},
+                return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"seeds", NULL},
                                      "seeds: expected different numbers; found %lld twice", (long long)seeds[i]);
     }
     if (!e->n_seeds)
-        return tfx_fail_keys(err, *host, s, (const char *[]){"seeds", NULL},
+        return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"seeds", NULL},
                              "seeds: expected at least one number; found none");
     return TFX_OK;
 }

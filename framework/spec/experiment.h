@@ -62,6 +62,12 @@ typedef struct tfx_model_spec {
     int line;
 } tfx_model_spec;
 
+/* The --set that changed a model, its sizes first; NULL: none. */
+const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m);
+/* Puts before a message about a model as a whole the place that it is about: that --set, or
+ * else where its section starts. */
+void tfx_model_spec_locate(const tfx_model_spec *m, tfx_error *err);
+
 typedef struct tfx_arm {
     char *name;
     const tfx_model_spec *model;

@@ -111,6 +111,27 @@ static tfx_setting *select_settings(const tfx_ini_section *s, const char *below,
     return out;
 }
 
+/* Whether an arm sets `key` of [train], as which it is to be shown. */
+static int in_arm(const tfx_ini_section *arm, const char *key)
+{
+    char *full = tfx_printf("train.%s", key);
+    int set = arm && tfx_section_find(arm, full) != NULL;
+    free(full);
+    return set;
+}
+
+/* The value of a key that an arm overrides, read under the name that it has there. */
+static tfx_status check_override(const values *v, const tfx_setting *s, const tfx_option *decl)
+{
+    char title[160], *full = tfx_printf("train.%s", s->key);
+    tfx_option shown = *decl;
+    tfx_setting one = *s;
+    shown.name = one.key = full;
+    tfx_options_destroy(tfx_options_resolve(&shown, 1, &one, 1, tfx_section_title(title, v->arm), v->err));
+    free(full);
+    return v->err->status;
+}
+
 tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
                               tfx_options **host, tfx_plugin_use *use, tfx_error *err)
 {
@@ -126,26 +147,40 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
     if (v.plugin_key) {
         const tfx_setting *chosen = tfx_section_find(s, v.plugin_key);
         const char *name = chosen ? chosen->value : tfx_spec_default(s->kind, v.plugin_key);
+        int by_arm = in_arm(arm, v.plugin_key);
         *use = (tfx_plugin_use){.key = v.plugin_key, .file = s->file, .line = s->line};
         if (!name)
             return check_required(&v, "", find_option(v.decl, v.n_decl, v.plugin_key), 1);
         use->impl = tfx_registry_find(registry, plugin_kind, name, err);
         if (!use->impl) {
-            tfx_error_locate_in(err, chosen ? chosen->file : s->file, chosen ? chosen->line : s->line, "%s",
-                             v.plugin_key);
+            if (by_arm)
+                tfx_error_prefix(err, "%s: train.%s", tfx_section_title(title, arm), v.plugin_key);
+            else
+                tfx_error_prefix(err, "%s", v.plugin_key);
+            tfx_error_locate(err, chosen ? chosen->file : s->file, chosen ? chosen->line : s->line);
             return err->status;
         }
         use->name = tfx_strdup(name);
         use->section = tfx_strdup(tfx_section_title(title, s));
+        for (size_t i = 0; arm && i < arm->n_keys; i++)
+            by_arm |= tfx_key_below(arm->keys[i].key, "train.optimizer");
+        if (by_arm) {
+            free(use->section);
+            use->section = tfx_strdup(tfx_section_title(title, arm));
+            use->key = "train.optimizer";
+        }
         v.plugin = tfx_class_describe(plugin_kind, use->impl);
     }
     for (size_t i = 0; i < s->n_keys; i++) {
         const char *part = plugin_part(&v, s->keys[i].key);
-        if (part ? !find_option(v.plugin.options, v.plugin.n_options, part)
-                 : !find_option(v.decl, v.n_decl, s->keys[i].key)) {
+        const tfx_option *decl = part ? find_option(v.plugin.options, v.plugin.n_options, part)
+                                      : find_option(v.decl, v.n_decl, s->keys[i].key);
+        if (!decl)
             fail_unknown(&v, &s->keys[i]);
+        else if (in_arm(arm, s->keys[i].key))
+            check_override(&v, &s->keys[i], decl);
+        if (err->status != TFX_OK)
             goto done;
-        }
     }
     if (check_required(&v, "", v.decl, v.n_decl) != TFX_OK ||
         (v.plugin_key && check_required(&v, v.plugin_key, v.plugin.options, v.plugin.n_options) != TFX_OK))
@@ -170,19 +205,23 @@ done:
     return err->status;
 }
 
-tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const char *const *keys,
-                         const char *fmt, ...)
+tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const tfx_ini_section *arm,
+                         const char *const *keys, const char *fmt, ...)
 {
-    char message[1024];
+    char message[1024], title[160];
     const char *file = NULL;
-    int line = 0;
+    int line = 0, by_arm = 0;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(message, sizeof(message), fmt, ap);
     va_end(ap);
-    for (; *keys && !file; keys++)
+    for (; *keys && !file; keys++) {
         file = tfx_options_origin(o, *keys, &line);
+        by_arm = file && in_arm(arm, *keys);
+    }
     if (!file)
         file = s->file, line = s->line;
+    if (by_arm)
+        return tfx_fail_at(err, file, line, "%s: train.%s", tfx_section_title(title, arm), message);
     return tfx_fail_at(err, file, line, "%s", message);
 }

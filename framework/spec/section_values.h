@@ -13,9 +13,10 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
                               tfx_options **host, tfx_plugin_use *use, tfx_error *err);
 
 /* Fails at the place of the first of `keys` (ends with NULL) that the spec sets, or at the
- * section when all are defaults. */
-tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const char *const *keys,
-                         const char *fmt, ...) TFX_PRINTF(5, 6);
+ * section when all are defaults. The message starts with a key; when `arm` (may be NULL) overrides
+ * that first one, as of the arm. */
+tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const tfx_ini_section *arm,
+                         const char *const *keys, const char *fmt, ...) TFX_PRINTF(6, 7);
 
 /* [train] with the overrides of an arm. `train` may be NULL. On error *out is left empty. */
 tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,

@@ -398,6 +398,12 @@ START_TEST(sets_refused)
         {"arm.a.model=n", {"--set", "no [model n]", "", ""}},
         {"train.micro_batch=5", {"--set", "micro_batch", "divisor", ""}},
         {"experiment.name=a b", {"--set", "name", "a b", ""}},
+        /* What an arm overrides is called as in the arm. */
+        {"arm.a.train.lr=x", {"--set: [arm a]: train.lr: expected number", "\"x\"", "", ""}},
+        {"arm.a.train.lr=0", {"--set: [arm a]: train.lr: expected a number above 0", "", "", ""}},
+        {"arm.a.train.micro_batch=5", {"--set: [arm a]: train.micro_batch: expected a divisor", "", "", ""}},
+        {"arm.a.train.optimizer=adm", {"--set: [arm a]: train.optimizer: there is no optimizer", "", "", ""}},
+        {"arm.a.train.optimizer.beta2=7", {"--set: [arm a]: train.optimizer.beta2: expected number", "", "", ""}},
     };
     write_text("a.ini", SPEC("", "", "", "", ""));
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
