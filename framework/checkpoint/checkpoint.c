@@ -1,12 +1,8 @@
 #include "framework/checkpoint/checkpoint.h"
 
-#include <cjson/cJSON.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
@@ -56,141 +52,30 @@ static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kin
     return err->status;
 }
 
-/* Numbers as text with all their digits: JSON readers keep only 53 bits. */
-static void add_exact(cJSON *o, const char *key, double x)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "%.17g", x);
-    cJSON_AddStringToObject(o, key, text);
-}
-
-static void add_integer(cJSON *o, const char *key, uint64_t x)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "%" PRIu64, x);
-    cJSON_AddStringToObject(o, key, text);
-}
-
-static char *progress_text(const tfx_run_progress *p)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "format", 1);
-    add_integer(o, "stage", (uint64_t)p->stage);
-    add_integer(o, "stage_step", (uint64_t)p->stage_step);
-    cJSON_AddBoolToObject(o, "stage_done", p->stage_done);
-    add_integer(o, "step", (uint64_t)p->step);
-    add_integer(o, "tokens", (uint64_t)p->tokens);
-    add_integer(o, "schedule_first", (uint64_t)p->schedule_first);
-    add_exact(o, "flops", p->flops);
-    add_exact(o, "seconds", p->seconds);
-    add_exact(o, "train_loss", p->train_loss);
-    add_exact(o, "val_loss", p->val_loss);
-    add_integer(o, "val_step", (uint64_t)p->val_step);
-    cJSON *data = cJSON_AddObjectToObject(o, "data_position");
-    add_integer(data, "batch_index", p->position.batch_index);
-    for (int i = 0; i < 4; i++) {
-        char key[16];
-        snprintf(key, sizeof(key), "extra%d", i);
-        add_integer(data, key, p->position.extra[i]);
-    }
-    char *text = cJSON_Print(o);
-    cJSON_Delete(o);
-    return text;
-}
-
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_progress *progress, int params_only,
-                                uint64_t *bytes, char hash[33], tfx_error *err)
+                                const tfx_state_io *io, const tfx_run_standing *at, int params_only,
+                                tfx_checkpoint_written *out, tfx_error *err)
 {
     tfx_staged_dir dir = {0};
-    char *parent = tfx_strdup(path), *slash = strrchr(parent, '/'), *json = NULL, *json_path = NULL;
-    *bytes = 0;
+    tfx_checkpoint_record record = {.at = *at};
+    char *parent = tfx_strdup(path), *slash = strrchr(parent, '/');
+    *out = (tfx_checkpoint_written){0};
     if (slash)
         *slash = 0;
-    if (tfx_make_dirs(slash ? parent : ".", err) != TFX_OK || tfx_staged_dir_begin(&dir, path, err) != TFX_OK)
-        goto done;
-    if (write_tensors(dir.temp_path, "model.safetensors", TFX_STATE_PARAM, model, state, io, progress->step, bytes, hash,
-                      err) != TFX_OK ||
-        (!params_only && write_tensors(dir.temp_path, "optimizer.safetensors", TFX_STATE_OPTIMIZER, model, state, io,
-                                       progress->step, bytes, NULL, err) != TFX_OK))
-        goto done;
-    json = progress_text(progress);
-    json_path = tfx_printf("%s/progress.json", dir.temp_path);
-    if (tfx_write_file_atomic(json_path, json, strlen(json), err) == TFX_OK)
+    if (tfx_make_dirs(slash ? parent : ".", err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
+        write_tensors(dir.temp_path, TFX_CHECKPOINT_WEIGHTS, TFX_STATE_PARAM, model, state, io, at->step, &out->bytes,
+                      record.weights, err) == TFX_OK &&
+        (params_only || write_tensors(dir.temp_path, TFX_CHECKPOINT_OPTIMIZER, TFX_STATE_OPTIMIZER, model, state, io,
+                                      at->step, &out->bytes, record.optimizer, err) == TFX_OK) &&
+        tfx_checkpoint_record_write(dir.temp_path, &record, &out->bytes, out->json_hash, err) == TFX_OK)
         tfx_staged_dir_commit(&dir, err);
-    *bytes += strlen(json);
-done:
+    memcpy(out->hash, record.weights, sizeof(out->hash));
     tfx_staged_dir_finish(&dir);
     free(parent);
-    free(json);
-    free(json_path);
     return err->status;
 }
 
 /* ---- reading ---- */
-
-static int get_integer(const cJSON *o, const char *key, uint64_t *out)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
-    char *end;
-    if (!cJSON_IsString(v) || !*v->valuestring)
-        return 0;
-    errno = 0;
-    *out = strtoull(v->valuestring, &end, 10);
-    return !*end && !errno;
-}
-
-static int get_exact(const cJSON *o, const char *key, double *out)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
-    char *end;
-    if (!cJSON_IsString(v) || !*v->valuestring)
-        return 0;
-    *out = strtod(v->valuestring, &end);
-    return !*end;
-}
-
-tfx_status tfx_checkpoint_read_progress(const char *path, tfx_run_progress *p, tfx_error *err)
-{
-    char *file = tfx_printf("%s/progress.json", path), text[8192];
-    FILE *f = fopen(file, "rb");
-    if (!f) {
-        tfx_fail(err, TFX_E_IO, "%s: %s", file, strerror(errno));
-        free(file);
-        return err->status;
-    }
-    size_t n = fread(text, 1, sizeof(text) - 1, f);
-    text[n] = 0;
-    fclose(f);
-    cJSON *o = cJSON_Parse(text);
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(o, "data_position");
-    uint64_t stage, stage_step, step, tokens, schedule_first, val_step;
-    *p = (tfx_run_progress){.position = {.struct_size = sizeof(p->position)}};
-    int ok = get_integer(o, "stage", &stage) && get_integer(o, "stage_step", &stage_step) &&
-             get_integer(o, "step", &step) && get_integer(o, "tokens", &tokens) && get_integer(o, "schedule_first", &schedule_first) && get_exact(o, "flops", &p->flops) &&
-             get_exact(o, "seconds", &p->seconds) && get_exact(o, "train_loss", &p->train_loss) &&
-             get_exact(o, "val_loss", &p->val_loss) && get_integer(o, "val_step", &val_step) &&
-             get_integer(data, "batch_index", &p->position.batch_index);
-    for (int i = 0; i < 4 && ok; i++) {
-        char key[16];
-        snprintf(key, sizeof(key), "extra%d", i);
-        ok = get_integer(data, key, &p->position.extra[i]);
-    }
-    if (ok) {
-        p->stage = (int64_t)stage;
-        p->stage_step = (int64_t)stage_step;
-        p->step = (int64_t)step;
-        p->tokens = (int64_t)tokens;
-        p->schedule_first = (int64_t)schedule_first;
-        p->val_step = (int64_t)val_step;
-        p->stage_done = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stage_done"));
-    } else {
-        tfx_fail(err, TFX_E_DATA, "%s: not a tfx progress file", file);
-    }
-    cJSON_Delete(o);
-    free(file);
-    return err->status;
-}
 
 static int same_shape(const tfx_st_tensor *f, const tfx_state_tensor *t)
 {
@@ -289,18 +174,24 @@ tfx_status tfx_weights_check(const char *file, const tfx_state_layout *state, tf
     return err->status;
 }
 
-tfx_status tfx_checkpoint_load(const char *path, const char *hash, const tfx_state_layout *state,
+tfx_status tfx_checkpoint_check(const char *path, const char *json_hash, int params_only, tfx_error *err)
+{
+    tfx_checkpoint_record record;
+    if (tfx_checkpoint_record_read(path, json_hash, &record, err) != TFX_OK)
+        return err->status;
+    if (tfx_checkpoint_check_file(path, TFX_CHECKPOINT_WEIGHTS, record.weights, err) == TFX_OK && !params_only)
+        tfx_checkpoint_check_file(path, TFX_CHECKPOINT_OPTIMIZER, record.optimizer, err);
+    return err->status;
+}
+
+tfx_status tfx_checkpoint_load(const char *path, const char *json_hash, const tfx_state_layout *state,
                                const tfx_state_io *io, int params_only, tfx_error *err)
 {
-    char *model = tfx_printf("%s/model.safetensors", path), *optimizer = tfx_printf("%s/optimizer.safetensors", path);
-    char found[33];
+    char *model = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, path);
+    char *optimizer = tfx_printf("%s/" TFX_CHECKPOINT_OPTIMIZER, path);
     size_t missing = 0;
-    if (hash && tfx_file_hash(model, found, err) == TFX_OK && strcmp(hash, found))
-        tfx_fail(err, TFX_E_DATA, "%s: expected content hash %s, found %s: the file was changed or is damaged", model, hash,
-                 found);
-    if (err->status == TFX_OK)
-        load_file(model, TFX_STATE_PARAM, state, io, 0, &missing, err);
-    if (err->status == TFX_OK && !params_only)
+    if (tfx_checkpoint_check(path, json_hash, params_only, err) == TFX_OK &&
+        load_file(model, TFX_STATE_PARAM, state, io, 0, &missing, err) == TFX_OK && !params_only)
         load_file(optimizer, TFX_STATE_OPTIMIZER, state, io, 0, &missing, err);
     free(model);
     free(optimizer);

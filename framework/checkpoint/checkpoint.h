@@ -1,28 +1,13 @@
 /* Checkpoint: everything a run needs to continue to the same bits.
  *
- * A folder, complete or absent:
- *   model.safetensors      the parameters by path, f32; metadata: model, step
- *   optimizer.safetensors  optimizer state as "PATH/STATE"
- *   progress.json          where the run stands: step, tokens, data position, ... */
+ * A folder, complete or absent; framework/checkpoint/layout.h says what is in it. */
 #ifndef TFX_CHECKPOINT_CHECKPOINT_H
 #define TFX_CHECKPOINT_CHECKPOINT_H
 
 #include "framework/base/error.h"
+#include "framework/checkpoint/layout.h"
 #include "framework/checkpoint/safetensors.h"
 #include "framework/graph/state.h"
-#include "tfx/loader.h"
-
-/* Where a run stands. */
-typedef struct tfx_run_progress {
-    int64_t stage, stage_step; /* current stage and the steps done in it */
-    int stage_done;            /* the stage has ended; growth or the end comes next */
-    int64_t step, tokens;      /* of the run */
-    int64_t schedule_first;    /* the step at which the learning-rate schedule last (re)started */
-    double flops, seconds;     /* of the run; seconds of training steps */
-    double train_loss, val_loss; /* last known; NaN: none */
-    int64_t val_step;
-    tfx_loader_position position; /* of the training data, before the next batch */
-} tfx_run_progress;
 
 /* Access to state tensors on the device, in bytes from a tensor's start. */
 typedef struct tfx_state_io {
@@ -31,19 +16,25 @@ typedef struct tfx_state_io {
     void (*write)(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n);
 } tfx_state_io;
 
-/* Writes the folder `path` (parents are made), without optimizer state when `params_only`. *bytes: size of
- * all files; hash: of model.safetensors. Peak extra memory: a few MiB. */
+typedef struct tfx_checkpoint_written {
+    uint64_t bytes; /* of all files */
+    char hash[33];  /* of the weights' file: the same weights at the same step have the same */
+    char json_hash[33]; /* of checkpoint.json: of everything */
+} tfx_checkpoint_written;
+
+/* Writes the folder `path` (parents are made), without optimizer state if `params_only`. Peak extra
+ * memory: a few MiB. */
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_progress *progress, int params_only,
-                                uint64_t *bytes, char hash[33], tfx_error *err);
+                                const tfx_state_io *io, const tfx_run_standing *at, int params_only,
+                                tfx_checkpoint_written *out, tfx_error *err);
 
-/* Reads progress.json. */
-tfx_status tfx_checkpoint_read_progress(const char *path, tfx_run_progress *out, tfx_error *err);
+/* Whether every file (the optimizer's unless `params_only`) is the one that was written; json_hash is the one
+ * that was recorded then, or "" when none was. */
+tfx_status tfx_checkpoint_check(const char *path, const char *json_hash, int params_only, tfx_error *err);
 
-/* Loads parameters, and optimizer state unless `params_only`, into the device. Every
- * tensor must be there with its shape and dtype. hash: expected of model.safetensors; NULL: not
- * checked. */
-tfx_status tfx_checkpoint_load(const char *path, const char *hash, const tfx_state_layout *state,
+/* Checks, then loads parameters, and optimizer state unless `params_only`, into the device. Every tensor must be
+ * there with its shape and dtype. */
+tfx_status tfx_checkpoint_load(const char *path, const char *json_hash, const tfx_state_layout *state,
                                const tfx_state_io *io, int params_only, tfx_error *err);
 
 /* Whether the parameters of a safetensors file are those of `state`; reads its header only. */

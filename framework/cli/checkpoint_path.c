@@ -6,20 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "framework/base/hash.h"
 #include "framework/base/memory.h"
+#include "framework/checkpoint/layout.h"
 #include "framework/cli/database.h"
-
-/* Damaged weights would give plausible numbers, so they are not read at all. */
-static tfx_status check_hash(const char *folder, const char *expected, tfx_error *err)
-{
-    char *weights = tfx_printf("%s/model.safetensors", folder), found[33];
-    if (tfx_file_hash(weights, found, err) == TFX_OK && strcmp(found, expected))
-        tfx_fail(err, TFX_E_DATA, "%s: expected content hash %s, found %s: the file was changed or is damaged", weights,
-                 expected, found);
-    free(weights);
-    return err->status;
-}
 
 char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
@@ -29,8 +18,8 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
     char *home = tfx_store_folder(s), *folder = tfx_printf("%s/%s", home, info.path);
     if (access(folder, R_OK))
         tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint, folder);
-    else
-        check_hash(folder, info.hash, err);
+    else /* damaged weights would give plausible numbers, so they are not read at all */
+        tfx_checkpoint_check_file(folder, TFX_CHECKPOINT_WEIGHTS, info.hash, err);
     if (err->status != TFX_OK) {
         free(folder);
         folder = NULL;
@@ -44,10 +33,14 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 static char *weights_file(const char *weights, tfx_error *err)
 {
     struct stat st;
-    if (!stat(weights, &st))
-        return S_ISDIR(st.st_mode) ? tfx_printf("%s/model.safetensors", weights) : tfx_strdup(weights);
-    tfx_fail(err, TFX_E_INVALID, "--weights %s: %s", weights, strerror(errno));
-    return NULL;
+    if (stat(weights, &st)) {
+        tfx_fail(err, TFX_E_INVALID, "--weights %s: %s", weights, strerror(errno));
+        return NULL;
+    }
+    if (!S_ISDIR(st.st_mode))
+        return tfx_strdup(weights);
+    return tfx_checkpoint_check_weights(weights, err) == TFX_OK ? tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, weights)
+                                                                : NULL;
 }
 
 /* The newest checkpoint of the newest run of the arm. */
@@ -94,7 +87,7 @@ char *tfx_cli_checkpoint_weights(const tfx_cli_args *a, const char *experiment, 
     if (s && id)
         folder = tfx_cli_checkpoint_folder(s, id, err);
     if (folder)
-        file = tfx_printf("%s/model.safetensors", folder);
+        file = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, folder);
     free(folder);
     tfx_store_close(s);
     return file;

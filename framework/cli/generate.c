@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/checkpoint/layout.h"
 #include "framework/cli/checkpoint_path.h"
 #include "framework/cli/database.h"
 #include "framework/cli/session.h"
@@ -84,7 +85,7 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     tfx_sampling sampling;
     long long count, top_k, seed;
     int32_t *tokens = NULL;
-    char *weights = tfx_printf("%s/model.safetensors", folder);
+    char *weights = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, folder);
     if (tfx_cli_int(a, "tokens", 200, 1, 1000000, &count, err) != TFX_OK ||
         tfx_cli_int(a, "top-k", 0, 0, 10000000, &top_k, err) != TFX_OK ||
         tfx_cli_int(a, "seed", 1, 0, INT64_MAX, &seed, err) != TFX_OK ||

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/checkpoint/layout.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
@@ -18,7 +19,7 @@ static char *folder_of(const char *path)
 {
     char *p = tfx_strdup(path);
     char *slash = strrchr(p, '/');
-    if (slash && !strcmp(slash + 1, "model.safetensors"))
+    if (slash && !strcmp(slash + 1, TFX_CHECKPOINT_WEIGHTS))
         *slash = '\0';
     for (size_t n = strlen(p); n > 1 && p[n - 1] == '/'; n--)
         p[n - 1] = '\0';

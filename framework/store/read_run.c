@@ -110,7 +110,7 @@ tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err)
 
 #define CHECKPOINT_COLUMNS                                                                                  \
     "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, " \
-    "c.val_loss, c.path, c.hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
+    "c.val_loss, c.path, c.hash, c.json_hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
 
 static void fill_checkpoint(tfx_rows *q, tfx_checkpoint_info *out, tfx_error *e)
 {
@@ -127,6 +127,7 @@ static void fill_checkpoint(tfx_rows *q, tfx_checkpoint_info *out, tfx_error *e)
     out->val_loss = tfx_rows_real(q, 10, e);
     out->path = tfx_strdup(tfx_rows_path(q, 11, e)); /* it may be removed with all that is in it */
     out->hash = tfx_strdup(tfx_rows_text(q, 12, e));
+    out->json_hash = tfx_rows_is_null(q, 13) ? NULL : tfx_strdup(tfx_rows_text(q, 13, e));
 }
 
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err)
@@ -162,6 +163,7 @@ void tfx_checkpoint_info_finish(tfx_checkpoint_info *i)
 {
     free(i->path);
     free(i->hash);
+    free(i->json_hash);
     *i = (tfx_checkpoint_info){0};
 }
 

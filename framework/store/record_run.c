@@ -102,10 +102,11 @@ tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx
     if (tfx_write_enter(s, "recording a checkpoint", &e) == TFX_OK) {
         tfx_sql_do(s, &e,
                    "INSERT INTO checkpoint (run, stage, step, tokens, flops, seconds, path, hash, bytes, "
-                   "val_loss, parent, reason, created) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
-                   "kkiirrttirkt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
-                   row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason);
+                   "val_loss, parent, reason, json_hash, created) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
+                   "kkiirrttirktt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
+                   row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason,
+                   row->json_hash);
         id = sqlite3_last_insert_rowid(s->db);
         if (row->parent)
             tfx_sql_do(s, &e, "INSERT INTO lineage_edge (child, parent) VALUES (?, ?)", "kk", id, row->parent);

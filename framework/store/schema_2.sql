@@ -1,8 +1,10 @@
--- What version 2 changes. A column that was always 0 goes: run_ancestors works it out. And views that follow
+-- What version 2 changes. A column that was always 0 goes: run_ancestors works it out. The whole of a
+-- checkpoint gets a hash. And views that follow
 -- lineage end on any file: a checkpoint is recorded after what it descends from, and rows that say otherwise
 -- (CHECK does not hold in a damaged file) are not followed.
 
 ALTER TABLE checkpoint DROP COLUMN ancestor_flops;
+ALTER TABLE checkpoint ADD COLUMN json_hash TEXT; -- of checkpoint.json, which has those of all files; NULL: format 1
 
 DROP VIEW run_ancestors;
 CREATE VIEW run_ancestors AS

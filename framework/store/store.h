@@ -113,6 +113,7 @@ typedef struct tfx_checkpoint_row {
     double val_loss;         /* of the last evaluation; NaN: none */
     tfx_id parent;           /* previous checkpoint of the lineage; 0: none */
     const char *reason;      /* "periodic", "stage_end", "grown", "interrupted", "final" */
+    const char *json_hash;   /* of checkpoint.json; NULL: none */
 } tfx_checkpoint_row;
 tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx_error *err);
 /* The files of a periodic checkpoint were removed; the row stays for the lineage. */
@@ -163,6 +164,7 @@ typedef struct tfx_checkpoint_info {
     int64_t step, tokens, stage_index, stage_first_step;
     double flops, seconds, val_loss;
     char *path, *hash; /* path relative to the database's folder */
+    char *json_hash;   /* NULL: written by tfx 0.1.0 */
 } tfx_checkpoint_info;
 /* The newest whole checkpoint of a run that is neither superseded nor deleted. id 0 when there is none. */
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err);

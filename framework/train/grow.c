@@ -75,8 +75,8 @@ tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const
                                     tfx_engine *engine, tfx_text *changes, tfx_error *err)
 {
     tfx_state_io io = tfx_engine_io(engine);
-    char *model = tfx_printf("%s/model.safetensors", checkpoint);
-    char *optimizer = tfx_printf("%s/optimizer.safetensors", checkpoint);
+    char *model = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, checkpoint);
+    char *optimizer = tfx_printf("%s/" TFX_CHECKPOINT_OPTIMIZER, checkpoint);
     /* Every event draws its own numbers. */
     uint64_t event_seed = tfx_random_u64(seed, tfx_random_stream("growth"), to);
     tfx_text_add(changes, "[");

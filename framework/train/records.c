@@ -61,8 +61,9 @@ tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id pa
                              int ends_stage, tfx_error *err)
 {
     tfx_checkpoint_row row = {.run = r->run, .stage = r->stage, .step = r->at->step, .tokens = r->at->tokens,
-                              .flops = r->at->flops, .seconds = r->at->seconds, .path = s->relative, .hash = s->hash,
-                              .bytes = (int64_t)s->bytes, .val_loss = r->at->val_loss, .parent = parent,
+                              .flops = r->at->flops, .seconds = r->at->seconds, .path = s->relative,
+                              .hash = s->files.hash, .json_hash = s->files.json_hash,
+                              .bytes = (int64_t)s->files.bytes, .val_loss = r->at->val_loss, .parent = parent,
                               .reason = s->reason};
     if (tfx_store_begin(r->store, err) != TFX_OK)
         return 0;

@@ -10,7 +10,7 @@
 typedef struct tfx_records {
     tfx_store *store;
     tfx_id run, stage;          /* rows; the stage's is set by tfx_record_stage */
-    const tfx_run_progress *at; /* where the run stands */
+    const tfx_run_standing *at; /* where the run stands */
 } tfx_records;
 
 /* The stage that begins or goes on; it stands on checkpoint `parent` (0: on its initialisation). */
@@ -22,8 +22,7 @@ tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx
 /* A checkpoint's files, and what its row will say. */
 typedef struct tfx_saved {
     char *relative, *path; /* the folder; relative to the database's, and absolute */
-    char hash[33];
-    uint64_t bytes;
+    tfx_checkpoint_written files;
     const char *reason;
 } tfx_saved;
 

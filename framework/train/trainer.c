@@ -24,12 +24,13 @@
 typedef struct trainer {
     const tfx_trainer_params *p;
     const tfx_train_config *config;
-    tfx_run_progress at;
+    tfx_run_standing at;
     tfx_run_state state;
     tfx_records records;
     tfx_retention retention;
     tfx_id checkpoint;     /* the newest one of the lineage */
     char *checkpoint_path; /* absolute */
+    char json_hash[33];    /* of that checkpoint */
     const tfx_stage_plan *stage;
     tfx_engine *engine;
     tfx_evaluator evaluator;
@@ -135,8 +136,8 @@ static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_e
     s->path = tfx_printf("%s/%s", t->p->root, s->relative);
     /* Optimizer state is of no use to a run that is over. */
     int params_only = !strcmp(reason, "final") && !t->config->keep_optimizer;
-    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, params_only, &s->bytes,
-                                s->hash, err);
+    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, params_only, &s->files,
+                                err);
 }
 
 /* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
@@ -152,6 +153,7 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
         free(t->checkpoint_path);
         t->checkpoint_path = s.path;
         s.path = NULL;
+        memcpy(t->json_hash, s.files.json_hash, sizeof(t->json_hash));
         tfx_retention_apply(&t->retention, id, parent, err);
     }
     free(s.relative);
@@ -197,6 +199,7 @@ static tfx_status grow(trainer *t, tfx_error *err)
     if (t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step)
         t->at.schedule_first = t->at.step;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
+        tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
         tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes,
                                  err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
@@ -274,7 +277,7 @@ static tfx_status advance(trainer *t, tfx_error *err)
 /* Stage 0 from init. */
 static tfx_status begin_new(trainer *t, tfx_error *err)
 {
-    t->at = (tfx_run_progress){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
+    t->at = (tfx_run_standing){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
                                .position = {.struct_size = sizeof(tfx_loader_position)}};
     if (enter_stage(t, 0, err) == TFX_OK && tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK)
@@ -288,8 +291,12 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
 {
     t->checkpoint = latest->id;
     t->checkpoint_path = tfx_printf("%s/%s", t->p->root, latest->path);
-    if (tfx_checkpoint_read_progress(t->checkpoint_path, &t->at, err) != TFX_OK)
+    tfx_checkpoint_record record;
+    if (latest->json_hash && strlen(latest->json_hash) < sizeof(t->json_hash))
+        strcpy(t->json_hash, latest->json_hash); /* otherwise none was recorded */
+    if (tfx_checkpoint_record_read(t->checkpoint_path, t->json_hash, &record, err) != TFX_OK)
         return err->status;
+    t->at = record.at;
     if (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages)
         return tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
     tfx_run_state_begin(observe(t), 1, t->at.val_step);
@@ -297,7 +304,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
     if (enter_stage(t, (uint32_t)t->at.stage, err) != TFX_OK)
         return err->status;
     tfx_state_io io = tfx_engine_io(t->engine);
-    if (tfx_checkpoint_load(t->checkpoint_path, latest->hash, &t->stage->state, &io, over, err) == TFX_OK &&
+    if (tfx_checkpoint_load(t->checkpoint_path, t->json_hash, &t->stage->state, &io, over, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
         open_stage(t, err) == TFX_OK &&
         tfx_retention_apply(&t->retention, latest->id, latest->parent, err) == TFX_OK)

@@ -194,7 +194,7 @@ def whole(f, db="tfx.db"):
         # An older one may have been caught between its removal and its row's; never a half of it.
         if path in newest or (root / path).exists():
             names = {p.name for p in (root / path).iterdir()} if (root / path).is_dir() else set()
-            expect({"model.safetensors", "progress.json"} <= names, f"{path}: a recorded checkpoint is whole", names)
+            expect({"model.safetensors", "checkpoint.json"} <= names, f"{path}: a recorded checkpoint is whole", names)
             same(sum(p.stat().st_size for p in (root / path).iterdir()), size, f"{path}: size of its files")
 
 

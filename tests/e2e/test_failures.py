@@ -98,42 +98,51 @@ def flip(path):
     path.write_bytes(data)
 
 
+def change(path, old, new):
+    text = path.read_text()
+    expect(old in text, f"{path} has {old}", text)
+    path.write_text(text.replace(old, new))
+
+
+def flip_last(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def older(path, *names):
+    """Files of the run's first checkpoint in place of those of the newest."""
+    first = sorted(path.parent.glob("step-*"))[0]
+    expect(first != path, "there is an older checkpoint")
+    for name in names:
+        shutil.copy(first / name, path / name)
+
+
+def as_format_1(path):
+    (path / "checkpoint.json").rename(path / "progress.json")
+
+
 DAMAGES = {
     "a changed byte in the weights": (lambda p: flip(p / "model.safetensors"), "model.safetensors", "damaged"),
     "no weights": (lambda p: (p / "model.safetensors").unlink(), "model.safetensors"),
     "half an optimizer state": (lambda p: os.truncate(p / "optimizer.safetensors", 1000), "optimizer.safetensors"),
     "no optimizer state": (lambda p: (p / "optimizer.safetensors").unlink(), "optimizer.safetensors"),
     "an empty optimizer state": (lambda p: (p / "optimizer.safetensors").write_bytes(b""), "optimizer.safetensors"),
-    "no progress": (lambda p: (p / "progress.json").unlink(), "progress.json"),
-    "half a progress": (lambda p: os.truncate(p / "progress.json", 40), "progress.json"),
-    "a stage that is not in the plan": (lambda p: (p / "progress.json").write_text(
-        (p / "progress.json").read_text().replace('"stage":\t"0"', '"stage":\t"7"')), "stage 7 is not in the plan"),
+    "a changed bit of optimizer state": (lambda p: flip_last(p / "optimizer.safetensors"), "optimizer.safetensors",
+                                         "damaged"),
+    "an older optimizer state": (lambda p: older(p, "optimizer.safetensors"), "optimizer.safetensors",
+                                 "another checkpoint"),
+    "an older record": (lambda p: older(p, "checkpoint.json"), "checkpoint.json", "another checkpoint"),
+    "an older checkpoint": (lambda p: older(p, "checkpoint.json", "optimizer.safetensors", "model.safetensors"),
+                            "checkpoint.json", "another checkpoint"),
+    "no record": (lambda p: (p / "checkpoint.json").unlink(), "checkpoint.json"),
+    "half a record": (lambda p: os.truncate(p / "checkpoint.json", 40), "checkpoint.json"),
+    "another position": (lambda p: change(p / "checkpoint.json", '"batch_index":\t"8"', '"batch_index":\t"9"'),
+                         "checkpoint.json", "damaged"),
+    "another stage": (lambda p: change(p / "checkpoint.json", '"stage":\t"0"', '"stage":\t"7"'), "checkpoint.json"),
+    "a checkpoint of format 1": (as_format_1, "format 1", "0.1.0"),
     "no folder": (shutil.rmtree, "step-00000008"),
 }
-
-
-def test_damaged_database():
-    """Values that cannot be are named, and a path out of the folder is not followed, least of all to remove it."""
-    with folder() as f:
-        f.tfx("run", "tiny.ini", *ONE_SEED, status=130, env=crashing(70, "worker", signal.SIGINT))
-        victim = f.path / "victim"
-        victim.mkdir()
-        (victim / "model.safetensors").write_text("not ours")
-        for change, found in (("run SET status = 'lost'", "status: expected one of: planned, running"),
-                              ("checkpoint SET path = 'runs/../victim'", "path: expected a path below"),
-                              ("checkpoint SET step = -1 - step", "step: expected an integer"),
-                              ("run SET directory = '/' WHERE directory IS NOT NULL", "directory: expected a path below")):
-            kept = (f.path / "tfx.db").read_bytes()
-            with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
-                c.execute("PRAGMA ignore_check_constraints = ON")
-                c.execute("UPDATE " + change)
-                c.commit()
-            r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=None)
-            expect(r.returncode in (1, 2, 3) and found in r.stderr, f"a resume after {change}", f"{r.returncode} {r.stderr}")
-            expect(f.tfx("show", 1, status=None).returncode in (0, 1, 2), f"tfx show after {change}")
-            same([p.name for p in victim.iterdir()], ["model.safetensors"], "files that are not ours")
-            (f.path / "tfx.db").write_bytes(kept)
-        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
 
 
 def test_damaged_checkpoints():

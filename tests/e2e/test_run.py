@@ -66,7 +66,7 @@ def check_checkpoints(f, run, stages):
         if deleted:
             expect(not folder.exists(), "the files of a removed checkpoint", path)
             continue
-        same(sorted(p.name for p in folder.iterdir()), ["model.safetensors", "optimizer.safetensors", "progress.json"],
+        same(sorted(p.name for p in folder.iterdir()), ["checkpoint.json", "model.safetensors", "optimizer.safetensors"],
              "files of a checkpoint")
         same(sum(p.stat().st_size for p in folder.iterdir()), size, "bytes of a checkpoint")
         tool = shutil.which("xxh128sum")

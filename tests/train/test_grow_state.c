@@ -161,10 +161,9 @@ START_TEST(counters_of_vectors)
         for (uint32_t i = 0; i < 3; i++)
             io.write(io.ctx, &stages[0].state.tensors[i], 0, (float[]){7, 8, 9}, 12);
         char *inner = tfx_printf("%s/vectors", g.folder);
-        tfx_run_progress progress = {.position = {.struct_size = sizeof(tfx_loader_position)}};
-        uint64_t bytes;
-        char hash[33];
-        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &progress, 0, &bytes, hash, &g.f.err);
+        tfx_run_standing at = {.position = {.struct_size = sizeof(tfx_loader_position)}};
+        tfx_checkpoint_written files;
+        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &at, 0, &files, &g.f.err);
         tfx_text changes = {0};
         tfx_grow_from_checkpoint(&plan, 1, inner, 1, new, &changes, &g.f.err);
         fixture_ok(&g.f);
