@@ -1,4 +1,8 @@
 /* MATMUL of the CPU backend against three loops in double precision. */
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
 #include "tests/check_main.h"
 #include "tests/plugins/program.h"
 
@@ -121,6 +125,50 @@ START_TEST(beta_zero_ignores_c)
 }
 END_TEST
 
+static void sleep_a_while(int signal)
+{
+    (void)signal;
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+/* A thread that is held up again and again leaves its tasks to the others, in one run these and
+ * in the next run those: no bit may depend on it. Parts that are cut, many parts, and blocks. */
+START_TEST(bits_do_not_depend_on_who_computes)
+{
+    program *g = program_create();
+    tfx_value long_a = random_input(g, SHAPE(1024, 512), 1), b = random_input(g, SHAPE(512, 512), 1);
+    tfx_value many_a = random_input(g, SHAPE(40, 64, 64), 1), many_b = random_input(g, SHAPE(40, 64, 64), 1);
+    tfx_value tall_a = random_input(g, SHAPE(20011, 32), 1), tall_b = random_input(g, SHAPE(32, 48), 1);
+    tfx_value y[] = {result(g, SHAPE(1024, 512)), result(g, SHAPE(40, 64, 64)), result(g, SHAPE(20011, 48))};
+    for (int i = 0; i < 4; i++) {
+        ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, long_a, b, y[0])->reals[0] = 1;
+        ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, many_a, many_b, y[1])->reals[0] = 1;
+        ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, tall_a, tall_b, y[2])->reals[0] = 1;
+    }
+    for (int threads = 2; threads <= 4; threads++) {
+        program_run(g, threads);
+        float *want[3];
+        for (int k = 0; k < 3; k++) {
+            want[k] = malloc(value_bytes(g, y[k]));
+            memcpy(want[k], program_data(g, y[k]), value_bytes(g, y[k]));
+        }
+        /* The signal reaches the calling thread: the workers block signals. */
+        struct sigaction action = {.sa_handler = sleep_a_while, .sa_flags = SA_RESTART}, before;
+        struct itimerval often = {{0, 3000}, {0, 3000}}, never = {{0, 0}, {0, 0}};
+        ck_assert_int_eq(sigaction(SIGALRM, &action, &before), 0);
+        setitimer(ITIMER_REAL, &often, NULL);
+        program_run(g, threads);
+        setitimer(ITIMER_REAL, &never, NULL);
+        sigaction(SIGALRM, &before, NULL);
+        for (int k = 0; k < 3; k++) {
+            ck_assert_mem_eq(program_data(g, y[k]), want[k], value_bytes(g, y[k]));
+            free(want[k]);
+        }
+    }
+    program_destroy(g);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("cpu: matmul");
@@ -128,6 +176,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, products_are_right, 0, N_PRODUCTS * N_C);
     tcase_add_test(c, beta_zero_ignores_c);
+    tcase_add_test(c, bits_do_not_depend_on_who_computes);
     suite_add_tcase(s, c);
     return s;
 }

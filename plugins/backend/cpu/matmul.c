@@ -1,6 +1,7 @@
 /* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads.
  *
- * A product is divided between threads along the longer side of the result, one part each.
+ * A product is divided between threads along the longer side of the result, one part each, and
+ * long parts once more (see LONG).
  * Measured per half on a Zen 4 core at the shapes of a GPT-2 124M step (rows x columns x
  * inner, GFLOP/s of 103 possible), rows against columns divided: 1024x768x768 98:95,
  * 1024x768x2304 100:93, 2304x768x1024 103:96, 50304x768x1024 99:96, but 1024x2304x768
@@ -20,6 +21,17 @@
  * rows at once would grow every thread's area to 64 MB, and gain nothing. */
 #define MAX_ROWS 8192
 
+/* A part that takes milliseconds is two tasks, of two thirds and one third of its rows: when
+ * something else runs on a thread's core and halves its speed, another thread takes the third
+ * over and both end at the same time. More tasks cost more than they gain: each copies the
+ * other operand into OpenBLAS's work area again, which for 512 rows costs 2 to 5% a time. Rows
+ * are cut where no kernel of OpenBLAS 0.3.21 gives other bits than without the cut: at
+ * multiples of 12 from a call's first row (Haswell's and Zen's; the others' anywhere).
+ * Columns cannot be cut so on Haswell and Zen. */
+#define LONG (1 << 27) /* multiply-adds: 1 to 3 ms */
+#define ROW_STEP 48
+#define MIN_CUT_ROWS 384
+
 /* Multiply-adds below which waking other threads costs more than they save. */
 #define SMALL 65536
 
@@ -32,6 +44,8 @@ typedef struct matmul_args {
     int copy_c;          /* c is elsewhere: bring it to out first */
     int64_t parts;       /* per matrix */
     int over_rows;       /* the parts are rows */
+    int64_t blocks;      /* per part, of MAX_ROWS rows */
+    int64_t pieces;      /* per block: 1 or 2 */
 } matmul_args;
 
 typedef struct matmul_job {
@@ -47,37 +61,55 @@ static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta
             out[i * ld + j] = beta == 0.0f ? 0.0f : beta * out[i * ld + j];
 }
 
+/* What a task computes: rows [row, row_end) and columns [col, col_end) of one matrix. */
+typedef struct matmul_share {
+    int64_t matrix, row, row_end, col, col_end;
+} matmul_share;
+
+static matmul_share share_of(const matmul_args *p, int64_t task)
+{
+    int64_t piece = task % p->pieces, block = task / p->pieces % p->blocks;
+    int64_t part = task / (p->pieces * p->blocks) % p->parts;
+    int64_t total = p->over_rows ? p->m : p->n, grains = tfx_cpu_div_up(total, GRAIN);
+    int64_t from = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part) * GRAIN);
+    int64_t to = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part + 1) * GRAIN);
+    matmul_share s = {task / (p->pieces * p->blocks * p->parts), 0, p->m, 0, p->n};
+    if (p->over_rows)
+        s.row = from, s.row_end = to;
+    else
+        s.col = from, s.col_end = to;
+    s.row = tfx_cpu_min(s.row_end, s.row + block * MAX_ROWS);
+    s.row_end = tfx_cpu_min(s.row_end, s.row + MAX_ROWS);
+    if (p->pieces == 2) {
+        int64_t cut = s.row + (s.row_end - s.row) * 2 / 3 / ROW_STEP * ROW_STEP;
+        *(piece ? &s.row : &s.row_end) = cut;
+    }
+    return s;
+}
+
 static void matmul_task(void *arg, int64_t task, int worker)
 {
     const matmul_job *job = arg;
     const matmul_args *p = job->p;
     (void)worker;
-    int64_t matrix = task / p->parts, part = task % p->parts;
-    int64_t total = p->over_rows ? p->m : p->n;
-    int64_t grains = tfx_cpu_div_up(total, GRAIN);
-    int64_t from = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part) * GRAIN);
-    int64_t to = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part + 1) * GRAIN);
-    if (from == to)
+    matmul_share s = share_of(p, task);
+    int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
+    if (rows == 0 || cols == 0)
         return;
-    int64_t row = p->over_rows ? from : 0, rows = p->over_rows ? to - from : p->m;
-    int64_t col = p->over_rows ? 0 : from, cols = p->over_rows ? p->n : to - from;
-    const float *a = job->a + matrix * p->m * p->k + (p->trans_a ? row : row * p->lda);
-    const float *b = job->b + matrix * p->k * p->n + (p->trans_b ? col * p->ldb : col);
-    float *out = job->out + matrix * p->m * p->n + row * p->n + col;
-    if (p->copy_c) {
-        const float *c = job->c + matrix * p->m * p->n + row * p->n + col;
+    const float *a = job->a + s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda);
+    const float *b = job->b + s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col);
+    int64_t at = (s.matrix * p->m + s.row) * p->n + s.col;
+    float *out = job->out + at;
+    if (p->copy_c)
         for (int64_t i = 0; i < rows; i++)
-            memcpy(out + i * p->n, c + i * p->n, (size_t)cols * sizeof(float));
-    }
+            memcpy(out + i * p->n, job->c + at + i * p->n, (size_t)cols * sizeof(float));
     if (p->k == 0) {
         scale(out, p->n, rows, cols, p->beta);
         return;
     }
-    for (int64_t i = 0; i < rows; i += MAX_ROWS)
-        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans,
-                    p->trans_b ? CblasTrans : CblasNoTrans, (blasint)tfx_cpu_min(MAX_ROWS, rows - i),
-                    (blasint)cols, (blasint)p->k, p->alpha, a + i * (p->trans_a ? 1 : p->lda), (blasint)p->lda,
-                    b, (blasint)p->ldb, p->beta, out + i * p->n, (blasint)p->n);
+    cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
+                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
+                p->beta, out, (blasint)p->n);
 }
 
 static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
@@ -85,7 +117,7 @@ static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
     const matmul_args *p = step->args;
     matmul_job job = {p, tfx_cpu_at(ctx, p->a), tfx_cpu_at(ctx, p->b), p->c ? tfx_cpu_at(ctx, p->c) : NULL,
                       tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, p->batch * p->parts, matmul_task, &job);
+    tfx_cpu_pool_run(ctx->pool, p->batch * p->parts * p->blocks * p->pieces, matmul_task, &job);
 }
 
 static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -146,12 +178,19 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
         p->beta = (float)node->reals[1];
         p->copy_c = p->c->buffer != y->buffer || p->c->offset != y->offset;
     }
-    if (p->batch >= c->n_threads || (double)p->m * (double)p->n * (double)p->k < SMALL) {
-        p->parts = 1;
-    } else {
+    double work = (double)p->m * (double)p->n * (double)p->k;
+    int64_t rows = p->m; /* of the largest part */
+    p->parts = 1;
+    if (p->batch < c->n_threads && work >= SMALL) {
         p->over_rows = p->m >= p->n;
-        p->parts = tfx_cpu_min(c->n_threads, tfx_cpu_div_up(p->over_rows ? p->m : p->n, GRAIN));
+        int64_t grains = tfx_cpu_div_up(p->over_rows ? p->m : p->n, GRAIN);
+        p->parts = tfx_cpu_min(c->n_threads, grains);
+        if (p->over_rows)
+            rows = tfx_cpu_min(p->m, tfx_cpu_div_up(grains, p->parts) * GRAIN);
     }
+    p->blocks = tfx_cpu_max(1, tfx_cpu_div_up(rows, MAX_ROWS));
+    int cut = c->n_threads > 1 && p->blocks == 1 && rows >= MIN_CUT_ROWS && work / (double)p->parts >= LONG;
+    p->pieces = cut ? 2 : 1;
     if (p->m == 0 || p->n == 0)
         p->batch = 0;
     out->args = p;
