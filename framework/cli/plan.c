@@ -3,7 +3,6 @@
 
 #include "framework/cli/session.h"
 #include "framework/plan/summary.h"
-#include "framework/plugin/calls/backend_calls.h"
 
 static int run(const tfx_cli_args *a)
 {
@@ -21,8 +20,8 @@ static int run(const tfx_cli_args *a)
                     break;
             if (data.status != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
-            double flops = tfx_call_backend_measure_flops(s.device.cls, s.device.backend);
-            (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, flops,
+            tfx_device_speed speed = tfx_device_speed_measure(&s.device);
+            (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, speed,
                                                                              stdout);
         }
     }

@@ -27,8 +27,22 @@ static int stage_fits(const tfx_stage_plan *s, const tfx_device *device)
     return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= tfx_call_backend_memory(device->cls, device->backend);
 }
 
-void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device, double device_flops,
-                    FILE *out)
+/* Each takes a fraction of a second. */
+#define MEASUREMENTS 5
+
+tfx_device_speed tfx_device_speed_measure(const tfx_device *device)
+{
+    tfx_device_speed s = {0, 0};
+    for (int i = 0; i < MEASUREMENTS; i++) {
+        double flops = tfx_call_backend_measure_flops(device->cls, device->backend);
+        s.best = flops > s.best ? flops : s.best;
+        s.lowest = i == 0 || flops < s.lowest ? flops : s.lowest;
+    }
+    return s;
+}
+
+void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
+                    tfx_device_speed speed, FILE *out)
 {
     char a[32], b[32], c[32], d[32], f[32];
     int all_fit = 1;
@@ -41,7 +55,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         double total_seconds = 0;
         for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
             const tfx_stage_plan *s = arms[i]->stages[k];
-            double seconds = stage_seconds(s, device_flops);
+            double seconds = stage_seconds(s, speed.best);
             int fits = stage_fits(s, device);
             all_fit &= fits;
             host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
@@ -61,7 +75,10 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
     fprintf(out, "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
                  "%s more.\n",
             tfx_format_bytes(a, (double)host));
-    fprintf(out, "time: per seed, at %.0f GFLOP/s measured now on this machine.\n", device_flops * STEP_EFFICIENCY * 1e-9);
+    fprintf(out, "time: per seed, at %.0f GFLOP/s: %.0f%% of the best of %d measurements now on this machine (%.0f to "
+                 "%.0f GFLOP/s).\n",
+            speed.best * STEP_EFFICIENCY * 1e-9, 100 * STEP_EFFICIENCY, MEASUREMENTS, speed.lowest * 1e-9,
+            speed.best * 1e-9);
     for (size_t i = 0; i < e->n_arms; i++) {
         const tfx_validation_set *set = &arms[i]->validation;
         if (!set->tokens || (i && set->tokens == arms[i - 1]->validation.tokens))
@@ -78,12 +95,13 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
 }
 
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         double device_flops, FILE *out)
+                         tfx_device_speed speed, FILE *out)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "experiment", e->name);
     cJSON_AddStringToObject(o, "backend", tfx_call_backend_describe(device->cls, device->backend));
-    cJSON_AddNumberToObject(o, "device_flops_per_second", device_flops);
+    cJSON_AddNumberToObject(o, "device_flops_per_second", speed.best);
+    cJSON_AddNumberToObject(o, "device_flops_per_second_lowest", speed.lowest);
     cJSON_AddNumberToObject(o, "device_memory_bytes", (double)tfx_call_backend_memory(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
     cJSON *list = cJSON_AddArrayToObject(o, "arms");
@@ -116,7 +134,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "optimizer_bytes", (double)s->optimizer_bytes);
             cJSON_AddNumberToObject(stage, "arena_bytes", (double)s->arena_bytes);
             cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
-            cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, device_flops));
+            cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, speed.best));
             cJSON_AddBoolToObject(stage, "fits", stage_fits(s, device));
         }
     }

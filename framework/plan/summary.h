@@ -6,10 +6,19 @@
 
 #include "framework/plan/arm.h"
 
-/* One row per stage of every arm. device_flops: measured FLOP/s for the time estimate. */
-void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device, double device_flops,
-                    FILE *out);
+/* The matrix speed of a device in FLOP/s, for the time estimate: other programs on the machine
+ * can only lower it, so the best of several measurements counts, and the lowest says how much
+ * they differed. */
+typedef struct tfx_device_speed {
+    double best, lowest;
+} tfx_device_speed;
+
+tfx_device_speed tfx_device_speed_measure(const tfx_device *device);
+
+/* One row per stage of every arm. */
+void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
+                    tfx_device_speed speed, FILE *out);
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         double device_flops, FILE *out);
+                         tfx_device_speed speed, FILE *out);
 
 #endif
