@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 
@@ -220,6 +221,6 @@ int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long lon
 int tfx_cli_fail(const tfx_error *err)
 {
     fflush(stdout);
-    fprintf(stderr, "tfx: %s\n", err->text);
+    tfx_log_message("%s", err->text);
     return tfx_exit_status(err->status);
 }

@@ -9,6 +9,8 @@ static int run(const tfx_cli_args *a)
     tfx_store *store = id ? tfx_cli_open_database(a, &err) : NULL;
     if (store && tfx_cli_flag(a, "spec"))
         tfx_report_run_spec(store, id, stdout, &err);
+    else if (store && tfx_cli_flag(a, "log"))
+        tfx_report_run_log(store, id, stdout, &err);
     else if (store)
         tfx_report_run(store, id, tfx_cli_flag(a, "json"), stdout, &err);
     tfx_store_close(store);
@@ -17,6 +19,7 @@ static int run(const tfx_cli_args *a)
 
 static const tfx_cli_option options[] = {
     {"spec", NULL, 0, "print the resolved spec that the run was started from, and nothing else"},
+    {"log", NULL, 0, "print what happened in the run, line by line with times (UTC), and nothing else"},
     TFX_CLI_JSON_OPTION,
     TFX_CLI_DB_OPTION,
     {NULL},
@@ -24,9 +27,9 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_show = {
     "show",
-    "RUN [--spec] [--json] [--db FILE]",
+    "RUN [--spec | --log] [--json] [--db FILE]",
     "Show a run: stages, metrics, checkpoints, growth events, plugins, environment.",
-    "  tfx show 3\n  tfx show 3 --spec > again.ini\n",
+    "  tfx show 3\n  tfx show 3 --spec > again.ini\n  tfx show 3 --log\n",
     options,
     1,
     1,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/log.h"
 #include "framework/base/random.h"
 #include "framework/plugin/calls/call.h"
 #include "framework/plugin/options.h"
@@ -32,13 +33,10 @@ static void host_log(const tfx_host *host, tfx_log_level level, const char *fmt,
     (void)host;
     if (level == TFX_LOG_DEBUG && !getenv("TFX_DEBUG"))
         return;
-    int n = snprintf(line, sizeof(line), "tfx: %s",
-                     level == TFX_LOG_DEBUG ? "debug: " : level == TFX_LOG_WARN ? "warning: " : "");
     va_start(ap, fmt);
-    vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
+    vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    strcat(line, "\n");
-    fputs(line, stderr); /* one call, so that lines of several threads do not mix */
+    tfx_log_message("%s%s", level == TFX_LOG_DEBUG ? "debug: " : level == TFX_LOG_WARN ? "warning: " : "", line);
 }
 
 /* Whether an option was declared with one of the types in `mask`; reports a bug otherwise. */

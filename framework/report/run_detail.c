@@ -5,8 +5,10 @@
 #include "framework/report/run_detail.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <string.h>
 
+#include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
@@ -179,4 +181,27 @@ tfx_status tfx_report_run_spec(tfx_store *s, tfx_id run, FILE *out, tfx_error *e
     fputs(info.spec, out);
     tfx_run_info_finish(&info);
     return TFX_OK;
+}
+
+tfx_status tfx_report_run_log(tfx_store *s, tfx_id run, FILE *out, tfx_error *err)
+{
+    tfx_run_info info;
+    if (tfx_store_run_info(s, run, &info, err) != TFX_OK)
+        return err->status;
+    if (info.directory) {
+        char *root = tfx_store_folder(s), *path = tfx_printf("%s/%s/log.txt", root, info.directory), piece[4096];
+        FILE *f = fopen(path, "r");
+        if (!f)
+            tfx_fail(err, TFX_E_INVALID, "run %lld: cannot read its log %s: %s", (long long)run, path, strerror(errno));
+        for (size_t n; f && (n = fread(piece, 1, sizeof(piece), f)) > 0;)
+            fwrite(piece, 1, n, out);
+        if (f)
+            fclose(f);
+        free(path);
+        free(root);
+    } else {
+        tfx_fail(err, TFX_E_INVALID, "run %lld has no log: it has not been started", (long long)run);
+    }
+    tfx_run_info_finish(&info);
+    return err->status;
 }

@@ -11,4 +11,7 @@ tfx_status tfx_report_run(tfx_store *s, tfx_id run, int json, FILE *out, tfx_err
 /* The resolved spec that the run was started from, as text that can be run again. */
 tfx_status tfx_report_run_spec(tfx_store *s, tfx_id run, FILE *out, tfx_error *err);
 
+/* The log of the run: log.txt in its folder. */
+tfx_status tfx_report_run_log(tfx_store *s, tfx_id run, FILE *out, tfx_error *err);
+
 #endif

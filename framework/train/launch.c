@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/train/claim.h"
 
@@ -148,6 +149,23 @@ static size_t last_words(int crash, char *buf, size_t size)
     return strlen(buf);
 }
 
+/* The worker could not write it into the log of its run any more. */
+static void say_killed(tfx_store *store, tfx_id run, const char *detail)
+{
+    tfx_run_info info = {0};
+    tfx_error err = {0};
+    if (tfx_store_run_info(store, run, &info, &err) == TFX_OK && info.directory) {
+        char *root = tfx_store_folder(store), *path = tfx_printf("%s/%s/log.txt", root, info.directory);
+        tfx_log_open(path);
+        free(path);
+        free(root);
+    }
+    tfx_log_message("run %lld (arm %s, seed %lld) was %s", (long long)run, info.arm_name ? info.arm_name : "?",
+                    (long long)info.seed, detail);
+    tfx_log_close();
+    tfx_run_info_finish(&info);
+}
+
 tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
                            const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err)
 {
@@ -177,7 +195,7 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *cons
             snprintf(detail, sizeof(detail), "killed by signal %d (%s)%s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
                      last_words(crash, said, sizeof(said)) ? ": " : "", said);
             tfx_store_end_run(store, runs[i], TFX_RUN_FAILED, detail, err);
-            fprintf(stderr, "tfx: run %lld was %s\n", (long long)runs[i], detail);
+            say_killed(store, runs[i], detail);
             result->n_failed++;
         } else if (WEXITSTATUS(status) == 130) {
             result->interrupted = 1;

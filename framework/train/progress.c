@@ -1,7 +1,6 @@
 #include "framework/train/progress.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -46,17 +45,6 @@ void tfx_progress_evaluation(tfx_progress *p, double started, double share)
     fflush(stderr);
     p->drawn = now;
     p->drawn_any = 1;
-}
-
-void tfx_progress_note(tfx_progress *p, const char *fmt, ...)
-{
-    va_list ap;
-    tfx_progress_end(p);
-    fprintf(stderr, "%s  ", p->label);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputc('\n', stderr);
 }
 
 void tfx_progress_end(tfx_progress *p)

@@ -20,8 +20,6 @@ void tfx_progress_step(tfx_progress *p, int64_t step, double tokens_per_second, 
 /* During an evaluation that `started` then, of which this share is done; draws when it takes more than some
  * seconds and enough time has passed. */
 void tfx_progress_evaluation(tfx_progress *p, double started, double share);
-/* A line that stays: an evaluation, a growth event, a checkpoint. */
-void tfx_progress_note(tfx_progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Clears the redrawn line. */
 void tfx_progress_end(tfx_progress *p);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "framework/base/clock.h"
+#include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/model/growth.h"
 #include "framework/plan/data.h"
@@ -121,9 +122,9 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
     if (tfx_record_evaluation(&t->records, bpb, err) != TFX_OK)
         return err->status;
     if (isfinite(bpb))
-        tfx_progress_note(&t->progress, "step %" PRId64 "  val loss %.4f  %.4f bits/byte", t->at.step, loss, bpb);
+        tfx_log_event("step %" PRId64 "  val loss %.4f  %.4f bits/byte", t->at.step, loss, bpb);
     else
-        tfx_progress_note(&t->progress, "step %" PRId64 "  val loss %.4f", t->at.step, loss);
+        tfx_log_event("step %" PRId64 "  val loss %.4f", t->at.step, loss);
     tfx_action_done(&t->state, TFX_ACTION_EVALUATE);
     return TFX_OK;
 }
@@ -154,6 +155,9 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
         t->checkpoint_path = s.path;
         s.path = NULL;
         memcpy(t->json_hash, s.files.json_hash, sizeof(t->json_hash));
+        char size[32];
+        tfx_log_note("step %" PRId64 "  checkpoint %" PRId64 " (%s), %s: %s", t->at.step, id, reason,
+                     tfx_format_bytes(size, (double)s.files.bytes), s.relative);
         tfx_retention_apply(&t->retention, id, parent, err);
     }
     free(s.relative);
@@ -175,9 +179,9 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
                           .probe_max_abs_delta_logit = delta, .seconds = seconds};
     if (checkpoint(t, "grown", &row, 0, err) == TFX_OK) {
         char a[32], b[32];
-        tfx_progress_note(&t->progress, "step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
-                          t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
-                          tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
+        tfx_log_event("step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
+                      t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
+                      tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
     }
     return err->status;
 }
@@ -308,7 +312,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
         tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
         open_stage(t, err) == TFX_OK &&
         tfx_retention_apply(&t->retention, latest->id, latest->parent, err) == TFX_OK)
-        tfx_progress_note(&t->progress, "continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
+        tfx_log_event("continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
     return err->status;
 }
 

@@ -1,11 +1,22 @@
 #include "framework/train/worker.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/train/claim.h"
 #include "framework/train/provenance.h"
 #include "framework/train/trainer.h"
+
+static void open_log(const tfx_worker_params *p, const tfx_run_info *info, const char *root, const char *directory)
+{
+    char *path = tfx_printf("%s/%s/log.txt", root, directory);
+    tfx_log_open(path);
+    tfx_log_note("run %lld of experiment %s: arm %s, seed %lld, by process %lld with tfx %s", (long long)info->run,
+                 info->experiment_name, info->arm_name, (long long)info->seed, (long long)getpid(), p->tfx_version);
+    free(path);
+}
 
 static void execute(const tfx_worker_params *p, const tfx_run_info *info, const tfx_experiment *e, int *interrupted,
                     tfx_claim *claim, tfx_error *err)
@@ -18,12 +29,16 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
         snprintf(label, sizeof(label), "%s seed %lld", info->arm_name, (long long)info->seed);
     else
         snprintf(label, sizeof(label), "%s", info->arm_name);
+    tfx_log_name(label);
     if (arm && tfx_device_open(&device, e, err) == TFX_OK)
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
     tfx_id environment =
         plan ? tfx_provenance_environment(p->store, &device, p->tfx_version, p->git_commit, err) : 0;
-    if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK &&
-        tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err) == TFX_OK) {
+    if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK) {
+        open_log(p, info, root, claim->directory);
+        tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err);
+    }
+    if (claim->lock >= 0 && err->status == TFX_OK) {
         tfx_trainer_params params = {.experiment = e, .plan = plan, .device = &device, .store = p->store, .run = p->run,
                                      .seed = info->seed, .root = root, .directory = claim->directory, .label = label,
                                      .stop = p->stop};
@@ -54,6 +69,8 @@ tfx_status tfx_worker_execute(const tfx_worker_params *p, int *interrupted, tfx_
     if (!claim.taken &&
         tfx_store_end_run(p->store, p->run, status, err->status != TFX_OK ? err->text : NULL, &ending) != TFX_OK)
         tfx_fail(err, ending.status, "%s", ending.text);
+    if (err->status == TFX_OK)
+        tfx_log_note("%s", tfx_run_status_name(status));
     tfx_claim_release(&claim);
     return err->status;
 }

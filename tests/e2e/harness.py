@@ -204,7 +204,7 @@ def tidy(f, db="tfx.db"):
     root = (f.path / db).parent
     recorded = {path for (path,) in f.sql("SELECT path FROM checkpoint WHERE deleted IS NULL", db=db)}
     # What a kill leaves of a folder that is being removed goes with the next checkpoint.
-    found = {str(p.relative_to(root)) for p in root.glob("runs/*/*/*") if not p.name.endswith(".old")}
+    found = {str(p.relative_to(root)) for p in root.glob("runs/*/*/*") if not p.name.endswith(".old") and p.name != "log.txt"}
     same(found, recorded, "folders of checkpoints")
     same([n for n in f.files() if n.endswith(("-wal", "-shm"))], [], "files beside the database")
 

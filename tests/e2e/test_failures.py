@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What goes wrong while an experiment runs: a worker that crashes, training that diverges, a disk that
 takes no more, and checkpoints that somebody has damaged."""
+import re
 import resource
 
 from harness import *
@@ -62,6 +63,51 @@ def test_validation_diverges():
         whole(f)
 
 
+def log_of(f, run):
+    """The lines of a run's log, without their times."""
+    lines = f.tfx("show", run, "--log").stdout.splitlines()
+    for line in lines:
+        expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  .+", line), "a line with its time", line)
+    return [line[22:] for line in lines]
+
+
+def test_log():
+    """A run's log tells its story over a crash and a resume; errors are in it, and name the arm on stderr."""
+    diverging = ["--set", "arm.transformer.train.optimizer=sgd", "--set", "arm.transformer.train.lr=1e30",
+                 "--set", "arm.transformer.train.clip=0"]
+    with folder() as f:
+        r = f.tfx("run", "tiny.ini", "--set", "train.steps=4", *diverging, status=3)
+        detail = f.one("SELECT detail FROM run WHERE id = 1")
+        expect(f"tfx: transformer seed 1: {detail}\n" in r.stderr, "stderr names the arm", r.stderr)
+        log = log_of(f, 1)
+        expect(log[0].startswith("run 1 of experiment tiny: arm transformer, seed 1"), "how it begins", log)
+        same(log[-1], detail, "how it failed")
+        log = log_of(f, 3)
+        for words in ("val loss", "grew tokenformer_16", "(stage_end)", "(grown)", "(final)", "done"):
+            expect(any(words in line for line in log), f"the log says '{words}'", log)
+    with folder() as f:
+        f.tfx("run", "tiny.ini", *ONE_SEED, status=3, env=crashing(40, sig=signal.SIGSEGV))
+        expect("killed by signal 11" in log_of(f, 1)[-1], "a crash is in the log", log_of(f, 1))
+        message(f.tfx("show", 77, "--log", status=2), "no run 77")
+        # A full disk takes no lines, and stops nothing.
+        log = next(f.path.glob("runs/tiny/1/log.txt"))
+        before = log.read_text()
+        log.rename(f.path / "before")
+        log.symlink_to("/dev/full")
+        r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
+        same(r.stderr.count("No space left"), 1, "said once")
+        same(f.one("SELECT status FROM run WHERE id = 1"), "done", "status")
+        expect("killed by signal 11" in before, "the log of before", before)
+    with folder() as f:
+        f.tfx("run", "tiny.ini", *ONE_SEED, status=3, env=crashing(40))
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")
+        log = log_of(f, 1)
+        expect(sum(line.startswith("run 1 of experiment") for line in log) == 2 and log[-1] == "done",
+               "a resume goes on with the log", log)
+        (f.path / "runs/tiny/1/log.txt").unlink()
+        message(f.tfx("show", 1, "--log", status=2), "log.txt", "No such file")
+
+
 def test_signal_is_lost():
     """The end of a worker is noticed even when its signal never arrives."""
     with folder() as f:
@@ -84,7 +130,7 @@ def test_disk_takes_no_more():
             same(state, "failed", f"status of {arm}")
             expect("safetensors" in detail and "File too large" in detail, "what could not be written", detail)
         same(f.sql("SELECT * FROM checkpoint"), [], "recorded checkpoints")
-        same(list(f.path.glob("runs/*/*/*")), [], "folders of checkpoints")
+        same([p.name for p in f.path.glob("runs/*/*/*") if p.name != "log.txt"], [], "folders of checkpoints")
         whole(f)
         f.tfx("run", "tiny.ini", *settings, "--resume")
         for run in (1, 2):
