@@ -62,7 +62,8 @@ void tfx_log_open(const char *path)
     process_log.path = tfx_strdup(path);
     process_log.refused = 0;
     process_log.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (process_log.fd < 0 || (process_log.early.n && write(process_log.fd, process_log.early.s, process_log.early.n) < 0))
+    if (process_log.fd < 0 ||
+        (process_log.early.n && write(process_log.fd, process_log.early.s, process_log.early.n) < 0))
         refuse();
     tfx_text_free(&process_log.early);
 }

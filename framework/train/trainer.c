@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/clock.h"
@@ -13,6 +14,7 @@
 #include "framework/plan/data.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
+#include "framework/train/divergence.h"
 #include "framework/train/evaluate.h"
 #include "framework/train/grow.h"
 #include "framework/train/learning_rate.h"
@@ -39,7 +41,15 @@ typedef struct trainer {
     tfx_prefetch *prefetch;
     int32_t *tokens, *targets;
     tfx_progress progress;
+    char trouble[160]; /* what is not finite, and whether it came up in a step */
+    int in_step;
 } trainer;
+
+/* A NaN of either sign prints as nan. */
+static double without_sign(double x)
+{
+    return isnan(x) ? fabs(x) : x;
+}
 
 static int last_stage(const trainer *t)
 {
@@ -110,12 +120,14 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
 {
     double loss;
     int stopped;
+    t->in_step = 0;
     if (tfx_evaluate(&t->evaluator, t->engine, t->p->stop, &t->progress, &stopped, &loss, err) != TFX_OK || stopped)
         return err->status;
     t->state.diverged = !isfinite(loss);
-    if (t->state.diverged)
-        return tfx_fail(err, TFX_E_INTERNAL, "step %" PRId64 ": the validation loss is %g: training has diverged", t->at.step,
-                        loss);
+    if (t->state.diverged) {
+        snprintf(t->trouble, sizeof(t->trouble), "the validation loss is %g", without_sign(loss));
+        return TFX_OK;
+    }
     t->at.val_loss = loss;
     t->at.val_step = t->at.step;
     double bpb = tfx_bits_per_byte(loss, t->evaluator.bytes_per_token);
@@ -241,11 +253,11 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
     t->at.tokens += s->batch * s->context;
     t->at.flops += s->flops_per_token * (double)(s->batch * s->context);
     t->at.seconds += *seconds;
-    if (!isfinite(t->at.train_loss) || !isfinite(grad_norm))
-        return tfx_fail(err, TFX_E_INTERNAL,
-                        "step %" PRId64 ": the loss is %g and the gradient norm %g: training has diverged; lower "
-                        "train.lr, or lengthen train.warmup",
-                        t->at.step, t->at.train_loss, (double)grad_norm);
+    t->state.diverged = !isfinite(t->at.train_loss) || !isfinite(grad_norm);
+    if (t->state.diverged)
+        snprintf(t->trouble, sizeof(t->trouble), "the loss is %g and the gradient norm %g at learning rate %g",
+                 without_sign(t->at.train_loss), without_sign((double)grad_norm), *lr);
+    t->in_step = 1;
     return TFX_OK;
 }
 
@@ -267,7 +279,7 @@ static tfx_status decide_growth(trainer *t, tfx_error *err)
 static tfx_status advance(trainer *t, tfx_error *err)
 {
     double lr = 0, norm = 0, seconds = 1;
-    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK || decide_growth(t, err) != TFX_OK)
+    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK || t->state.diverged || decide_growth(t, err) != TFX_OK)
         return err->status;
     double tokens_per_second = (double)(t->stage->batch * t->stage->context) / seconds;
     tfx_progress_step(&t->progress, t->at.step, tokens_per_second, t->at.train_loss);
@@ -346,6 +358,7 @@ static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
         checkpoint(t, "interrupted", NULL, 0, err);
         break;
     case TFX_ACTION_FAIL:
+        return tfx_fail_diverged(t->engine, &t->stage->state, &t->at, t->trouble, t->in_step, err);
     case TFX_ACTION_END:
     case TFX_ACTION_STOP:
         break;

@@ -59,8 +59,23 @@ def test_validation_diverges():
         rows = status(f)
         same([row[:2] for row in rows], [("transformer", "failed"), ("grown", "done")], "status of the arms")
         expect("validation loss" in rows[0][2] and "diverged" in rows[0][2] and rows[0][2] in r.stderr, "why it failed", rows)
+        expect("all parameters are finite" in rows[0][2], "where it is not from", rows)
         same(f.one("SELECT count(*) FROM metric WHERE run = 1 AND name = 'val_loss'"), 1, "evaluations before")
         whole(f)
+
+
+def test_not_finite_from_the_start():
+    """No learning rate is to blame when no step has been made."""
+    with folder() as f:
+        plugins = f.path / "plugins"
+        plugins.mkdir()
+        shutil.copy(HELPERS / "undefined.so", plugins)
+        r = f.tfx("run", "tiny.ini", *ONE_SEED, "--set", "model.transformer.blocks.norm1=undefined", status=3,
+                  env={"TFX_PLUGIN_PATH": str(plugins)})
+        detail = status(f)[0][2]
+        for words in ("step 0: the validation loss is nan", "initialised"):
+            expect(words in detail, f"the message says '{words}'", detail)
+        expect("diverged" not in detail and "-nan" not in r.stderr, "nothing that misleads", r.stderr)
 
 
 def log_of(f, run):
@@ -210,7 +225,7 @@ def test_damaged_checkpoints():
         for what, (damage, *words) in DAMAGES.items():
             damage(newest)
             kept = {p: p.read_bytes() for p in f.path.rglob("*") if p.is_file() and "tfx.db" not in p.name
-                    and "runs/tiny/2" not in str(p)}
+                    and p.name != "log.txt" and "runs/tiny/2" not in str(p)}
             metrics = f.sql("SELECT * FROM metric WHERE run = 1 ORDER BY id")
             checkpoints = f.sql("SELECT * FROM checkpoint WHERE run = 1 ORDER BY id")
             r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=3)

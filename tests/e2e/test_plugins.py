@@ -215,7 +215,7 @@ def test_crash_of_a_run():
         r = f.tfx("run", "tiny.ini", "--set", "data.loader=crashy", "--set", "data.loader.in=next_batch",
                   "--set", "model.*.blocks.ffn.how=no", env=env, status=3)
         expect(f"tfx: {words}\n" in r.stderr, "the worker says it", r.stderr)
-        expect(f"run 1 was killed by signal 11 (Segmentation fault): {words}\n" in r.stderr, "the parent says it", r.stderr)
+        expect(f"run 1 (arm transformer, seed 1) was killed by signal 11 (Segmentation fault): {words}\n" in r.stderr, "the parent says it", r.stderr)
         same(f.sql("SELECT status, detail FROM run"),
              [("failed", f"killed by signal 11 (Segmentation fault): {words}"), ("done", None)], "the runs")
         # In a kernel it is the backend that was called, perhaps on a thread of its own. No vjp: evaluation runs it.
