@@ -111,7 +111,7 @@ static int reads_marked(const fusion *f, uint32_t u, uint32_t source)
     for (uint32_t i = 0; i < unit->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[unit->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            uint32_t p = producer_unit(f->s, tfx_sequence_base(g, n->in[k]));
+            uint32_t p = producer_unit(f->s, tfx_value_base(g, n->in[k]));
             if (p != UINT32_MAX && p != u && f->mark[p] == f->stamp && !(p == source && edge_can_vanish(g, n, k)))
                 return 1;
         }

@@ -2,7 +2,7 @@
 #ifndef TFX_GRAPH_FUSION_H
 #define TFX_GRAPH_FUSION_H
 
-#include "framework/graph/sequence.h"
+#include "framework/graph/unit.h"
 
 /* Fills s->units (unordered) and s->unit_of from s->graph. */
 void tfx_fuse(tfx_sequence *s, int fuse);

@@ -39,3 +39,10 @@ uint64_t tfx_value_elements(const tfx_graph *g, tfx_value v)
 {
     return tfx_shape_elements(g->values[v].n_dims, g->values[v].dims);
 }
+
+tfx_value tfx_value_base(const tfx_graph *g, tfx_value v)
+{
+    while (g->nodes[g->values[v].node].op == TFX_OP_RESHAPE)
+        v = g->nodes[g->values[v].node].in[0];
+    return v;
+}

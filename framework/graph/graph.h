@@ -71,6 +71,8 @@ void tfx_graph_finish(tfx_graph *g);
 tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...) TFX_PRINTF(2, 3);
 
 uint64_t tfx_value_elements(const tfx_graph *g, tfx_value v);
+/* The value whose memory v is a view of: follows RESHAPE to its origin. */
+tfx_value tfx_value_base(const tfx_graph *g, tfx_value v);
 const char *tfx_op_name(tfx_op op); /* "?" when it is none of the set; all else about ops: ops.h */
 
 /* ---- emitting; operands of mismatching shape are an error unless said otherwise ---- */

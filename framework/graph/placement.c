@@ -48,14 +48,14 @@ static void find_lives(placer *p)
         if (u == NOWHERE || (g->nodes[i].op == TFX_OP_STORE && p->s.in_place[i]))
             continue;
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
-            tfx_value v = tfx_sequence_base(g, g->nodes[i].in[k]);
+            tfx_value v = tfx_value_base(g, g->nodes[i].in[k]);
             int inside = unit_of_value(p, v) == u;
             if (!inside && (p->last_use[v] == NOWHERE || p->last_use[v] < u))
                 p->last_use[v] = u;
         }
     }
     for (uint32_t k = 0; k < p->s.n_outputs; k++)
-        p->last_use[tfx_sequence_base(g, p->s.outputs[k])] = p->s.n_units;
+        p->last_use[tfx_value_base(g, p->s.outputs[k])] = p->s.n_units;
 }
 
 /* Where a value lives when a store computes it right into its target. */
@@ -83,7 +83,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
         if (!unit->pointwise && g->values[v].node != unit->nodes[i])
             continue;
         for (uint32_t k = 0; k < n->n_in; k++) {
-            tfx_value base = tfx_sequence_base(g, n->in[k]);
+            tfx_value base = tfx_value_base(g, n->in[k]);
             uint32_t st = p->storage_of[base];
             if (st == NOWHERE || p->storages[st].last != u || unit_of_value(p, base) == u ||
                 p->storages[st].bytes != value_bytes(g, v) || !tfx_op_may_overwrite(n->op, k))
@@ -93,7 +93,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
             for (uint32_t j = 0; j < unit->n_nodes; j++) {
                 const tfx_graph_node *m = &g->nodes[unit->nodes[j]];
                 for (uint32_t q = 0; q < m->n_in; q++)
-                    if (!(m == n && q == k) && p->storage_of[tfx_sequence_base(g, m->in[q])] == st)
+                    if (!(m == n && q == k) && p->storage_of[tfx_value_base(g, m->in[q])] == st)
                         clash |= !unit->pointwise || !tfx_op_may_overwrite(m->op, q);
             }
             if (!clash)
@@ -331,7 +331,7 @@ static void fill_tensor(const placer *p, tfx_value v, tfx_tensor *t)
 {
     const tfx_graph *g = &p->s.graph;
     const tfx_graph_value *from = &g->values[v];
-    tfx_value base = tfx_sequence_base(g, v);
+    tfx_value base = tfx_value_base(g, v);
     *t = (tfx_tensor){.struct_size = sizeof(*t), .dtype = from->dtype, .n_dims = from->n_dims};
     memcpy(t->dims, from->dims, sizeof(t->dims));
     if (p->state_of[base] != NOWHERE) {

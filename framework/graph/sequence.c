@@ -8,13 +8,6 @@
 #include "framework/graph/fusion.h"
 #include "framework/graph/ops.h"
 
-tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v)
-{
-    while (g->nodes[g->values[v].node].op == TFX_OP_RESHAPE)
-        v = g->nodes[g->values[v].node].in[0];
-    return v;
-}
-
 /* ---- rewriting: drop dead nodes; give each reader its own constant or broadcast ---- */
 
 static tfx_value copy_node(tfx_graph *to, const tfx_graph *from, const tfx_graph_node *n, const tfx_value *in)
@@ -38,7 +31,7 @@ static tfx_value copy_node(tfx_graph *to, const tfx_graph *from, const tfx_graph
  * before the contents change. A cast to the same dtype copies every bit. */
 static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_value v)
 {
-    if (to->nodes[to->values[tfx_sequence_base(to, v)].node].op != TFX_OP_PARAM)
+    if (to->nodes[to->values[tfx_value_base(to, v)].node].op != TFX_OP_PARAM)
         return v;
     tfx_graph_node copy = {.op = TFX_OP_CAST, .n_in = 1, .n_out = 1, .in = &v, .out = v, .region = store->region,
                            .recomputed = store->recomputed, .update = store->update};
@@ -140,7 +133,7 @@ static int may_overwrite(const tfx_sequence *s, uint32_t unit, tfx_value target)
     for (uint32_t i = 0; i < u->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[u->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            if (tfx_sequence_base(g, n->in[k]) == target && !tfx_op_may_overwrite(n->op, k))
+            if (tfx_value_base(g, n->in[k]) == target && !tfx_op_may_overwrite(n->op, k))
                 return 0;
         }
     }
@@ -158,7 +151,7 @@ static void order_stores(tfx_sequence *s, edges *out)
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in;
              k++) {
-            uint32_t source = g->values[tfx_sequence_base(g, g->nodes[i].in[k])].node;
+            uint32_t source = g->values[tfx_value_base(g, g->nodes[i].in[k])].node;
             if (g->nodes[source].op == TFX_OP_PARAM)
                 add_edge(readers, source, s->unit_of[i]);
         }
@@ -223,14 +216,14 @@ static uint32_t heap_pop(heap *h)
     return top;
 }
 
-static void order(tfx_sequence *s)
+static void order_units(tfx_sequence *s)
 {
     const tfx_graph *g = &s->graph;
     edges *out = TFX_NEW_ARRAY(edges, s->n_units);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
         for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < n->n_in; k++) {
-            uint32_t from = s->unit_of[g->values[tfx_sequence_base(g, n->in[k])].node];
+            uint32_t from = s->unit_of[g->values[tfx_value_base(g, n->in[k])].node];
             if (from != UINT32_MAX && from != s->unit_of[i])
                 add_edge(out, from, s->unit_of[i]);
         }
@@ -283,7 +276,7 @@ static int is_in_order(const tfx_sequence *s)
     const tfx_graph *g = &s->graph;
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < g->nodes[i].n_in; k++) {
-            uint32_t from = g->values[tfx_sequence_base(g, g->nodes[i].in[k])].node;
+            uint32_t from = g->values[tfx_value_base(g, g->nodes[i].in[k])].node;
             if (from >= i || (s->unit_of[from] != UINT32_MAX && s->unit_of[from] > s->unit_of[i]))
                 return 0;
         }
@@ -298,7 +291,7 @@ void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *o
     s->unit_of = TFX_NEW_ARRAY(uint32_t, s->graph.n_nodes);
     s->in_place = TFX_NEW_ARRAY(int, s->graph.n_nodes);
     tfx_fuse(s, fuse);
-    order(s);
+    order_units(s);
     assert(g->err->status != TFX_OK || is_in_order(s));
     /* Stores that happen in place are not executed. */
     for (uint32_t u = 0; u < s->n_units; u++)

@@ -7,33 +7,11 @@
 #ifndef TFX_GRAPH_SEQUENCE_H
 #define TFX_GRAPH_SEQUENCE_H
 
-#include "framework/graph/graph.h"
-
-typedef struct tfx_unit {
-    uint32_t *nodes; /* in dependency order */
-    uint32_t n_nodes;
-    size_t cap_nodes;
-    int pointwise;       /* all nodes pointwise over `domain` (or sums of all of it) */
-    tfx_value domain;    /* a value of that shape */
-} tfx_unit;
-
-typedef struct tfx_sequence {
-    tfx_graph graph;   /* a rewritten copy, without dead nodes; owned */
-    tfx_unit *units;   /* in order of execution */
-    uint32_t n_units;
-    size_t cap_units;
-    uint32_t *unit_of; /* per node: its unit; UINT32_MAX for sources and views */
-    int *in_place;     /* per node: a STORE whose value is computed right into its target */
-    tfx_value *outputs; /* what the caller asked to keep, as handles of `graph` */
-    uint32_t n_outputs;
-} tfx_sequence;
+#include "framework/graph/unit.h"
 
 /* Puts in sequence what is needed for the stores of g and for outputs[0..n). With `fuse` 0 every
  * unit is a single node. */
 void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse);
 void tfx_sequence_finish(tfx_sequence *s);
-
-/* The value whose memory v is a view of: follows RESHAPE to its origin. */
-tfx_value tfx_sequence_base(const tfx_graph *g, tfx_value v);
 
 #endif

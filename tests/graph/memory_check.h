@@ -101,7 +101,7 @@ static inline tfx_value memory_owner(const memory_book *m, const tfx_tensor *t)
 /* What must be found where v is read. */
 static inline tfx_value memory_expected(memory_book *m, tfx_value v, tfx_value found)
 {
-    tfx_value base = m->views ? tfx_sequence_base(&m->views->graph, v) : v;
+    tfx_value base = m->views ? tfx_value_base(&m->views->graph, v) : v;
     if (m->made_in[base] != UINT32_MAX)
         return base;
     if (m->views) /* a source, or a view of one */
