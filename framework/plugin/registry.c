@@ -266,6 +266,21 @@ static void scan_folder(tfx_registry *r, const char *folder, const char *origin)
     free(names);
 }
 
+const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl)
+{
+    for (size_t i = 0; i < r->n_plugins; i++)
+        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++)
+            if (r->plugins[i].entry->factories[j]->impl == impl)
+                return &r->plugins[i];
+    return NULL;
+}
+
+static const char *file_of(const void *registry, const void *impl)
+{
+    const tfx_loaded_plugin *owner = tfx_registry_owner(registry, impl);
+    return owner ? owner->path : NULL;
+}
+
 tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
 {
     const char *search = getenv("TFX_PLUGIN_PATH");
@@ -285,7 +300,7 @@ tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
     }
     if (default_dir)
         scan_folder(r, default_dir, "the installation");
-    tfx_crash_registry(r);
+    tfx_crash_files(file_of, r);
     return r;
 }
 
@@ -293,7 +308,7 @@ void tfx_registry_close(tfx_registry *r)
 {
     if (!r)
         return;
-    tfx_crash_registry(NULL);
+    tfx_crash_files(NULL, NULL);
     for (size_t i = 0; i < r->n_plugins; i++)
         plugin_finish(&r->plugins[i]);
     for (size_t i = 0; i < r->n_refused; i++) {
@@ -411,13 +426,4 @@ size_t tfx_registry_refused_count(const tfx_registry *r)
 const tfx_refused_plugin *tfx_registry_refused_at(const tfx_registry *r, size_t i)
 {
     return &r->refused[i];
-}
-
-const tfx_loaded_plugin *tfx_registry_owner(const tfx_registry *r, const void *impl)
-{
-    for (size_t i = 0; i < r->n_plugins; i++)
-        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++)
-            if (r->plugins[i].entry->factories[j]->impl == impl)
-                return &r->plugins[i];
-    return NULL;
 }

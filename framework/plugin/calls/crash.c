@@ -16,7 +16,8 @@ static const struct {
 enum { N_FATAL = sizeof(fatal) / sizeof(*fatal) };
 
 static struct sigaction before[N_FATAL];
-static const tfx_registry *registry;
+static const char *(*file_of)(const void *registry, const void *impl);
+static const void *registry; /* for file_of */
 static tfx_call *const *main_call; /* where the main thread keeps its innermost call */
 static int record_fd = -1;
 static char stack[1 << 16]; /* the thread's own may be what has run out */
@@ -45,13 +46,13 @@ static void describe(line *l, const tfx_call *c, const char *signal_name)
         return;
     }
     const tfx_class_info info = tfx_class_describe(c->kind, c->impl);
-    const tfx_loaded_plugin *owner = registry ? tfx_registry_owner(registry, c->impl) : NULL;
+    const char *file = file_of ? file_of(registry, c->impl) : NULL;
     add(l, info.kind);
     add(l, " ");
     add(l, info.name);
-    if (owner) {
+    if (file) {
         add(l, " (");
-        add(l, owner->path);
+        add(l, file);
         add(l, ")");
     }
     add(l, " crashed in `");
@@ -120,7 +121,8 @@ void tfx_crash_record(int fd)
     record_fd = fd;
 }
 
-void tfx_crash_registry(const tfx_registry *r)
+void tfx_crash_files(const char *(*f)(const void *registry, const void *impl), const void *r)
 {
+    file_of = f;
     registry = r;
 }

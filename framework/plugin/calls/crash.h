@@ -5,15 +5,14 @@
 #ifndef TFX_PLUGIN_CRASH_H
 #define TFX_PLUGIN_CRASH_H
 
-#include "framework/plugin/registry.h"
-
 /* Installs the handler; called once, from the main thread. */
 void tfx_crash_install(void);
 
 /* What is said to standard error goes to `fd` as well, without "tfx: ": for a parent that records it. */
 void tfx_crash_record(int fd);
 
-/* The registry whose plugins may be called from now on; NULL: none. For their files' names. */
-void tfx_crash_registry(const tfx_registry *r);
+/* What says in which file a class is, of all that may be called from now on; its result may be NULL.
+ * `file_of` NULL: nothing is called any more. */
+void tfx_crash_files(const char *(*file_of)(const void *registry, const void *impl), const void *registry);
 
 #endif
