@@ -1,4 +1,4 @@
-/* File hashing through libxxhash, in pieces, so that a checkpoint of many gigabytes needs no
+/* Hashing through libxxhash; of files in pieces, so that a checkpoint of many gigabytes needs no
  * memory of its size. */
 #include "framework/base/hash.h"
 
@@ -7,11 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "framework/base/memory.h"
 
 enum { PIECE = 1 << 20 };
+
+static void write_digits(XXH128_hash_t h, char hash[33])
+{
+    snprintf(hash, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+void tfx_bytes_hash(const void *data, size_t n, char hash[33])
+{
+    write_digits(XXH3_128bits(data, n), hash);
+}
+
+void tfx_hash_digits(const XXH3_state_t *state, char hash[33])
+{
+    write_digits(XXH3_128bits_digest(state), hash);
+}
 
 tfx_status tfx_file_hash(const char *path, char hash[33], tfx_error *err)
 {
@@ -39,8 +53,7 @@ tfx_status tfx_file_hash(const char *path, char hash[33], tfx_error *err)
             break;
         XXH3_128bits_update(state, piece, (size_t)n);
     }
-    XXH128_hash_t h = XXH3_128bits_digest(state);
-    snprintf(hash, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    tfx_hash_digits(state, hash);
 
 out:
     XXH3_freeState(state);

@@ -6,20 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/checkpoint/files.h"
 
 #define RECORD "checkpoint.json"
 #define RECORD_OF_FORMAT_1 "progress.json"
 #define MAX_RECORD_BYTES ((size_t)1 << 20) /* a thousand times what tfx writes */
-
-static void hash_text(const char *text, size_t n, char hash[33])
-{
-    XXH128_hash_t h = XXH3_128bits(text, n);
-    snprintf(hash, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-}
 
 static tfx_status fail_hash(const char *path, const char *expected, const char *found, tfx_error *err)
 {
@@ -89,7 +83,7 @@ tfx_status tfx_checkpoint_record_write(const char *folder, const tfx_checkpoint_
     char *path = tfx_printf("%s/" RECORD, folder), *text = record_text(r);
     size_t n = strlen(text);
     tfx_write_file_atomic(path, text, n, err);
-    hash_text(text, n, hash);
+    tfx_bytes_hash(text, n, hash);
     *bytes += n;
     free(text);
     free(path);
@@ -211,7 +205,7 @@ tfx_status tfx_checkpoint_record_read(const char *folder, const char *hash, tfx_
         text = read_text(path, &n, err);
     }
     if (text) {
-        hash_text(text, n, found);
+        tfx_bytes_hash(text, n, found);
         if (hash && strcmp(hash, found))
             fail_hash(path, hash, found, err);
         else

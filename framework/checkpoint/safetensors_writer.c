@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/checkpoint/atomic_file.h"
@@ -223,10 +223,8 @@ tfx_status tfx_st_writer_finish(tfx_st_writer *w, uint64_t *bytes, char *hash, t
     if (flush(w, err) != TFX_OK || tfx_atomic_file_commit(&w->file, err) != TFX_OK)
         return err->status;
     *bytes = w->header_bytes + w->data_bytes;
-    if (hash) { /* most significant digit first, like tfx_file_hash */
-        XXH128_hash_t h = XXH3_128bits_digest(w->hash);
-        snprintf(hash, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-    }
+    if (hash)
+        tfx_hash_digits(w->hash, hash);
     return TFX_OK;
 }
 

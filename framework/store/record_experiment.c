@@ -4,17 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include "framework/base/hash.h"
 #include "framework/store/statement.h"
 
 #define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-
-static void hash_text(const char *text, char hash[33])
-{
-    XXH128_hash_t h = XXH3_128bits(text, strlen(text));
-    snprintf(hash, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-}
 
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err)
@@ -22,7 +16,7 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
     tfx_error e = {0};
     tfx_id id = 0;
     char hash[33];
-    hash_text(spec, hash);
+    tfx_bytes_hash(spec, strlen(spec), hash);
     if (tfx_write_enter(s, "recording an experiment", &e) == TFX_OK) {
         tfx_sql_do(s, &e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
         tfx_sql_do(s, &e,
