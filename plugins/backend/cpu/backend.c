@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* OpenBLAS has a fixed number of work areas, at least this many in the distributions' builds,
@@ -95,13 +94,6 @@ static void flops_task(void *arg, int64_t task, int worker)
                 FLOPS_N, 0.0f, j->c + (size_t)task * FLOPS_M * FLOPS_N, FLOPS_N);
 }
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double cpu_measure_flops(tfx_backend *b)
 {
     size_t n_a = (size_t)FLOPS_M * FLOPS_K, n_b = (size_t)FLOPS_K * FLOPS_N;
@@ -115,15 +107,15 @@ static double cpu_measure_flops(tfx_backend *b)
     double flops = 2.0 * FLOPS_M * FLOPS_N * FLOPS_K * b->n_threads;
     tfx_cpu_pool_run(b->pool, b->n_threads, flops_task, &job); /* first touch, clock ramp-up */
     /* The best of several short runs: what the machine can do when nothing disturbs it. */
-    double best = 0.0, start = seconds_now();
+    double best = 0.0, start = tfx_cpu_seconds();
     do {
-        double t = seconds_now();
+        double t = tfx_cpu_seconds();
         for (int i = 0; i < 4; i++)
             tfx_cpu_pool_run(b->pool, b->n_threads, flops_task, &job);
-        t = seconds_now() - t;
+        t = tfx_cpu_seconds() - t;
         if (t > 0 && 4 * flops / t > best)
             best = 4 * flops / t;
-    } while (seconds_now() - start < 0.2);
+    } while (tfx_cpu_seconds() - start < 0.2);
     free(data);
     return best;
 }

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct tfx_exec {
     tfx_backend *backend;
@@ -222,22 +221,15 @@ void tfx_cpu_exec_destroy(tfx_exec *e)
     free(e);
 }
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
 {
     e->ctx.base[TFX_BUFFER_NONE] = NULL;
     e->ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
     e->ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
-    double before = seconds_now();
+    double before = tfx_cpu_seconds();
     for (uint32_t i = 0; i < e->n_steps; i++) {
         e->steps[i].run(&e->steps[i], &e->ctx);
-        double after = seconds_now();
+        double after = tfx_cpu_seconds();
         e->steps[i].seconds += after - before;
         before = after;
     }

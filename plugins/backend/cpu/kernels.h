@@ -10,6 +10,8 @@
 #ifndef TFX_CPU_KERNELS_H
 #define TFX_CPU_KERNELS_H
 
+#include <time.h>
+
 #include "tfx/tfx.h"
 
 /* ---- threads (pool.c) ---- */
@@ -118,6 +120,13 @@ tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena);
 void tfx_cpu_profile(const tfx_exec *e, double *seconds);
 
 /* ---- small helpers ---- */
+
+static inline double tfx_cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static inline void *tfx_cpu_at(const tfx_cpu_ctx *ctx, const tfx_tensor *t)
 {

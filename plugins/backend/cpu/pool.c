@@ -130,15 +130,13 @@ static void *worker_main(void *p)
 
 tfx_cpu_pool *tfx_cpu_pool_create(int n_threads)
 {
-    tfx_cpu_pool *pool = NULL;
-    if (posix_memalign((void **)&pool, 64, sizeof(*pool)))
+    void *place;
+    if (posix_memalign(&place, 64, sizeof(tfx_cpu_pool)))
         return NULL;
+    tfx_cpu_pool *pool = place;
     *pool = (tfx_cpu_pool){.n_threads = n_threads};
     pool->workers = calloc((size_t)n_threads, sizeof(worker));
-    void *queues = NULL;
-    if (posix_memalign(&queues, 64, sizeof(queue) * (size_t)n_threads))
-        queues = NULL;
-    pool->queues = queues;
+    pool->queues = posix_memalign(&place, 64, sizeof(queue) * (size_t)n_threads) ? NULL : place;
     if (!pool->workers || !pool->queues) {
         tfx_cpu_pool_destroy(pool);
         return NULL;
