@@ -7,6 +7,8 @@
 #include "framework/graph/builder.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 
+#define ACCUMULATOR "grad sum" /* no state's name: those have no spaces */
+
 /* Puts the place where the spec chose the optimizer before a message about it, unless the message is about
  * one of its options, which have places of their own. */
 static void locate(const tfx_train_config *train, tfx_error *err)
@@ -56,7 +58,7 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
         for (size_t k = 0; k < t->n_states; k++)
             p->state[k] = add_state(s, i, states[k].name, TFX_STATE_OPTIMIZER, states[k].dtype,
                                     states[k].shape == TFX_STATE_PER_SLICE);
-        p->accumulator = accumulate ? add_state(s, i, "grad", TFX_STATE_SCRATCH, TFX_F32, 0) : TFX_STATE_NONE;
+        p->accumulator = accumulate ? add_state(s, i, ACCUMULATOR, TFX_STATE_SCRATCH, TFX_F32, 0) : TFX_STATE_NONE;
     }
     return TFX_OK;
 }

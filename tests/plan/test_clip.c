@@ -139,7 +139,7 @@ START_TEST(elements_of_very_different_size)
     bench_open(&l, clips[_i]);
     for (size_t i = 0; i < sizeof(large) / sizeof(*large); i++)
         for (size_t k = 0; k < sizeof(small) / sizeof(*small); k++) {
-            uint32_t at = tfx_state_find(&l.r.plan->state, "blocks.1.ffn.key/grad");
+            uint32_t at = tfx_state_find(&l.r.plan->state, "blocks.1.ffn.key/grad sum");
             set_grads(&l, small[k]);
             values(&l, grad_at(&l, at))[7] = (float)large[i];
             check_update(&l, "one large element");
@@ -166,7 +166,7 @@ START_TEST(a_gradient_that_is_not_finite)
     clip_bench l;
     bench_open(&l, clips[_i]);
     for (int k = 0; k < 4; k++) {
-        uint32_t at = tfx_state_find(&l.r.plan->state, "blocks.1.ffn.key/grad");
+        uint32_t at = tfx_state_find(&l.r.plan->state, "blocks.1.ffn.key/grad sum");
         set_grads(&l, 1);
         values(&l, grad_at(&l, at))[7] = bad[k];
         float norm = update(&l);

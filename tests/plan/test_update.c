@@ -361,6 +361,19 @@ static tfx_status asks_for_a_slot(const tfx_builder *b, tfx_update *u)
     return TFX_OK;
 }
 
+static tfx_status state_called_grad(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    one_state(h, o, out, n);
+    out[0]->name = "grad";
+    return TFX_OK;
+}
+static tfx_status keeps_everything(const tfx_builder *b, tfx_update *u)
+{
+    u->new_param = b->affine(b, u->param, 1, 0);
+    u->new_state[0] = u->state[0];
+    return TFX_OK;
+}
+
 #define AT "optimizer crooked, parameter embedding.weight: "
 
 static const struct {
@@ -407,6 +420,31 @@ START_TEST(mistakes_of_optimizers)
 }
 END_TEST
 
+/* With micro-batches each parameter has an accumulator too, which no state can share its name with. */
+START_TEST(a_state_called_grad)
+{
+    char *text = tfx_printf("%s%smicro_batch = 1\n%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN,
+                            SPEC_TOKENFORMER);
+    fixture f;
+    fixture_open(&f, text);
+    tfx_optimizer_class cls = {.struct_size = sizeof(cls), .name = "graded", .states = state_called_grad,
+                               .build_update = keeps_everything};
+    tfx_train_config config = f.experiment->arms[0].train;
+    config.optimizer.impl = &cls;
+    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
+                          .train = &config};
+    tfx_stage_plan *s = tfx_stage_plan_create(&p, &f.err);
+    fixture_ok(&f);
+    uint32_t at = tfx_state_find(&s->state, "embedding.weight/grad");
+    ck_assert(at != TFX_STATE_NONE && s->state.tensors[at].kind == TFX_STATE_OPTIMIZER);
+    for (uint32_t i = 0; i < s->state.n; i++)
+        ck_assert_uint_eq(tfx_state_find(&s->state, s->state.tensors[i].name), i);
+    tfx_stage_plan_destroy(s);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("plan/update");
@@ -418,6 +456,7 @@ static Suite *suite(void)
     tcase_add_test(c, clipping);
     tcase_add_test(c, weight_decay_groups);
     tcase_add_test(c, state_of_the_optimizer);
+    tcase_add_test(c, a_state_called_grad);
     tcase_add_loop_test(c, mistakes_of_optimizers, 0, (int)(sizeof(crooked) / sizeof(*crooked)));
     suite_add_tcase(s, c);
     return s;
