@@ -447,8 +447,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("plan/update");
-    TCase *c = tcase_create("update");
+    Suite *s = suite_create("plan/optimizer");
+    TCase *c = tcase_create("optimizer");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, micro_batches_add_up);
     tcase_add_test(c, no_micro_batch_is_dropped);
