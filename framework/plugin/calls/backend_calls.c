@@ -9,22 +9,6 @@ static void begin(tfx_call *c, const tfx_backend_class *cls, const char *functio
     tfx_call_begin(c, TFX_KIND_BACKEND, cls, function, NULL);
 }
 
-/* The end of a call that cannot fail: what the plugin got over is forgotten. */
-static void end(tfx_call *c)
-{
-    tfx_error none = {0};
-    tfx_call_end(c, TFX_OK, NULL, &none);
-}
-
-/* The end of a call that makes an object. */
-static tfx_status end_making(tfx_call *c, const tfx_backend_class *cls, tfx_status status, const void *made,
-                             const char *noun, tfx_error *err)
-{
-    if (status == TFX_OK && !made)
-        tfx_call_bug(c, "`%s` succeeded and gave no %s", c->function, noun);
-    return tfx_call_end(c, status, cls->name, err);
-}
-
 tfx_status tfx_call_backend_open(const tfx_backend_class *cls, const tfx_options *options, tfx_backend **out,
                                  tfx_error *err)
 {
@@ -32,7 +16,7 @@ tfx_status tfx_call_backend_open(const tfx_backend_class *cls, const tfx_options
     *out = NULL;
     begin(&c, cls, "open");
     tfx_status status = cls->open(tfx_host_table(), options, out);
-    if (end_making(&c, cls, status, *out, "backend", err) != TFX_OK)
+    if (tfx_call_end_making(&c, status, *out, "backend", cls->name, err) != TFX_OK)
         *out = NULL;
     return err->status;
 }
@@ -44,7 +28,7 @@ void tfx_call_backend_close(const tfx_backend_class *cls, tfx_backend *b)
         return;
     begin(&c, cls, "close");
     cls->close(b);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }
 
 const char *tfx_call_backend_describe(const tfx_backend_class *cls, const tfx_backend *b)
@@ -52,7 +36,7 @@ const char *tfx_call_backend_describe(const tfx_backend_class *cls, const tfx_ba
     tfx_call c;
     begin(&c, cls, "describe");
     const char *text = cls->describe(b);
-    end(&c);
+    tfx_call_end_quietly(&c);
     return text ? text : cls->name;
 }
 
@@ -67,7 +51,7 @@ uint64_t tfx_call_backend_memory(const tfx_backend_class *cls, const tfx_backend
     tfx_call c;
     begin(&c, cls, "memory");
     uint64_t bytes = cls->memory(b);
-    end(&c);
+    tfx_call_end_quietly(&c);
     return bounded(bytes);
 }
 
@@ -76,7 +60,7 @@ double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend 
     tfx_call c;
     begin(&c, cls, "measure_flops");
     double flops = cls->measure_flops(b);
-    end(&c);
+    tfx_call_end_quietly(&c);
     return isfinite(flops) && flops > 0 ? flops : NAN;
 }
 
@@ -87,7 +71,7 @@ tfx_status tfx_call_backend_buffer_create(const tfx_backend_class *cls, tfx_back
     *out = NULL;
     begin(&c, cls, "buffer_create");
     tfx_status status = cls->buffer_create(b, bytes, out);
-    if (end_making(&c, cls, status, *out, "buffer", err) != TFX_OK)
+    if (tfx_call_end_making(&c, status, *out, "buffer", cls->name, err) != TFX_OK)
         *out = NULL;
     return err->status;
 }
@@ -99,7 +83,7 @@ void tfx_call_backend_buffer_destroy(const tfx_backend_class *cls, tfx_backend *
         return;
     begin(&c, cls, "buffer_destroy");
     cls->buffer_destroy(b, buf);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }
 
 void tfx_call_backend_upload(const tfx_backend_class *cls, tfx_backend *b, tfx_buffer *buf, uint64_t offset,
@@ -108,7 +92,7 @@ void tfx_call_backend_upload(const tfx_backend_class *cls, tfx_backend *b, tfx_b
     tfx_call c;
     begin(&c, cls, "upload");
     cls->upload(b, buf, offset, src, n);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }
 
 void tfx_call_backend_download(const tfx_backend_class *cls, tfx_backend *b, const tfx_buffer *buf, uint64_t offset,
@@ -117,7 +101,7 @@ void tfx_call_backend_download(const tfx_backend_class *cls, tfx_backend *b, con
     tfx_call c;
     begin(&c, cls, "download");
     cls->download(b, buf, offset, dst, n);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }
 
 int tfx_call_backend_supports(const tfx_backend_class *cls, const tfx_backend *b, const tfx_program *p,
@@ -126,7 +110,7 @@ int tfx_call_backend_supports(const tfx_backend_class *cls, const tfx_backend *b
     tfx_call c;
     begin(&c, cls, "supports");
     int yes = cls->supports(b, p, node) != 0;
-    end(&c);
+    tfx_call_end_quietly(&c);
     return yes;
 }
 
@@ -135,7 +119,7 @@ uint64_t tfx_call_backend_workspace(const tfx_backend_class *cls, const tfx_back
     tfx_call c;
     begin(&c, cls, "workspace");
     uint64_t bytes = cls->workspace(b, p);
-    end(&c);
+    tfx_call_end_quietly(&c);
     return bounded(bytes);
 }
 
@@ -146,7 +130,7 @@ tfx_status tfx_call_backend_compile(const tfx_backend_class *cls, tfx_backend *b
     *out = NULL;
     begin(&c, cls, "compile");
     tfx_status status = cls->compile(b, p, out);
-    if (end_making(&c, cls, status, *out, "program", err) != TFX_OK)
+    if (tfx_call_end_making(&c, status, *out, "program", cls->name, err) != TFX_OK)
         *out = NULL;
     return err->status;
 }
@@ -158,7 +142,7 @@ void tfx_call_backend_exec_destroy(const tfx_backend_class *cls, tfx_exec *e)
         return;
     begin(&c, cls, "exec_destroy");
     cls->exec_destroy(e);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }
 
 tfx_status tfx_call_backend_run(const tfx_backend_class *cls, tfx_exec *e, tfx_buffer *state, tfx_buffer *arena,
@@ -174,5 +158,5 @@ void tfx_call_backend_profile(const tfx_backend_class *cls, const tfx_exec *e, d
     tfx_call c;
     begin(&c, cls, "profile");
     cls->profile(e, seconds);
-    end(&c);
+    tfx_call_end_quietly(&c);
 }

@@ -60,6 +60,20 @@ tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_er
     return status;
 }
 
+tfx_status tfx_call_end_making(tfx_call *c, tfx_status status, const void *made, const char *noun, const char *what,
+                               tfx_error *err)
+{
+    if (status == TFX_OK && !made)
+        tfx_call_bug(c, "`%s` succeeded and gave no %s", c->function, noun);
+    return tfx_call_end(c, status, what, err);
+}
+
+void tfx_call_end_quietly(tfx_call *c)
+{
+    tfx_error none = {0};
+    tfx_call_end(c, TFX_OK, NULL, &none);
+}
+
 tfx_call *tfx_call_current(void)
 {
     return current;

@@ -32,6 +32,11 @@ void tfx_call_bug(tfx_call *c, const char *fmt, ...) TFX_PRINTF(2, 3);
 /* Moves the first message into err, after "what: " unless that is NULL or empty, if `status` or a bug
  * makes the call an error. Returns the call's status. */
 tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_error *err);
+/* The end of a call that makes an object; `noun` says what. */
+tfx_status tfx_call_end_making(tfx_call *c, tfx_status status, const void *made, const char *noun, const char *what,
+                               tfx_error *err);
+/* The end of a call that cannot fail: what the plugin got over is forgotten. */
+void tfx_call_end_quietly(tfx_call *c);
 
 /* The innermost call that this thread is in; NULL outside of any. And where it is kept, for another thread that
  * knows that this one is waiting. */

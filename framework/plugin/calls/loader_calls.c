@@ -12,9 +12,7 @@ tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_co
     *out = NULL;
     tfx_call_begin(&c, TFX_KIND_LOADER, cls, "open", config->split == TFX_SPLIT_TRAIN ? "train" : "val");
     tfx_status status = cls->open(tfx_host_table(), config, out);
-    if (status == TFX_OK && !*out)
-        tfx_call_bug(&c, "`open` succeeded and gave no loader");
-    status = tfx_call_end(&c, status, "", err);
+    status = tfx_call_end_making(&c, status, *out, "loader", "", err);
     if (status != TFX_OK)
         *out = NULL;
     return status;
@@ -23,12 +21,11 @@ tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_co
 void tfx_call_loader_close(const tfx_loader_class *cls, tfx_loader *l)
 {
     tfx_call c;
-    tfx_error none = {0};
     if (!l)
         return;
     tfx_call_begin(&c, TFX_KIND_LOADER, cls, "close", NULL);
     cls->close(l);
-    tfx_call_end(&c, TFX_OK, NULL, &none);
+    tfx_call_end_quietly(&c);
 }
 
 tfx_status tfx_call_loader_info(const tfx_loader_class *cls, const tfx_loader *l, tfx_loader_info *out, tfx_error *err)

@@ -13,9 +13,7 @@ tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_optio
     *out = NULL;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "create", NULL);
     tfx_status status = cls->create(tfx_host_table(), options, out);
-    if (status == TFX_OK && !*out)
-        tfx_call_bug(&c, "`create` succeeded and gave no policy");
-    status = tfx_call_end(&c, status, "", err);
+    status = tfx_call_end_making(&c, status, *out, "policy", "", err);
     if (status != TFX_OK)
         *out = NULL;
     return status;
@@ -24,12 +22,11 @@ tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_optio
 void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s)
 {
     tfx_call c;
-    tfx_error none = {0};
     if (!s)
         return;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "destroy", NULL);
     cls->destroy(s);
-    tfx_call_end(&c, TFX_OK, NULL, &none);
+    tfx_call_end_quietly(&c);
 }
 
 uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scaling *s, tfx_error *err)
