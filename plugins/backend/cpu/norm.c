@@ -11,26 +11,12 @@
 #include "simd.h"
 
 #include "kernels.h"
+#include "tile_ops.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define TASK 16384
-
-TFX_CPU_CLONES static double row_sum(int64_t n, const float *x)
-{
-    double acc[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++)
-            acc[j] += (double)x[i + j];
-    double sum = 0.0;
-    for (; i < n; i++)
-        sum += (double)x[i];
-    for (int j = 0; j < TFX_CPU_LANES; j++)
-        sum += acc[j];
-    return sum;
-}
 
 /* The sum of (x - m)^2. */
 TFX_CPU_CLONES static double row_squares(int64_t n, const float *x, double m)
@@ -114,7 +100,7 @@ static void norm_task(void *arg, int64_t task, int worker)
     for (int64_t row = task * p->rows_per_task; row < end; row++) {
         const float *x = j->x + row * n;
         float *out = j->out + row * n;
-        double m = p->kind == TFX_NORM_LAYER ? row_sum(n, x) * c : 0.0;
+        double m = p->kind == TFX_NORM_LAYER ? tfx_cpu_tile_sum(n, x) * c : 0.0;
         double square = c * row_squares(n, x, m) + p->eps;
         double r = square == 0.0 ? 0.0 : 1.0 / sqrt(square);
         if (!j->dy) {
