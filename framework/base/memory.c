@@ -1,5 +1,6 @@
 #include "framework/base/memory.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,15 @@ char *tfx_strndup(const char *s, size_t n)
     char *copy = tfx_alloc(n + 1);
     memcpy(copy, s, n);
     return copy;
+}
+
+char *tfx_trimmed(const char *s, size_t n)
+{
+    while (n && isspace((unsigned char)*s))
+        s++, n--;
+    while (n && isspace((unsigned char)s[n - 1]))
+        n--;
+    return tfx_strndup(s, n);
 }
 
 char *tfx_strdup(const char *s)

@@ -11,6 +11,7 @@ void *tfx_alloc(size_t n);                /* zero-filled; n = 0 is allowed */
 void *tfx_realloc(void *p, size_t n);     /* like realloc */
 char *tfx_strdup(const char *s);          /* NULL gives NULL */
 char *tfx_strndup(const char *s, size_t n);
+char *tfx_trimmed(const char *s, size_t n); /* without the white space around it */
 char *tfx_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define TFX_NEW(type) ((type *)tfx_alloc(sizeof(type)))

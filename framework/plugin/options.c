@@ -4,7 +4,6 @@
  * resolved spec show. */
 #include "framework/plugin/options.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -176,15 +175,6 @@ static tfx_status read_element(const tfx_option *o, option_value *v, const char 
     return TFX_OK;
 }
 
-static char *trimmed(const char *s, size_t n)
-{
-    while (n && isspace((unsigned char)*s))
-        s++, n--;
-    while (n && isspace((unsigned char)s[n - 1]))
-        n--;
-    return tfx_strndup(s, n);
-}
-
 static tfx_status read_list(const tfx_option *o, option_value *v, const char *text, const tfx_setting *s,
                             const char *what, tfx_error *err)
 {
@@ -192,7 +182,7 @@ static tfx_status read_list(const tfx_option *o, option_value *v, const char *te
         return TFX_OK; /* nothing at all is the empty list */
     for (const char *p = text;;) {
         size_t n = strcspn(p, ",");
-        char *element = trimmed(p, n);
+        char *element = tfx_trimmed(p, n);
         tfx_status status = *element ? read_element(o, v, element, s, what, err)
                                      : fail_value(o, s, text, what, err);
         free(element);
@@ -227,7 +217,7 @@ static tfx_status read_value(const tfx_option *o, option_value *v, const char *v
     size_t most = 1;
     for (const char *p = value; *p; p++)
         most += *p == ',';
-    char *text = trimmed(value, strlen(value));
+    char *text = tfx_trimmed(value, strlen(value));
     tfx_status status;
     v->name = tfx_strdup(o->name);
     v->type = o->type;

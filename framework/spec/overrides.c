@@ -1,6 +1,5 @@
 #include "framework/spec/overrides.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -8,21 +7,12 @@
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 
-static char *trimmed(const char *s, size_t n)
-{
-    while (n && isspace((unsigned char)*s))
-        s++, n--;
-    while (n && isspace((unsigned char)s[n - 1]))
-        n--;
-    return tfx_strndup(s, n);
-}
-
 tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap,
                               tfx_error *err)
 {
     const char *equals = strchr(text, '=');
-    char *key = trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
-    const char *value = tfx_ini_keep(ini, trimmed(equals ? equals + 1 : "", equals ? strlen(equals + 1) : 0));
+    char *key = tfx_trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
+    const char *value = tfx_ini_keep(ini, tfx_trimmed(equals ? equals + 1 : "", equals ? strlen(equals + 1) : 0));
     char **keys = NULL;
     size_t n_keys = 0, cap_keys = 0;
     const char *wrong = !equals ? "there is no \"=\"; expected section.key=value"

@@ -1,6 +1,5 @@
 #include "framework/spec/vars.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -76,13 +75,7 @@ static tfx_status substitute(expander *x, tfx_setting *s)
             goto done;
         p = close + 1;
     }
-    char *first = out.s ? out.s : "";
-    while (isspace((unsigned char)*first))
-        first++;
-    size_t n = strlen(first);
-    while (n && isspace((unsigned char)first[n - 1]))
-        n--;
-    s->value = tfx_ini_keep(x->ini, tfx_strndup(first, n));
+    s->value = tfx_ini_keep(x->ini, tfx_trimmed(out.s ? out.s : "", out.n));
     const char *wrong = tfx_value_check(s->value);
     if (wrong)
         tfx_fail_at(x->err, s->file, s->line, "%s: after substitution: %s", s->key, wrong);
