@@ -3,7 +3,6 @@
  * its final name only after tfx_st_writer_finish. */
 #include "framework/checkpoint/safetensors.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/hash.h"

@@ -172,11 +172,6 @@ static const struct given *given_of(const tfx_cli_args *a, const char *name)
     return &a->given[i];
 }
 
-size_t tfx_cli_count(const tfx_cli_args *a)
-{
-    return a->n_positional;
-}
-
 const char *tfx_cli_arg(const tfx_cli_args *a, size_t i)
 {
     return i < a->n_positional ? a->positional[i] : NULL;

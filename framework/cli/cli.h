@@ -27,7 +27,6 @@ typedef struct tfx_command {
 } tfx_command;
 
 /* Values; asking for an undeclared option is a bug (assert). */
-size_t tfx_cli_count(const tfx_cli_args *a);
 const char *tfx_cli_arg(const tfx_cli_args *a, size_t i); /* NULL past the end */
 int tfx_cli_flag(const tfx_cli_args *a, const char *name);
 const char *tfx_cli_value(const tfx_cli_args *a, const char *name); /* NULL: not given; the last when repeated */

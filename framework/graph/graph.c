@@ -1,9 +1,6 @@
 /* Storage of the graph; see emit.c for what goes into it. */
 #include "framework/graph/graph.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "framework/base/memory.h"
 
 void tfx_graph_init(tfx_graph *g, tfx_state_layout *state, tfx_error *err)

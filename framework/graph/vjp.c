@@ -1,6 +1,5 @@
 /* Vector-Jacobian products, one function per op; the rows of ops.c name them. Tests check each
  * against finite differences. */
-#include <string.h>
 
 #include "framework/graph/builder.h"
 #include "framework/graph/emit.h"

@@ -1,8 +1,6 @@
 #include "framework/model/growth.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"

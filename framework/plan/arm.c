@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/model/growth.h"

@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/graph/builder.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 
 void tfx_zeros_counts_find(tfx_zeros_counts *z, const tfx_graph *g)
 {

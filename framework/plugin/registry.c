@@ -19,7 +19,6 @@
 
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/plugin/calls/call.h"
 #include "framework/plugin/calls/crash.h"
 #include "framework/plugin/classes.h"

@@ -1,7 +1,6 @@
 /* Curves: see framework/report/cost_curve.h. */
 #include "framework/report/cost_curve.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
 

@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"

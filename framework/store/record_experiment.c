@@ -1,7 +1,6 @@
 /* Store: what describes a run: experiments, arms, environments, plugins, and its status. */
 #include <assert.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "framework/base/memory.h"
 
 tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
 {

@@ -8,7 +8,6 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
-#include "framework/base/text.h"
 #include "framework/store/queries.h"
 #include "framework/store/statement.h"
 

@@ -1,7 +1,6 @@
 #include "framework/train/engine.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/random.h"

@@ -1,7 +1,5 @@
 #include "framework/train/grow.h"
 
-#include <string.h>
-
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/growth.h"

@@ -1,7 +1,6 @@
 #include "framework/train/retention.h"
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
 
 /* The files go before the row says so: whoever is killed in between does it again. */

@@ -2,7 +2,6 @@
 #include "kernels.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct tfx_exec {
     tfx_backend *backend;

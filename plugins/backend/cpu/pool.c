@@ -12,7 +12,6 @@
  */
 #include "kernels.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
