@@ -6,14 +6,14 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define TFX_CHECK_MAIN(suite_function)                                                       \
-    int main(void)                                                                           \
-    {                                                                                        \
-        SRunner *runner = srunner_create(suite_function());                                  \
-        srunner_run_all(runner, CK_NORMAL);                                                  \
-        int failed = srunner_ntests_failed(runner);                                          \
-        srunner_free(runner);                                                                \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                         \
+#define TFX_CHECK_MAIN(suite_function) \
+    int main(void) \
+    { \
+        SRunner *runner = srunner_create(suite_function()); \
+        srunner_run_all(runner, CK_NORMAL); \
+        int failed = srunner_ntests_failed(runner); \
+        srunner_free(runner); \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS; \
     }
 
 #endif

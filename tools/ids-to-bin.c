@@ -108,8 +108,7 @@ static int convert(FILE *in, writer *w, uint64_t vocab, uint32_t newline, int la
             continue;
         }
         if (c != ' ' && c != '\n') {
-            fprintf(stderr, "tfx-ids-to-bin: line %" PRIu64 ": expected numbers and spaces, found byte %d\n", line,
-                    c);
+            fprintf(stderr, "tfx-ids-to-bin: line %" PRIu64 ": expected numbers and spaces, found byte %d\n", line, c);
             return -1;
         }
         if (in_number && write_token(w, (uint32_t)id))
@@ -137,8 +136,8 @@ static int64_t parse_number(const char *option, const char *text, int64_t max)
     errno = 0;
     long long v = strtoll(text, &end, 10);
     if (errno || end == text || *end || v < 0 || v > max) {
-        fprintf(stderr, "tfx-ids-to-bin: %s: expected a whole number up to %" PRId64 ", found '%s'\n", option,
-                max, text);
+        fprintf(stderr, "tfx-ids-to-bin: %s: expected a whole number up to %" PRId64 ", found '%s'\n", option, max,
+                text);
         return -1;
     }
     return v;
@@ -177,8 +176,7 @@ int main(int argc, char **argv)
         i++;
     }
     if (vocab < 1 || newline < 0 || newline >= vocab || (!w.sinks[0].path && !w.sinks[1].path)) {
-        fprintf(stderr, "tfx-ids-to-bin: expected --vocab, --newline below it, and --nanogpt or --llmc\n%s",
-                usage);
+        fprintf(stderr, "tfx-ids-to-bin: expected --vocab, --newline below it, and --nanogpt or --llmc\n%s", usage);
         return 2;
     }
     if (w.sinks[0].path && vocab > 65536) {
@@ -202,8 +200,8 @@ int main(int argc, char **argv)
         goto out;
     if (w.sinks[1].file) {
         if (w.n_tokens > INT32_MAX) {
-            fprintf(stderr, "tfx-ids-to-bin: llm.c's header counts up to %d tokens, found %" PRIu64 "\n",
-                    INT32_MAX, w.n_tokens);
+            fprintf(stderr, "tfx-ids-to-bin: llm.c's header counts up to %d tokens, found %" PRIu64 "\n", INT32_MAX,
+                    w.n_tokens);
             goto out;
         }
         if (write_llmc_header(&w.sinks[1], w.n_tokens))

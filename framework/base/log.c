@@ -79,12 +79,12 @@ void tfx_log_close(void)
 }
 
 /* The text of the function's arguments; to be freed. */
-#define FORMATTED(text)                        \
-    char *text = NULL;                         \
-    va_list ap;                                \
-    va_start(ap, fmt);                         \
-    if (vasprintf(&text, fmt, ap) < 0)         \
-        text = tfx_strdup("(out of memory)");  \
+#define FORMATTED(text) \
+    char *text = NULL; \
+    va_list ap; \
+    va_start(ap, fmt); \
+    if (vasprintf(&text, fmt, ap) < 0) \
+        text = tfx_strdup("(out of memory)"); \
     va_end(ap)
 
 void tfx_log_message(const char *fmt, ...)

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void *tfx_alloc(size_t n);                /* zero-filled; n = 0 is allowed */
-void *tfx_realloc(void *p, size_t n);     /* like realloc */
-char *tfx_strdup(const char *s);          /* NULL gives NULL */
+void *tfx_alloc(size_t n);            /* zero-filled; n = 0 is allowed */
+void *tfx_realloc(void *p, size_t n); /* like realloc */
+char *tfx_strdup(const char *s);      /* NULL gives NULL */
 char *tfx_strndup(const char *s, size_t n);
 char *tfx_trimmed(const char *s, size_t n); /* without the white space around it */
 char *tfx_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -19,9 +19,8 @@ char *tfx_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Growable array held as (pointer, count, capacity): appends one zeroed element and
  * evaluates to a pointer to it. */
-#define TFX_APPEND(ptr, count, cap)                                                          \
-    ((ptr) = tfx_array_reserve((ptr), sizeof(*(ptr)), (size_t)(count) + 1, &(cap)),          \
-     &(ptr)[(count)++])
+#define TFX_APPEND(ptr, count, cap) \
+    ((ptr) = tfx_array_reserve((ptr), sizeof(*(ptr)), (size_t)(count) + 1, &(cap)), &(ptr)[(count)++])
 /* The array, moved if it had to grow, with its last element of `count` zeroed. */
 void *tfx_array_reserve(void *ptr, size_t element, size_t count, size_t *cap);
 

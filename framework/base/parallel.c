@@ -18,8 +18,7 @@ static void *run_range(void *p)
     return NULL;
 }
 
-void tfx_parallel_ranges(uint64_t total, uint64_t grain, void (*work)(void *ctx, uint64_t first, uint64_t n),
-                         void *ctx)
+void tfx_parallel_ranges(uint64_t total, uint64_t grain, void (*work)(void *ctx, uint64_t first, uint64_t n), void *ctx)
 {
     cpu_set_t cpus;
     uint64_t n = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (uint64_t)CPU_COUNT(&cpus);

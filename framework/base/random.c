@@ -31,8 +31,7 @@ uint64_t tfx_random_u64(uint64_t seed, uint64_t stream, uint64_t index)
     return (uint64_t)r[1] << 32 | r[0];
 }
 
-void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std,
-                       float *out)
+void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std, float *out)
 {
     /* One Philox block gives a pair of deviates: index 2k the cosine, 2k + 1 the sine. */
     for (size_t i = 0; i < n;) {

@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 uint64_t tfx_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
-void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std,
-                       float *out);
+void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std, float *out);
 
 /* A stream number from a name, e.g. a parameter path (FNV-1a). */
 uint64_t tfx_random_stream(const char *name);

@@ -19,9 +19,9 @@ void tfx_text_free(tfx_text *t);
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n);
 
 /* Formats into buf (at least 32 bytes) and returns it. */
-char *tfx_format_bytes(char *buf, double bytes);   /* "1.5 GB", powers of ten */
-char *tfx_format_count(char *buf, double n);       /* "123.6M" */
-char *tfx_format_seconds(char *buf, double s);     /* "2h05m", "3m07s", "12.3s" */
+char *tfx_format_bytes(char *buf, double bytes); /* "1.5 GB", powers of ten */
+char *tfx_format_count(char *buf, double n);     /* "123.6M" */
+char *tfx_format_seconds(char *buf, double s);   /* "2h05m", "3m07s", "12.3s" */
 
 /* "[2, 16, 64]" into buf (at least TFX_SHAPE_TEXT bytes), which it returns. */
 #define TFX_SHAPE_TEXT 200

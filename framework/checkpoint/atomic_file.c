@@ -90,8 +90,7 @@ tfx_status tfx_atomic_file_commit(tfx_atomic_file *f, tfx_error *err)
     if (!f->temp_path)
         return TFX_OK;
     if (rename(f->temp_path, f->final_path) != 0)
-        return tfx_fail(err, TFX_E_IO, "%s: cannot rename %s to it: %s", f->final_path, f->temp_path,
-                        strerror(errno));
+        return tfx_fail(err, TFX_E_IO, "%s: cannot rename %s to it: %s", f->final_path, f->temp_path, strerror(errno));
     free(f->temp_path);
     f->temp_path = NULL;
     char *parent = tfx_parent_dir(f->final_path);

@@ -7,10 +7,10 @@
 
 /* Zero-initialise. */
 typedef struct tfx_atomic_file {
-    int open;         /* whether fd is ours to close */
+    int open; /* whether fd is ours to close */
     int fd;
     char *final_path;
-    char *temp_path;  /* NULL: final_path is a device or pipe, written in place */
+    char *temp_path; /* NULL: final_path is a device or pipe, written in place */
 } tfx_atomic_file;
 
 tfx_status tfx_atomic_file_begin(tfx_atomic_file *f, const char *final_path, tfx_error *err);

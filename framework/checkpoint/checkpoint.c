@@ -96,8 +96,9 @@ static tfx_status load_tensor(tfx_st_reader *r, const tfx_st_tensor *f, const tf
     size_t element = tfx_dtype_bytes(t->dtype);
     for (uint64_t at = 0; at < t->bytes; at += CHUNK_BYTES) {
         size_t n = t->bytes - at < CHUNK_BYTES ? (size_t)(t->bytes - at) : CHUNK_BYTES;
-        tfx_status st = t->dtype == TFX_F32 ? tfx_st_read_f32(r, f, at / element, n / element, (float *)(void *)chunk, err)
-                                            : tfx_st_read_raw(r, f, at, n, chunk, err);
+        tfx_status st = t->dtype == TFX_F32
+                            ? tfx_st_read_f32(r, f, at / element, n / element, (float *)(void *)chunk, err)
+                            : tfx_st_read_raw(r, f, at, n, chunk, err);
         if (st != TFX_OK)
             return st;
         io->write(io->ctx, t, at, chunk, n);

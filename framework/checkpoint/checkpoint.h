@@ -17,8 +17,8 @@ typedef struct tfx_state_io {
 } tfx_state_io;
 
 typedef struct tfx_checkpoint_written {
-    uint64_t bytes; /* of all files */
-    char hash[33];  /* of the weights' file: the same weights at the same step have the same */
+    uint64_t bytes;     /* of all files */
+    char hash[33];      /* of the weights' file: the same weights at the same step have the same */
     char json_hash[33]; /* of checkpoint.json: of everything */
 } tfx_checkpoint_written;
 
@@ -42,7 +42,7 @@ tfx_status tfx_weights_check(const char *file, const tfx_state_layout *state, tf
 
 /* Loads the parameters of any safetensors file whose names are parameter paths. Fixed
  * parameters (tau) may be missing: they keep what the device has; *n_missing counts them. */
-tfx_status tfx_weights_load(const char *file, const tfx_state_layout *state, const tfx_state_io *io,
-                            size_t *n_missing, tfx_error *err);
+tfx_status tfx_weights_load(const char *file, const tfx_state_layout *state, const tfx_state_io *io, size_t *n_missing,
+                            tfx_error *err);
 
 #endif

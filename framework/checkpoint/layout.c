@@ -17,8 +17,10 @@
 
 static tfx_status fail_hash(const char *path, const char *expected, const char *found, tfx_error *err)
 {
-    return tfx_fail(err, TFX_E_DATA, "%s: expected content hash %s, found %s: the file was changed, is damaged, or "
-                                     "belongs to another checkpoint", path, expected, found);
+    return tfx_fail(err, TFX_E_DATA,
+                    "%s: expected content hash %s, found %s: the file was changed, is damaged, or "
+                    "belongs to another checkpoint",
+                    path, expected, found);
 }
 
 /* ---- writing ---- */
@@ -176,8 +178,7 @@ static char *read_text(const char *path, size_t *n, tfx_error *err)
     return NULL;
 }
 
-static tfx_status parse_record(const char *path, const char *text, size_t n, tfx_checkpoint_record *out,
-                               tfx_error *err)
+static tfx_status parse_record(const char *path, const char *text, size_t n, tfx_checkpoint_record *out, tfx_error *err)
 {
     cJSON *o = cJSON_ParseWithLength(text, n);
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(o, "format");

@@ -11,11 +11,11 @@
 #endif
 
 static const tfx_st_dtype_info dtypes[] = {
-    {"F64", 64, TFX_ST_F64},   {"F32", 32, TFX_ST_F32},       {"F16", 16, TFX_ST_F16},
-    {"BF16", 16, TFX_ST_BF16}, {"I64", 64, TFX_ST_I64},       {"I32", 32, TFX_ST_I32},
-    {"I16", 16, TFX_ST_I16},   {"I8", 8, TFX_ST_I8},          {"U8", 8, TFX_ST_U8},
-    {"BOOL", 8, TFX_ST_BOOL},  {"U16", 16, TFX_ST_OTHER},     {"U32", 32, TFX_ST_OTHER},
-    {"U64", 64, TFX_ST_OTHER}, {"C64", 64, TFX_ST_OTHER},     {"F8_E4M3", 8, TFX_ST_OTHER},
+    {"F64", 64, TFX_ST_F64},      {"F32", 32, TFX_ST_F32},      {"F16", 16, TFX_ST_F16},
+    {"BF16", 16, TFX_ST_BF16},    {"I64", 64, TFX_ST_I64},      {"I32", 32, TFX_ST_I32},
+    {"I16", 16, TFX_ST_I16},      {"I8", 8, TFX_ST_I8},         {"U8", 8, TFX_ST_U8},
+    {"BOOL", 8, TFX_ST_BOOL},     {"U16", 16, TFX_ST_OTHER},    {"U32", 32, TFX_ST_OTHER},
+    {"U64", 64, TFX_ST_OTHER},    {"C64", 64, TFX_ST_OTHER},    {"F8_E4M3", 8, TFX_ST_OTHER},
     {"F8_E5M2", 8, TFX_ST_OTHER}, {"F8_E8M0", 8, TFX_ST_OTHER}, {"F6_E2M3", 6, TFX_ST_OTHER},
     {"F6_E3M2", 6, TFX_ST_OTHER}, {"F4", 4, TFX_ST_OTHER},
 };
@@ -80,9 +80,7 @@ int tfx_st_to_f32(tfx_st_dtype dtype, const void *src, size_t n, float *out)
 {
     const unsigned char *p = src;
     switch (dtype) {
-    case TFX_ST_F32:
-        memcpy(out, src, n * 4);
-        return 0;
+    case TFX_ST_F32: memcpy(out, src, n * 4); return 0;
     case TFX_ST_F64:
         for (size_t i = 0; i < n; i++) {
             double d;
@@ -105,7 +103,6 @@ int tfx_st_to_f32(tfx_st_dtype dtype, const void *src, size_t n, float *out)
             memcpy(&out[i], &bits, 4);
         }
         return 0;
-    default:
-        return -1;
+    default: return -1;
     }
 }

@@ -51,15 +51,14 @@ static tfx_status check_text(const char *path, const char *json, size_t n, tfx_e
         const unsigned char *p = (const unsigned char *)json + i;
         size_t len = utf8_length(p, n - i);
         if (len == 0)
-            return tfx_fail(err, TFX_E_DATA, "%s: header is not UTF-8: byte 0x%02x at offset %zu", path, p[0],
-                            8 + i);
+            return tfx_fail(err, TFX_E_DATA, "%s: header is not UTF-8: byte 0x%02x at offset %zu", path, p[0], 8 + i);
         if (*p < 0x20 && (in_string || (*p != '\t' && *p != '\n' && *p != '\r')))
             return tfx_fail(err, TFX_E_DATA, "%s: header is not JSON: control character 0x%02x at offset %zu", path,
                             p[0], 8 + i);
         if (in_string && *p == '\\') {
             if (n - i >= 6 && memcmp(p, "\\u0000", 6) == 0)
-                return tfx_fail(err, TFX_E_DATA, "%s: header holds a string with a NUL character at offset %zu",
-                                path, 8 + i);
+                return tfx_fail(err, TFX_E_DATA, "%s: header holds a string with a NUL character at offset %zu", path,
+                                8 + i);
             len = 2; /* whatever follows cannot end the string; cJSON checks what it means */
             if (i + 1 < n && (unsigned char)json[i + 1] >= 0x80)
                 len = 1;
@@ -141,8 +140,7 @@ static tfx_status parse_tensor(const place *at, const cJSON *object, uint64_t da
                                const char **dtype_name)
 {
     if (!cJSON_IsObject(object))
-        return FAIL_TENSOR(at, "expected an object with dtype, shape and data_offsets, found %s",
-                           json_type(object));
+        return FAIL_TENSOR(at, "expected an object with dtype, shape and data_offsets, found %s", json_type(object));
     const cJSON *dtype = member(at, object, "dtype");
     const cJSON *shape = dtype ? member(at, object, "shape") : NULL;
     const cJSON *range = shape ? member(at, object, "data_offsets") : NULL;
@@ -181,9 +179,8 @@ static tfx_status parse_tensor(const place *at, const cJSON *object, uint64_t da
     else if (size != 0)
         FAIL_TENSOR(at, "shape %s of %s is not a whole number of bytes", text.s, info->name);
     else if (bytes != (uint64_t)(end - begin))
-        FAIL_TENSOR(at, "shape %s of %s takes %llu bytes, but data_offsets [%lld, %lld] hold %lld", text.s,
-                    info->name, (unsigned long long)bytes, (long long)begin, (long long)end,
-                    (long long)(end - begin));
+        FAIL_TENSOR(at, "shape %s of %s takes %llu bytes, but data_offsets [%lld, %lld] hold %lld", text.s, info->name,
+                    (unsigned long long)bytes, (long long)begin, (long long)end, (long long)(end - begin));
     tfx_text_free(&text);
     out->bytes = bytes;
     out->offset = data_start + (uint64_t)begin;
@@ -287,8 +284,8 @@ static tfx_status arrange(tfx_st_header *h, const char *path, parsed *all, size_
     return TFX_OK;
 }
 
-tfx_status tfx_st_header_parse(tfx_st_header *h, const char *path, const char *json, size_t n,
-                               uint64_t data_start, uint64_t file_bytes, tfx_error *err)
+tfx_status tfx_st_header_parse(tfx_st_header *h, const char *path, const char *json, size_t n, uint64_t data_start,
+                               uint64_t file_bytes, tfx_error *err)
 {
     if (n == 0 || json[0] != '{')
         return tfx_fail(err, TFX_E_DATA, "%s: is not a safetensors file: header does not begin with '{'", path);

@@ -21,8 +21,8 @@ typedef struct tfx_st_header {
 
 /* Parses json[0..n); json[n] must be 0. data_start and file_bytes say where the tensors' bytes must
  * begin and end. *h is zero-initialised by the caller and finished by it also on error. */
-tfx_status tfx_st_header_parse(tfx_st_header *h, const char *path, const char *json, size_t n,
-                               uint64_t data_start, uint64_t file_bytes, tfx_error *err);
+tfx_status tfx_st_header_parse(tfx_st_header *h, const char *path, const char *json, size_t n, uint64_t data_start,
+                               uint64_t file_bytes, tfx_error *err);
 void tfx_st_header_finish(tfx_st_header *h);
 
 #endif

@@ -54,9 +54,8 @@ static tfx_status read_header(tfx_st_reader *r, tfx_error *err)
     if (read_at(r, 0, &length, 8, err) != TFX_OK)
         return err->status;
     if (length > TFX_ST_MAX_HEADER)
-        return tfx_fail(err, TFX_E_DATA,
-                        "%s: is not a safetensors file: header length %llu, expected at most %llu", r->path,
-                        (unsigned long long)length, (unsigned long long)TFX_ST_MAX_HEADER);
+        return tfx_fail(err, TFX_E_DATA, "%s: is not a safetensors file: header length %llu, expected at most %llu",
+                        r->path, (unsigned long long)length, (unsigned long long)TFX_ST_MAX_HEADER);
     if (length > file_bytes - 8)
         return tfx_fail(err, TFX_E_DATA, "%s: header length %llu, but only %llu bytes follow: was it cut short?",
                         r->path, (unsigned long long)length, (unsigned long long)(file_bytes - 8));
@@ -136,8 +135,8 @@ tfx_status tfx_st_read_raw(tfx_st_reader *r, const tfx_st_tensor *t, uint64_t fi
                            tfx_error *err)
 {
     if (first > t->bytes || n > t->bytes - first)
-        return tfx_fail(err, TFX_E_INVALID, "%s: tensor \"%.200s\": bytes %llu to %llu asked for, it has %llu",
-                        r->path, t->name, (unsigned long long)first, (unsigned long long)(first + n),
+        return tfx_fail(err, TFX_E_INVALID, "%s: tensor \"%.200s\": bytes %llu to %llu asked for, it has %llu", r->path,
+                        t->name, (unsigned long long)first, (unsigned long long)(first + n),
                         (unsigned long long)t->bytes);
     return read_at(r, t->offset + first, out, (size_t)n, err);
 }

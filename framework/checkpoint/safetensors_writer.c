@@ -51,8 +51,7 @@ void tfx_st_writer_metadata(tfx_st_writer *w, const char *key, const char *value
     pair->value = tfx_strdup(value);
 }
 
-void tfx_st_writer_declare(tfx_st_writer *w, const char *name, tfx_st_dtype dtype, uint32_t n_dims,
-                           const int64_t *dims)
+void tfx_st_writer_declare(tfx_st_writer *w, const char *name, tfx_st_dtype dtype, uint32_t n_dims, const int64_t *dims)
 {
     const tfx_st_dtype_info *info = tfx_st_dtype_of(dtype);
     tfx_st_tensor *t = TFX_APPEND(w->tensors, w->n_tensors, w->cap_tensors);
@@ -70,8 +69,7 @@ void tfx_st_writer_declare(tfx_st_writer *w, const char *name, tfx_st_dtype dtyp
             t->dims[i] = dims[i];
         if (tfx_st_size(info->bits, n_dims, dims, &t->bytes) != 0 ||
             __builtin_add_overflow(w->data_bytes, t->bytes, &w->data_bytes) || w->data_bytes > INT64_MAX)
-            tfx_fail(&w->declared, TFX_E_INVALID, "tensor \"%.200s\": shape is negative or larger than any file",
-                     name);
+            tfx_fail(&w->declared, TFX_E_INVALID, "tensor \"%.200s\": shape is negative or larger than any file", name);
     }
 }
 
@@ -215,8 +213,7 @@ tfx_status tfx_st_writer_finish(tfx_st_writer *w, uint64_t *bytes, char *hash, t
         while (w->tensors[i].offset + w->tensors[i].bytes <= w->written)
             i++;
         return tfx_fail(err, TFX_E_INTERNAL, "%s: tensor \"%.200s\" is not complete: %llu of %llu bytes written",
-                        w->file.final_path, w->tensors[i].name,
-                        (unsigned long long)(w->written - w->tensors[i].offset),
+                        w->file.final_path, w->tensors[i].name, (unsigned long long)(w->written - w->tensors[i].offset),
                         (unsigned long long)w->tensors[i].bytes);
     }
     if (flush(w, err) != TFX_OK || tfx_atomic_file_commit(&w->file, err) != TFX_OK)

@@ -17,10 +17,10 @@ struct tfx_cli_args {
     const tfx_command *command;
     const char **positional;
     size_t n_positional, cap_positional;
-    struct given { /* parallel to command->options */
+    struct given {           /* parallel to command->options */
         const char **values; /* a flag that was given has one value, NULL */
         size_t n, cap;
-    } *given;
+    } * given;
     int help;
 };
 
@@ -73,8 +73,9 @@ static tfx_status parse_option(tfx_cli_args *a, int argc, char **argv, int *i, t
             value = argv[++*i];
             /* `--db --json` is a forgotten value, not a file called --json. */
             if (!strncmp(value, "--", 2) && find_option(c, value + 2, strcspn(value + 2, "=")) >= 0)
-                return tfx_fail(err, TFX_E_INVALID, "%s: --%s needs a value %s, found %s (write --%s=%s if that is "
-                                                    "the value)",
+                return tfx_fail(err, TFX_E_INVALID,
+                                "%s: --%s needs a value %s, found %s (write --%s=%s if that is "
+                                "the value)",
                                 c->name, o->name, o->metavar, value, o->name, value);
         } else
             return tfx_fail(err, TFX_E_INVALID, "%s: --%s needs a value: --%s %s", c->name, o->name, o->name,
@@ -195,8 +196,8 @@ const char *const *tfx_cli_values(const tfx_cli_args *a, const char *name, size_
     return g->values;
 }
 
-int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long long min, long long max,
-                long long *out, tfx_error *err)
+int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long long min, long long max, long long *out,
+                tfx_error *err)
 {
     const char *text = tfx_cli_value(a, name);
     *out = def;

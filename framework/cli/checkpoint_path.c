@@ -17,7 +17,8 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
         return NULL;
     char *home = tfx_store_folder(s), *folder = tfx_printf("%s/%s", home, info.path);
     if (access(folder, R_OK))
-        tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint, folder);
+        tfx_fail(err, TFX_E_INVALID, "checkpoint %lld: its files (%s) are no longer there", (long long)checkpoint,
+                 folder);
     else /* damaged weights would give plausible numbers, so they are not read at all */
         tfx_checkpoint_check_file(folder, TFX_CHECKPOINT_WEIGHTS, info.hash, err);
     if (err->status != TFX_OK) {
@@ -49,8 +50,8 @@ static tfx_id newest_checkpoint(tfx_store *s, const char *experiment, const char
     tfx_id row = tfx_store_newest_experiment(s, experiment, err), *runs = NULL, found = 0;
     size_t n = 0;
     if (!row || tfx_store_runs_of(s, row, &runs, &n, err) != TFX_OK) {
-        tfx_fail(err, TFX_E_INVALID, "%s: experiment '%s' has not been run; give --weights or --checkpoint", tfx_store_path(s),
-                 experiment);
+        tfx_fail(err, TFX_E_INVALID, "%s: experiment '%s' has not been run; give --weights or --checkpoint",
+                 tfx_store_path(s), experiment);
         return 0;
     }
     for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
@@ -64,7 +65,8 @@ static tfx_id newest_checkpoint(tfx_store *s, const char *experiment, const char
     }
     free(runs);
     if (!found)
-        tfx_fail(err, TFX_E_INVALID, "%s: arm '%s' of experiment '%s' has no checkpoint yet", tfx_store_path(s), arm, experiment);
+        tfx_fail(err, TFX_E_INVALID, "%s: arm '%s' of experiment '%s' has no checkpoint yet", tfx_store_path(s), arm,
+                 experiment);
     return found;
 }
 

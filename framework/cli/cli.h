@@ -17,12 +17,12 @@ typedef struct tfx_cli_option {
 typedef struct tfx_cli_args tfx_cli_args;
 
 typedef struct tfx_command {
-    const char *name;     /* "plan", or "plugin list" */
-    const char *synopsis; /* "SPEC [--json]" */
-    const char *summary;  /* one line for `tfx --help` */
-    const char *example;  /* whole lines for `tfx VERB --help`, "  tfx plan ..." */
-    const tfx_cli_option *options; /* ends with a NULL name; --help is always there */
-    int min_args, max_args;        /* positional; max_args -1: any number */
+    const char *name;                  /* "plan", or "plugin list" */
+    const char *synopsis;              /* "SPEC [--json]" */
+    const char *summary;               /* one line for `tfx --help` */
+    const char *example;               /* whole lines for `tfx VERB --help`, "  tfx plan ..." */
+    const tfx_cli_option *options;     /* ends with a NULL name; --help is always there */
+    int min_args, max_args;            /* positional; max_args -1: any number */
     int (*run)(const tfx_cli_args *a); /* returns the exit status */
 } tfx_command;
 
@@ -32,8 +32,8 @@ int tfx_cli_flag(const tfx_cli_args *a, const char *name);
 const char *tfx_cli_value(const tfx_cli_args *a, const char *name); /* NULL: not given; the last when repeated */
 const char *const *tfx_cli_values(const tfx_cli_args *a, const char *name, size_t *n);
 /* A whole number within [min, max]; `def` when not given; a message and exit status 2 otherwise. */
-int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long long min, long long max,
-                long long *out, tfx_error *err);
+int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long long min, long long max, long long *out,
+                tfx_error *err);
 
 /* Prints "tfx: message" to stderr and returns the exit status that goes with it. */
 int tfx_cli_fail(const tfx_error *err);

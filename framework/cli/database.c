@@ -16,8 +16,9 @@ tfx_id tfx_cli_run_id(const char *argument, tfx_error *err)
     errno = 0;
     long long id = strtoll(argument, &end, 10);
     if (errno || end == argument || *end || id <= 0) {
-        tfx_fail(err, TFX_E_INVALID, "expected the id of a run, found '%s' (`tfx runs` lists them; two runs may share "
-                                     "a name, so names do not do)",
+        tfx_fail(err, TFX_E_INVALID,
+                 "expected the id of a run, found '%s' (`tfx runs` lists them; two runs may share "
+                 "a name, so names do not do)",
                  argument);
         return 0;
     }

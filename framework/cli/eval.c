@@ -23,15 +23,16 @@ static void print_result(const tfx_cli_args *a, const tfx_arm *arm, const tfx_in
         cJSON_AddStringToObject(o, "weights", weights);
         cJSON_AddNumberToObject(o, "tokens", (double)n_tokens);
         cJSON_AddItemToObject(o, "loss", isfinite(loss) ? cJSON_CreateNumber(loss) : cJSON_CreateNull());
-        cJSON_AddItemToObject(o, "bits_per_byte", isfinite(bits_per_byte) ? cJSON_CreateNumber(bits_per_byte)
-                                                                           : cJSON_CreateNull());
+        cJSON_AddItemToObject(o, "bits_per_byte",
+                              isfinite(bits_per_byte) ? cJSON_CreateNumber(bits_per_byte) : cJSON_CreateNull());
         char *text = cJSON_Print(o);
         puts(text);
         free(text);
         cJSON_Delete(o);
         return;
     }
-    printf("arm %s, stage %" PRIu32 ", model %s: %" PRIu64 " tokens", arm->name, f->stage, f->plan->model->name, n_tokens);
+    printf("arm %s, stage %" PRIu32 ", model %s: %" PRIu64 " tokens", arm->name, f->stage, f->plan->model->name,
+           n_tokens);
     if (isfinite(loss)) /* a single token has no successor to predict */
         printf(", loss %.6f", loss);
     if (isfinite(bits_per_byte))
@@ -83,7 +84,8 @@ static int run(const tfx_cli_args *a)
         else if (s.experiment->n_arms == 1)
             arm = &s.experiment->arms[0];
         else
-            tfx_fail(&err, TFX_E_INVALID, "%s has %zu arms; choose one with --arm", s.experiment->file, s.experiment->n_arms);
+            tfx_fail(&err, TFX_E_INVALID, "%s has %zu arms; choose one with --arm", s.experiment->file,
+                     s.experiment->n_arms);
         if (arm)
             evaluate(a, &s, arm, &err);
     }

@@ -43,12 +43,14 @@ static tfx_status read_real(const tfx_cli_args *a, const char *name, double def,
 }
 
 /* The prompt as tokens: bytes of --prompt, or the ids of --prompt-tokens. */
-static int32_t *read_prompt(const tfx_cli_args *a, int64_t vocab, int is_text, uint64_t room, uint64_t *n, tfx_error *err)
+static int32_t *read_prompt(const tfx_cli_args *a, int64_t vocab, int is_text, uint64_t room, uint64_t *n,
+                            tfx_error *err)
 {
     const char *text = tfx_cli_value(a, "prompt"), *ids = tfx_cli_value(a, "prompt-tokens");
     if (!text == !ids || (text && !is_text)) {
-        tfx_fail(err, TFX_E_INVALID, is_text ? "give --prompt TEXT or --prompt-tokens IDS"
-                                             : "this model's tokens are not bytes: give --prompt-tokens with ids like 12,7,301");
+        tfx_fail(err, TFX_E_INVALID,
+                 is_text ? "give --prompt TEXT or --prompt-tokens IDS"
+                         : "this model's tokens are not bytes: give --prompt-tokens with ids like 12,7,301");
         return NULL;
     }
     size_t length = strlen(text ? text : ids);
@@ -61,7 +63,8 @@ static int32_t *read_prompt(const tfx_cli_args *a, int64_t vocab, int is_text, u
         errno = 0;
         long long id = strtoll(at, &end, 10);
         if (end == at || errno || id < 0 || id >= vocab)
-            tfx_fail(err, TFX_E_INVALID, "--prompt-tokens: expected ids from 0 to %" PRId64 ", found '%.20s'", vocab - 1, at);
+            tfx_fail(err, TFX_E_INVALID, "--prompt-tokens: expected ids from 0 to %" PRId64 ", found '%.20s'",
+                     vocab - 1, at);
         tokens[(*n)++] = (int32_t)id;
         at = end;
         while (*at == ',' || isspace((unsigned char)*at))
@@ -98,7 +101,8 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     sampling.top_k = top_k;
     sampling.seed = (uint64_t)seed;
     const tfx_arm *arm = tfx_experiment_arm(s.experiment, info.arm_name, err);
-    if (!arm || tfx_inference_open(&f, s.experiment, arm, s.registry, &s.device, c->stage_index, 1, weights, err) != TFX_OK)
+    if (!arm ||
+        tfx_inference_open(&f, s.experiment, arm, s.registry, &s.device, c->stage_index, 1, weights, err) != TFX_OK)
         goto done;
     int is_text = (tfx_loader_flags(s.experiment->loader.impl) & TFX_LOADER_BYTES) != 0;
     uint64_t n = 0;

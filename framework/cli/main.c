@@ -19,8 +19,8 @@
 
 /* In the order of `tfx --help`. */
 static const tfx_command *const commands[] = {
-    &tfx_cmd_run,  &tfx_cmd_plan,    &tfx_cmd_runs,  &tfx_cmd_show,     &tfx_cmd_lineage,     &tfx_cmd_curve,
-    &tfx_cmd_sql,  &tfx_cmd_eval,    &tfx_cmd_generate, &tfx_cmd_plugin_list, &tfx_cmd_plugin_show,
+    &tfx_cmd_run, &tfx_cmd_plan, &tfx_cmd_runs,     &tfx_cmd_show,        &tfx_cmd_lineage,     &tfx_cmd_curve,
+    &tfx_cmd_sql, &tfx_cmd_eval, &tfx_cmd_generate, &tfx_cmd_plugin_list, &tfx_cmd_plugin_show,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -54,10 +54,9 @@ static void print_backend(void)
 {
     tfx_error err = {0};
     tfx_registry *registry = tfx_registry_open(tfx_cli_plugin_dir(), &err);
-    const tfx_backend_class *class =
-        registry ? tfx_registry_find(registry, TFX_KIND_BACKEND, "cpu", &err) : NULL;
-    tfx_options *options =
-        class ? tfx_options_resolve(class->options, class->n_options, NULL, 0, "backend cpu", &err) : NULL;
+    const tfx_backend_class *class = registry ? tfx_registry_find(registry, TFX_KIND_BACKEND, "cpu", &err) : NULL;
+    tfx_options *options = class ? tfx_options_resolve(class->options, class->n_options, NULL, 0, "backend cpu", &err)
+                                 : NULL;
     tfx_backend *backend = NULL;
     if (options && tfx_call_backend_open(class, options, &backend, &err) == TFX_OK)
         printf("backend cpu: %s\n", tfx_call_backend_describe(class, backend));

@@ -43,8 +43,8 @@ static void print_json(cJSON *json)
 
 static const char *type_word(tfx_option_type type)
 {
-    static const char *const words[] = {"", "integer", "real", "boolean", "string", "choice", "path",
-                                        "integer list", "real list", "string list"};
+    static const char *const words[] = {"",       "integer", "real",         "boolean",   "string",
+                                        "choice", "path",    "integer list", "real list", "string list"};
     return words[type];
 }
 
@@ -181,8 +181,8 @@ static void list_text(const tfx_registry *r)
         printf("no plugins\n");
     for (size_t i = 0; i < n; i++) {
         const tfx_loaded_plugin *p = tfx_registry_at(r, i);
-        printf("%-*s  %-*s  %-*s  %-*s  %s\n", w_name, p->entry->name, w_version, p->entry->version, w_offer,
-               offer[i], w_summary, p->entry->summary, p->path);
+        printf("%-*s  %-*s  %-*s  %-*s  %s\n", w_name, p->entry->name, w_version, p->entry->version, w_offer, offer[i],
+               w_summary, p->entry->summary, p->path);
         free(offer[i]);
     }
     free(offer);
@@ -310,7 +310,9 @@ static int run_show(const tfx_cli_args *a)
     cJSON *found = NULL;
     if (!name == !markdown || (json && markdown)) {
         tfx_fail(&err, TFX_E_INVALID, "plugin show: expected %s, found %s", tfx_cmd_plugin_show.synopsis,
-                 name ? "NAME and --markdown" : json && markdown ? "--json and --markdown" : "neither NAME nor --markdown");
+                 name               ? "NAME and --markdown"
+                 : json && markdown ? "--json and --markdown"
+                                    : "neither NAME nor --markdown");
         return tfx_cli_fail(&err);
     }
     tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);

@@ -58,8 +58,12 @@ static int worker(const char *db, tfx_id run)
     tfx_registry *registry = err.status == TFX_OK ? tfx_registry_open(tfx_cli_plugin_dir(), &err) : NULL;
     tfx_store *store = registry ? tfx_store_open(db, TFX_STORE_WRITE, &err) : NULL;
     if (store) {
-        tfx_worker_params p = {.registry = registry, .store = store, .run = run, .tfx_version = TFX_VERSION,
-                               .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL, .stop = &stop};
+        tfx_worker_params p = {.registry = registry,
+                               .store = store,
+                               .run = run,
+                               .tfx_version = TFX_VERSION,
+                               .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL,
+                               .stop = &stop};
         tfx_worker_execute(&p, &interrupted, &err);
     }
     tfx_store_close(store);
@@ -132,7 +136,8 @@ static int run(const tfx_cli_args *a)
     if (tfx_launch_runs(store, experiment, command, &stop, &result, &err) == TFX_OK)
         tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, &err);
     if (result.interrupted)
-        fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n", tfx_cli_arg(a, 0));
+        fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n",
+                tfx_cli_arg(a, 0));
 done:
     tfx_store_close(store);
     tfx_session_close(&s);

@@ -8,11 +8,11 @@
 
 typedef struct backward {
     tfx_graph *g;
-    uint32_t n_nodes;   /* of the forward pass */
+    uint32_t n_nodes; /* of the forward pass */
     uint32_t n_values;
-    tfx_value *grad;    /* per forward value: its gradient so far */
-    tfx_value *clone;   /* per forward value: its recomputed copy, in the current region */
-    uint32_t region;    /* the region the backward pass is in */
+    tfx_value *grad;  /* per forward value: its gradient so far */
+    tfx_value *clone; /* per forward value: its recomputed copy, in the current region */
+    uint32_t region;  /* the region the backward pass is in */
 } backward;
 
 /* Adds `d` to the gradient of v. */

@@ -13,7 +13,6 @@
  * pass enters a region, the region's forward nodes are emitted again (marked recomputed),
  * reading only values from outside of it (Chen et al. 2016, "Training deep nets with
  * sublinear memory cost", with one segment per block). */
-void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wrt, uint32_t n,
-                  tfx_value *grads);
+void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wrt, uint32_t n, tfx_value *grads);
 
 #endif

@@ -185,8 +185,7 @@ static tfx_value b_gather(const tfx_builder *b, tfx_value table, tfx_value indic
 
 static tfx_value b_cross_entropy(const tfx_builder *b, tfx_value logits, tfx_value targets)
 {
-    return tfx_emit_cross_entropy(b->impl, given(b, "cross_entropy", logits),
-                                  given(b, "cross_entropy", targets));
+    return tfx_emit_cross_entropy(b->impl, given(b, "cross_entropy", logits), given(b, "cross_entropy", targets));
 }
 
 static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
@@ -209,8 +208,8 @@ static void collect(tfx_op_set *s, const tfx_op_class *cls)
         *TFX_APPEND(s->items, s->n, s->cap) = cls;
 }
 
-static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in,
-                          uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals)
+static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                          const int64_t *ints, uint32_t n_reals, const double *reals)
 {
     tfx_graph *g = b->impl;
     tfx_error err = {0};

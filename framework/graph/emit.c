@@ -80,8 +80,15 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
 {
     uint32_t index = g->n_nodes, n_out = tfx_op_info_of(e->op)->n_out;
     tfx_graph_node *node = TFX_APPEND(g->nodes, g->n_nodes, g->cap_nodes);
-    *node = (tfx_graph_node){.op = e->op, .n_in = e->n_in, .n_out = n_out, .out = g->n_values, .custom = e->custom,
-                             .region = g->region, .recomputed = g->recomputed, .update = g->update, .owner = g->owner};
+    *node = (tfx_graph_node){.op = e->op,
+                             .n_in = e->n_in,
+                             .n_out = n_out,
+                             .out = g->n_values,
+                             .custom = e->custom,
+                             .region = g->region,
+                             .recomputed = g->recomputed,
+                             .update = g->update,
+                             .owner = g->owner};
     node->in = TFX_NEW_ARRAY(tfx_value, e->n_in);
     memcpy(node->ints, e->ints, sizeof(node->ints));
     memcpy(node->reals, e->reals, sizeof(node->reals));
@@ -120,7 +127,8 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     if (g->state_values[index])
         return g->state_values[index];
     const tfx_state_tensor *t = &g->state->tensors[index];
-    tfx_emission e = {.op = t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM, .ints = {index},
+    tfx_emission e = {.op = t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM,
+                      .ints = {index},
                       .out = {tfx_graph_asked(t->dtype, t->n_dims, t->dims)}};
     e.out[0].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
     uint32_t region = g->region;
@@ -141,8 +149,8 @@ tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const i
 {
     if (!tfx_graph_check_dims(g, "constant", n_dims, dims))
         return TFX_POISON;
-    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CONST, .reals = {value},
-                                             .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
+    return tfx_graph_emit(
+        g, &(tfx_emission){.op = TFX_OP_CONST, .reals = {value}, .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
 }
 
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims)
@@ -152,8 +160,8 @@ tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const i
     const tfx_graph_value *v = &g->values[x];
     if (v->n_dims == n_dims && !memcmp(v->dims, dims, sizeof(*dims) * n_dims))
         return x;
-    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x),
-                                             .out = {tfx_graph_asked(v->dtype, n_dims, dims)}});
+    return tfx_graph_emit(
+        g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x), .out = {tfx_graph_asked(v->dtype, n_dims, dims)}});
 }
 
 tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
@@ -242,14 +250,16 @@ tfx_value tfx_emit_slice(tfx_graph *g, tfx_value x, int axis, int64_t start, int
         return tfx_graph_fail(g, "slice: %s has no axis %d", tfx_graph_shape_text(g, x), axis);
     if (start == 0 && length == g->values[x].dims[a])
         return x;
-    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_SLICE, TFX_IN(x), .ints = {a, start},
-                                             .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
+    return tfx_graph_emit(
+        g, &(tfx_emission){
+               .op = TFX_OP_SLICE, TFX_IN(x), .ints = {a, start}, .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
 }
 
 tfx_value tfx_emit_pad(tfx_graph *g, tfx_value x, int axis, int64_t start, int64_t length)
 {
-    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_PAD, TFX_IN(x), .ints = {axis, start},
-                                             .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
+    return tfx_graph_emit(
+        g, &(tfx_emission){
+               .op = TFX_OP_PAD, TFX_IN(x), .ints = {axis, start}, .out = {tfx_graph_asked(TFX_F32, 1, &length)}});
 }
 
 tfx_value tfx_emit_concat(tfx_graph *g, uint32_t n, const tfx_value *xs, int axis)
@@ -320,8 +330,8 @@ tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targe
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY, TFX_IN(logits, targets)});
 }
 
-tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in,
-                          uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals)
+tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                          const int64_t *ints, uint32_t n_reals, const double *reals)
 {
     if (n_in > tfx_op_info_of(TFX_OP_CUSTOM)->max_in || n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS)
         return tfx_graph_fail(g, "custom op %s: at most %u operands, %d ints and %d reals", cls->id,

@@ -17,8 +17,11 @@ tfx_graph_value tfx_graph_like(const tfx_graph *g, tfx_value v);
 tfx_graph_value tfx_graph_asked(tfx_dtype dtype, uint32_t n_dims, const int64_t *dims);
 
 /* The operands of a tfx_emission. */
-#define TFX_IN(...)                                                    \
-    .n_in = sizeof((tfx_value[]){__VA_ARGS__}) / sizeof(tfx_value), .in = (tfx_value[]){__VA_ARGS__}
+#define TFX_IN(...) \
+    .n_in = sizeof((tfx_value[]){__VA_ARGS__}) / sizeof(tfx_value), .in = (tfx_value[]) \
+    { \
+        __VA_ARGS__ \
+    }
 
 /* Checks by the op's row of the table, and gives the results their shapes: 0 when an operand is
  * TFX_POISON or, with an error, when something does not fit. */

@@ -15,15 +15,15 @@ typedef struct tfx_graph_value {
     tfx_dtype dtype;
     uint32_t n_dims;
     int64_t dims[TFX_MAX_DIMS];
-    uint32_t node;       /* that produces it */
-    int requires_grad;   /* depends on a trained parameter */
+    uint32_t node;     /* that produces it */
+    int requires_grad; /* depends on a trained parameter */
 } tfx_graph_value;
 
 typedef struct tfx_graph_node {
     tfx_op op;
     uint32_t n_in, n_out;
     tfx_value *in;
-    tfx_value out; /* first result; the others follow */
+    tfx_value out;              /* first result; the others follow */
     int64_t ints[TFX_MAX_INTS]; /* INPUT and PARAM: ints[0] is the index in the state layout */
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
@@ -46,16 +46,16 @@ typedef struct tfx_graph {
     tfx_graph_value *values; /* [0] stands for TFX_POISON */
     uint32_t n_values;       /* including [0] */
     size_t cap_values;
-    tfx_value *state_values;  /* per state tensor: its value here, or TFX_POISON */
+    tfx_value *state_values; /* per state tensor: its value here, or TFX_POISON */
     size_t n_state_values;
-    tfx_state_layout *state; /* shared with other graphs; not owned */
+    tfx_state_layout *state;             /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
-    tfx_op_set *ops;      /* collects; not owned; may be NULL */
-    const char *device;   /* whose kernels custom ops may use; NULL: none, always lower */
-    int training;         /* whether a backward pass will follow, and dropout is active */
-    tfx_value dropout_key; /* i32 [2]; needed when training with dropout */
+    tfx_op_set *ops;                     /* collects; not owned; may be NULL */
+    const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
+    int training;                        /* whether a backward pass will follow, and dropout is active */
+    tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
-    tfx_error *err;          /* not owned */
+    tfx_error *err; /* not owned */
 
     /* Marks put on every node that is emitted. */
     const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */
@@ -102,7 +102,7 @@ tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, dou
 tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale); /* o; o+1 = lse */
 tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices);
 tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets); /* loss; +1 = lse */
-tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in,
-                          uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals);
+tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                          const int64_t *ints, uint32_t n_reals, const double *reals);
 
 #endif

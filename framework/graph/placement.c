@@ -270,7 +270,8 @@ static uint64_t assign_offsets(placer *p, int reuse)
     }
     uint32_t *order = TFX_NEW_ARRAY(uint32_t, p->n_storages);
     calendar c = {.last = p->s.n_units + 1};
-    for (c.n_nodes = 1; c.n_nodes < 2 * c.last + 2; c.n_nodes *= 2) {}
+    for (c.n_nodes = 1; c.n_nodes < 2 * c.last + 2; c.n_nodes *= 2) {
+    }
     c.n_nodes *= 2;
     c.always = TFX_NEW_ARRAY(pieces, c.n_nodes);
     c.sometimes = TFX_NEW_ARRAY(pieces, c.n_nodes);
@@ -374,8 +375,13 @@ static void emit_program(const placer *p, tfx_placement *out)
             memcpy(in, from->in, sizeof(*in) * from->n_in);
             for (uint32_t k = 0; k < from->n_out; k++)
                 results[k] = from->out + k;
-            *to = (tfx_node){.struct_size = sizeof(*to), .op = from->op, .n_in = from->n_in, .n_out = from->n_out,
-                             .in = in, .out = results, .custom = from->custom};
+            *to = (tfx_node){.struct_size = sizeof(*to),
+                             .op = from->op,
+                             .n_in = from->n_in,
+                             .n_out = from->n_out,
+                             .in = in,
+                             .out = results,
+                             .custom = from->custom};
             memcpy(to->ints, from->ints, sizeof(to->ints));
             memcpy(to->reals, from->reals, sizeof(to->reals));
             nodes[i] = to;
@@ -388,8 +394,11 @@ static void emit_program(const placer *p, tfx_placement *out)
         }
         steps[n_steps++] = step;
     }
-    out->program = (tfx_program){.struct_size = sizeof(tfx_program), .n_values = g->n_values - 1,
-                                 .tensors = tensors, .n_steps = n_steps, .steps = steps,
+    out->program = (tfx_program){.struct_size = sizeof(tfx_program),
+                                 .n_values = g->n_values - 1,
+                                 .tensors = tensors,
+                                 .n_steps = n_steps,
+                                 .steps = steps,
                                  .state_bytes = g->state->bytes};
     out->n_outputs = p->s.n_outputs;
     out->outputs = TFX_NEW_ARRAY(tfx_value, p->s.n_outputs);
@@ -398,7 +407,7 @@ static void emit_program(const placer *p, tfx_placement *out)
 }
 
 tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
-                             const tfx_placement_options *options, tfx_error *err)
+                                    const tfx_placement_options *options, tfx_error *err)
 {
     if (err->status != TFX_OK)
         return NULL;

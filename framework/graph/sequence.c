@@ -33,8 +33,14 @@ static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_v
 {
     if (to->nodes[to->values[tfx_value_base(to, v)].node].op != TFX_OP_PARAM)
         return v;
-    tfx_graph_node copy = {.op = TFX_OP_CAST, .n_in = 1, .n_out = 1, .in = &v, .out = v, .region = store->region,
-                           .recomputed = store->recomputed, .update = store->update};
+    tfx_graph_node copy = {.op = TFX_OP_CAST,
+                           .n_in = 1,
+                           .n_out = 1,
+                           .in = &v,
+                           .out = v,
+                           .region = store->region,
+                           .recomputed = store->recomputed,
+                           .update = store->update};
     return copy_node(to, to, &copy, &v);
 }
 

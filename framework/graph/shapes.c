@@ -176,8 +176,7 @@ int tfx_shape_matmul(tfx_graph *g, tfx_emission *e)
         return tfx_graph_fail(g, "matmul: operands %s and %s need rank 2 at least", operand_text(g, e, 0),
                               operand_text(g, e, 1));
     if (rows && ta)
-        return tfx_graph_fail(g, "matmul: a transposed left operand must have rank 2, found %s",
-                              operand_text(g, e, 0));
+        return tfx_graph_fail(g, "matmul: a transposed left operand must have rank 2, found %s", operand_text(g, e, 0));
     if (!rows && (ra != rb || memcmp(a->dims, b->dims, sizeof(*a->dims) * (ra - 2))))
         return tfx_graph_fail(g, "matmul: leading dimensions of %s and %s differ", operand_text(g, e, 0),
                               operand_text(g, e, 1));
@@ -217,8 +216,9 @@ int tfx_shape_rope(tfx_graph *g, tfx_emission *e)
     if (x->n_dims != 4)
         return tfx_graph_fail(g, "rope: expected [batch, time, heads, head_dim], found %s", operand_text(g, e, 0));
     if (n < 0 || n % 2 || n > x->dims[3] || !(e->reals[0] > 0))
-        return tfx_graph_fail(g, "rope: %" PRId64 " rotated dimensions (base %g) of %" PRId64
-                                 "; expected an even number up to head_dim", n, e->reals[0], x->dims[3]);
+        return tfx_graph_fail(
+            g, "rope: %" PRId64 " rotated dimensions (base %g) of %" PRId64 "; expected an even number up to head_dim",
+            n, e->reals[0], x->dims[3]);
     return out_like(g, e, 0, 0);
 }
 

@@ -48,8 +48,8 @@ static void index_last(tfx_state_layout *s)
         *place_of(s, s->tensors[i].name) = i + 1;
 }
 
-uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
-                       uint32_t n_dims, const int64_t *dims)
+uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype, uint32_t n_dims,
+                       const int64_t *dims)
 {
     assert(!s->frozen);
     tfx_state_tensor *t = TFX_APPEND(s->tensors, s->n, s->cap);

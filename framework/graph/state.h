@@ -35,17 +35,17 @@ typedef struct tfx_state_layout {
     tfx_state_tensor *tensors;
     uint32_t n;
     size_t cap;
-    uint64_t bytes; /* so far; offsets are multiples of 64 */
+    uint64_t bytes;    /* so far; offsets are multiples of 64 */
     uint32_t *by_name; /* hash table: index + 1 of a tensor, or 0 */
     size_t cap_by_name;
-    int frozen;     /* complete: no program has been given places before, and none adds a tensor after */
+    int frozen; /* complete: no program has been given places before, and none adds a tensor after */
 } tfx_state_layout;
 
 #define TFX_STATE_NONE UINT32_MAX
 
 /* Appends a tensor; its name must be new. Returns its index. */
-uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype,
-                       uint32_t n_dims, const int64_t *dims);
+uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype, uint32_t n_dims,
+                       const int64_t *dims);
 uint32_t tfx_state_find(const tfx_state_layout *s, const char *name); /* or TFX_STATE_NONE */
 void tfx_state_finish(tfx_state_layout *s);
 

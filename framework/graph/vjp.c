@@ -51,8 +51,8 @@ void tfx_vjp_affine(tfx_graph *g, const tfx_vjp_args *v)
 
 void tfx_vjp_unary(tfx_graph *g, const tfx_vjp_args *v)
 {
-    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_UNARY_GRAD, TFX_IN(v->in[0], v->dout[0]),
-                                                  .ints = {v->node->ints[0]}});
+    v->din[0] = tfx_graph_emit(
+        g, &(tfx_emission){.op = TFX_OP_UNARY_GRAD, TFX_IN(v->in[0], v->dout[0]), .ints = {v->node->ints[0]}});
 }
 
 void tfx_vjp_cast(tfx_graph *g, const tfx_vjp_args *v)
@@ -145,7 +145,7 @@ void tfx_vjp_matmul(tfx_graph *g, const tfx_vjp_args *v)
     }
     if (v->needs[1]) {
         tfx_value c = a == b && v->needs[0] ? TFX_POISON : v->sofar[1]; /* a^T a: both at once */
-        if (!tb) /* db = op(a)^T dy */
+        if (!tb)                                                        /* db = op(a)^T dy */
             v->din[1] = tfx_emit_matmul(g, a, dy, ta ? 0 : TFX_TRANS_A, alpha, c);
         else /* db = dy^T op(a) */
             v->din[1] = tfx_emit_matmul(g, dy, a, TFX_TRANS_A | (ta ? TFX_TRANS_B : 0), alpha, c);
@@ -164,8 +164,10 @@ void tfx_vjp_softmax(tfx_graph *g, const tfx_vjp_args *v)
 
 void tfx_vjp_norm(tfx_graph *g, const tfx_vjp_args *v)
 {
-    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM_GRAD, TFX_IN(v->in[0], v->dout[0]),
-                                                  .ints = {v->node->ints[0]}, .reals = {v->node->reals[0]}});
+    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM_GRAD,
+                                                  TFX_IN(v->in[0], v->dout[0]),
+                                                  .ints = {v->node->ints[0]},
+                                                  .reals = {v->node->reals[0]}});
 }
 
 void tfx_vjp_rope(tfx_graph *g, const tfx_vjp_args *v)
@@ -187,8 +189,8 @@ void tfx_vjp_gather(tfx_graph *g, const tfx_vjp_args *v)
 {
     if (!v->needs[0])
         return;
-    tfx_emission e = {.op = TFX_OP_GATHER_GRAD, TFX_IN(v->in[1], v->dout[0], v->sofar[0]),
-                      .out = {tfx_graph_like(g, v->in[0])}};
+    tfx_emission e = {
+        .op = TFX_OP_GATHER_GRAD, TFX_IN(v->in[1], v->dout[0], v->sofar[0]), .out = {tfx_graph_like(g, v->in[0])}};
     e.n_in = v->sofar[0] ? 3 : 2;
     v->din[0] = tfx_graph_emit(g, &e);
     v->absorbed[0] = v->sofar[0] != TFX_POISON;
@@ -196,8 +198,8 @@ void tfx_vjp_gather(tfx_graph *g, const tfx_vjp_args *v)
 
 void tfx_vjp_cross_entropy(tfx_graph *g, const tfx_vjp_args *v)
 {
-    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY_GRAD,
-                                                  TFX_IN(v->in[0], v->in[1], v->out[1], v->dout[0])});
+    v->din[0] = tfx_graph_emit(
+        g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY_GRAD, TFX_IN(v->in[0], v->in[1], v->out[1], v->dout[0])});
 }
 
 void tfx_vjp_custom(tfx_graph *g, const tfx_vjp_args *v)

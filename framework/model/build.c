@@ -63,11 +63,14 @@ static tfx_value fail_other(tfx_graph *g, const layer_builder *self, const char 
     describe(&before, first, sizeof(first));
     describe(now, second, sizeof(second));
     if (at < g->n_state_values && g->state_values[at])
-        return tfx_graph_fail(g, "param %s: asked for twice, and not for the same: by %s as %s; by %s, output width "
-                              "%" PRId64 ", as %s", name, t->asked_by, first, g->path, self->out_dim, second);
-    return tfx_graph_fail(g, "build is not a pure function: when the model is built again, param %s is %s; it was %s "
-                          "(a layer's build may depend on its options and its input, and on nothing else)", name,
-                          second, first);
+        return tfx_graph_fail(g,
+                              "param %s: asked for twice, and not for the same: by %s as %s; by %s, output width "
+                              "%" PRId64 ", as %s",
+                              name, t->asked_by, first, g->path, self->out_dim, second);
+    return tfx_graph_fail(g,
+                          "build is not a pure function: when the model is built again, param %s is %s; it was %s "
+                          "(a layer's build may depend on its options and its input, and on nothing else)",
+                          name, second, first);
 }
 
 static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
@@ -103,8 +106,10 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     }
     free(path);
     if (at == TFX_STATE_NONE)
-        return tfx_graph_fail(g, "build is not a pure function: when the model is built again, it asks for a param %s "
-                              "that it did not ask for before", name);
+        return tfx_graph_fail(g,
+                              "build is not a pure function: when the model is built again, it asks for a param %s "
+                              "that it did not ask for before",
+                              name);
     request first = request_of(&g->state->tensors[at]);
     return same_request(&first, &r) ? tfx_emit_state(g, at) : fail_other(g, self, name, at, &r);
 }
@@ -179,8 +184,10 @@ static tfx_value check_none_left(tfx_graph *g, tfx_value logits)
     for (uint32_t i = 0; logits && i < g->state->n; i++) {
         const tfx_state_tensor *t = &g->state->tensors[i];
         if (t->kind == TFX_STATE_PARAM && (i >= g->n_state_values || !g->state_values[i]))
-            return tfx_graph_fail(g, "%s: build is not a pure function: when the model is built again, it does not ask "
-                                  "for the param of path %s any more", t->asked_by, t->name);
+            return tfx_graph_fail(g,
+                                  "%s: build is not a pure function: when the model is built again, it does not ask "
+                                  "for the param of path %s any more",
+                                  t->asked_by, t->name);
     }
     return logits;
 }

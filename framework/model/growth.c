@@ -45,8 +45,9 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
                         "model '%s' cannot grow into '%s': parameter %s is %s and would be %s; only %s may change, and "
                         "only to more",
                         from_model, to_model, t->name, a, b,
-                        t->grow_axis < 0 ? "growable parameters" : t->grow_axis == 0 ? "its first dimension"
-                                                                                     : "its growable dimension");
+                        t->grow_axis < 0    ? "growable parameters"
+                        : t->grow_axis == 0 ? "its first dimension"
+                                            : "its growable dimension");
     }
     for (uint32_t i = 0; i < from->n; i++)
         if (from->tensors[i].kind == TFX_STATE_PARAM && tfx_state_find(to, from->tensors[i].name) == TFX_STATE_NONE)

@@ -106,8 +106,8 @@ static void resolve_options(tfx_layer_config *c, const char *path, const tfx_mod
 
 /* The layer in a socket with that default, and all below it. */
 static tfx_layer_config *layer_create(const tfx_registry *registry, const char *socket, const char *path,
-                                      const char *def, const tfx_model_spec *spec,
-                                      const tfx_layer_settings *settings, tfx_error *err)
+                                      const char *def, const tfx_model_spec *spec, const tfx_layer_settings *settings,
+                                      tfx_error *err)
 {
     const tfx_setting *chosen = tfx_settings_chosen(settings);
     const tfx_layer_class *cls = find_class(registry, path, chosen ? chosen->value : def, chosen, spec, err);
@@ -159,8 +159,7 @@ static void create_blocks(tfx_model *m, const tfx_registry *registry, const char
         tfx_layer_settings settings = tfx_settings_of_block(registry, blocks, b, &has_own);
         char path[64];
         snprintf(path, sizeof(path), has_own ? "blocks.%" PRId64 : "blocks", b);
-        m->blocks[b] = !has_own && shared ? shared
-                                          : layer_create(registry, "blocks", path, def, spec, &settings, err);
+        m->blocks[b] = !has_own && shared ? shared : layer_create(registry, "blocks", path, def, spec, &settings, err);
         if (!has_own)
             shared = m->blocks[b];
         free(settings.items);
@@ -182,8 +181,8 @@ static void create_socket(tfx_model *m, const tfx_registry *registry, const tfx_
     for (size_t i = 0; i < inside.n && tied; i++) {
         const tfx_setting *s = inside.items[i].from;
         if (*inside.items[i].key)
-            tfx_fail_at(err, s->file, s->line,
-                        "%s: a tied head has no options; its factor is embedding.logit_scale", s->key);
+            tfx_fail_at(err, s->file, s->line, "%s: a tied head has no options; its factor is embedding.logit_scale",
+                        s->key);
     }
     free(inside.items);
 }

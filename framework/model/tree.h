@@ -27,7 +27,7 @@ typedef struct tfx_model {
     char *name;
     int64_t n_blocks, dim, context, vocab;
     tfx_layer_config *embedding, *norm, *head; /* head NULL: tied to the embedding */
-    tfx_layer_config **blocks; /* [n_blocks]; blocks without settings of their own share one */
+    tfx_layer_config **blocks;                 /* [n_blocks]; blocks without settings of their own share one */
 } tfx_model;
 
 /* Checks the settings of a section and builds the tree; NULL with a message that names

@@ -54,11 +54,12 @@ static tfx_status check_growth(const tfx_arm_plan *p, uint32_t i, tfx_error *err
     const char *a = from->model->name, *b = to->model->name;
     if (tfx_growth_check(&from->state, a, &to->state, b, err) == TFX_OK) {
         if (from->context != to->context)
-            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': context is %" PRId64
-                     " and would be %" PRId64, a, b, from->context, to->context);
+            tfx_fail(err, TFX_E_INVALID,
+                     "model '%s' cannot grow into '%s': context is %" PRId64 " and would be %" PRId64, a, b,
+                     from->context, to->context);
         else if (from->model->vocab != to->model->vocab)
-            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': vocab is %" PRId64
-                     " and would be %" PRId64, a, b, from->model->vocab, to->model->vocab);
+            tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': vocab is %" PRId64 " and would be %" PRId64,
+                     a, b, from->model->vocab, to->model->vocab);
         else
             return check_growth_options(p, i, err);
     }
@@ -110,10 +111,13 @@ static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
     for (uint32_t i = 0; i < p->n_stages && t->warmup >= 1; i++) {
         double steps = (double)p->stages[i]->schedule_steps;
         if (t->warmup > steps)
-            return tfx_fail_at(err, file, line, "[arm %s]: warmup: expected at most the %.0f steps of the "
-                               "learning-rate schedule of stage %u; found %.0f", p->arm->name, steps, i, t->warmup);
+            return tfx_fail_at(err, file, line,
+                               "[arm %s]: warmup: expected at most the %.0f steps of the "
+                               "learning-rate schedule of stage %u; found %.0f",
+                               p->arm->name, steps, i, t->warmup);
         if (t->schedule == TFX_LR_WSD && t->warmup / steps + t->decay_fraction > 1 + 1e-9)
-            return tfx_fail_at(err, file, line, "[arm %s]: warmup: expected at most the %.0f steps of the "
+            return tfx_fail_at(err, file, line,
+                               "[arm %s]: warmup: expected at most the %.0f steps of the "
                                "learning-rate schedule of stage %u together with a decay_fraction of %g; found %.0f",
                                p->arm->name, steps, i, t->decay_fraction, t->warmup);
     }
@@ -130,7 +134,9 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
     int64_t first = 0;
     for (uint32_t i = 0; i < p->n_stages && err->status == TFX_OK; i++) {
         tfx_stage stage;
-        tfx_stage_params params = {.registry = registry, .device = device, .train = &arm->train,
+        tfx_stage_params params = {.registry = registry,
+                                   .device = device,
+                                   .train = &arm->train,
                                    .model = tfx_policy_stage(e, arm, p->policy, i, &stage, err)};
         tfx_stage_plan *s = p->stages[i] = params.model ? tfx_stage_plan_create(&params, err) : NULL;
         if (!s)

@@ -10,7 +10,7 @@ typedef struct tfx_arm_plan {
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;
-    char **notes; /* per stage: what to know of growing into it; mostly NULL */
+    char **notes;                  /* per stage: what to know of growing into it; mostly NULL */
     tfx_validation_set validation; /* filled by tfx_arm_plan_check_data */
 } tfx_arm_plan;
 

@@ -72,14 +72,14 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
             continue;
         char a[32], b[32], c[32], d[32], f[32], h[32];
         tfx_fail(err, TFX_E_INVALID,
-                        "[arm %s]: stage %u (model '%s') needs %s of memory (parameters %s, optimizer %s, "
-                        "activations and gradients %s, scratch and program %s); this machine has %s. Ways out: "
-                        "train.micro_batch, train.recompute = block, train.optimizer.moments = bf16",
-                        p->arm->name, s->index, s->model->name,
-                        tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)s->param_bytes),
-                        tfx_format_bytes(c, (double)s->optimizer_bytes), tfx_format_bytes(d, (double)s->arena_bytes),
-                        tfx_format_bytes(f, (double)(s->workspace_bytes + tfx_stage_host_bytes(s))),
-                        tfx_format_bytes(h, (double)have));
+                 "[arm %s]: stage %u (model '%s') needs %s of memory (parameters %s, optimizer %s, "
+                 "activations and gradients %s, scratch and program %s); this machine has %s. Ways out: "
+                 "train.micro_batch, train.recompute = block, train.optimizer.moments = bf16",
+                 p->arm->name, s->index, s->model->name, tfx_format_bytes(a, (double)need),
+                 tfx_format_bytes(b, (double)s->param_bytes), tfx_format_bytes(c, (double)s->optimizer_bytes),
+                 tfx_format_bytes(d, (double)s->arena_bytes),
+                 tfx_format_bytes(f, (double)(s->workspace_bytes + tfx_stage_host_bytes(s))),
+                 tfx_format_bytes(h, (double)have));
         return locate_largest(p, s, err);
     }
     return TFX_OK;
@@ -90,7 +90,7 @@ tfx_status tfx_plan_fits_disk(const tfx_experiment *e, tfx_arm_plan *const *arms
     uint64_t need = tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds), have = tfx_free_bytes(path);
     char a[32], b[32];
     if (need > have)
-        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", e->file,
-                 tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)have), path);
+        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is",
+                 e->file, tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)have), path);
     return err->status;
 }

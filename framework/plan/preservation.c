@@ -46,8 +46,9 @@ char *tfx_preservation_note(const tfx_zeros_counts *before, const char *from, co
     char *place = chosen_at(first);
     char *note = tfx_printf("%sgrowing '%s' into '%s' changes what the model computes: the %s of layer %s goes over "
                             "%" PRId64 " values instead of %" PRId64 ", and new ones count even where they are zero; "
-                            "the probe of the growth event measures by how much", place, from, to, tfx_op_name(first->op),
-                            first->layer ? first->layer->cls->name : "?", first->length, old_length);
+                            "the probe of the growth event measures by how much",
+                            place, from, to, tfx_op_name(first->op), first->layer ? first->layer->cls->name : "?",
+                            first->length, old_length);
     free(place);
     return note;
 }

@@ -31,23 +31,23 @@ typedef struct tfx_stage_program {
 typedef struct tfx_stage_plan {
     uint32_t index;
     tfx_model *model;
-    const tfx_model_spec *spec; /* of the model */
-    int64_t first_step; /* steps of the run before this stage */
-    int64_t steps;      /* of this stage, at most */
+    const tfx_model_spec *spec;             /* of the model */
+    int64_t first_step;                     /* steps of the run before this stage */
+    int64_t steps;                          /* of this stage, at most */
     int64_t schedule_first, schedule_steps; /* the span of the learning-rate schedule it is in */
-    tfx_carry_state carry; /* what became of the optimizer state when this stage began */
+    tfx_carry_state carry;                  /* what became of the optimizer state when this stage began */
     int64_t batch, micro_batch, n_micro, context;
 
-    tfx_state_layout state; /* frozen */
+    tfx_state_layout state;            /* frozen */
     uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
 
     tfx_stage_program programs[TFX_N_PROGRAMS];
     tfx_op_set ops; /* the custom ops of all of them */
     tfx_zeros_counts zeros_count;
 
-    uint64_t n_params;       /* stored elements, the fixed ones (tau) included */
-    double flops_per_token;  /* forward and backward, without recomputation */
-    double executed_flops;   /* of one optimizer step, with recomputation */
+    uint64_t n_params;      /* stored elements, the fixed ones (tau) included */
+    double flops_per_token; /* forward and backward, without recomputation */
+    double executed_flops;  /* of one optimizer step, with recomputation */
     uint64_t arena_bytes, workspace_bytes;
     uint64_t param_bytes, optimizer_bytes; /* parts of state.bytes */
 } tfx_stage_plan;

@@ -60,8 +60,8 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             all_fit &= fits;
             host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
             total_seconds += seconds;
-            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n", arms[i]->arm->name, k,
-                    s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
+            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n",
+                    arms[i]->arm->name, k, s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
                     tfx_format_count(b, stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
                     stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
                     tfx_format_seconds(f, seconds), fits ? "" : "  DOES NOT FIT");
@@ -71,12 +71,15 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
                     tfx_format_count(b, tfx_arm_plan_tokens(arms[i])), "", tfx_arm_plan_flops(arms[i]), "",
                     tfx_format_seconds(f, total_seconds));
     }
-    fprintf(out, "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
-    fprintf(out, "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
-                 "%s more.\n",
+    fprintf(out,
+            "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
+    fprintf(out,
+            "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
+            "%s more.\n",
             tfx_format_bytes(a, (double)host));
-    fprintf(out, "time: per seed, at %.0f GFLOP/s: %.0f%% of the best of %d measurements now on this machine (%.0f to "
-                 "%.0f GFLOP/s).\n",
+    fprintf(out,
+            "time: per seed, at %.0f GFLOP/s: %.0f%% of the best of %d measurements now on this machine (%.0f to "
+            "%.0f GFLOP/s).\n",
             speed.best * STEP_EFFICIENCY * 1e-9, 100 * STEP_EFFICIENCY, MEASUREMENTS, speed.lowest * 1e-9,
             speed.best * 1e-9);
     for (size_t i = 0; i < e->n_arms; i++) {
@@ -88,7 +91,8 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         free(text);
     }
     fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
-            tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)), tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
+            tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)),
+            tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
     if (!all_fit)
         fprintf(out, "Some stages do not fit: lower train.micro_batch, or set train.recompute = block or "
                      "train.optimizer.moments = bf16.\n");

@@ -26,8 +26,11 @@ static int64_t piece_tokens(int64_t context, int64_t asked)
 tfx_status tfx_validation_set_choose(tfx_validation_set *set, int64_t split_tokens, int64_t context, int64_t asked,
                                      tfx_error *err)
 {
-    *set = (tfx_validation_set){.split_tokens = split_tokens < 0 ? -1 : split_tokens, .context = context,
-                                .tokens = asked, .pieces = 1, .places = 1};
+    *set = (tfx_validation_set){.split_tokens = split_tokens < 0 ? -1 : split_tokens,
+                                .context = context,
+                                .tokens = asked,
+                                .pieces = 1,
+                                .places = 1};
     if (split_tokens >= 0) {
         /* The first token has none before it that could predict it. */
         int64_t whole = (split_tokens - 1) / context * context, piece = piece_tokens(context, asked);

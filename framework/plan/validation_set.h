@@ -13,11 +13,11 @@
 /* A window is a row of `context` tokens and the same number of targets; the split's windows are numbered in its
  * order, and window k predicts the tokens from k * context + 1 on. */
 typedef struct tfx_validation_set {
-    int64_t split_tokens;  /* -1: unlimited */
+    int64_t split_tokens; /* -1: unlimited */
     int64_t context;
-    int64_t tokens;        /* targets that count, each once */
-    int64_t windows;       /* that hold them; of the last one only the first targets may count */
-    int64_t piece_windows; /* windows of a piece */
+    int64_t tokens;         /* targets that count, each once */
+    int64_t windows;        /* that hold them; of the last one only the first targets may count */
+    int64_t piece_windows;  /* windows of a piece */
     int64_t pieces, places; /* the pieces lie in so many places of the split that could hold one */
 } tfx_validation_set;
 

@@ -17,42 +17,73 @@ typedef struct member {
 
 typedef struct kind_row {
     const char *kind, *word;
-    size_t size;              /* through the last member of ABI 1.0 */
-    size_t name, summary;     /* offsets */
+    size_t size;               /* through the last member of ABI 1.0 */
+    size_t name, summary;      /* offsets */
     size_t options, n_options; /* offsets; 0: the kind takes none */
-    member functions[20];     /* mandatory; ends with a NULL name */
+    member functions[20];      /* mandatory; ends with a NULL name */
 } kind_row;
 
 #define THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
-#define FN(type, m) {#m, offsetof(type, m)}
+#define FN(type, m) \
+    { \
+#m, offsetof(type, m) \
+    }
 
 static const kind_row kinds[] = {
-    {TFX_KIND_LAYER, "layer", THROUGH(tfx_layer_class, build), offsetof(tfx_layer_class, name),
-     offsetof(tfx_layer_class, summary), offsetof(tfx_layer_class, options), offsetof(tfx_layer_class, n_options),
+    {TFX_KIND_LAYER,
+     "layer",
+     THROUGH(tfx_layer_class, build),
+     offsetof(tfx_layer_class, name),
+     offsetof(tfx_layer_class, summary),
+     offsetof(tfx_layer_class, options),
+     offsetof(tfx_layer_class, n_options),
      {FN(tfx_layer_class, build)}},
-    {TFX_KIND_OPTIMIZER, "optimizer", THROUGH(tfx_optimizer_class, build_update),
-     offsetof(tfx_optimizer_class, name), offsetof(tfx_optimizer_class, summary),
-     offsetof(tfx_optimizer_class, options), offsetof(tfx_optimizer_class, n_options),
+    {TFX_KIND_OPTIMIZER,
+     "optimizer",
+     THROUGH(tfx_optimizer_class, build_update),
+     offsetof(tfx_optimizer_class, name),
+     offsetof(tfx_optimizer_class, summary),
+     offsetof(tfx_optimizer_class, options),
+     offsetof(tfx_optimizer_class, n_options),
      {FN(tfx_optimizer_class, states), FN(tfx_optimizer_class, build_update)}},
-    {TFX_KIND_LOADER, "loader", THROUGH(tfx_loader_class, seek), offsetof(tfx_loader_class, name),
-     offsetof(tfx_loader_class, summary), offsetof(tfx_loader_class, options), offsetof(tfx_loader_class, n_options),
+    {TFX_KIND_LOADER,
+     "loader",
+     THROUGH(tfx_loader_class, seek),
+     offsetof(tfx_loader_class, name),
+     offsetof(tfx_loader_class, summary),
+     offsetof(tfx_loader_class, options),
+     offsetof(tfx_loader_class, n_options),
      {FN(tfx_loader_class, open), FN(tfx_loader_class, close), FN(tfx_loader_class, info),
       FN(tfx_loader_class, next_batch), FN(tfx_loader_class, tell), FN(tfx_loader_class, seek)}},
-    {TFX_KIND_SCALING, "scaling", THROUGH(tfx_scaling_class, grow_param), offsetof(tfx_scaling_class, name),
-     offsetof(tfx_scaling_class, summary), offsetof(tfx_scaling_class, options),
+    {TFX_KIND_SCALING,
+     "scaling",
+     THROUGH(tfx_scaling_class, grow_param),
+     offsetof(tfx_scaling_class, name),
+     offsetof(tfx_scaling_class, summary),
+     offsetof(tfx_scaling_class, options),
      offsetof(tfx_scaling_class, n_options),
      {FN(tfx_scaling_class, create), FN(tfx_scaling_class, destroy), FN(tfx_scaling_class, n_stages),
       FN(tfx_scaling_class, stage), FN(tfx_scaling_class, should_grow), FN(tfx_scaling_class, grow_param)}},
-    {TFX_KIND_BACKEND, "backend", THROUGH(tfx_backend_class, profile), offsetof(tfx_backend_class, name),
-     offsetof(tfx_backend_class, summary), offsetof(tfx_backend_class, options),
+    {TFX_KIND_BACKEND,
+     "backend",
+     THROUGH(tfx_backend_class, profile),
+     offsetof(tfx_backend_class, name),
+     offsetof(tfx_backend_class, summary),
+     offsetof(tfx_backend_class, options),
      offsetof(tfx_backend_class, n_options),
      {FN(tfx_backend_class, open), FN(tfx_backend_class, close), FN(tfx_backend_class, describe),
       FN(tfx_backend_class, memory), FN(tfx_backend_class, measure_flops), FN(tfx_backend_class, buffer_create),
       FN(tfx_backend_class, buffer_destroy), FN(tfx_backend_class, upload), FN(tfx_backend_class, download),
       FN(tfx_backend_class, supports), FN(tfx_backend_class, workspace), FN(tfx_backend_class, compile),
       FN(tfx_backend_class, exec_destroy), FN(tfx_backend_class, run), FN(tfx_backend_class, profile)}},
-    {TFX_KIND_OP, "op", THROUGH(tfx_op_class, kernels), offsetof(tfx_op_class, id), offsetof(tfx_op_class, summary),
-     0, 0, {FN(tfx_op_class, infer), FN(tfx_op_class, lower)}},
+    {TFX_KIND_OP,
+     "op",
+     THROUGH(tfx_op_class, kernels),
+     offsetof(tfx_op_class, id),
+     offsetof(tfx_op_class, summary),
+     0,
+     0,
+     {FN(tfx_op_class, infer), FN(tfx_op_class, lower)}},
 };
 
 static const kind_row *find_kind(const char *kind)

@@ -12,11 +12,11 @@
 const char *tfx_kind_word(const char *kind);
 
 typedef struct tfx_class_info {
-    const char *kind;          /* the short name */
+    const char *kind;           /* the short name */
     const char *name, *summary; /* an op's name is its id */
-    const tfx_option *options; /* read with tfx_option_at */
+    const tfx_option *options;  /* read with tfx_option_at */
     size_t n_options;
-    const tfx_slot *sockets;   /* layers only: its `slots`; read with tfx_socket_at */
+    const tfx_slot *sockets; /* layers only: its `slots`; read with tfx_socket_at */
     size_t n_sockets;
 } tfx_class_info;
 

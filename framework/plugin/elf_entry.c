@@ -33,9 +33,9 @@
 #endif
 
 enum {
-    MAX_SEGMENTS = 256,     /* program headers; real files have about ten */
-    MAX_DYNAMIC = 4096,     /* entries of the dynamic section; real files have about thirty */
-    MAX_CHAIN = 1 << 16     /* symbols in one hash chain; real files have a handful */
+    MAX_SEGMENTS = 256, /* program headers; real files have about ten */
+    MAX_DYNAMIC = 4096, /* entries of the dynamic section; real files have about thirty */
+    MAX_CHAIN = 1 << 16 /* symbols in one hash chain; real files have a handful */
 };
 
 typedef struct image {
@@ -196,7 +196,9 @@ static tfx_status read_symbol(const image *im, const dynamic_info *d, uint64_t i
 /* https://flapenguin.me/elf-dt-gnu-hash explains the table; the Bloom filter is skipped. */
 static tfx_status find_by_gnu_hash(const image *im, const dynamic_info *d, Elf64_Sym *sym, int *found)
 {
-    struct { uint32_t n_buckets, first, bloom_words, bloom_shift; } head;
+    struct {
+        uint32_t n_buckets, first, bloom_words, bloom_shift;
+    } head;
     uint32_t hash = 5381, index, entry;
     for (const char *c = ENTRY_NAME; *c; c++)
         hash = hash * 33 + (unsigned char)*c;
@@ -228,7 +230,9 @@ static tfx_status find_by_gnu_hash(const image *im, const dynamic_info *d, Elf64
 /* The older table (System V gABI, "Hash Table"); some linkers write only this one. */
 static tfx_status find_by_sysv_hash(const image *im, const dynamic_info *d, Elf64_Sym *sym, int *found)
 {
-    struct { uint32_t n_buckets, n_chains; } head;
+    struct {
+        uint32_t n_buckets, n_chains;
+    } head;
     uint32_t hash = 0, index;
     for (const char *c = ENTRY_NAME; *c; c++) {
         hash = (hash << 4) + (unsigned char)*c;
@@ -254,7 +258,10 @@ static tfx_status find_by_sysv_hash(const image *im, const dynamic_info *d, Elf6
 
 static tfx_status read_entry(const image *im, const Elf64_Sym *sym, tfx_elf_entry *out)
 {
-    struct { uint64_t struct_size; uint32_t major, minor; } head;
+    struct {
+        uint64_t struct_size;
+        uint32_t major, minor;
+    } head;
     if (ELF64_ST_TYPE(sym->st_info) != STT_OBJECT || sym->st_shndx == SHN_ABS)
         return bad(im, "`" ENTRY_NAME "` is %s; it must be constant data (see TFX_PLUGIN in tfx/abi.h)",
                    ELF64_ST_TYPE(sym->st_info) == STT_FUNC ? "a function" : "not a data object");

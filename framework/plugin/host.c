@@ -41,8 +41,8 @@ static void host_log(const tfx_host *host, tfx_log_level level, const char *fmt,
 /* Whether an option was declared with one of the types in `mask`; reports a bug otherwise. */
 static int declared(const tfx_options *o, const char *name, unsigned mask, const char *getter)
 {
-    static const char *const words[] = {"none", "int", "real", "bool", "string", "choice", "path",
-                                        "int list", "real list", "string list"};
+    static const char *const words[] = {"none",   "int",  "real",     "bool",      "string",
+                                        "choice", "path", "int list", "real list", "string list"};
     tfx_option_type type = o && name ? tfx_options_type(o, name) : (tfx_option_type)0;
     if (mask >> type & 1)
         return 1;
@@ -97,13 +97,11 @@ static const double *host_opt_real_list(const tfx_host *host, const tfx_options 
     return declared(o, name, 1u << TFX_OPT_REAL_LIST, "opt_real_list") ? tfx_options_real_list(o, name, n) : NULL;
 }
 
-static const char *const *host_opt_string_list(const tfx_host *host, const tfx_options *o, const char *name,
-                                               size_t *n)
+static const char *const *host_opt_string_list(const tfx_host *host, const tfx_options *o, const char *name, size_t *n)
 {
     (void)host;
     *n = 0;
-    return declared(o, name, 1u << TFX_OPT_STRING_LIST, "opt_string_list") ? tfx_options_string_list(o, name, n)
-                                                                          : NULL;
+    return declared(o, name, 1u << TFX_OPT_STRING_LIST, "opt_string_list") ? tfx_options_string_list(o, name, n) : NULL;
 }
 
 const tfx_host *tfx_host_table(void)

@@ -30,8 +30,7 @@ int tfx_option_read_int(const char *s, int64_t *out)
             continue;
         }
         int d = *s - '0';
-        if (__builtin_mul_overflow(v, (int64_t)10, &v) ||
-            __builtin_add_overflow(v, (int64_t)(negative ? -d : d), &v))
+        if (__builtin_mul_overflow(v, (int64_t)10, &v) || __builtin_add_overflow(v, (int64_t)(negative ? -d : d), &v))
             return -1;
         digits++;
         decimals += point;

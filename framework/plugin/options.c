@@ -118,8 +118,7 @@ static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const ch
     return tfx_suggest_end(&known, NULL, err);
 }
 
-static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what,
-                               tfx_error *err)
+static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what, tfx_error *err)
 {
     tfx_text t = {0};
     tfx_suggest known = {.name = s->key};
@@ -183,8 +182,7 @@ static tfx_status read_list(const tfx_option *o, option_value *v, const char *te
     for (const char *p = text;;) {
         size_t n = strcspn(p, ",");
         char *element = tfx_trimmed(p, n);
-        tfx_status status = *element ? read_element(o, v, element, s, what, err)
-                                     : fail_value(o, s, text, what, err);
+        tfx_status status = *element ? read_element(o, v, element, s, what, err) : fail_value(o, s, text, what, err);
         free(element);
         if (status != TFX_OK || !p[n])
             return status;
@@ -241,8 +239,8 @@ static tfx_status read_value(const tfx_option *o, option_value *v, const char *v
     return status;
 }
 
-tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings,
-                                 size_t n_settings, const char *what, tfx_error *err)
+tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings, size_t n_settings,
+                                 const char *what, tfx_error *err)
 {
     tfx_options *out = TFX_NEW(tfx_options);
     out->values = TFX_NEW_ARRAY(option_value, n_decl);
@@ -265,8 +263,7 @@ tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tf
         if (!s && !o->def) {
             tfx_text t = {0};
             tfx_option_expectation(&t, o);
-            tfx_fail(err, TFX_E_INVALID, "%s: missing key \"%s\" (%s): %s", what, o->name, t.s,
-                     o->doc ? o->doc : "");
+            tfx_fail(err, TFX_E_INVALID, "%s: missing key \"%s\" (%s): %s", what, o->name, t.s, o->doc ? o->doc : "");
             tfx_text_free(&t);
             goto fail;
         }

@@ -19,8 +19,8 @@ typedef struct tfx_setting {
  * own, and the message is not located. PATH values are made absolute against
  * the folder of the setting's file (against the working directory for --set), but are not
  * required to exist. NULL on error. Everything is copied. */
-tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings,
-                                 size_t n_settings, const char *what, tfx_error *err);
+tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tfx_setting *settings, size_t n_settings,
+                                 const char *what, tfx_error *err);
 void tfx_options_destroy(tfx_options *o);
 
 /* The i-th declaration: arrays of tfx_option are walked by struct_size. */

@@ -68,8 +68,7 @@ static tfx_status check_factory(const tfx_factory *f, size_t index, const tfx_pl
         return tfx_fail(err, TFX_E_DATA, "factory %zu (%s) has no class table", index, f->kind);
     if (!tfx_kind_word(f->kind)) {
         const tfx_host *host = tfx_host_table();
-        host->log(host, TFX_LOG_WARN, "plugin %s: kind \"%s\" is not known to this tfx; ignored", entry->name,
-                  f->kind);
+        host->log(host, TFX_LOG_WARN, "plugin %s: kind \"%s\" is not known to this tfx; ignored", entry->name, f->kind);
         return TFX_OK;
     }
     if (tfx_class_check(f->kind, f->impl, err))
@@ -331,8 +330,8 @@ static int file_is_named(const char *path, const char *name)
 static const tfx_refused_plugin *hidden_by(const tfx_registry *r, size_t i, const char *name)
 {
     for (size_t k = 0; k < r->n_refused; k++)
-        if (i >= r->refused[k].hides_from && (file_is_named(r->refused[k].path, name) ||
-                                              file_is_named(r->refused[k].path, r->plugins[i].entry->name)))
+        if (i >= r->refused[k].hides_from &&
+            (file_is_named(r->refused[k].path, name) || file_is_named(r->refused[k].path, r->plugins[i].entry->name)))
             return &r->refused[k];
     return NULL;
 }

@@ -8,8 +8,8 @@
 
 typedef struct tfx_loaded_plugin {
     const tfx_plugin *entry;
-    char *path;     /* absolute */
-    char hash[33];  /* XXH3-128 of the file, lower-case hex */
+    char *path;    /* absolute */
+    char hash[33]; /* XXH3-128 of the file, lower-case hex */
 } tfx_loaded_plugin;
 
 /* A plugin file that was found and refused, with the reason. */

@@ -91,7 +91,8 @@ static void print_checkpoint(tfx_rows *q, FILE *out, tfx_error *err)
         fprintf(out, ", val loss %.4f", loss);
     fprintf(out, "\n%s%s (%s parameters), stage %s, %s\n%s%s%s%s\n", margin, tfx_rows_text(q, TFX_ANCESTRY_MODEL, err),
             tfx_format_count(params, tfx_rows_real(q, TFX_ANCESTRY_PARAMETERS, err)),
-            tfx_rows_as_text(q, TFX_ANCESTRY_STAGE), tfx_rows_text(q, TFX_ANCESTRY_REASON, err), margin, tfx_rows_text(q, TFX_ANCESTRY_PATH, err),
+            tfx_rows_as_text(q, TFX_ANCESTRY_STAGE), tfx_rows_text(q, TFX_ANCESTRY_REASON, err), margin,
+            tfx_rows_text(q, TFX_ANCESTRY_PATH, err),
             tfx_rows_is_null(q, TFX_ANCESTRY_DELETED) ? "" : " (files removed)",
             tfx_rows_int(q, TFX_ANCESTRY_SUPERSEDED, 0, err) ? " (superseded)" : "");
 }

@@ -61,8 +61,8 @@ static void draw(tfx_rows *q, const char *x_name, FILE *out, tfx_error *err)
     free(points);
 }
 
-tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int including, tfx_format format,
-                            FILE *out, tfx_error *err)
+tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int including, tfx_format format, FILE *out,
+                            tfx_error *err)
 {
     const struct axis *axis = find_axis(x, err);
     if (!axis)
@@ -72,8 +72,8 @@ tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int 
     tfx_rows *q = tfx_query_curve(s, experiment, column, err);
     if (q) {
         const tfx_column columns[] = {
-            {"arm", TFX_CELL_PLAIN},   {"seed", TFX_CELL_PLAIN}, {"run", TFX_CELL_PLAIN},
-            {"stage", TFX_CELL_PLAIN}, {"model", TFX_CELL_PLAIN}, {title, axis->cell},
+            {"arm", TFX_CELL_PLAIN},     {"seed", TFX_CELL_PLAIN},     {"run", TFX_CELL_PLAIN},
+            {"stage", TFX_CELL_PLAIN},   {"model", TFX_CELL_PLAIN},    {title, axis->cell},
             {"val loss", TFX_CELL_LOSS}, {"bits/byte", TFX_CELL_LOSS},
         };
         size_t n = 0;

@@ -7,7 +7,7 @@
 
 /* `x` is "flops", "tokens", "seconds" or "steps"; `including` counts what ancestors spent.
  * The text form adds a plot. */
-tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int including, tfx_format format,
-                            FILE *out, tfx_error *err);
+tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int including, tfx_format format, FILE *out,
+                            tfx_error *err);
 
 #endif

@@ -22,9 +22,8 @@ static tfx_status print_failures(tfx_store *s, tfx_id experiment, FILE *out, tfx
 static tfx_status print_spread(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
-        {"arm", TFX_CELL_PLAIN},       {"seeds", TFX_CELL_PLAIN},        {"val loss mean", TFX_CELL_LOSS},
-        {"std", TFX_CELL_LOSS},        {"min", TFX_CELL_LOSS},           {"max", TFX_CELL_LOSS},
-        {"bits/byte mean", TFX_CELL_LOSS},
+        {"arm", TFX_CELL_PLAIN}, {"seeds", TFX_CELL_PLAIN}, {"val loss mean", TFX_CELL_LOSS},  {"std", TFX_CELL_LOSS},
+        {"min", TFX_CELL_LOSS},  {"max", TFX_CELL_LOSS},    {"bits/byte mean", TFX_CELL_LOSS},
     };
     tfx_rows *q = tfx_query_spread(s, experiment, err);
     int several = 0;
@@ -42,10 +41,10 @@ static tfx_status print_spread(tfx_store *s, tfx_id experiment, FILE *out, tfx_e
 tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
-        {"run", TFX_CELL_PLAIN},         {"arm", TFX_CELL_PLAIN},         {"seed", TFX_CELL_PLAIN},
-        {"parameters", TFX_CELL_COUNT},  {"tokens", TFX_CELL_COUNT},      {"FLOPs incl", TFX_CELL_FLOPS},
-        {"FLOPs excl", TFX_CELL_FLOPS},  {"val loss", TFX_CELL_LOSS},     {"bits/byte", TFX_CELL_LOSS},
-        {"seconds", TFX_CELL_TENTHS},    {"status", TFX_CELL_PLAIN},
+        {"run", TFX_CELL_PLAIN},        {"arm", TFX_CELL_PLAIN},     {"seed", TFX_CELL_PLAIN},
+        {"parameters", TFX_CELL_COUNT}, {"tokens", TFX_CELL_COUNT},  {"FLOPs incl", TFX_CELL_FLOPS},
+        {"FLOPs excl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS}, {"bits/byte", TFX_CELL_LOSS},
+        {"seconds", TFX_CELL_TENTHS},   {"status", TFX_CELL_PLAIN},
     };
     tfx_rows *q = tfx_query_outcomes(s, experiment, err);
     tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, NULL, err);
@@ -58,10 +57,10 @@ tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE
 tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
-        {"run", TFX_CELL_PLAIN},        {"experiment", TFX_CELL_PLAIN}, {"arm", TFX_CELL_PLAIN},
-        {"seed", TFX_CELL_PLAIN},       {"status", TFX_CELL_PLAIN},     {"model", TFX_CELL_PLAIN},
-        {"parameters", TFX_CELL_COUNT}, {"step", TFX_CELL_PLAIN},       {"tokens", TFX_CELL_COUNT},
-        {"FLOPs incl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS},    {"bits/byte", TFX_CELL_LOSS},
+        {"run", TFX_CELL_PLAIN},        {"experiment", TFX_CELL_PLAIN},    {"arm", TFX_CELL_PLAIN},
+        {"seed", TFX_CELL_PLAIN},       {"status", TFX_CELL_PLAIN},        {"model", TFX_CELL_PLAIN},
+        {"parameters", TFX_CELL_COUNT}, {"step", TFX_CELL_PLAIN},          {"tokens", TFX_CELL_COUNT},
+        {"FLOPs incl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS},       {"bits/byte", TFX_CELL_LOSS},
         {"time", TFX_CELL_SECONDS},     {"started (UTC)", TFX_CELL_PLAIN},
     };
     if (experiment && !tfx_store_newest_experiment(s, experiment, err) &&

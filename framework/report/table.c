@@ -84,8 +84,7 @@ static void print_cell(FILE *out, const char *s, size_t width, int right, int la
     fputs(last ? "\n" : "  ", out);
 }
 
-static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, size_t *n_rows,
-                             tfx_error *err)
+static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, size_t *n_rows, tfx_error *err)
 {
     int n = tfx_rows_n_columns(q);
     char **cells = NULL;
@@ -255,8 +254,8 @@ static tfx_status print_csv(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *e
     return err->status;
 }
 
-tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out,
-                           size_t *n_rows, tfx_error *err)
+tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out, size_t *n_rows,
+                           tfx_error *err)
 {
     if (!q)
         return err->status;

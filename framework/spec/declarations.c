@@ -27,7 +27,8 @@ static const tfx_option experiment[] = {
 
 static const tfx_option data[] = {
     INT("eval_tokens", "65536", 1, MOST,
-        "tokens of the validation split to evaluate, spread evenly over it, the same for every arm; all where it has fewer"),
+        "tokens of the validation split to evaluate, spread evenly over it, the same for every arm; all where it has "
+        "fewer"),
     TEXT("loader", NULL, "the loader plugin; its options are loader.KEY"),
 };
 
@@ -48,7 +49,8 @@ static const tfx_option train[] = {
     INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
     INT("checkpoint_every", "0", 0, MOST, "steps between checkpoints; 0: at the end of each stage"),
     INT("keep_checkpoints", "2", 1, MOST, "how many of the periodic checkpoints stay on disk, newest first"),
-    BOOL("keep_stages", "true", "keep the checkpoints around growth; false: only a run's newest checkpoint stays on disk"),
+    BOOL("keep_stages", "true",
+         "keep the checkpoints around growth; false: only a run's newest checkpoint stays on disk"),
     BOOL("keep_optimizer", "true", "keep the optimizer state in the last checkpoint of a finished run"),
     TEXT("optimizer", "adamw", "the optimizer plugin; its options are optimizer.KEY"),
 };
@@ -73,19 +75,19 @@ static const tfx_option arm[] = {
     BOOL("drop", "false", "true: this arm, which an extended spec has, is left out"),
 };
 
-#define SECTION(s, key, plugin) {#s, s, sizeof(s) / sizeof(*s), key, plugin}
+#define SECTION(s, key, plugin) \
+    { \
+#s, s, sizeof(s) / sizeof(*s), key, plugin \
+    }
 static const struct {
     const char *name;
     const tfx_option *options;
     size_t n;
     const char *plugin_key, *plugin_kind;
 } sections[] = {
-    SECTION(experiment, "backend", TFX_KIND_BACKEND),
-    SECTION(data, "loader", TFX_KIND_LOADER),
-    SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),
-    SECTION(model, NULL, NULL),
-    SECTION(scaling, "policy", TFX_KIND_SCALING),
-    SECTION(arm, NULL, NULL),
+    SECTION(experiment, "backend", TFX_KIND_BACKEND), SECTION(data, "loader", TFX_KIND_LOADER),
+    SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),  SECTION(model, NULL, NULL),
+    SECTION(scaling, "policy", TFX_KIND_SCALING),     SECTION(arm, NULL, NULL),
 };
 #define N_SECTIONS (sizeof(sections) / sizeof(*sections))
 

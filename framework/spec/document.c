@@ -128,16 +128,18 @@ static void host_section(tfx_text *t, const char *kind, const char *title, const
 
 void tfx_spec_document(const tfx_registry *r, tfx_text *out)
 {
-    tfx_text_add(out, "# Keys of a spec\n\n"
-                      "Printed by `tfx plugin show --markdown` from the declarations in tfx and in the plugins it finds; run\n"
-                      "it to see those of your own plugins, too. How a spec is built is told in [spec.md](spec.md).\n"
-                      "Numbers may end in k, M, G or T: `600k` is 600000.\n\n");
+    tfx_text_add(
+        out, "# Keys of a spec\n\n"
+             "Printed by `tfx plugin show --markdown` from the declarations in tfx and in the plugins it finds; run\n"
+             "it to see those of your own plugins, too. How a spec is built is told in [spec.md](spec.md).\n"
+             "Numbers may end in k, M, G or T: `600k` is 600000.\n\n");
     host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
     host_section(out, "data", "`[data]`", "Where the tokens come from.");
     host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");
     host_section(out, "model", "`[model NAME]`", "The shape of a model, and its tree of layers.");
-    tfx_text_add(out, "A key that names a slot says which layer fills it; that layer's options and slots are the keys below\n"
-                      "that key. `blocks.KEY` holds for every block, `blocks.3.KEY` for block 3 alone, counted from 0.\n\n");
+    tfx_text_add(
+        out, "A key that names a slot says which layer fills it; that layer's options and slots are the keys below\n"
+             "that key. `blocks.KEY` holds for every block, `blocks.3.KEY` for block 3 alone, counted from 0.\n\n");
     size_t n_sockets;
     const tfx_slot *sockets = tfx_model_sockets(&n_sockets);
     sockets_table(out, sockets, n_sockets);

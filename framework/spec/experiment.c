@@ -250,8 +250,7 @@ static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *
 /* ---- loading ---- */
 
 /* Takes over `ini` (NULL: resolving failed) and `file`. */
-static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const char *shown, char *file,
-                             tfx_error *err)
+static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const char *shown, char *file, tfx_error *err)
 {
     loaded *l = TFX_NEW(loaded);
     tfx_options *host = NULL;
@@ -278,11 +277,11 @@ done:
 tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
                                     const char *const *sets, size_t n_sets, tfx_error *err)
 {
-    return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, err), path, realpath(path, NULL), err);
+    return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, err), path,
+                 realpath(path, NULL), err);
 }
 
-tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,
-                                     tfx_error *err)
+tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err)
 {
     return build(registry, tfx_spec_resolve_text(registry, text, origin, err), origin, tfx_strdup(origin), err);
 }

@@ -46,10 +46,10 @@ typedef struct tfx_train_config {
     int64_t log_every;        /* steps between rows in the metric table */
     int64_t checkpoint_every; /* steps; 0: only at the end of each stage */
     int64_t keep_checkpoints; /* newest of the periodic ones kept on disk */
-    int keep_stages;    /* checkpoints at the ends of stages stay when a newer one exists */
-    int keep_optimizer; /* the last checkpoint of a finished run keeps its optimizer state */
+    int keep_stages;          /* checkpoints at the ends of stages stay when a newer one exists */
+    int keep_optimizer;       /* the last checkpoint of a finished run keeps its optimizer state */
     tfx_plugin_use optimizer;
-    tfx_options *options;     /* all of the above as text, for the database */
+    tfx_options *options; /* all of the above as text, for the database */
 } tfx_train_config;
 
 /* [model NAME]: the settings as written; framework/model/tree.h makes a layer tree of

@@ -78,8 +78,7 @@ tfx_ini_section *tfx_ini_find(const tfx_ini *ini, const char *kind, const char *
     return NULL;
 }
 
-tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char *name, const char *file,
-                                     int line)
+tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char *name, const char *file, int line)
 {
     tfx_ini_section *s = TFX_APPEND(ini->sections, ini->n_sections, ini->cap_sections);
     s->kind = kind;
@@ -142,8 +141,10 @@ static tfx_status open_section(reader *r, const char *line, size_t n)
     char title[160];
     const char *close = memchr(line, ']', n);
     if (!close)
-        return tfx_fail_at(r->err, r->file, r->line, "expected \"[section]\" or \"[section NAME]\"; found "
-                           "\"%.*s\" without \"]\"", (int)(n < 80 ? n : 80), line);
+        return tfx_fail_at(r->err, r->file, r->line,
+                           "expected \"[section]\" or \"[section NAME]\"; found "
+                           "\"%.*s\" without \"]\"",
+                           (int)(n < 80 ? n : 80), line);
     const char *rest = close + 1;
     while (rest < line + n && isspace((unsigned char)*rest))
         rest++;
@@ -195,8 +196,10 @@ static tfx_status add_setting(reader *r, const char *key, const char *value)
     char **keys = NULL, title[160];
     size_t n = 0, cap = 0;
     if (!r->in_section)
-        return tfx_fail_at(r->err, r->file, r->line, "the key \"%.80s\" is in no section; expected a line such as "
-                           "[experiment] before it", key);
+        return tfx_fail_at(r->err, r->file, r->line,
+                           "the key \"%.80s\" is in no section; expected a line such as "
+                           "[experiment] before it",
+                           key);
     tfx_ini_section *s = &r->ini->sections[r->ini->n_sections - 1];
     const char *wrong = tfx_key_expand(key, &keys, &n, &cap);
     if (!wrong)

@@ -46,8 +46,7 @@ void tfx_ini_absorb(tfx_ini *into, tfx_ini *from);
 /* `name` NULL for kinds without names. NULL when there is none. */
 tfx_ini_section *tfx_ini_find(const tfx_ini *ini, const char *kind, const char *name);
 /* The new section's pointer, like every pointer to a section, holds until the next one is added. */
-tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char *name, const char *file,
-                                     int line);
+tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char *name, const char *file, int line);
 tfx_setting *tfx_section_find(const tfx_ini_section *s, const char *key);
 /* Replaces the setting with the same key, or appends. */
 void tfx_section_set(tfx_ini_section *s, const tfx_setting *setting);

@@ -8,8 +8,7 @@
 #include "framework/spec/sockets.h"
 
 /* What a key is worth in a section, whether the section says so or not; NULL: nothing says. */
-static const char *value_at(const tfx_registry *registry, const tfx_ini *ini, const tfx_ini_section *s,
-                            const char *key)
+static const char *value_at(const tfx_registry *registry, const tfx_ini *ini, const tfx_ini_section *s, const char *key)
 {
     if (!strcmp(s->kind, "model"))
         return tfx_layer_at(registry, s->keys, s->n_keys, key);

@@ -7,8 +7,7 @@
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 
-tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap,
-                              tfx_error *err)
+tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap, tfx_error *err)
 {
     const char *equals = strchr(text, '=');
     char *key = tfx_trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
@@ -114,8 +113,10 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
         for (size_t i = 0; i < n_kinds; i++)
             if (strcmp(kinds[i], "profile"))
                 tfx_suggest_add(&fitting, "%s", kinds[i]);
-        tfx_fail_at(err, s->file, s->line, "%s: no section is called \"%s\"; expected experiment, vars, data, train, "
-                    "model.NAME, scaling.NAME or arm.NAME before the key", s->key, kind);
+        tfx_fail_at(err, s->file, s->line,
+                    "%s: no section is called \"%s\"; expected experiment, vars, data, train, "
+                    "model.NAME, scaling.NAME or arm.NAME before the key",
+                    s->key, kind);
         tfx_suggest_end(&fitting, NULL, err);
     } else if (!*rest) {
         tfx_fail_at(err, s->file, s->line, "%s: expected %s%s.key", s->key, kind, named ? ".NAME" : "");

@@ -51,8 +51,10 @@ static tfx_status follow_extends(chain *c, tfx_error *err)
         tfx_setting from = *extends; /* its strings belong to `last` */
         tfx_section_remove(s, "extends");
         if (strstr(from.value, "${"))
-            return tfx_fail_at(err, from.file, from.line, "extends: variables cannot be used here, because they are "
-                               "known only when every file is read; found \"%.100s\"", from.value);
+            return tfx_fail_at(err, from.file, from.line,
+                               "extends: variables cannot be used here, because they are "
+                               "known only when every file is read; found \"%.100s\"",
+                               from.value);
         if (!*from.value)
             return tfx_fail_at(err, from.file, from.line, "extends: expected the path of a spec file; found nothing");
         char *path = beside(from.file, from.value), *real = realpath(path, NULL);

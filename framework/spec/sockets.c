@@ -102,8 +102,8 @@ static void drop_general(tfx_layer_settings *s, const char *part, int below)
     s->n = kept;
 }
 
-tfx_layer_settings tfx_settings_of_block(const tfx_registry *registry, const tfx_layer_settings *blocks,
-                                         int64_t block, int *has_own)
+tfx_layer_settings tfx_settings_of_block(const tfx_registry *registry, const tfx_layer_settings *blocks, int64_t block,
+                                         int *has_own)
 {
     tfx_layer_settings out = {0};
     int64_t number;

@@ -35,8 +35,8 @@ const tfx_setting *tfx_settings_chosen(const tfx_layer_settings *s);
 int tfx_key_numbered(const char *key, int64_t *block);
 /* The settings of one block, of those in the socket `blocks`; *has_own is whether any is its own
  * alone. The caller frees items. */
-tfx_layer_settings tfx_settings_of_block(const tfx_registry *registry, const tfx_layer_settings *blocks,
-                                         int64_t block, int *has_own);
+tfx_layer_settings tfx_settings_of_block(const tfx_registry *registry, const tfx_layer_settings *blocks, int64_t block,
+                                         int *has_own);
 
 /* What is at `path` ("blocks.3.ffn") of a model with these settings: the name of a layer, the value
  * of a setting that fills no socket, or NULL when nothing says. */

@@ -31,8 +31,8 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
 {
     const tfx_options *o = t->options;
     if (!(t->lr > 0))
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"lr", NULL},
-                             "lr: expected a number above 0; found %g", t->lr);
+        return tfx_fail_keys(err, o, s, arm, (const char *[]){"lr", NULL}, "lr: expected a number above 0; found %g",
+                             t->lr);
     if (!(t->min_lr >= 0 && t->min_lr <= t->lr))
         return tfx_fail_keys(err, o, s, arm, (const char *[]){"min_lr", "lr", NULL},
                              "min_lr: expected a number from 0 to lr (%g); found %g", t->lr, t->min_lr);

@@ -11,8 +11,8 @@ enum { UNTOUCHED = 0, IN_PROGRESS, DONE };
 
 typedef struct expander {
     tfx_ini_section *vars;
-    int *state;     /* per variable */
-    size_t *trail;  /* the variables in progress, outermost first */
+    int *state;    /* per variable */
+    size_t *trail; /* the variables in progress, outermost first */
     size_t n_trail;
     tfx_ini *ini;
     tfx_error *err;

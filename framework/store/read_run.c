@@ -108,7 +108,7 @@ tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err)
                        path);
 }
 
-#define CHECKPOINT_COLUMNS                                                                                  \
+#define CHECKPOINT_COLUMNS \
     "SELECT c.id, c.run, c.stage, c.parent, c.step, c.tokens, t.number, t.first_step, c.flops, c.seconds, " \
     "c.val_loss, c.path, c.hash, c.json_hash FROM checkpoint c JOIN stage t ON t.id = c.stage "
 

@@ -27,14 +27,14 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
-tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model,
-                         const char *scaling, const char *train_json, tfx_error *err)
+tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
+                         const char *train_json, tfx_error *err)
 {
     tfx_error e = {0};
     tfx_id id = 0;
     if (tfx_write_enter(s, "recording an arm", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "INSERT INTO arm (experiment, name, model, scaling, train) VALUES (?, ?, ?, ?, ?)",
-                   "ktttt", experiment, name, model, scaling, train_json);
+        tfx_sql_do(s, &e, "INSERT INTO arm (experiment, name, model, scaling, train) VALUES (?, ?, ?, ?, ?)", "ktttt",
+                   experiment, name, model, scaling, train_json);
         id = sqlite3_last_insert_rowid(s->db);
     }
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
@@ -56,8 +56,8 @@ tfx_id tfx_store_add_environment(tfx_store *s, const tfx_environment *v, tfx_err
             tfx_sql_do(s, &e,
                        "INSERT INTO environment (tfx_version, abi_version, git_commit, host, os, cpu, n_cores, "
                        "memory_bytes, backend, libraries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu,
-                       v->n_cores, v->memory_bytes, v->backend, v->libraries_json);
+                       "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu, v->n_cores,
+                       v->memory_bytes, v->backend, v->libraries_json);
             id = sqlite3_last_insert_rowid(s->db);
         }
     }
@@ -75,8 +75,8 @@ tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err)
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
-tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version,
-                                    const char *abi, const char *path, const char *hash, tfx_error *err)
+tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version, const char *abi,
+                                    const char *path, const char *hash, tfx_error *err)
 {
     tfx_error e = {0};
     if (tfx_write_enter(s, "recording a plugin", &e) == TFX_OK) {

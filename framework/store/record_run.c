@@ -30,8 +30,8 @@ tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_
 {
     tfx_error e = {0};
     if (tfx_write_enter(s, "ending a stage", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "UPDATE stage SET steps = ?, peak_rss_bytes = ?, ended = " NOW " WHERE id = ?", "iik",
-                   steps, peak_rss_bytes, stage);
+        tfx_sql_do(s, &e, "UPDATE stage SET steps = ?, peak_rss_bytes = ?, ended = " NOW " WHERE id = ?", "iik", steps,
+                   peak_rss_bytes, stage);
         if (e.status == TFX_OK && sqlite3_changes(s->db) == 0)
             tfx_fail(&e, TFX_E_INVALID, "database %s has no stage %lld", s->path, (long long)stage);
     }
@@ -68,14 +68,14 @@ tfx_status tfx_store_supersede(tfx_store *s, tfx_id run, int64_t step, tfx_error
 {
     tfx_error e = {0};
     if (tfx_write_enter(s, "stepping back in a run", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "UPDATE metric SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki",
+        tfx_sql_do(s, &e, "UPDATE metric SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki", run,
+                   step);
+        tfx_sql_do(s, &e, "UPDATE checkpoint SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki",
                    run, step);
-        tfx_sql_do(s, &e, "UPDATE checkpoint SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0",
-                   "ki", run, step);
-        tfx_sql_do(s, &e, "UPDATE growth_event SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0",
-                   "ki", run, step);
-        tfx_sql_do(s, &e, "UPDATE stage SET superseded = 1 WHERE run = ? AND first_step > ? AND superseded = 0",
-                   "ki", run, step);
+        tfx_sql_do(s, &e, "UPDATE growth_event SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki",
+                   run, step);
+        tfx_sql_do(s, &e, "UPDATE stage SET superseded = 1 WHERE run = ? AND first_step > ? AND superseded = 0", "ki",
+                   run, step);
         /* The stage that the run steps back into has not ended after all. */
         tfx_sql_do(s, &e,
                    "UPDATE stage SET steps = NULL, peak_rss_bytes = NULL, ended = NULL "
@@ -104,9 +104,8 @@ tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx
                    "INSERT INTO checkpoint (run, stage, step, tokens, flops, seconds, path, hash, bytes, "
                    "val_loss, parent, reason, json_hash, created) "
                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
-                   "kkiirrttirktt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
-                   row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason,
-                   row->json_hash);
+                   "kkiirrttirktt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds, row->path,
+                   row->hash, row->bytes, row->val_loss, row->parent, row->reason, row->json_hash);
         id = sqlite3_last_insert_rowid(s->db);
         if (row->parent)
             tfx_sql_do(s, &e, "INSERT INTO lineage_edge (child, parent) VALUES (?, ?)", "kk", id, row->parent);
@@ -118,8 +117,7 @@ tfx_status tfx_store_mark_checkpoint_deleted(tfx_store *s, tfx_id checkpoint, tf
 {
     tfx_error e = {0};
     if (tfx_write_enter(s, "marking a checkpoint as deleted", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "UPDATE checkpoint SET deleted = coalesce(deleted, " NOW ") WHERE id = ?", "k",
-                   checkpoint);
+        tfx_sql_do(s, &e, "UPDATE checkpoint SET deleted = coalesce(deleted, " NOW ") WHERE id = ?", "k", checkpoint);
         if (e.status == TFX_OK && sqlite3_changes(s->db) == 0)
             tfx_fail(&e, TFX_E_INVALID, "database %s has no checkpoint %lld", s->path, (long long)checkpoint);
     }
@@ -136,10 +134,10 @@ tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_e
                    "policy, parameters_before, parameters_after, carried_parameters, parameter_changes, "
                    "probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, seconds, created) "
                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NOW ")",
-                   "kkkitttiiitrrrr", row->run, row->from_checkpoint, row->to_checkpoint, row->step,
-                   row->from_model, row->to_model, row->policy, row->params_before, row->params_after,
-                   row->carried_params, row->params_json, row->probe_loss_before, row->probe_loss_after,
-                   row->probe_max_abs_delta_logit, row->seconds);
+                   "kkkitttiiitrrrr", row->run, row->from_checkpoint, row->to_checkpoint, row->step, row->from_model,
+                   row->to_model, row->policy, row->params_before, row->params_after, row->carried_params,
+                   row->params_json, row->probe_loss_before, row->probe_loss_after, row->probe_max_abs_delta_logit,
+                   row->seconds);
         id = sqlite3_last_insert_rowid(s->db);
         /* The edge is there already when the checkpoint named its parent. */
         tfx_sql_do(s, &e,

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-
 tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
 {
     int code = sqlite3_errcode(s->db);
@@ -14,17 +13,14 @@ tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return tfx_fail(err, TFX_E_IO, "database %s: %s: another process has kept it locked for a minute",
-                        s->path, doing);
+        return tfx_fail(err, TFX_E_IO, "database %s: %s: another process has kept it locked for a minute", s->path,
+                        doing);
     case SQLITE_FULL:
-        return tfx_fail(err, TFX_E_IO, "database %s: %s: the disk is full, or the file may not grow further",
-                        s->path, doing);
-    case SQLITE_NOTADB:
-        return tfx_fail(err, TFX_E_DATA, "%s is not an SQLite database", s->path);
-    case SQLITE_CORRUPT:
-        return tfx_fail(err, TFX_E_DATA, "database %s is damaged: %s", s->path, sqlite3_errmsg(s->db));
-    case SQLITE_NOMEM:
-        return tfx_fail(err, TFX_E_MEMORY, "database %s: %s: out of memory", s->path, doing);
+        return tfx_fail(err, TFX_E_IO, "database %s: %s: the disk is full, or the file may not grow further", s->path,
+                        doing);
+    case SQLITE_NOTADB: return tfx_fail(err, TFX_E_DATA, "%s is not an SQLite database", s->path);
+    case SQLITE_CORRUPT: return tfx_fail(err, TFX_E_DATA, "database %s is damaged: %s", s->path, sqlite3_errmsg(s->db));
+    case SQLITE_NOMEM: return tfx_fail(err, TFX_E_MEMORY, "database %s: %s: out of memory", s->path, doing);
     case SQLITE_CONSTRAINT:
     case SQLITE_ERROR:
     case SQLITE_MISUSE:
@@ -127,8 +123,7 @@ tfx_status tfx_write_enter(tfx_store *s, const char *doing, tfx_error *e)
     /* Some errors (a full disk) make SQLite roll the whole transaction back by itself.
      * What follows in the group must not then be recorded alone. */
     if (s->in_group && sqlite3_get_autocommit(s->db))
-        return tfx_fail(e, TFX_E_IO, "database %s: %s: an earlier error has undone this transaction", s->path,
-                        doing);
+        return tfx_fail(e, TFX_E_IO, "database %s: %s: an earlier error has undone this transaction", s->path, doing);
     /* IMMEDIATE: take the write lock at once, where the busy timeout applies. A deferred
      * transaction that reads first and writes later can fail with SQLITE_BUSY at once. */
     tfx_sql_do(s, e, s->in_group ? "SAVEPOINT one_write" : "BEGIN IMMEDIATE", "");

@@ -19,8 +19,9 @@ static tfx_status check_path(const char *path, tfx_store_mode mode, tfx_error *e
     struct stat st;
     if (stat(path, &st) != 0)
         return mode == TFX_STORE_WRITE ? TFX_OK
-                                       : tfx_fail(err, TFX_E_INVALID, "no database %s (`tfx run` creates it; --db "
-                                                                      "names another file)",
+                                       : tfx_fail(err, TFX_E_INVALID,
+                                                  "no database %s (`tfx run` creates it; --db "
+                                                  "names another file)",
                                                   path);
     if (S_ISDIR(st.st_mode))
         return tfx_fail(err, TFX_E_INVALID, "database %s: expected a file, found a folder", path);
@@ -60,8 +61,9 @@ static tfx_status set_up(tfx_store *s, tfx_error *err)
         return err->status;
     if (s->mode == TFX_STORE_READ) {
         if (version < tfx_store_version())
-            return tfx_fail(err, TFX_E_DATA, version ? "database %s is of an older version: `tfx run` updates it"
-                                                     : "database %s is empty: no run was ever recorded in it",
+            return tfx_fail(err, TFX_E_DATA,
+                            version ? "database %s is of an older version: `tfx run` updates it"
+                                    : "database %s is empty: no run was ever recorded in it",
                             s->path);
         return tfx_sql_do(s, err, "PRAGMA query_only = ON", "");
     }

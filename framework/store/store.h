@@ -14,8 +14,8 @@ typedef struct tfx_store tfx_store;
 typedef int64_t tfx_id; /* a row id; 0 stands for SQL NULL */
 
 typedef enum tfx_store_mode {
-    TFX_STORE_READ = 0,  /* the file must exist; nothing can be written through it */
-    TFX_STORE_WRITE = 1  /* created and migrated as needed */
+    TFX_STORE_READ = 0, /* the file must exist; nothing can be written through it */
+    TFX_STORE_WRITE = 1 /* created and migrated as needed */
 } tfx_store_mode;
 
 /* A file from a newer tfx (user_version above ours) or that is not a tfx database is
@@ -35,11 +35,11 @@ void tfx_store_rollback(tfx_store *s);
 /* ---- writing; every function returns the new row's id, or 0 with a message ---- */
 
 /* One call of `tfx run`. `spec` is the resolved text, `spec_path` the file it came from. */
-tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description,
-                                const char *spec_path, const char *profile, const char *spec, tfx_error *err);
+tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
+                                const char *profile, const char *spec, tfx_error *err);
 /* `train` is the arm's resolved settings as JSON. scaling may be NULL. */
-tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model,
-                         const char *scaling, const char *train_json, tfx_error *err);
+tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
+                         const char *train_json, tfx_error *err);
 
 typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */
@@ -54,8 +54,8 @@ tfx_id tfx_store_add_environment(tfx_store *s, const tfx_environment *e, tfx_err
 /* A run in status 'planned'. */
 tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err);
 /* The plugin files a run uses; equal ones are stored once and linked. */
-tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version,
-                                    const char *abi, const char *path, const char *hash, tfx_error *err);
+tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version, const char *abi,
+                                    const char *path, const char *hash, tfx_error *err);
 
 typedef enum tfx_run_status {
     TFX_RUN_PLANNED = 0,
@@ -67,8 +67,8 @@ typedef enum tfx_run_status {
 const char *tfx_run_status_name(tfx_run_status s);
 
 /* Marks a run as started by this process (host, pid, time, environment, directory). */
-tfx_status tfx_store_start_run(tfx_store *s, tfx_id run, tfx_id environment, const char *directory,
-                               int64_t pid, tfx_error *err);
+tfx_status tfx_store_start_run(tfx_store *s, tfx_id run, tfx_id environment, const char *directory, int64_t pid,
+                               tfx_error *err);
 /* `detail` may be NULL: an error message, or "killed by signal 9 (Killed)". */
 tfx_status tfx_store_end_run(tfx_store *s, tfx_id run, tfx_run_status status, const char *detail, tfx_error *err);
 
@@ -76,10 +76,10 @@ typedef struct tfx_stage_row {
     tfx_id run;
     int64_t index; /* 0: from init */
     const char *model;
-    int64_t n_params;        /* stored elements */
-    double flops_per_token;  /* forward + backward, matmul and attention, without recomputation */
-    int64_t planned_steps;   /* at most */
-    int64_t first_step;      /* steps of the run before this stage */
+    int64_t n_params;       /* stored elements */
+    double flops_per_token; /* forward + backward, matmul and attention, without recomputation */
+    int64_t planned_steps;  /* at most */
+    int64_t first_step;     /* steps of the run before this stage */
     int64_t planned_peak_bytes;
     tfx_id parent_checkpoint; /* 0: from init */
 } tfx_stage_row;
@@ -90,12 +90,12 @@ tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_
 /* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second. */
 typedef struct tfx_metric_row {
     tfx_id run, stage;
-    int64_t step;     /* optimizer steps done in the run */
-    int64_t tokens;   /* training tokens seen in the run */
-    double flops;     /* training FLOPs of this run up to here */
-    double seconds;   /* training time of this run up to here, over all its processes */
+    int64_t step;   /* optimizer steps done in the run */
+    int64_t tokens; /* training tokens seen in the run */
+    double flops;   /* training FLOPs of this run up to here */
+    double seconds; /* training time of this run up to here, over all its processes */
     const char *name;
-    double value;     /* NaN and infinities are stored as NULL */
+    double value; /* NaN and infinities are stored as NULL */
 } tfx_metric_row;
 /* Also updates metric_latest. */
 tfx_status tfx_store_add_metric(tfx_store *s, const tfx_metric_row *row, tfx_error *err);
@@ -107,13 +107,13 @@ typedef struct tfx_checkpoint_row {
     tfx_id run, stage;
     int64_t step, tokens;
     double flops, seconds;
-    const char *path;        /* folder, relative to the database's folder */
-    const char *hash;        /* of model.safetensors, 32 hex digits */
-    int64_t bytes;           /* of all its files */
-    double val_loss;         /* of the last evaluation; NaN: none */
-    tfx_id parent;           /* previous checkpoint of the lineage; 0: none */
-    const char *reason;      /* "periodic", "stage_end", "grown", "interrupted", "final" */
-    const char *json_hash;   /* of checkpoint.json; NULL: none */
+    const char *path;      /* folder, relative to the database's folder */
+    const char *hash;      /* of model.safetensors, 32 hex digits */
+    int64_t bytes;         /* of all its files */
+    double val_loss;       /* of the last evaluation; NaN: none */
+    tfx_id parent;         /* previous checkpoint of the lineage; 0: none */
+    const char *reason;    /* "periodic", "stage_end", "grown", "interrupted", "final" */
+    const char *json_hash; /* of checkpoint.json; NULL: none */
 } tfx_checkpoint_row;
 tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx_error *err);
 /* The files of a periodic checkpoint were removed; the row stays for the lineage. */
@@ -125,7 +125,7 @@ typedef struct tfx_growth_row {
     int64_t step;
     const char *from_model, *to_model, *policy;
     int64_t params_before, params_after;
-    int64_t carried_params; /* elements copied from the old model */
+    int64_t carried_params;  /* elements copied from the old model */
     const char *params_json; /* [{"path":..., "from":[...], "to":[...], "rule":...}, ...] */
     double probe_loss_before, probe_loss_after;
     double probe_max_abs_delta_logit;
@@ -144,7 +144,7 @@ typedef struct tfx_run_info {
     char *arm_name, *experiment_name, *directory, *spec, *profile;
     int64_t seed;
     tfx_run_status status;
-    int64_t pid;   /* of the process that started it last; 0: none */
+    int64_t pid; /* of the process that started it last; 0: none */
     char *host;
 } tfx_run_info;
 /* TFX_E_INVALID when there is no such run. */

@@ -13,12 +13,12 @@
 
 static int pragma_reads(const char *name, const char *value)
 {
-    static const char *const with_value[] = {"table_info",  "table_xinfo",      "table_list", "index_list",
-                                             "index_info",  "index_xinfo",      "foreign_key_list",
-                                             "integrity_check", "quick_check",  "foreign_key_check"};
-    static const char *const without[] = {"user_version", "application_id", "journal_mode", "page_count",
-                                          "page_size",    "freelist_count", "compile_options", "function_list",
-                                          "encoding"};
+    static const char *const with_value[] = {"table_info",  "table_xinfo",      "table_list",       "index_list",
+                                             "index_info",  "index_xinfo",      "foreign_key_list", "integrity_check",
+                                             "quick_check", "foreign_key_check"};
+    static const char *const without[] = {"user_version",    "application_id", "journal_mode",
+                                          "page_count",      "page_size",      "freelist_count",
+                                          "compile_options", "function_list",  "encoding"};
     for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++)
         if (!sqlite3_stricmp(name, with_value[i]))
             return 1;
@@ -28,8 +28,7 @@ static int pragma_reads(const char *name, const char *value)
     return 0;
 }
 
-static int authorize(void *refused, int action, const char *a, const char *b, const char *database,
-                     const char *trigger)
+static int authorize(void *refused, int action, const char *a, const char *b, const char *database, const char *trigger)
 {
     (void)database;
     (void)trigger;
@@ -103,8 +102,9 @@ tfx_rows *tfx_query_user(tfx_store *s, const char *sql, tfx_error *err)
     sqlite3_set_authorizer(db, NULL, NULL);
 
     if (refused || (stmt && !sqlite3_stmt_readonly(stmt)))
-        tfx_fail(err, TFX_E_INVALID, "sql: only a statement that reads is allowed (SELECT, EXPLAIN, and PRAGMAs that "
-                                     "show something); the database is open for reading only");
+        tfx_fail(err, TFX_E_INVALID,
+                 "sql: only a statement that reads is allowed (SELECT, EXPLAIN, and PRAGMAs that "
+                 "show something); the database is open for reading only");
     else if (rc != SQLITE_OK)
         fail_sql(db, sql, err);
     else if (!stmt)

@@ -30,7 +30,7 @@ tfx_status tfx_fail_diverged(tfx_engine *engine, const tfx_state_layout *state, 
 {
     const char *broken = in_step ? NULL : first_broken_param(engine, state);
     int initial = at->step == 0 || (in_step && at->step == 1);
-    char *cause = broken ? tfx_printf("; parameter %s is not finite", broken)
+    char *cause = broken    ? tfx_printf("; parameter %s is not finite", broken)
                   : in_step ? tfx_strdup("")
                             : tfx_strdup("; all parameters are finite: a layer's output is not");
     tfx_fail(err, TFX_E_INTERNAL, "step %" PRId64 ": %s%s%s", at->step, what, cause,

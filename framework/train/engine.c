@@ -29,8 +29,8 @@ tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *pl
         allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err);
     for (int i = 0; i < TFX_N_PROGRAMS && err->status == TFX_OK; i++)
         if (plan->programs[i].placement)
-            tfx_call_backend_compile(device->cls, device->backend, &plan->programs[i].placement->program,
-                                     &e->execs[i], err);
+            tfx_call_backend_compile(device->cls, device->backend, &plan->programs[i].placement->program, &e->execs[i],
+                                     err);
     if (err->status != TFX_OK) {
         tfx_engine_destroy(e);
         return NULL;

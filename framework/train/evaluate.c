@@ -54,8 +54,12 @@ static tfx_status seek_piece(tfx_evaluator *v, int64_t piece, tfx_error *err)
 /* The loader's next window becomes row `row` of the batch. */
 static tfx_status read_row(tfx_evaluator *v, int64_t row, tfx_error *err)
 {
-    tfx_batch batch = {.rows = 1, .context = v->context, .vocab = v->vocab, .index = (uint64_t)v->at,
-                       .inputs = v->tokens + row * v->context, .targets = v->targets + row * v->context};
+    tfx_batch batch = {.rows = 1,
+                       .context = v->context,
+                       .vocab = v->vocab,
+                       .index = (uint64_t)v->at,
+                       .inputs = v->tokens + row * v->context,
+                       .targets = v->targets + row * v->context};
     if (tfx_call_loader_next_batch(v->cls, v->loader, &batch, "[data] validation", err) == TFX_OK)
         v->at++;
     return err->status;

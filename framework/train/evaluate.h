@@ -12,10 +12,10 @@ typedef struct tfx_evaluator {
     const tfx_loader_class *cls;
     tfx_loader *loader;
     int64_t batch, context, vocab;
-    double bytes_per_token; /* 0: not known */
+    double bytes_per_token;    /* 0: not known */
     int32_t *tokens, *targets; /* [batch, context] */
     tfx_validation_set set;
-    int64_t at; /* the loader's next window; -1: not known */
+    int64_t at;                  /* the loader's next window; -1: not known */
     tfx_loader_position *pieces; /* where pieces of the set begin, as far as the loader has come: `reached` of them */
     int64_t reached;
 } tfx_evaluator;
@@ -36,7 +36,7 @@ double tfx_bits_per_byte(double loss, double bytes_per_token);
  * row: what a growth event is verified with. */
 typedef struct tfx_probe {
     double loss;
-    float *logits;      /* the last `n` of the first row's logits; malloced */
+    float *logits; /* the last `n` of the first row's logits; malloced */
     uint64_t first, n;
 } tfx_probe;
 

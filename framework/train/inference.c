@@ -13,8 +13,12 @@ static tfx_stage_plan *plan_stage(const tfx_experiment *e, const tfx_arm *arm, t
 {
     tfx_stage declared;
     const tfx_model_spec *model = tfx_policy_stage(e, arm, policy, stage, &declared, err);
-    tfx_stage_params p = {.registry = registry, .device = device, .model = model, .train = &arm->train,
-                          .eval_rows = rows, .eval_only = 1};
+    tfx_stage_params p = {.registry = registry,
+                          .device = device,
+                          .model = model,
+                          .train = &arm->train,
+                          .eval_rows = rows,
+                          .eval_only = 1};
     return model ? tfx_stage_plan_create(&p, err) : NULL;
 }
 
@@ -170,10 +174,11 @@ static tfx_status check_cut(tfx_inference *f, uint64_t cut, tfx_error *err)
     for (uint64_t i = 0; i < n && err->status == TFX_OK; i++) {
         double was = (double)logits[0][i], is = (double)logits[1][i];
         if (was != is && !(isnan(was) && isnan(is)))
-            tfx_fail(err, TFX_E_UNSUPPORTED, "model '%s' is not causal, so it cannot continue a text: other tokens "
+            tfx_fail(err, TFX_E_UNSUPPORTED,
+                     "model '%s' is not causal, so it cannot continue a text: other tokens "
                      "from position %llu on change a logit of position %llu from %.9g to %.9g; one of its layers looks "
-                     "at later positions", f->plan->model->name, (unsigned long long)cut,
-                     (unsigned long long)(first + i / vocab), was, is);
+                     "at later positions",
+                     f->plan->model->name, (unsigned long long)cut, (unsigned long long)(first + i / vocab), was, is);
     }
     free(logits[0]);
     free(logits[1]);
@@ -229,8 +234,8 @@ static int32_t draw(const float *logits, uint64_t vocab, const tfx_sampling *s, 
     return (int32_t)best;
 }
 
-tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n,
-                                  uint64_t count, void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err)
+tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n, uint64_t count,
+                                  void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err)
 {
     uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
     int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);

@@ -8,7 +8,7 @@
 typedef struct tfx_inference {
     tfx_stage_plan *plan; /* evaluation only */
     tfx_engine *engine;
-    size_t n_missing;     /* fixed parameters (tau) the weights file did not have */
+    size_t n_missing; /* fixed parameters (tau) the weights file did not have */
     uint32_t stage;
 } tfx_inference;
 
@@ -42,7 +42,7 @@ tfx_status tfx_inference_check_causal(tfx_inference *f, tfx_error *err);
 
 /* Appends `count` tokens to tokens[0..*n) (capacity *n + count), calling `emit` with each.
  * Sees the last `context` tokens. Needs rows = 1. */
-tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n,
-                                  uint64_t count, void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err);
+tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n, uint64_t count,
+                                  void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err);
 
 #endif

@@ -55,9 +55,10 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tf
         return 0;
     if (!id) {
         tfx_id other = tfx_store_newest_experiment(store, e->name, err);
-        tfx_fail(err, TFX_E_INVALID, other ? "%s: nothing to resume: experiment '%s' was run with other settings (same spec, profile and "
-                                             "--set are needed)"
-                                           : "%s: nothing to resume: experiment '%s' has not been run yet",
+        tfx_fail(err, TFX_E_INVALID,
+                 other ? "%s: nothing to resume: experiment '%s' was run with other settings (same spec, profile and "
+                         "--set are needed)"
+                       : "%s: nothing to resume: experiment '%s' has not been run yet",
                  tfx_store_path(store), e->name);
         return 0;
     }
@@ -192,8 +193,8 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *cons
             break;
         if (WIFSIGNALED(status)) {
             char said[1024], detail[1200];
-            snprintf(detail, sizeof(detail), "killed by signal %d (%s)%s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
-                     last_words(crash, said, sizeof(said)) ? ": " : "", said);
+            snprintf(detail, sizeof(detail), "killed by signal %d (%s)%s%s", WTERMSIG(status),
+                     strsignal(WTERMSIG(status)), last_words(crash, said, sizeof(said)) ? ": " : "", said);
             tfx_store_end_run(store, runs[i], TFX_RUN_FAILED, detail, err);
             say_killed(store, runs[i], detail);
             result->n_failed++;

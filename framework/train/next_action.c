@@ -38,21 +38,16 @@ void tfx_action_done(tfx_run_state *s, tfx_action a)
         s->evaluated = 1;
         s->saved &= s->stage_step == 0; /* what a grown checkpoint says is from before growth */
         break;
-    case TFX_ACTION_STEP:
-        s->evaluated = s->saved = 0;
-        break;
+    case TFX_ACTION_STEP: s->evaluated = s->saved = 0; break;
     case TFX_ACTION_CHECKPOINT:
     case TFX_ACTION_END_STAGE:
-    case TFX_ACTION_SAVE:
-        s->saved = 1;
-        break;
+    case TFX_ACTION_SAVE: s->saved = 1; break;
     case TFX_ACTION_GROW:
         s->evaluated = 0;
         s->saved = 1;
         break;
     case TFX_ACTION_END:
     case TFX_ACTION_STOP:
-    case TFX_ACTION_FAIL:
-        break;
+    case TFX_ACTION_FAIL: break;
     }
 }

@@ -24,10 +24,10 @@ typedef struct tfx_run_state {
     int64_t step, stage_step; /* steps done in the run, in its current stage */
     int stage_done;           /* the stage has had all its steps, or the policy ends it */
     int last_stage;
-    int evaluated; /* the model as it is now has been evaluated */
-    int saved;     /* a checkpoint holds everything that there is now */
-    int stop;      /* somebody asks to stop */
-    int diverged;  /* the last step or evaluation gave a number that is not finite */
+    int evaluated;                        /* the model as it is now has been evaluated */
+    int saved;                            /* a checkpoint holds everything that there is now */
+    int stop;                             /* somebody asks to stop */
+    int diverged;                         /* the last step or evaluation gave a number that is not finite */
     int64_t eval_every, checkpoint_every; /* 0: only where a stage begins or ends */
 } tfx_run_state;
 

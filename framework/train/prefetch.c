@@ -24,8 +24,8 @@ struct tfx_prefetch {
     const tfx_loader_class *cls;
     tfx_loader *loader;
     int64_t batch, context, vocab;
-    uint64_t first;                /* number of the first batch */
-    char *what;                    /* for messages */
+    uint64_t first;                   /* number of the first batch */
+    char *what;                       /* for messages */
     const tfx_loader_position *start; /* borrowed until `started` */
     pthread_t thread;
 
@@ -42,8 +42,12 @@ struct tfx_prefetch {
 /* Fills the cell of batch number p->filled. */
 static void fill(tfx_prefetch *p, cell *s)
 {
-    tfx_batch batch = {.rows = p->batch, .context = p->context, .vocab = p->vocab, .index = p->first + p->filled,
-                       .inputs = s->inputs, .targets = s->targets};
+    tfx_batch batch = {.rows = p->batch,
+                       .context = p->context,
+                       .vocab = p->vocab,
+                       .index = p->first + p->filled,
+                       .inputs = s->inputs,
+                       .targets = s->targets};
     if (tfx_call_loader_next_batch(p->cls, p->loader, &batch, p->what, &s->err) == TFX_OK)
         tfx_call_loader_tell(p->cls, p->loader, &s->after, p->what, &s->err);
 }

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 typedef struct tfx_progress {
-    char label[128];      /* "tokenformer seed 1" */
+    char label[128]; /* "tokenformer seed 1" */
     int terminal;
     int64_t total_steps;
-    int64_t first_step;   /* where this process started */
+    int64_t first_step; /* where this process started */
     double started, drawn;
     int drawn_any;
 } tfx_progress;

@@ -44,10 +44,16 @@ tfx_id tfx_provenance_environment(tfx_store *store, const tfx_device *device, co
     cJSON_AddStringToObject(libraries, "xxhash", xxh);
     cJSON_AddStringToObject(libraries, "cjson", cJSON_Version());
     char *json = cJSON_PrintUnformatted(libraries);
-    tfx_environment e = {.tfx_version = tfx_version, .abi_version = abi, .git_commit = git_commit,
-                         .host = u.nodename, .os = os, .cpu = cpu, .n_cores = sysconf(_SC_NPROCESSORS_ONLN),
+    tfx_environment e = {.tfx_version = tfx_version,
+                         .abi_version = abi,
+                         .git_commit = git_commit,
+                         .host = u.nodename,
+                         .os = os,
+                         .cpu = cpu,
+                         .n_cores = sysconf(_SC_NPROCESSORS_ONLN),
                          .memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
-                         .backend = tfx_call_backend_describe(device->cls, device->backend), .libraries_json = json};
+                         .backend = tfx_call_backend_describe(device->cls, device->backend),
+                         .libraries_json = json};
     tfx_id id = tfx_store_add_environment(store, &e, err);
     free(json);
     cJSON_Delete(libraries);
@@ -93,8 +99,8 @@ tfx_status tfx_provenance_plugins(tfx_store *store, tfx_id run, const tfx_regist
     for (size_t i = 0; i < s.n && err->status == TFX_OK; i++) {
         char abi[32];
         snprintf(abi, sizeof(abi), "%u.%u", s.used[i]->entry->abi_major, s.used[i]->entry->abi_minor);
-        tfx_store_add_run_plugin(store, run, s.used[i]->entry->name, s.used[i]->entry->version, abi,
-                                 s.used[i]->path, s.used[i]->hash, err);
+        tfx_store_add_run_plugin(store, run, s.used[i]->entry->name, s.used[i]->entry->version, abi, s.used[i]->path,
+                                 s.used[i]->hash, err);
     }
     return err->status;
 }

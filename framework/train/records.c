@@ -5,18 +5,29 @@
 
 tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id parent, tfx_error *err)
 {
-    tfx_stage_row row = {.run = r->run, .index = s->index, .model = s->model->name, .n_params = (int64_t)s->n_params,
-                         .flops_per_token = s->flops_per_token, .planned_steps = s->steps,
+    tfx_stage_row row = {.run = r->run,
+                         .index = s->index,
+                         .model = s->model->name,
+                         .n_params = (int64_t)s->n_params,
+                         .flops_per_token = s->flops_per_token,
+                         .planned_steps = s->steps,
                          .first_step = r->at->step - r->at->stage_step,
-                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s), .parent_checkpoint = parent};
+                         .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s),
+                         .parent_checkpoint = parent};
     r->stage = tfx_store_add_stage(r->store, &row, err);
     return err->status;
 }
 
 static tfx_status add(const tfx_records *r, const char *name, double value, tfx_error *err)
 {
-    tfx_metric_row row = {.run = r->run, .stage = r->stage, .step = r->at->step, .tokens = r->at->tokens,
-                          .flops = r->at->flops, .seconds = r->at->seconds, .name = name, .value = value};
+    tfx_metric_row row = {.run = r->run,
+                          .stage = r->stage,
+                          .step = r->at->step,
+                          .tokens = r->at->tokens,
+                          .flops = r->at->flops,
+                          .seconds = r->at->seconds,
+                          .name = name,
+                          .value = value};
     return tfx_store_add_metric(r->store, &row, err);
 }
 
@@ -60,10 +71,18 @@ static int64_t peak_rss(void)
 tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id parent, tfx_growth_row *growth,
                              int ends_stage, tfx_error *err)
 {
-    tfx_checkpoint_row row = {.run = r->run, .stage = r->stage, .step = r->at->step, .tokens = r->at->tokens,
-                              .flops = r->at->flops, .seconds = r->at->seconds, .path = s->relative,
-                              .hash = s->files.hash, .json_hash = s->files.json_hash,
-                              .bytes = (int64_t)s->files.bytes, .val_loss = r->at->val_loss, .parent = parent,
+    tfx_checkpoint_row row = {.run = r->run,
+                              .stage = r->stage,
+                              .step = r->at->step,
+                              .tokens = r->at->tokens,
+                              .flops = r->at->flops,
+                              .seconds = r->at->seconds,
+                              .path = s->relative,
+                              .hash = s->files.hash,
+                              .json_hash = s->files.json_hash,
+                              .bytes = (int64_t)s->files.bytes,
+                              .val_loss = r->at->val_loss,
+                              .parent = parent,
                               .reason = s->reason};
     if (tfx_store_begin(r->store, err) != TFX_OK)
         return 0;

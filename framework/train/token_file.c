@@ -31,14 +31,15 @@ tfx_status tfx_token_file_read(const char *path, int64_t vocab, int32_t **tokens
         offset = LLMC_HEADER;
         width = header[0] == LLMC_U32 ? 4 : 2;
         if (header[2] < 0 || size - offset != (uint64_t)header[2] * width) {
-            tfx_fail(err, TFX_E_DATA, "%s: the header says %d tokens of %d bytes, the file holds %" PRIu64 " bytes of them",
-                     path, header[2], (int)width, size - offset);
+            tfx_fail(err, TFX_E_DATA,
+                     "%s: the header says %d tokens of %d bytes, the file holds %" PRIu64 " bytes of them", path,
+                     header[2], (int)width, size - offset);
             goto done;
         }
     }
     if (size == offset || (size - offset) % width) {
-        tfx_fail(err, TFX_E_DATA, "%s: expected a whole number of %d-byte tokens, found %" PRIu64 " bytes", path, (int)width,
-                 size - offset);
+        tfx_fail(err, TFX_E_DATA, "%s: expected a whole number of %d-byte tokens, found %" PRIu64 " bytes", path,
+                 (int)width, size - offset);
         goto done;
     }
     *n = (size - offset) / width;
@@ -58,7 +59,8 @@ tfx_status tfx_token_file_read(const char *path, int64_t vocab, int32_t **tokens
         if (width == 4)
             token |= (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         if ((int64_t)token >= vocab) {
-            tfx_fail(err, TFX_E_DATA, "%s: token %" PRIu64 " is %u, expected below the vocabulary's %" PRId64, path, i, token, vocab);
+            tfx_fail(err, TFX_E_DATA, "%s: token %" PRIu64 " is %u, expected below the vocabulary's %" PRId64, path, i,
+                     token, vocab);
             goto done;
         }
         (*tokens)[i] = (int32_t)token;

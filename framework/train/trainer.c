@@ -182,13 +182,20 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
 static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_probe *before, double loss_after,
                                 double delta, const char *changes, double seconds, tfx_error *err)
 {
-    tfx_growth_row row = {.run = t->p->run, .from_checkpoint = t->checkpoint, .step = t->at.step,
-                          .from_model = from->model->name, .to_model = t->stage->model->name,
-                          .policy = t->p->plan->arm->scaling.name, .params_before = (int64_t)from->n_params,
+    tfx_growth_row row = {.run = t->p->run,
+                          .from_checkpoint = t->checkpoint,
+                          .step = t->at.step,
+                          .from_model = from->model->name,
+                          .to_model = t->stage->model->name,
+                          .policy = t->p->plan->arm->scaling.name,
+                          .params_before = (int64_t)from->n_params,
                           .params_after = (int64_t)t->stage->n_params,
-                          .carried_params = (int64_t)tfx_growth_carried(&from->state), .params_json = changes,
-                          .probe_loss_before = before->loss, .probe_loss_after = loss_after,
-                          .probe_max_abs_delta_logit = delta, .seconds = seconds};
+                          .carried_params = (int64_t)tfx_growth_carried(&from->state),
+                          .params_json = changes,
+                          .probe_loss_before = before->loss,
+                          .probe_loss_after = loss_after,
+                          .probe_max_abs_delta_logit = delta,
+                          .seconds = seconds};
     if (checkpoint(t, "grown", &row, 0, err) == TFX_OK) {
         char a[32], b[32];
         tfx_log_event("step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
@@ -216,8 +223,8 @@ static tfx_status grow(trainer *t, tfx_error *err)
         t->at.schedule_first = t->at.step;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes,
-                                 err) == TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes, err) ==
+            TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
         record_growth(t, from, &before, loss_after, delta, changes.s, tfx_now() - started, err);
 done:
@@ -268,9 +275,14 @@ static tfx_status decide_growth(trainer *t, tfx_error *err)
     t->at.stage_done = t->at.stage_step >= t->stage->steps;
     if (t->at.stage_done || !plan->policy || t->at.stage + 1 >= plan->n_stages)
         return TFX_OK;
-    tfx_growth_signals signals = {.struct_size = sizeof(signals), .stage = (uint32_t)t->at.stage,
-                                  .stage_step = t->at.stage_step, .step = t->at.step, .tokens = t->at.tokens,
-                                  .flops = t->at.flops, .train_loss = t->at.train_loss, .val_loss = t->at.val_loss,
+    tfx_growth_signals signals = {.struct_size = sizeof(signals),
+                                  .stage = (uint32_t)t->at.stage,
+                                  .stage_step = t->at.stage_step,
+                                  .step = t->at.step,
+                                  .tokens = t->at.tokens,
+                                  .flops = t->at.flops,
+                                  .train_loss = t->at.train_loss,
+                                  .val_loss = t->at.val_loss,
                                   .val_step = t->at.val_step};
     return tfx_policy_should_grow(plan->arm, plan->policy, &signals, &t->at.stage_done, err);
 }
@@ -293,8 +305,8 @@ static tfx_status advance(trainer *t, tfx_error *err)
 /* Stage 0 from init. */
 static tfx_status begin_new(trainer *t, tfx_error *err)
 {
-    t->at = (tfx_run_standing){.train_loss = NAN, .val_loss = NAN, .val_step = -1,
-                               .position = {.struct_size = sizeof(tfx_loader_position)}};
+    t->at = (tfx_run_standing){
+        .train_loss = NAN, .val_loss = NAN, .val_step = -1, .position = {.struct_size = sizeof(tfx_loader_position)}};
     if (enter_stage(t, 0, err) == TFX_OK && tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK)
         open_stage(t, err);
@@ -321,8 +333,7 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
         return err->status;
     tfx_state_io io = tfx_engine_io(t->engine);
     if (tfx_checkpoint_load(t->checkpoint_path, t->json_hash, &t->stage->state, &io, over, err) == TFX_OK &&
-        tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
-        open_stage(t, err) == TFX_OK &&
+        tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_retention_apply(&t->retention, latest->id, latest->parent, err) == TFX_OK)
         tfx_log_event("continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
     return err->status;
@@ -340,28 +351,15 @@ static tfx_status begin(trainer *t, tfx_error *err)
 static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
 {
     switch (a) {
-    case TFX_ACTION_EVALUATE:
-        return evaluate(t, err);
-    case TFX_ACTION_STEP:
-        advance(t, err);
-        break;
-    case TFX_ACTION_CHECKPOINT:
-        checkpoint(t, "periodic", NULL, 0, err);
-        break;
-    case TFX_ACTION_END_STAGE:
-        checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err);
-        break;
-    case TFX_ACTION_GROW:
-        grow(t, err);
-        break;
-    case TFX_ACTION_SAVE:
-        checkpoint(t, "interrupted", NULL, 0, err);
-        break;
-    case TFX_ACTION_FAIL:
-        return tfx_fail_diverged(t->engine, &t->stage->state, &t->at, t->trouble, t->in_step, err);
+    case TFX_ACTION_EVALUATE: return evaluate(t, err);
+    case TFX_ACTION_STEP: advance(t, err); break;
+    case TFX_ACTION_CHECKPOINT: checkpoint(t, "periodic", NULL, 0, err); break;
+    case TFX_ACTION_END_STAGE: checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
+    case TFX_ACTION_GROW: grow(t, err); break;
+    case TFX_ACTION_SAVE: checkpoint(t, "interrupted", NULL, 0, err); break;
+    case TFX_ACTION_FAIL: return tfx_fail_diverged(t->engine, &t->stage->state, &t->at, t->trouble, t->in_step, err);
     case TFX_ACTION_END:
-    case TFX_ACTION_STOP:
-        break;
+    case TFX_ACTION_STOP: break;
     }
     tfx_action_done(&t->state, a);
     return err->status;
@@ -378,7 +376,8 @@ static int64_t planned_steps(const tfx_arm_plan *plan)
 tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_error *err)
 {
     const tfx_train_config *config = &p->plan->arm->train;
-    trainer t = {.p = p, .config = config,
+    trainer t = {.p = p,
+                 .config = config,
                  .state = {.eval_every = config->eval_every, .checkpoint_every = config->checkpoint_every},
                  .records = {.store = p->store, .run = p->run},
                  .retention = {.store = p->store, .run = p->run, .root = p->root, .config = config}};

@@ -14,9 +14,9 @@ typedef struct tfx_trainer_params {
     tfx_store *store;
     tfx_id run;
     int64_t seed;
-    const char *root;      /* the database's folder */
-    const char *directory; /* of the run, relative to root */
-    const char *label;     /* for progress lines */
+    const char *root;                  /* the database's folder */
+    const char *directory;             /* of the run, relative to root */
+    const char *label;                 /* for progress lines */
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, checkpoint, return */
 } tfx_trainer_params;
 

@@ -32,15 +32,21 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     tfx_log_name(label);
     if (arm && tfx_device_open(&device, e, err) == TFX_OK)
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
-    tfx_id environment =
-        plan ? tfx_provenance_environment(p->store, &device, p->tfx_version, p->git_commit, err) : 0;
+    tfx_id environment = plan ? tfx_provenance_environment(p->store, &device, p->tfx_version, p->git_commit, err) : 0;
     if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK) {
         open_log(p, info, root, claim->directory);
         tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err);
     }
     if (claim->lock >= 0 && err->status == TFX_OK) {
-        tfx_trainer_params params = {.experiment = e, .plan = plan, .device = &device, .store = p->store, .run = p->run,
-                                     .seed = info->seed, .root = root, .directory = claim->directory, .label = label,
+        tfx_trainer_params params = {.experiment = e,
+                                     .plan = plan,
+                                     .device = &device,
+                                     .store = p->store,
+                                     .run = p->run,
+                                     .seed = info->seed,
+                                     .root = root,
+                                     .directory = claim->directory,
+                                     .label = label,
                                      .stop = p->stop};
         tfx_trainer_run(&params, interrupted, err);
     }

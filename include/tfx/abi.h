@@ -71,8 +71,7 @@ enum {
 #endif
 
 /* Whether table `t` was created by someone who knew member `m`, and filled it in. */
-#define TFX_HAS(t, m) \
-    ((t)->struct_size >= offsetof(__typeof__(*(t)), m) + sizeof((t)->m) && (t)->m)
+#define TFX_HAS(t, m) ((t)->struct_size >= offsetof(__typeof__(*(t)), m) + sizeof((t)->m) && (t)->m)
 
 /* One thing a plugin offers. `kind` is one of the TFX_KIND_* strings; `impl` points to
  * the constant class table of that kind (tfx_layer_class and so on). */
@@ -93,22 +92,21 @@ typedef struct tfx_factory {
  * shared object, which the host never unloads. */
 typedef struct tfx_plugin {
     size_t struct_size;
-    uint32_t abi_major; /* TFX_ABI_MAJOR the plugin was compiled with */
-    uint32_t abi_minor; /* TFX_NEEDS_MINOR the plugin was compiled with */
-    const char *name;    /* unique among loaded plugins, e.g. "pattention" */
-    const char *version; /* the plugin's own version, e.g. "1.0.0" */
-    const char *summary; /* one line for `tfx plugin list` */
+    uint32_t abi_major;                  /* TFX_ABI_MAJOR the plugin was compiled with */
+    uint32_t abi_minor;                  /* TFX_NEEDS_MINOR the plugin was compiled with */
+    const char *name;                    /* unique among loaded plugins, e.g. "pattention" */
+    const char *version;                 /* the plugin's own version, e.g. "1.0.0" */
+    const char *summary;                 /* one line for `tfx plugin list` */
     const tfx_factory *const *factories; /* ends with NULL */
 } tfx_plugin;
 
 /* Defines the entry of a plugin with a single class. */
-#define TFX_PLUGIN(plugin_name, plugin_version, plugin_summary, factory_kind, class_ptr)    \
-    static const tfx_factory tfx_factory_0 = {sizeof(tfx_factory), factory_kind, class_ptr};\
-    static const tfx_factory *const tfx_factories[] = {&tfx_factory_0, NULL};               \
-    extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;                                    \
-    const tfx_plugin tfx_plugin_entry = {                                                   \
-        sizeof(tfx_plugin), TFX_ABI_MAJOR,  TFX_NEEDS_MINOR, plugin_name,                   \
-        plugin_version,     plugin_summary, tfx_factories}
+#define TFX_PLUGIN(plugin_name, plugin_version, plugin_summary, factory_kind, class_ptr) \
+    static const tfx_factory tfx_factory_0 = {sizeof(tfx_factory), factory_kind, class_ptr}; \
+    static const tfx_factory *const tfx_factories[] = {&tfx_factory_0, NULL}; \
+    extern TFX_EXPORT const tfx_plugin tfx_plugin_entry; \
+    const tfx_plugin tfx_plugin_entry = {sizeof(tfx_plugin), TFX_ABI_MAJOR,  TFX_NEEDS_MINOR, plugin_name, \
+                                         plugin_version,     plugin_summary, tfx_factories}
 
 #ifdef __cplusplus
 }

@@ -157,8 +157,8 @@ struct tfx_builder {
     tfx_value (*dropout)(const tfx_builder *b, tfx_value x, double p);
 
     /* A custom op by its registered id (see op.h); `ints` and `reals` are its attributes. */
-    tfx_value (*custom)(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in,
-                        uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals);
+    tfx_value (*custom)(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                        const int64_t *ints, uint32_t n_reals, const double *reals);
 
     void *impl; /* the host's; not for plugins */
 };

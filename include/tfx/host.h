@@ -23,8 +23,7 @@ struct tfx_host {
      * option of the plugin and a colon ("steps: expected ...; found ...") gets the file, line
      * and full key where the spec sets it; others get the place of the plugin. Only the first
      * message of a call is kept. */
-    tfx_status (*fail)(const tfx_host *host, tfx_status status, const char *fmt, ...)
-        TFX_PRINTF(3, 4);
+    tfx_status (*fail)(const tfx_host *host, tfx_status status, const char *fmt, ...) TFX_PRINTF(3, 4);
 
     /* Adds a line to the run's log. Never needed to report an error. */
     void (*log)(const tfx_host *host, tfx_log_level level, const char *fmt, ...) TFX_PRINTF(3, 4);
@@ -38,8 +37,7 @@ struct tfx_host {
     const char *(*opt_string)(const tfx_host *host, const tfx_options *o, const char *name);
     const int64_t *(*opt_int_list)(const tfx_host *host, const tfx_options *o, const char *name, size_t *n);
     const double *(*opt_real_list)(const tfx_host *host, const tfx_options *o, const char *name, size_t *n);
-    const char *const *(*opt_string_list)(const tfx_host *host, const tfx_options *o, const char *name,
-                                          size_t *n);
+    const char *const *(*opt_string_list)(const tfx_host *host, const tfx_options *o, const char *name, size_t *n);
 
     /* Counter-based random numbers (Philox4x32-10; Salmon et al., SC 2011, "Parallel
      * random numbers: as easy as 1, 2, 3"): the result depends on nothing but the three
@@ -48,8 +46,8 @@ struct tfx_host {
 
     /* Fills out[0..n) with normal deviates (Box-Muller on the same generator) for indices
      * first..first+n of the given stream. */
-    void (*random_normal)(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean,
-                          double std, float *out);
+    void (*random_normal)(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std,
+                          float *out);
 };
 
 #ifdef __cplusplus

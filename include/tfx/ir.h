@@ -23,20 +23,20 @@ typedef enum tfx_op {
     TFX_OP_STORE = 3, /* in: value, target (a PARAM); copies value into target's place */
 
     /* pointwise: all operands and the result have one shape */
-    TFX_OP_CONST = 10,  /* reals[0] everywhere */
-    TFX_OP_ADD = 11,    /* in: x, y */
+    TFX_OP_CONST = 10, /* reals[0] everywhere */
+    TFX_OP_ADD = 11,   /* in: x, y */
     TFX_OP_SUB = 12,
     TFX_OP_MUL = 13,
     TFX_OP_DIV = 14,
-    TFX_OP_AFFINE = 15, /* x * reals[0] + reals[1] */
-    TFX_OP_UNARY = 16,  /* ints[0] = tfx_unary */
+    TFX_OP_AFFINE = 15,     /* x * reals[0] + reals[1] */
+    TFX_OP_UNARY = 16,      /* ints[0] = tfx_unary */
     TFX_OP_UNARY_GRAD = 17, /* in: x, dy; dy * f'(x); ints[0] = tfx_unary */
     TFX_OP_CAST = 18,
-    TFX_OP_DROPOUT = 19,    /* in: x, key (i32 [2], which the host makes of seed and step);
+    TFX_OP_DROPOUT = 19,   /* in: x, key (i32 [2], which the host makes of seed and step);
                                reals[0] = p, ints[0] = stream; element i is kept when the high
                                32 bits of random_u64(key[0] << 32 | key[1], stream, i), with the
                                key's numbers as unsigned ones, are >= p * 2^32 */
-    TFX_OP_BROADCAST = 20,  /* the one pointwise op whose operand has another shape: [ones
+    TFX_OP_BROADCAST = 20, /* the one pointwise op whose operand has another shape: [ones
                                stretched, aligned from the right] */
 
     /* movement */
@@ -55,16 +55,16 @@ typedef enum tfx_op {
 
     /* rows: on the last axis */
     TFX_OP_SOFTMAX = 50,
-    TFX_OP_SOFTMAX_GRAD = 51, /* in: y, dy */
-    TFX_OP_NORM = 52,         /* ints[0] = tfx_norm, reals[0] = eps */
-    TFX_OP_NORM_GRAD = 53,    /* in: x, dy */
-    TFX_OP_ROPE = 54,         /* in [B,T,H,D]; ints: n_dims, sign (+1 forward, -1 adjoint);
+    TFX_OP_SOFTMAX_GRAD = 51,       /* in: y, dy */
+    TFX_OP_NORM = 52,               /* ints[0] = tfx_norm, reals[0] = eps */
+    TFX_OP_NORM_GRAD = 53,          /* in: x, dy */
+    TFX_OP_ROPE = 54,               /* in [B,T,H,D]; ints: n_dims, sign (+1 forward, -1 adjoint);
                                  reals[0] = base */
-    TFX_OP_ATTENTION = 55,    /* in: q,k,v [B,T,H,D]; out: o [B,T,H,D], lse [B,H,T]; causal;
+    TFX_OP_ATTENTION = 55,          /* in: q,k,v [B,T,H,D]; out: o [B,T,H,D], lse [B,H,T]; causal;
                                  reals[0] = scale */
-    TFX_OP_ATTENTION_GRAD = 56, /* in: q,k,v,o,lse,do; out: dq,dk,dv */
-    TFX_OP_GATHER = 57,       /* in: table [n,d], indices i32 s; out s+[d] */
-    TFX_OP_GATHER_GRAD = 58,  /* in: indices i32 s, dy s+[d]; out [n,d]: rows added up in
+    TFX_OP_ATTENTION_GRAD = 56,     /* in: q,k,v,o,lse,do; out: dq,dk,dv */
+    TFX_OP_GATHER = 57,             /* in: table [n,d], indices i32 s; out s+[d] */
+    TFX_OP_GATHER_GRAD = 58,        /* in: indices i32 s, dy s+[d]; out [n,d]: rows added up in
                                  index order, the rest zero. With a third operand c [n,d]
                                  the rows are added to c, whose memory out may share */
     TFX_OP_CROSS_ENTROPY = 59,      /* in: logits [...,v], targets i32 [...]; out: loss [...],
@@ -79,9 +79,9 @@ typedef enum tfx_op {
 
 /* Where a value lives. A program uses two buffers, bound at each run. */
 enum {
-    TFX_BUFFER_NONE = 0,    /* inside a fused step only; or of a RESHAPE never read */
-    TFX_BUFFER_STATE = 1,   /* persistent: parameters, optimizer state, inputs */
-    TFX_BUFFER_ARENA = 2    /* reused within a run; contents undefined between runs */
+    TFX_BUFFER_NONE = 0,  /* inside a fused step only; or of a RESHAPE never read */
+    TFX_BUFFER_STATE = 1, /* persistent: parameters, optimizer state, inputs */
+    TFX_BUFFER_ARENA = 2  /* reused within a run; contents undefined between runs */
 };
 
 typedef struct tfx_tensor {
@@ -89,8 +89,8 @@ typedef struct tfx_tensor {
     tfx_dtype dtype;
     uint32_t n_dims;
     int64_t dims[TFX_MAX_DIMS];
-    uint32_t buffer;  /* TFX_BUFFER_* */
-    uint64_t offset;  /* bytes from the buffer's start; a multiple of 64 */
+    uint32_t buffer; /* TFX_BUFFER_* */
+    uint64_t offset; /* bytes from the buffer's start; a multiple of 64 */
 } tfx_tensor;
 
 struct tfx_op_class; /* op.h */
@@ -124,7 +124,7 @@ typedef struct tfx_step {
  * tfx_exec compiled from it. */
 typedef struct tfx_program {
     size_t struct_size;
-    uint32_t n_values; /* handles are 1..n_values */
+    uint32_t n_values;                /* handles are 1..n_values */
     const tfx_tensor *const *tensors; /* [n_values + 1]; [0] is NULL */
     uint32_t n_steps;
     const tfx_step *const *steps;

@@ -16,17 +16,20 @@ extern "C" {
 /* A place in a layer that a spec can fill with any other layer. */
 typedef struct tfx_slot {
     size_t struct_size;
-    const char *name;  /* e.g. "mixer"; part of every parameter path below it */
-    const char *def;   /* layer used when the spec says nothing; NULL: must be filled */
+    const char *name; /* e.g. "mixer"; part of every parameter path below it */
+    const char *def;  /* layer used when the spec says nothing; NULL: must be filled */
     const char *doc;
 } tfx_slot;
 
-#define TFX_SLOT(name, def, doc) {sizeof(tfx_slot), name, def, doc}
+#define TFX_SLOT(name, def, doc) \
+    { \
+        sizeof(tfx_slot), name, def, doc \
+    }
 
 typedef struct tfx_layer_class {
     size_t struct_size;
     const char *name;
-    const char *summary; /* one line */
+    const char *summary;       /* one line */
     const tfx_option *options; /* n_options of them; may be NULL when 0 */
     size_t n_options;
     const tfx_slot *slots; /* n_slots of them; may be NULL when 0 */

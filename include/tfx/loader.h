@@ -20,17 +20,17 @@ typedef struct tfx_loader_config {
     size_t struct_size;
     const tfx_options *options;
     tfx_split split;
-    int64_t batch;    /* rows per batch */
-    int64_t context;  /* tokens per row */
-    uint64_t seed;    /* decides the order of training batches; VAL ignores it */
+    int64_t batch;   /* rows per batch */
+    int64_t context; /* tokens per row */
+    uint64_t seed;   /* decides the order of training batches; VAL ignores it */
 } tfx_loader_config;
 
 /* What a loader says of its data. */
 typedef struct tfx_loader_info {
     size_t struct_size;
-    int64_t n_tokens;        /* tokens in this split; -1: unlimited */
-    int64_t vocab;           /* every token is in [0, vocab) */
-    double bytes_per_token;  /* of the original text; 0: not known */
+    int64_t n_tokens;       /* tokens in this split; -1: unlimited */
+    int64_t vocab;          /* every token is in [0, vocab) */
+    double bytes_per_token; /* of the original text; 0: not known */
 } tfx_loader_info;
 
 /* Position in the stream of batches: the number of batches given out so far decides it

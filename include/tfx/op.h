@@ -42,15 +42,15 @@ typedef struct tfx_op_class {
 
     /* [main] Checks operands and attributes; fills dims (capacity TFX_MAX_DIMS) and n_dims of the f32
      * result. */
-    tfx_status (*infer)(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in,
-                        const int64_t *ints, const double *reals, uint32_t *n_dims, int64_t *dims);
+    tfx_status (*infer)(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                        const double *reals, uint32_t *n_dims, int64_t *dims);
     /* [main] The same result in core ops. */
     tfx_value (*lower)(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
                        const double *reals);
     /* [main] Optional (NULL): writes to dx[i] the gradient with respect to in[i], or
      * TFX_POISON where there is none. Without it, graphs that need a gradient use lower. */
-    tfx_status (*vjp)(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out,
-                      tfx_value dy, const int64_t *ints, const double *reals, tfx_value *dx);
+    tfx_status (*vjp)(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                      const int64_t *ints, const double *reals, tfx_value *dx);
 
     const tfx_kernel *const *kernels; /* ends with NULL */
 } tfx_op_class;

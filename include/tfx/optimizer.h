@@ -26,17 +26,17 @@ typedef struct tfx_state {
     size_t struct_size;
     const char *name; /* part of the checkpoint's tensor name */
     tfx_state_shape shape;
-    tfx_dtype dtype;  /* how it is stored; the update reads and writes f32 */
+    tfx_dtype dtype; /* how it is stored; the update reads and writes f32 */
 } tfx_state;
 
 /* What an update sees and gives back. */
 typedef struct tfx_update {
     size_t struct_size;
     const tfx_options *options;
-    tfx_value param, grad;      /* same shape; grad is already clipped */
-    tfx_value lr;               /* the learning rate of this step; broadcasts against param (a scalar, or
+    tfx_value param, grad;               /* same shape; grad is already clipped */
+    tfx_value lr;                        /* the learning rate of this step; broadcasts against param (a scalar, or
                                    one value per slice) */
-    int decay;                  /* whether weight decay applies to this parameter */
+    int decay;                           /* whether weight decay applies to this parameter */
     tfx_value state[TFX_MAX_STATES];     /* in, f32, in the order of `states`; zero at first */
     tfx_value new_param;                 /* out */
     tfx_value new_state[TFX_MAX_STATES]; /* out, f32, every one of them */

@@ -14,15 +14,15 @@ extern "C" {
 #endif
 
 typedef enum tfx_option_type {
-    TFX_OPT_INT = 1,   /* int64_t; suffixes k, M, G (powers of ten) are accepted */
-    TFX_OPT_REAL = 2,  /* double */
-    TFX_OPT_BOOL = 3,  /* true/false, yes/no, on/off, 1/0 */
+    TFX_OPT_INT = 1,  /* int64_t; suffixes k, M, G (powers of ten) are accepted */
+    TFX_OPT_REAL = 2, /* double */
+    TFX_OPT_BOOL = 3, /* true/false, yes/no, on/off, 1/0 */
     TFX_OPT_STRING = 4,
-    TFX_OPT_CHOICE = 5, /* one of `choices` */
-    TFX_OPT_PATH = 6,   /* a file or folder; relative to the spec that names it */
-    TFX_OPT_INT_LIST = 7,    /* comma separated */
-    TFX_OPT_REAL_LIST = 8,   /* comma separated */
-    TFX_OPT_STRING_LIST = 9  /* comma separated */
+    TFX_OPT_CHOICE = 5,     /* one of `choices` */
+    TFX_OPT_PATH = 6,       /* a file or folder; relative to the spec that names it */
+    TFX_OPT_INT_LIST = 7,   /* comma separated */
+    TFX_OPT_REAL_LIST = 8,  /* comma separated */
+    TFX_OPT_STRING_LIST = 9 /* comma separated */
 } tfx_option_type;
 
 /* One declared option. Arrays of these are walked by the first element's struct_size. */
@@ -30,14 +30,16 @@ typedef struct tfx_option {
     size_t struct_size;
     const char *name; /* lower_case */
     tfx_option_type type;
-    const char *def;  /* default as a spec would write it; NULL: the option is required */
-    double min, max;  /* INT, REAL and their lists: inclusive range when min < max */
+    const char *def;            /* default as a spec would write it; NULL: the option is required */
+    double min, max;            /* INT, REAL and their lists: inclusive range when min < max */
     const char *const *choices; /* CHOICE: NULL-terminated */
-    const char *doc;  /* one line, with the unit */
+    const char *doc;            /* one line, with the unit */
 } tfx_option;
 
 #define TFX_OPTION(name, type, def, min, max, choices, doc) \
-    {sizeof(tfx_option), name, type, def, min, max, choices, doc}
+    { \
+        sizeof(tfx_option), name, type, def, min, max, choices, doc \
+    }
 
 /* Resolved options of one instance. Owned by the host; valid while the instance is. */
 typedef struct tfx_options tfx_options;

@@ -25,9 +25,9 @@ typedef enum tfx_carry_state {
 /* One stage, in order. Stage 0 uses the arm's own model. */
 typedef struct tfx_stage {
     size_t struct_size;
-    const char *model;    /* a [model NAME] of the spec; NULL in stage 0: the arm's model */
-    int64_t steps;        /* at most this many optimizer steps; 0: the arm's train.steps */
-    int restart_schedule; /* nonzero: the learning-rate schedule starts anew, over `steps` */
+    const char *model;     /* a [model NAME] of the spec; NULL in stage 0: the arm's model */
+    int64_t steps;         /* at most this many optimizer steps; 0: the arm's train.steps */
+    int restart_schedule;  /* nonzero: the learning-rate schedule starts anew, over `steps` */
     tfx_carry_state carry; /* 0: TFX_STATE_EXTEND */
 #if TFX_NEEDS_MINOR >= 1
     int64_t tokens; /* since 1.1: instead of `steps`, which is 0 then; rounded up to whole steps. 0: `steps` says it */
@@ -37,22 +37,22 @@ typedef struct tfx_stage {
 /* What a policy may base its decision on. */
 typedef struct tfx_growth_signals {
     size_t struct_size;
-    uint32_t stage;      /* current stage */
-    int64_t stage_step;  /* steps done in it */
-    int64_t step;        /* steps done in the run */
-    int64_t tokens;      /* tokens seen in the run */
-    double flops;        /* spent in the run */
-    double train_loss;   /* of the last step; NaN before the first */
-    double val_loss;     /* of the last evaluation; NaN before the first */
-    int64_t val_step;    /* step of that evaluation */
+    uint32_t stage;     /* current stage */
+    int64_t stage_step; /* steps done in it */
+    int64_t step;       /* steps done in the run */
+    int64_t tokens;     /* tokens seen in the run */
+    double flops;       /* spent in the run */
+    double train_loss;  /* of the last step; NaN before the first */
+    double val_loss;    /* of the last evaluation; NaN before the first */
+    int64_t val_step;   /* step of that evaluation */
 } tfx_growth_signals;
 
 /* One parameter of the grown model. */
 typedef struct tfx_grown_param {
     size_t struct_size;
-    const char *path;     /* e.g. "blocks.3.mixer.q.key" */
-    const char *name;     /* the last part of the path, e.g. "key" */
-    uint32_t flags;       /* TFX_PARAM_* */
+    const char *path; /* e.g. "blocks.3.mixer.q.key" */
+    const char *name; /* the last part of the path, e.g. "key" */
+    uint32_t flags;   /* TFX_PARAM_* */
     uint32_t n_dims;
     const int64_t *dims;     /* new shape */
     const int64_t *old_dims; /* old shape; differs from dims only at grow_axis */

@@ -24,7 +24,8 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     const tfx_host *h = b->host;
     int64_t heads = h->opt_int(h, b->options, "heads");
     if (out_dim % heads)
-        return b->error(b, "heads: expected a divisor of the width %lld; found %lld", (long long)out_dim, (long long)heads);
+        return b->error(b, "heads: expected a divisor of the width %lld; found %lld", (long long)out_dim,
+                        (long long)heads);
     int64_t head_dim = out_dim / heads;
     /* Rounded down to whole pairs, as GPT-NeoX does. */
     int64_t rotated = (int64_t)(h->opt_real(h, b->options, "rotary") * (double)head_dim) / 2 * 2;
@@ -42,8 +43,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "attention", "causal multi-head self-attention with optional rotary positions",
-    options, sizeof(options) / sizeof(*options), slots, sizeof(slots) / sizeof(*slots), build,
+    sizeof(tfx_layer_class),
+    "attention",
+    "causal multi-head self-attention with optional rotary positions",
+    options,
+    sizeof(options) / sizeof(*options),
+    slots,
+    sizeof(slots) / sizeof(*slots),
+    build,
 };
 
 TFX_PLUGIN("attention", "1.0.0", "causal self-attention", TFX_KIND_LAYER, &layer);

@@ -16,8 +16,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "block_prenorm", "pre-norm residual block of a mixer and a feed-forward layer",
-    NULL, 0, slots, sizeof(slots) / sizeof(*slots), build,
+    sizeof(tfx_layer_class),
+    "block_prenorm",
+    "pre-norm residual block of a mixer and a feed-forward layer",
+    NULL,
+    0,
+    slots,
+    sizeof(slots) / sizeof(*slots),
+    build,
 };
 
 TFX_PLUGIN("block_prenorm", "1.0.0", "pre-norm residual block", TFX_KIND_LAYER, &layer);

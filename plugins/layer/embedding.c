@@ -37,8 +37,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "embedding", "token embedding, optional learned positions, and the tied head",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "embedding",
+    "token embedding, optional learned positions, and the tied head",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("embedding", "1.0.0", "token embedding and tied head", TFX_KIND_LAYER, &layer);

@@ -18,8 +18,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "layernorm", "layer normalisation with learned weight and bias",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "layernorm",
+    "layer normalisation with learned weight and bias",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("layernorm", "1.0.0", "layer normalisation", TFX_KIND_LAYER, &layer);

@@ -13,8 +13,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "layernorm_nonparam", "layer normalisation without parameters",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "layernorm_nonparam",
+    "layer normalisation without parameters",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("layernorm_nonparam", "1.0.0", "layer normalisation without parameters", TFX_KIND_LAYER, &layer);

@@ -28,8 +28,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "linear", "linear projection: y = x W^T, with an optional bias",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "linear",
+    "linear projection: y = x W^T, with an optional bias",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("linear", "1.0.0", "linear projection", TFX_KIND_LAYER, &layer);

@@ -29,8 +29,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "mlp", "feed-forward layer: two projections around a pointwise function",
-    options, sizeof(options) / sizeof(*options), slots, sizeof(slots) / sizeof(*slots), build,
+    sizeof(tfx_layer_class),
+    "mlp",
+    "feed-forward layer: two projections around a pointwise function",
+    options,
+    sizeof(options) / sizeof(*options),
+    slots,
+    sizeof(slots) / sizeof(*slots),
+    build,
 };
 
 TFX_PLUGIN("mlp", "1.0.0", "feed-forward layer", TFX_KIND_LAYER, &layer);

@@ -67,8 +67,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "pattention", "token-parameter attention (TokenFormer); grows by appending slots",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "pattention",
+    "token-parameter attention (TokenFormer); grows by appending slots",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("pattention", "1.0.0", "token-parameter attention", TFX_KIND_LAYER, &layer);

@@ -13,8 +13,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "rmsnorm", "root-mean-square normalisation with learned weight",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "rmsnorm",
+    "root-mean-square normalisation with learned weight",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 TFX_PLUGIN("rmsnorm", "1.0.0", "root-mean-square normalisation", TFX_KIND_LAYER, &layer);

@@ -45,8 +45,7 @@ static tfx_status read_llmc(token_file *f, int32_t magic)
     if (header[2] < 0 || f->bytes != HEADER_BYTES + f->n_tokens * f->width)
         return host->fail(host, TFX_E_DATA,
                           "%s: header says %d tokens of %d bytes: expected a file of %lld bytes, found %lld", f->path,
-                          header[2], f->width, (long long)(HEADER_BYTES + f->n_tokens * f->width),
-                          (long long)f->bytes);
+                          header[2], f->width, (long long)(HEADER_BYTES + f->n_tokens * f->width), (long long)f->bytes);
     return TFX_OK;
 }
 
@@ -63,13 +62,13 @@ static tfx_status read_layout(token_file *f, const char *format)
      * does not have; files of others can say format = nanogpt. */
     int known = magic == MAGIC_16 || magic == MAGIC_32;
     if (strcmp(format, "llmc") == 0 && !known)
-        return host->fail(host, TFX_E_DATA, "%s: expected llm.c magic %d or %d, found %d", f->path, MAGIC_16,
-                          MAGIC_32, magic);
+        return host->fail(host, TFX_E_DATA, "%s: expected llm.c magic %d or %d, found %d", f->path, MAGIC_16, MAGIC_32,
+                          magic);
     if (strcmp(format, "nanogpt") != 0 && known)
         return read_llmc(f, magic);
     if (f->bytes % 2 != 0)
-        return host->fail(host, TFX_E_DATA, "%s: expected uint16 tokens, found an odd number of bytes (%lld)",
-                          f->path, (long long)f->bytes);
+        return host->fail(host, TFX_E_DATA, "%s: expected uint16 tokens, found an odd number of bytes (%lld)", f->path,
+                          (long long)f->bytes);
     f->width = 2;
     f->n_tokens = f->bytes / 2;
     return TFX_OK;

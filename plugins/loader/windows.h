@@ -123,11 +123,10 @@ static tfx_status token_file_read(const token_file *f, int64_t first, size_t n, 
     for (size_t i = 0;; i++) {
         uint32_t token = f->width == 1 ? r8[i] : f->width == 2 ? r16[i] : r32[i];
         if (token >= f->vocab)
-            return f->host->fail(f->host, TFX_E_DATA,
-                                 "%s: token %lld (at byte %lld) is %u, expected less than the vocabulary of %lld",
-                                 f->path, (long long)(first + (int64_t)i),
-                                 (long long)(f->first_byte + (first + (int64_t)i) * f->width), (unsigned)token,
-                                 (long long)f->vocab);
+            return f->host->fail(
+                f->host, TFX_E_DATA, "%s: token %lld (at byte %lld) is %u, expected less than the vocabulary of %lld",
+                f->path, (long long)(first + (int64_t)i), (long long)(f->first_byte + (first + (int64_t)i) * f->width),
+                (unsigned)token, (long long)f->vocab);
     }
 }
 

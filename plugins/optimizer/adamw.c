@@ -20,8 +20,7 @@ static const tfx_option options[] = {
     TFX_OPTION("beta1", TFX_OPT_REAL, "0.9", 0, 0.999999, NULL, "decay of the first moment"),
     TFX_OPTION("beta2", TFX_OPT_REAL, "0.95", 0, 0.999999, NULL, "decay of the second moment"),
     TFX_OPTION("eps", TFX_OPT_REAL, "1e-8", 0, 1, NULL, "added to the root of the second moment"),
-    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0.1", 0, 10, NULL,
-               "decoupled decay, on parameters of rank 2 and above"),
+    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0.1", 0, 10, NULL, "decoupled decay, on parameters of rank 2 and above"),
     TFX_OPTION("moments", TFX_OPT_CHOICE, "f32", 0, 0, moment_dtypes,
                "how both moments are stored; bf16 halves their memory and needs beta2 <= 0.98, since a slower "
                "average moves by less than bf16 can hold"),
@@ -67,8 +66,13 @@ static tfx_status build_update(const tfx_builder *b, tfx_update *u)
 }
 
 static const tfx_optimizer_class optimizer = {
-    sizeof(tfx_optimizer_class), "adamw", "Adam with decoupled weight decay",
-    options, sizeof(options) / sizeof(*options), states, build_update,
+    sizeof(tfx_optimizer_class),
+    "adamw",
+    "Adam with decoupled weight decay",
+    options,
+    sizeof(options) / sizeof(*options),
+    states,
+    build_update,
 };
 
 TFX_PLUGIN("adamw", "1.0.0", "Adam with decoupled weight decay", TFX_KIND_OPTIMIZER, &optimizer);

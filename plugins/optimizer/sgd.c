@@ -8,8 +8,7 @@
 static const tfx_option options[] = {
     TFX_OPTION("momentum", TFX_OPT_REAL, "0.9", 0, 0.999999, NULL, "decay of the velocity; 0: none"),
     TFX_OPTION("nesterov", TFX_OPT_BOOL, "false", 0, 0, NULL, "look ahead along the velocity"),
-    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0", 0, 10, NULL,
-               "decoupled decay, on parameters of rank 2 and above"),
+    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0", 0, 10, NULL, "decoupled decay, on parameters of rank 2 and above"),
 };
 
 static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
@@ -38,8 +37,13 @@ static tfx_status build_update(const tfx_builder *b, tfx_update *u)
 }
 
 static const tfx_optimizer_class optimizer = {
-    sizeof(tfx_optimizer_class), "sgd", "stochastic gradient descent with momentum",
-    options, sizeof(options) / sizeof(*options), states, build_update,
+    sizeof(tfx_optimizer_class),
+    "sgd",
+    "stochastic gradient descent with momentum",
+    options,
+    sizeof(options) / sizeof(*options),
+    states,
+    build_update,
 };
 
 TFX_PLUGIN("sgd", "1.0.0", "stochastic gradient descent with momentum", TFX_KIND_OPTIMIZER, &optimizer);

@@ -18,8 +18,7 @@ static const char *const schedules[] = {"restart", "continue", NULL};
 
 static const tfx_option options[] = {
     TFX_OPTION("models", TFX_OPT_STRING_LIST, NULL, 0, 0, NULL, "the models to grow into, in order"),
-    TFX_OPTION("steps", TFX_OPT_INT_LIST, "", 1, 1e12, NULL,
-               "steps to train each of them; stage 0 takes train.steps"),
+    TFX_OPTION("steps", TFX_OPT_INT_LIST, "", 1, 1e12, NULL, "steps to train each of them; stage 0 takes train.steps"),
     TFX_OPTION("tokens", TFX_OPT_INT_LIST, "", 1, 9e15, NULL,
                "instead of steps: tokens to train each of them, rounded up to whole steps"),
     TFX_OPTION("zero_init", TFX_OPT_STRING_LIST, "key", 0, 0, NULL,
@@ -68,8 +67,9 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
         zero_value |= !strcmp(s.zero_init[i], "value");
     }
     if (zero_key && zero_value)
-        return h->fail(h, TFX_E_INVALID, "zero_init: with new keys and new values both at zero, no gradient ever reaches "
-                                         "the new slots; leave one of them out");
+        return h->fail(h, TFX_E_INVALID,
+                       "zero_init: with new keys and new values both at zero, no gradient ever reaches "
+                       "the new slots; leave one of them out");
     s.keep_tau = !strcmp(h->opt_string(h, o, "tau"), "keep");
     s.restart = !strcmp(h->opt_string(h, o, "lr"), "restart");
     const char *carry = h->opt_string(h, o, "optimizer_state");
@@ -140,8 +140,10 @@ static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
 static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
 {
     if (!n)
-        return s->host->fail(s->host, TFX_E_INVALID, "models: expected larger and larger models; found '%s', in which no "
-                             "parameter is larger than before", s->models[stage - 1]);
+        return s->host->fail(s->host, TFX_E_INVALID,
+                             "models: expected larger and larger models; found '%s', in which no "
+                             "parameter is larger than before",
+                             s->models[stage - 1]);
     for (size_t i = 0; i < s->n_zero_init; i++) {
         int found = 0;
         for (size_t k = 0; k < n; k++) {
@@ -149,16 +151,27 @@ static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const 
             found |= !strcmp(dot ? dot + 1 : paths[k], s->zero_init[i]);
         }
         if (!found)
-            return s->host->fail(s->host, TFX_E_INVALID,
-                                 "zero_init: expected names of parameters that grow (such as the last part of %s); found '%s'",
-                                 paths[0], s->zero_init[i]);
+            return s->host->fail(
+                s->host, TFX_E_INVALID,
+                "zero_init: expected names of parameters that grow (such as the last part of %s); found '%s'", paths[0],
+                s->zero_init[i]);
     }
     return TFX_OK;
 }
 
 static const tfx_scaling_class scaling = {
-    sizeof(tfx_scaling_class), "schedule", "grows at fixed steps through a list of models, by prefix copy",
-    options, sizeof(options) / sizeof(*options), create, destroy, n_stages, stage, should_grow, grow_param, check,
+    sizeof(tfx_scaling_class),
+    "schedule",
+    "grows at fixed steps through a list of models, by prefix copy",
+    options,
+    sizeof(options) / sizeof(*options),
+    create,
+    destroy,
+    n_stages,
+    stage,
+    should_grow,
+    grow_param,
+    check,
 };
 
 TFX_PLUGIN("schedule", "1.0.0", "growth at fixed steps", TFX_KIND_SCALING, &scaling);

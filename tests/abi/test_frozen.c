@@ -100,9 +100,19 @@ static tfx_builder recorder(const tfx_options *options)
     tfx_text_free(&calls);
     next_value = 101;
     return (tfx_builder){
-        .struct_size = sizeof(tfx_builder), .host = tfx_host_table(), .options = options, .dim = 64, .n_blocks = 2,
-        .param = rec_param, .slot = rec_slot, .dim_of = rec_dim_of, .matmul = rec_matmul, .unary = rec_unary,
-        .add = rec_add, .sub = rec_sub, .mul = rec_mul,
+        .struct_size = sizeof(tfx_builder),
+        .host = tfx_host_table(),
+        .options = options,
+        .dim = 64,
+        .n_blocks = 2,
+        .param = rec_param,
+        .slot = rec_slot,
+        .dim_of = rec_dim_of,
+        .matmul = rec_matmul,
+        .unary = rec_unary,
+        .add = rec_add,
+        .sub = rec_sub,
+        .mul = rec_mul,
     };
 }
 
@@ -212,8 +222,14 @@ START_TEST(policy_of_1_0)
     tfx_stage stage;
     float old = 2, data[3] = {0};
     int64_t dims[1] = {3}, old_dims[1] = {1};
-    tfx_grown_param p = {.struct_size = sizeof(p), .path = "w", .name = "w", .n_dims = 1, .dims = dims,
-                         .old_dims = old_dims, .old_data = &old, .data = data};
+    tfx_grown_param p = {.struct_size = sizeof(p),
+                         .path = "w",
+                         .name = "w",
+                         .n_dims = 1,
+                         .dims = dims,
+                         .old_dims = old_dims,
+                         .old_data = &old,
+                         .data = data};
     tfx_growth_signals signals = {.struct_size = sizeof(signals), .stage_step = 3, .val_step = 2};
     int grow = 0;
     memset(&stage, 0x5a, sizeof(stage));

@@ -6,10 +6,9 @@
 START_TEST(layout_1_0)
 {
 #define STRUCT(type, size) ck_assert_msg(sizeof(type) >= (size), #type " shrank to %zu", sizeof(type));
-#define MEMBER(type, member, offset, size)                                                     \
+#define MEMBER(type, member, offset, size) \
     ck_assert_msg(offsetof(type, member) == (offset) && sizeof(((type *)0)->member) == (size), \
-                  #type "." #member " is now %zu bytes at %zu", sizeof(((type *)0)->member),   \
-                  offsetof(type, member));
+                  #type "." #member " is now %zu bytes at %zu", sizeof(((type *)0)->member), offsetof(type, member));
 #define VALUE(name, value) ck_assert_msg((name) == (value), #name " is now %lld", (long long)(name));
 #define TEXT(name, text) ck_assert_str_eq(name, text);
     if (sizeof(void *) == 8) {

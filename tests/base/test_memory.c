@@ -39,7 +39,9 @@ END_TEST
 
 START_TEST(append_grows)
 {
-    struct item { int a, b; } *items = NULL;
+    struct item {
+        int a, b;
+    } *items = NULL;
     size_t n = 0, cap = 0;
     for (int i = 0; i < 1000; i++) {
         struct item *it = TFX_APPEND(items, n, cap);

@@ -75,8 +75,7 @@ static void plugin_prepare(plugin *p, program *g)
 {
     make_images(g);
     for (int i = 1; i < 3; i++) {
-        REQUIRE(p->cls->buffer_create(p->backend, buffer_bytes(g, i), &p->buffers[i]) == TFX_OK, "%s\n",
-                host_message);
+        REQUIRE(p->cls->buffer_create(p->backend, buffer_bytes(g, i), &p->buffers[i]) == TFX_OK, "%s\n", host_message);
         p->cls->upload(p->backend, p->buffers[i], 0, g->first[i], buffer_bytes(g, i));
     }
     REQUIRE(p->cls->compile(p->backend, &g->p, &p->exec) == TFX_OK, "%s\n", host_message);

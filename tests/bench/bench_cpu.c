@@ -66,16 +66,13 @@ static tfx_value state(program *g, shape s)
 static void add_matmul(int64_t m, int64_t n, int64_t k, int flags, int add)
 {
     program *g = program_create();
-    shape sa = flags & TFX_TRANS_A ? SHAPE(k, m) : SHAPE(m, k),
-          sb = flags & TFX_TRANS_B ? SHAPE(n, k) : SHAPE(k, n);
+    shape sa = flags & TFX_TRANS_A ? SHAPE(k, m) : SHAPE(m, k), sb = flags & TFX_TRANS_B ? SHAPE(n, k) : SHAPE(k, n);
     tfx_value a = state(g, sa), b = state(g, sb), c = state(g, SHAPE(m, n));
-    tfx_node *node =
-        add ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, c) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, c);
+    tfx_node *node = add ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, c) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, c);
     node->ints[0] = flags;
     node->reals[0] = node->reals[1] = 1;
-    add_kernel(g, 2.0 * (double)m * (double)n * (double)k, 0, "matmul %lldx%lldx%lld%s%s%s", (long long)m,
-               (long long)n, (long long)k, flags & TFX_TRANS_A ? " tA" : "", flags & TFX_TRANS_B ? " tB" : "",
-               add ? " +=" : "");
+    add_kernel(g, 2.0 * (double)m * (double)n * (double)k, 0, "matmul %lldx%lldx%lld%s%s%s", (long long)m, (long long)n,
+               (long long)k, flags & TFX_TRANS_A ? " tA" : "", flags & TFX_TRANS_B ? " tB" : "", add ? " +=" : "");
 }
 
 static void add_matmuls(void)
@@ -84,9 +81,9 @@ static void add_matmuls(void)
     static const int64_t widths[] = {D, 3 * D, 4 * D};
     for (int i = 0; i < 3; i++) {
         int64_t w = widths[i];
-        add_matmul(T, w, D, TFX_TRANS_B, 0);    /* y = x W^T */
-        add_matmul(T, D, w, 0, 0);              /* dx = dy W */
-        add_matmul(w, D, T, TFX_TRANS_A, 1);    /* dW += dy^T x */
+        add_matmul(T, w, D, TFX_TRANS_B, 0); /* y = x W^T */
+        add_matmul(T, D, w, 0, 0);           /* dx = dy W */
+        add_matmul(w, D, T, TFX_TRANS_A, 1); /* dW += dy^T x */
     }
     add_matmul(T, D, 4 * D, TFX_TRANS_B, 0);
     add_matmul(T, 4 * D, D, 0, 0);
@@ -167,8 +164,7 @@ static void add_sum(shape s, int mask, shape to)
 {
     program *g = program_create();
     ADD_SINGLE(g, TFX_OP_SUM, 1, 1, state(g, s), state(g, to))->ints[0] = mask;
-    add_kernel(g, 0, 4.0 * (double)shape_count(s), "sum %lldx%lld mask %d", (long long)s.d[0],
-               (long long)s.d[1], mask);
+    add_kernel(g, 0, 4.0 * (double)shape_count(s), "sum %lldx%lld mask %d", (long long)s.d[0], (long long)s.d[1], mask);
 }
 
 static void add_permute(shape s, int a, int b, int c, int d)
@@ -224,8 +220,7 @@ static tfx_value scaled(program *g, shape s, tfx_value x, double scale, double s
 }
 
 /* The nodes of the adamw plugin for a parameter [rows, cols]: m, v and p are replaced. */
-static void add_adamw_step(program *g, int64_t rows, int64_t cols, tfx_value clip, tfx_value lr,
-                           tfx_value lr_decay)
+static void add_adamw_step(program *g, int64_t rows, int64_t cols, tfx_value clip, tfx_value lr, tfx_value lr_decay)
 {
     shape s = SHAPE(rows, cols), column = SHAPE(rows, 1);
     uint32_t before = g->n_nodes;
@@ -261,8 +256,7 @@ static void add_adamw(int64_t rows, int64_t cols, int n)
     tfx_value clip = state(g, SCALAR), lr = state(g, SCALAR), decay = state(g, SCALAR);
     for (int i = 0; i < n; i++)
         add_adamw_step(g, rows, cols, clip, lr, decay);
-    add_kernel(g, 0, 28.0 * (double)(n * rows * cols), "adamw %d x %lldx%lld", n, (long long)rows,
-               (long long)cols);
+    add_kernel(g, 0, 28.0 * (double)(n * rows * cols), "adamw %d x %lldx%lld", n, (long long)rows, (long long)cols);
 }
 
 /* The sum of squares for clipping. */
@@ -382,9 +376,8 @@ int main(int argc, char **argv)
         double median = k->seconds[ROUNDS / 2], work = k->flops > 0 ? k->flops : k->bytes;
         if (i < N_LIMITS)
             limits[i] = work / median;
-        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0],
-               1e-9 * work / median, k->flops > 0 ? "GFLOP/s" : "GB/s   ",
-               100 * work / median / limits[k->flops > 0 ? 0 : 1], 1e3 * median);
+        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0], 1e-9 * work / median,
+               k->flops > 0 ? "GFLOP/s" : "GB/s   ", 100 * work / median / limits[k->flops > 0 ? 0 : 1], 1e3 * median);
         cls->exec_destroy(k->exec);
         program_destroy(k->g);
     }

@@ -43,8 +43,8 @@ int main(int argc, char **argv)
         return 1;
     }
     const tfx_arm *arm = tfx_experiment_arm(e, strcmp(arm_name, "tokenformer") ? arm_name : "tokenformer_grown", &err);
-    tfx_stage_params p = {.registry = registry, .device = &device, .model = arm ? arm->model : NULL,
-                          .train = arm ? &arm->train : NULL};
+    tfx_stage_params p = {
+        .registry = registry, .device = &device, .model = arm ? arm->model : NULL, .train = arm ? &arm->train : NULL};
     tfx_stage_plan *plan = arm ? tfx_stage_plan_create(&p, &err) : NULL;
     tfx_engine *engine = plan ? tfx_engine_create(&device, plan, &err) : NULL;
     if (!engine || tfx_engine_initialise(engine, 1, &err) != TFX_OK) {
@@ -78,8 +78,9 @@ int main(int argc, char **argv)
     double median = seconds[steps / 2];
     printf("%s, %s, 1 x %lld tokens, median of %d steps\n", arm_name, device.cls->describe(device.backend),
            (long long)plan->context, steps);
-    printf("%.3f s per step (%.3f to %.3f), %.0f tokens/s, %.1f GFLOP/s; matrix products alone: %.1f GFLOP/s\n\n", median,
-           seconds[0], seconds[steps - 1], (double)n / median, plan->executed_flops / median * 1e-9, matrix * 1e-9);
+    printf("%.3f s per step (%.3f to %.3f), %.0f tokens/s, %.1f GFLOP/s; matrix products alone: %.1f GFLOP/s\n\n",
+           median, seconds[0], seconds[steps - 1], (double)n / median, plan->executed_flops / median * 1e-9,
+           matrix * 1e-9);
 
     const char *kinds[MAX_KINDS];
     double by_kind[MAX_KINDS] = {0}, all = 0;

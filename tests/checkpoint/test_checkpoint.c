@@ -12,9 +12,19 @@ enum { N = 6 };
 /* A parameter and its moment, as they would be on a device. */
 static float device[2][N];
 static tfx_state_tensor tensors[2] = {
-    {.name = "w", .kind = TFX_STATE_PARAM, .dtype = TFX_F32, .n_dims = 1, .dims = {N}, .elements = N,
+    {.name = "w",
+     .kind = TFX_STATE_PARAM,
+     .dtype = TFX_F32,
+     .n_dims = 1,
+     .dims = {N},
+     .elements = N,
      .bytes = sizeof(device[0])},
-    {.name = "w/m", .kind = TFX_STATE_OPTIMIZER, .dtype = TFX_F32, .n_dims = 1, .dims = {N}, .elements = N,
+    {.name = "w/m",
+     .kind = TFX_STATE_OPTIMIZER,
+     .dtype = TFX_F32,
+     .n_dims = 1,
+     .dims = {N},
+     .elements = N,
      .bytes = sizeof(device[0])},
 };
 static tfx_state_layout layout = {.tensors = tensors, .n = 2};
@@ -38,8 +48,13 @@ static tfx_checkpoint_written save(const char *name, int64_t step)
 {
     tfx_error err = {0};
     tfx_checkpoint_written files;
-    tfx_run_standing at = {.stage = 1, .stage_step = 2, .step = step, .tokens = 1LL << 60, .val_step = -1,
-                           .flops = 0.1, .position = {.batch_index = UINT64_MAX, .extra = {1, 2, 3, 4}}};
+    tfx_run_standing at = {.stage = 1,
+                           .stage_step = 2,
+                           .step = step,
+                           .tokens = 1LL << 60,
+                           .val_step = -1,
+                           .flops = 0.1,
+                           .position = {.batch_index = UINT64_MAX, .extra = {1, 2, 3, 4}}};
     for (int i = 0; i < N; i++) {
         device[0][i] = (float)i;
         device[1][i] = (float)(step + i);
@@ -212,9 +227,9 @@ END_TEST
 START_TEST(odd_records)
 {
     static const char *const changes[][2] = {
-        {"\"step\":\t\"8\"", "\"step\":\t\"x\""},      {"\"step\":\t\"8\"", "\"step\":\t\" \""},
-        {"\"flops\":\t\"0.", "\"flops\":\t\"x."},      {"\"stage\":\t\"1\"", "\"etage\":\t\"1\""},
-        {"18446744073709551615", "18446744073709551616"}, {"1152921504606846976", "-152921504606x4697"},
+        {"\"step\":\t\"8\"", "\"step\":\t\"x\""},           {"\"step\":\t\"8\"", "\"step\":\t\" \""},
+        {"\"flops\":\t\"0.", "\"flops\":\t\"x."},           {"\"stage\":\t\"1\"", "\"etage\":\t\"1\""},
+        {"18446744073709551615", "18446744073709551616"},   {"1152921504606846976", "-152921504606x4697"},
         {"\"model.safetensors\"", "\"model.safetensorz\""}, {"\"files\"", "\"filez\""},
     };
     for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {

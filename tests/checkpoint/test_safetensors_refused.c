@@ -52,21 +52,17 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "tensor \"a\": shape is missing"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "tensor \"a\": data_offsets is missing"},
     {"{\"a\":{\"Dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype is missing"},
-    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-     "dtype is given twice"},
-    {"{\"a\":{\"dtype\":32,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-     "dtype: expected a string, found a number"},
+    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype is given twice"},
+    {"{\"a\":{\"dtype\":32,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype: expected a string, found a number"},
     {"{\"a\":{\"dtype\":\"FP32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
      "unknown dtype \"FP32\"; did you mean \"F32\"?"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":1,\"data_offsets\":[0,4]}}", 4,
-     "shape: expected a list of whole numbers"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":1,\"data_offsets\":[0,4]}}", 4, "shape: expected a list of whole numbers"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4,
      "shape: expected whole numbers, found a string"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "found 1.5"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "found -1"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e300],\"data_offsets\":[0,4]}}", 4, "from 0 to 2^53, found 1"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9007199254740994,0],\"data_offsets\":[0,0]}}", 0,
-     "found 9007199254740994"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9007199254740994,0],\"data_offsets\":[0,0]}}", 0, "found 9007199254740994"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e999],\"data_offsets\":[0,4]}}", 4, "found inf"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
      "shape has 9 dimensions, at most 8"},
@@ -80,8 +76,7 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "found a list of 3"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,true]}}", 4,
      "data_offsets: expected whole numbers, found a boolean"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4,
-     "data_offsets [4, 0] run backwards"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "data_offsets [4, 0] run backwards"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,20]}}", 20,
      "shape [2, 3] of F32 takes 24 bytes, but data_offsets [0, 20] hold 20"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,0]}}", 0, "shape [] of F32 takes 4 bytes"},
@@ -93,15 +88,17 @@ static const struct {
      "1 bytes follow the last tensor, expected none"},
     {"{}", 2, "2 bytes follow the last tensor"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[3,7]}}", 7,
-     "tensor \"b\": begins at 3 and overlaps tensor \"a\", which ends at 4"},
+     "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[3,7]}}",
+     7, "tensor \"b\": begins at 3 and overlaps tensor \"a\", which ends at 4"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "overlaps"},
+     "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}",
+     4, "overlaps"},
     {"{\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[6,10]},"
-     "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 10,
-     "tensor \"b\": begins at 6, expected 4: 2 bytes before it belong to no tensor"},
+     "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}",
+     10, "tensor \"b\": begins at 6, expected 4: 2 bytes before it belong to no tensor"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
-     "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}", 8, "tensor \"a\" is given twice"},
+     "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+     8, "tensor \"a\" is given twice"},
     {"{\"__metadata__\":[]}", 0, "__metadata__: expected an object of strings, found a list"},
     {"{\"__metadata__\":{\"k\":1}}", 0, "__metadata__: \"k\": expected a string, found a number"},
     {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ is given twice"},
@@ -146,8 +143,7 @@ START_TEST(odd_but_valid_headers)
     };
     for (size_t i = 0; i < sizeof(valid) / sizeof(valid[0]); i++) {
         tfx_error err = {0};
-        tfx_st_reader *r =
-            tfx_st_open(compose(valid[i].header, strlen(valid[i].header), -1, valid[i].n_data), &err);
+        tfx_st_reader *r = tfx_st_open(compose(valid[i].header, strlen(valid[i].header), -1, valid[i].n_data), &err);
         ck_assert_msg(r != NULL, "%s", err.text);
         ck_assert_uint_eq(tfx_st_count(r), valid[i].count);
         tfx_st_close(r);
@@ -229,15 +225,15 @@ static void read_all(tfx_st_reader *r, uint64_t file_bytes)
 
 START_TEST(damaged_files_never_crash)
 {
-    static const char header[] =
-        "{\"__metadata__\":{\"made by\":\"a \\\"test\\\" \\u00e9\",\"k\":\"v\"},"
-        "\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-        "\"h\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[24,32]},"
-        "\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[32,40]},"
-        "\"e\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[40,40]},"
-        "\"o\":{\"dtype\":\"F8_E5M2\",\"shape\":[2,2],\"data_offsets\":[40,44]}}    ";
-    static const char *const tokens[] = {"{", "}", "[", "]", ",", ":", "\"", "\\", "-", "0", "9007199254740993",
-                                         "1e308", "null", "\\u0000", "\\ud800", "F16", "[[[[", "{\"w\":", "\xf0\x9f"};
+    static const char header[] = "{\"__metadata__\":{\"made by\":\"a \\\"test\\\" \\u00e9\",\"k\":\"v\"},"
+                                 "\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+                                 "\"h\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[24,32]},"
+                                 "\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[32,40]},"
+                                 "\"e\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[40,40]},"
+                                 "\"o\":{\"dtype\":\"F8_E5M2\",\"shape\":[2,2],\"data_offsets\":[40,44]}}    ";
+    static const char *const tokens[] = {
+        "{",     "}",    "[",       "]",       ",",   ":",    "\"",      "\\",      "-", "0", "9007199254740993",
+        "1e308", "null", "\\u0000", "\\ud800", "F16", "[[[[", "{\"w\":", "\xf0\x9f"};
     enum { N_TOKENS = sizeof(tokens) / sizeof(tokens[0]), ROUNDS = 6000 };
     size_t n_header = strlen(header), n_base = 8 + n_header + 44;
     unsigned char base[1024], file[2048];

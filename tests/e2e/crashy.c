@@ -133,8 +133,18 @@ static tfx_status seek(tfx_loader *l, const tfx_loader_position *pos)
 }
 
 static const tfx_loader_class loader = {
-    sizeof(tfx_loader_class), "crashy", "crashes", loader_options, 3, open_split, close_split, info, next_batch, tell,
-    seek, TFX_LOADER_BYTES,
+    sizeof(tfx_loader_class),
+    "crashy",
+    "crashes",
+    loader_options,
+    3,
+    open_split,
+    close_split,
+    info,
+    next_batch,
+    tell,
+    seek,
+    TFX_LOADER_BYTES,
 };
 
 #ifdef AT_LOAD

@@ -60,8 +60,18 @@ static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
 }
 
 static const tfx_scaling_class scaling = {
-    sizeof(tfx_scaling_class), "early", "grows before its planned steps are over",
-    options, sizeof(options) / sizeof(*options), create, destroy, n_stages, stage, should_grow, grow_param, NULL,
+    sizeof(tfx_scaling_class),
+    "early",
+    "grows before its planned steps are over",
+    options,
+    sizeof(options) / sizeof(*options),
+    create,
+    destroy,
+    n_stages,
+    stage,
+    should_grow,
+    grow_param,
+    NULL,
 };
 
 TFX_PLUGIN("early", "1.0.0", "a policy that grows early", TFX_KIND_SCALING, &scaling);

@@ -17,7 +17,8 @@ static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *c
     return TFX_OK;
 }
 
-static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints, const double *reals)
+static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
+                       const double *reals)
 {
     (void)n_in, (void)ints;
     return b->affine(b, b->mul(b, in[0], in[0]), reals[0], 0.0);

@@ -23,8 +23,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 }
 
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "square_mlp", "feed-forward layer with a custom op",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "square_mlp",
+    "feed-forward layer with a custom op",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 /* A layer whose slot is filled with itself, unless the spec says otherwise: it never ends. */

@@ -10,15 +10,42 @@
 
 /* ---- arithmetic ---- */
 
-BUILD(c_add) { return l->b.add(B, x[0], x[1]); }
-BUILD(c_sub) { return l->b.sub(B, x[0], x[1]); }
-BUILD(c_mul) { return l->b.mul(B, x[0], x[1]); }
-BUILD(c_div) { return l->b.div(B, x[0], x[1]); }
-BUILD(c_affine) { return l->b.affine(B, x[0], -1.75, 0.5); }
-BUILD(c_square) { return l->b.mul(B, x[0], x[0]); }
-BUILD(c_self_ratio) { return l->b.div(B, x[0], l->b.affine(B, x[0], 1, 1)); }
-BUILD(c_minus_itself) { return l->b.sub(B, l->b.mul(B, x[0], x[0]), x[0]); }
-BUILD(c_broadcast) { return l->b.broadcast(B, x[0], 3, (int64_t[]){4, 3, 5}); }
+BUILD(c_add)
+{
+    return l->b.add(B, x[0], x[1]);
+}
+BUILD(c_sub)
+{
+    return l->b.sub(B, x[0], x[1]);
+}
+BUILD(c_mul)
+{
+    return l->b.mul(B, x[0], x[1]);
+}
+BUILD(c_div)
+{
+    return l->b.div(B, x[0], x[1]);
+}
+BUILD(c_affine)
+{
+    return l->b.affine(B, x[0], -1.75, 0.5);
+}
+BUILD(c_square)
+{
+    return l->b.mul(B, x[0], x[0]);
+}
+BUILD(c_self_ratio)
+{
+    return l->b.div(B, x[0], l->b.affine(B, x[0], 1, 1));
+}
+BUILD(c_minus_itself)
+{
+    return l->b.sub(B, l->b.mul(B, x[0], x[0]), x[0]);
+}
+BUILD(c_broadcast)
+{
+    return l->b.broadcast(B, x[0], 3, (int64_t[]){4, 3, 5});
+}
 /* Two roads from one value, one of them through a view. */
 BUILD(c_used_twice)
 {
@@ -31,17 +58,26 @@ BUILD(c_viewed_twice)
     tfx_value u = l->b.reshape(B, x[0], 2, (int64_t[]){6, 2}), v = l->b.reshape(B, x[0], 2, (int64_t[]){6, 2});
     return l->b.mul(B, u, l->b.unary(B, TFX_TANH, v));
 }
-BUILD(c_cast) { return l->b.cast(B, l->b.cast(B, x[0], TFX_BF16), TFX_F32); }
+BUILD(c_cast)
+{
+    return l->b.cast(B, l->b.cast(B, x[0], TFX_BF16), TFX_F32);
+}
 /* A bf16 value read twice: its gradients meet in bf16. */
 BUILD(c_cast_twice)
 {
     tfx_value y = l->b.cast(B, x[0], TFX_BF16);
     return l->b.add(B, l->b.cast(B, y, TFX_F32), l->b.affine(B, l->b.cast(B, y, TFX_F32), 2, 0));
 }
-BUILD(c_dropout) { return l->b.mul(B, l->b.dropout(B, x[0], 0.4), l->b.dropout(B, x[0], 0.25)); }
+BUILD(c_dropout)
+{
+    return l->b.mul(B, l->b.dropout(B, x[0], 0.4), l->b.dropout(B, x[0], 0.25));
+}
 
 #define UNARY(name, kind) \
-    BUILD(name) { return l->b.unary(B, kind, x[0]); }
+    BUILD(name) \
+    { \
+        return l->b.unary(B, kind, x[0]); \
+    }
 UNARY(c_neg, TFX_NEG)
 UNARY(c_exp, TFX_EXP)
 UNARY(c_log, TFX_LOG)
@@ -55,13 +91,34 @@ UNARY(c_gelu_tanh, TFX_GELU_TANH)
 
 /* ---- movement ---- */
 
-BUILD(c_reshape) { return l->b.reshape(B, l->b.mul(B, x[0], x[0]), 3, (int64_t[]){2, -1, 2}); }
-BUILD(c_permute) { return l->b.permute(B, x[0], (int[]){2, 0, 1}); }
-BUILD(c_permute_square) { return l->b.mul(B, l->b.permute(B, x[0], (int[]){1, 0}), x[1]); }
-BUILD(c_slice) { return l->b.slice(B, x[0], 1, 1, 2); }
-BUILD(c_slice_back) { return l->b.slice(B, x[0], -1, 2, 3); }
-BUILD(c_pad) { return tfx_emit_pad(&l->g, x[0], 1, 2, 7); }
-BUILD(c_concat) { return l->b.concat(B, 3, (tfx_value[]){x[0], x[1], x[0]}, 1); }
+BUILD(c_reshape)
+{
+    return l->b.reshape(B, l->b.mul(B, x[0], x[0]), 3, (int64_t[]){2, -1, 2});
+}
+BUILD(c_permute)
+{
+    return l->b.permute(B, x[0], (int[]){2, 0, 1});
+}
+BUILD(c_permute_square)
+{
+    return l->b.mul(B, l->b.permute(B, x[0], (int[]){1, 0}), x[1]);
+}
+BUILD(c_slice)
+{
+    return l->b.slice(B, x[0], 1, 1, 2);
+}
+BUILD(c_slice_back)
+{
+    return l->b.slice(B, x[0], -1, 2, 3);
+}
+BUILD(c_pad)
+{
+    return tfx_emit_pad(&l->g, x[0], 1, 2, 7);
+}
+BUILD(c_concat)
+{
+    return l->b.concat(B, 3, (tfx_value[]){x[0], x[1], x[0]}, 1);
+}
 BUILD(c_chain)
 {
     tfx_value a = l->b.permute(B, l->b.reshape(B, x[0], 3, (int64_t[]){2, 3, 4}), (int[]){1, 2, 0}); /* 3 4 2 */
@@ -72,16 +129,46 @@ BUILD(c_chain)
 
 /* ---- reductions and matrices ---- */
 
-BUILD(c_sum_all) { return l->b.sum(B, l->b.mul(B, x[0], x[0]), 3, (int[]){0, 1, 2}, 0); }
-BUILD(c_sum_middle) { return l->b.sum(B, x[0], 1, (int[]){1}, 0); }
-BUILD(c_sum_keep) { return l->b.mul(B, x[0], l->b.sum(B, x[0], 2, (int[]){0, -1}, 1)); }
-BUILD(c_matmul) { return l->b.matmul(B, x[0], x[1], 0, 1.5); }
-BUILD(c_matmul_ta) { return l->b.matmul(B, x[0], x[1], TFX_TRANS_A, 0.5); }
-BUILD(c_matmul_tb) { return l->b.matmul(B, x[0], x[1], TFX_TRANS_B, 1); }
-BUILD(c_matmul_tab) { return l->b.matmul(B, x[0], x[1], TFX_TRANS_A | TFX_TRANS_B, -1); }
-BUILD(c_gram) { return l->b.matmul(B, x[0], x[0], TFX_TRANS_A, 1); }
-BUILD(c_gram_rows) { return l->b.matmul(B, x[0], x[0], TFX_TRANS_B, 1); }
-BUILD(c_matrix_square) { return l->b.matmul(B, x[0], x[0], 0, 1); }
+BUILD(c_sum_all)
+{
+    return l->b.sum(B, l->b.mul(B, x[0], x[0]), 3, (int[]){0, 1, 2}, 0);
+}
+BUILD(c_sum_middle)
+{
+    return l->b.sum(B, x[0], 1, (int[]){1}, 0);
+}
+BUILD(c_sum_keep)
+{
+    return l->b.mul(B, x[0], l->b.sum(B, x[0], 2, (int[]){0, -1}, 1));
+}
+BUILD(c_matmul)
+{
+    return l->b.matmul(B, x[0], x[1], 0, 1.5);
+}
+BUILD(c_matmul_ta)
+{
+    return l->b.matmul(B, x[0], x[1], TFX_TRANS_A, 0.5);
+}
+BUILD(c_matmul_tb)
+{
+    return l->b.matmul(B, x[0], x[1], TFX_TRANS_B, 1);
+}
+BUILD(c_matmul_tab)
+{
+    return l->b.matmul(B, x[0], x[1], TFX_TRANS_A | TFX_TRANS_B, -1);
+}
+BUILD(c_gram)
+{
+    return l->b.matmul(B, x[0], x[0], TFX_TRANS_A, 1);
+}
+BUILD(c_gram_rows)
+{
+    return l->b.matmul(B, x[0], x[0], TFX_TRANS_B, 1);
+}
+BUILD(c_matrix_square)
+{
+    return l->b.matmul(B, x[0], x[0], 0, 1);
+}
 /* ... of something that has a gradient already when the product's comes. */
 BUILD(c_gram_shared)
 {
@@ -94,23 +181,50 @@ BUILD(c_matmul_shared)
     tfx_value y = l->b.matmul(B, x[0], x[1], 0, 1), z = l->b.matmul(B, x[0], x[1], 0, 0.5);
     return l->b.matmul(B, l->b.unary(B, TFX_TANH, y), z, TFX_TRANS_B, 1);
 }
-BUILD(c_matmul_added) { return tfx_emit_matmul(&l->g, x[0], x[1], 0, 0.75, x[2]); }
+BUILD(c_matmul_added)
+{
+    return tfx_emit_matmul(&l->g, x[0], x[1], 0, 0.75, x[2]);
+}
 
 /* ---- networks ---- */
 
-BUILD(c_softmax) { return l->b.softmax(B, x[0]); }
-BUILD(c_norm_layer) { return l->b.norm(B, TFX_NORM_LAYER, x[0], 1e-5); }
-BUILD(c_norm_rms) { return l->b.norm(B, TFX_NORM_RMS, x[0], 1e-5); }
-BUILD(c_norm_l2) { return l->b.norm(B, TFX_NORM_L2, x[0], 1e-12); }
+BUILD(c_softmax)
+{
+    return l->b.softmax(B, x[0]);
+}
+BUILD(c_norm_layer)
+{
+    return l->b.norm(B, TFX_NORM_LAYER, x[0], 1e-5);
+}
+BUILD(c_norm_rms)
+{
+    return l->b.norm(B, TFX_NORM_RMS, x[0], 1e-5);
+}
+BUILD(c_norm_l2)
+{
+    return l->b.norm(B, TFX_NORM_L2, x[0], 1e-12);
+}
 BUILD(c_norm_eps) /* an eps of the size of the data has a derivative of its own */
 {
     return l->b.add(B, l->b.norm(B, TFX_NORM_LAYER, x[0], 0.5),
                     l->b.add(B, l->b.norm(B, TFX_NORM_RMS, x[0], 0.5), l->b.norm(B, TFX_NORM_L2, x[0], 0.5)));
 }
-BUILD(c_rope) { return l->b.rope(B, x[0], 6, 10000); }
-BUILD(c_rope_part) { return l->b.rope(B, x[0], 2, 100); }
-BUILD(c_attention) { return l->b.attention(B, x[0], x[1], x[2], 0.5); }
-BUILD(c_attention_self) { return l->b.attention(B, x[0], x[0], x[0], 0.7); }
+BUILD(c_rope)
+{
+    return l->b.rope(B, x[0], 6, 10000);
+}
+BUILD(c_rope_part)
+{
+    return l->b.rope(B, x[0], 2, 100);
+}
+BUILD(c_attention)
+{
+    return l->b.attention(B, x[0], x[1], x[2], 0.5);
+}
+BUILD(c_attention_self)
+{
+    return l->b.attention(B, x[0], x[0], x[0], 0.7);
+}
 BUILD(c_attention_rope)
 {
     return l->b.attention(B, l->b.rope(B, x[0], 4, 100), l->b.rope(B, x[1], 4, 100), x[2], 0.5);
@@ -135,7 +249,10 @@ BUILD(c_gather_twice)
     tfx_value z = l->b.gather(B, x[0], indices(l, SHAPE(3), (int32_t[]){2, 1, 2}));
     return l->b.mul(B, y, z);
 }
-BUILD(c_cross_entropy) { return l->b.cross_entropy(B, x[0], indices(l, SHAPE(2, 2), (int32_t[]){4, 0, 2, 2})); }
+BUILD(c_cross_entropy)
+{
+    return l->b.cross_entropy(B, x[0], indices(l, SHAPE(2, 2), (int32_t[]){4, 0, 2, 2}));
+}
 BUILD(c_cross_entropy_masked)
 {
     return l->b.cross_entropy(B, l->b.affine(B, x[0], 2, 0), indices(l, SHAPE(4), (int32_t[]){1, -1, 0, -100}));
@@ -174,8 +291,8 @@ static void twice_run(const tfx_kernel_args *a)
 }
 static const tfx_kernel twice_kernel = {sizeof(tfx_kernel), "cpu", twice_run};
 static const tfx_kernel *const twice_kernels[] = {&twice_kernel, NULL};
-static const tfx_op_class twice = {sizeof(tfx_op_class), "test.twice/1", "2 x y", twice_infer, twice_lower, twice_vjp,
-                                   twice_kernels};
+static const tfx_op_class twice = {sizeof(tfx_op_class), "test.twice/1", "2 x y",      twice_infer,
+                                   twice_lower,          twice_vjp,      twice_kernels};
 
 BUILD(c_custom)
 {
@@ -193,10 +310,34 @@ typedef struct op_case {
     shape in[3];
 } op_case;
 
-#define CASE(op, build, lo, hi, n_in, ...) {#build, TFX_OP_##op, build, lo, hi, 0, n_in, {__VA_ARGS__}}
-#define CASE_GAP(op, build, lo, hi, n_in, ...) {#build, TFX_OP_##op, build, lo, hi, 1, n_in, {__VA_ARGS__}}
-#define DIMS(...) {sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}}
-#define NO_DIMS {0, {0}}
+#define CASE(op, build, lo, hi, n_in, ...) \
+    { \
+#build, TFX_OP_##op, build, lo, hi, 0, n_in, \
+        { \
+            __VA_ARGS__ \
+        } \
+    }
+#define CASE_GAP(op, build, lo, hi, n_in, ...) \
+    { \
+#build, TFX_OP_##op, build, lo, hi, 1, n_in, \
+        { \
+            __VA_ARGS__ \
+        } \
+    }
+#define DIMS(...) \
+    { \
+        sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), \
+        { \
+            __VA_ARGS__ \
+        } \
+    }
+#define NO_DIMS \
+    { \
+        0, \
+        { \
+            0 \
+        } \
+    }
 
 static const op_case op_cases[] = {
     CASE(ADD, c_add, -1, 1, 2, DIMS(3, 4), DIMS(3, 4)),

@@ -8,7 +8,7 @@
 
 typedef struct interpreter {
     const lab *l;
-    double **data; /* per value */
+    double **data;              /* per value */
     uint32_t n_values, n_nodes; /* done so far */
 } interpreter;
 
@@ -80,8 +80,8 @@ static inline void move_elements(interpreter *it, const tfx_graph_node *n, doubl
     for (uint32_t k = 0; k < n->n_in; k++) {
         shape from = lab_shape(it->l, n->in[k]);
         const double *x = it->data[n->in[k]];
-        for (uint64_t i = 0; i < (n->op == TFX_OP_SLICE || n->op == TFX_OP_BROADCAST
-                                  ? total : shape_count(from)); i++) {
+        for (uint64_t i = 0; i < (n->op == TFX_OP_SLICE || n->op == TFX_OP_BROADCAST ? total : shape_count(from));
+             i++) {
             int64_t at[TFX_MAX_DIMS], src[TFX_MAX_DIMS];
             if (n->op == TFX_OP_BROADCAST || n->op == TFX_OP_SLICE) { /* for each result, where from */
                 unflatten(to, i, at);

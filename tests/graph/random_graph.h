@@ -256,9 +256,7 @@ static inline void add_store(random_graph *r, uint32_t index)
         v = b->add(b, target, b->unary(b, TFX_TANH, total));
         break;
     }
-    case 3: /* independent of the old contents */
-        v = tfx_emit_constant(&l->g, 0.5, s.n, s.d);
-        break;
+    case 3: /* independent of the old contents */ v = tfx_emit_constant(&l->g, 0.5, s.n, s.d); break;
     case 4: /* a view of something */
         v = b->reshape(b, b->reshape(b, b->affine(b, target, -1, 1), 1, (int64_t[]){-1}), s.n, s.d);
         break;
@@ -287,8 +285,8 @@ static inline void add_store(random_graph *r, uint32_t index)
 static inline void random_graph_make(random_graph *r, lab *l, uint64_t seed)
 {
     *r = (random_graph){.l = l, .d = {.seed = seed}, .large = seed % 16 == 0};
-    static const shape starts[] = {{2, {3, 4}}, {2, {5, 5}}, {1, {6}}, {3, {2, 3, 4}}, {2, {17, 8}}, {0, {0}},
-                                   {2, {1, 7}}, {2, {4, 3}}, {2, {1, 1}}};
+    static const shape starts[] = {{2, {3, 4}}, {2, {5, 5}}, {1, {6}},    {3, {2, 3, 4}}, {2, {17, 8}},
+                                   {0, {0}},    {2, {1, 7}}, {2, {4, 3}}, {2, {1, 1}}};
     for (int i = 0; i < 3; i++)
         fresh(r, starts[dice_below(&r->d, 9)]);
     for (int i = 0; i < 2; i++) /* tensors that can be stored into each other */
@@ -298,8 +296,12 @@ static inline void random_graph_make(random_graph *r, lab *l, uint64_t seed)
     uint32_t ops = 5 + dice_below(&r->d, 40);
     for (uint32_t i = 0; i < ops; i++)
         switch (dice_below(&r->d, 10)) {
-        case 0: case 1: case 2: add_unary(r); break;
-        case 3: case 4: case 5: add_binary(r); break;
+        case 0:
+        case 1:
+        case 2: add_unary(r); break;
+        case 3:
+        case 4:
+        case 5: add_binary(r); break;
         case 6: add_sum(r); break;
         case 7: add_matmul(r); break;
         case 8: add_movement(r); break;

@@ -178,7 +178,7 @@ START_TEST(recomputation_changes_nothing_but_memory)
     ck_assert(isfinite(found[0][0]) && found[0][0] > 0);
     /* All gradients are outputs and so live to the end; what is saved is activations. */
     uint64_t gradients = 2 * BLOCKS * WIDTH * WIDTH * 4, one = ROWS * WIDTH * 4;
-    ck_assert_uint_gt(arena[0], gradients + 2 * BLOCKS * one); /* h before and after GELU of every block */
+    ck_assert_uint_gt(arena[0], gradients + 2 * BLOCKS * one);   /* h before and after GELU of every block */
     ck_assert_uint_lt(arena[1], gradients + (BLOCKS + 8) * one); /* a block's input each, and one block's own */
     /* Forward: 12 products. Backward: 24, less the one for the gradient of the input. The
      * second product of a block is not needed again. */
@@ -232,8 +232,8 @@ START_TEST(dropout_masks)
     }
     ck_assert_int_eq(wrong, 0);
     ck_assert_int_eq(gradient, 0);
-    ck_assert_int_lt(abs(kept - (int)(N * (1 - p))), 200);      /* six standard deviations */
-    ck_assert_int_lt(abs(same - (int)(N * 0.58)), 250);         /* independent: p^2 + (1-p)^2 */
+    ck_assert_int_lt(abs(kept - (int)(N * (1 - p))), 200); /* six standard deviations */
+    ck_assert_int_lt(abs(same - (int)(N * 0.58)), 250);    /* independent: p^2 + (1-p)^2 */
     ck_assert_int_lt(abs(same_step - (int)(N * 0.58)), 250);
     lab_program_finish(&l, &program);
     lab_close(&l);
@@ -253,8 +253,7 @@ START_TEST(slice_next_to_infinity)
     float out[4];
     run_once(&l, &grad, 1, out, 4);
     ck_assert_msg(isinf(out[0]) && out[1] == 1 && out[2] == 0 && out[3] == 0.5f, "%g %g %g %g", (double)out[0],
-                  (double)out[1],
-                  (double)out[2], (double)out[3]);
+                  (double)out[1], (double)out[2], (double)out[3]);
     lab_close(&l);
 }
 END_TEST
@@ -277,8 +276,8 @@ START_TEST(zero_rows)
         ck_assert_msg(out[0] == 0 && out[1] == 0 && fabsf(out[2] - 0.6f) < 1e-5f && fabsf(out[3] - 0.8f) < 1e-5f,
                       "eps %g: %g %g %g %g", eps[i], (double)out[0], (double)out[1], (double)out[2], (double)out[3]);
         ck_assert_msg(isfinite(dx[0]) && isfinite(dx[1]) && isfinite(dx[2]) && isfinite(dx[3]),
-                      "eps %g: gradient %g %g %g %g",
-                      eps[i], (double)dx[0], (double)dx[1], (double)dx[2], (double)dx[3]);
+                      "eps %g: gradient %g %g %g %g", eps[i], (double)dx[0], (double)dx[1], (double)dx[2],
+                      (double)dx[3]);
         if (eps[i] > 0) /* x / sqrt(eps) near zero */
             ck_assert_msg(fabs((double)dx[0] * sqrt(eps[i]) - 1) < 1e-5, "eps %g: gradient %g", eps[i], (double)dx[0]);
         lab_program_finish(&l, &p);

@@ -21,7 +21,7 @@ static const struct {
     const char *op, *device;
     int training, as_one_node;
 } ways[] = {
-    {"test.whole/1", "cpu", 0, 1},   {"test.whole/1", "cpu", 1, 1}, {"test.whole/1", NULL, 0, 0},
+    {"test.whole/1", "cpu", 0, 1},   {"test.whole/1", "cpu", 1, 1},     {"test.whole/1", NULL, 0, 0},
     {"test.forward/1", "cpu", 0, 1}, {"test.forward/1", "cpu", 1, 0}, /* no vjp: a gradient needs its parts */
     {"test.foreign/1", "cpu", 0, 0}, {"test.foreign/1", "other", 0, 1},
 };

@@ -23,8 +23,7 @@ static int kind_of(tfx_op op)
     case TFX_OP_INPUT:
     case TFX_OP_PARAM:
     case TFX_OP_CONST:
-    case TFX_OP_STORE: /* a sink: nothing flows out of it */
-        return SOURCE;
+    case TFX_OP_STORE: /* a sink: nothing flows out of it */ return SOURCE;
     case TFX_OP_ADD:
     case TFX_OP_SUB:
     case TFX_OP_MUL:
@@ -47,15 +46,13 @@ static int kind_of(tfx_op op)
     case TFX_OP_ATTENTION:
     case TFX_OP_GATHER:
     case TFX_OP_CROSS_ENTROPY:
-    case TFX_OP_CUSTOM:
-        return FORWARD;
+    case TFX_OP_CUSTOM: return FORWARD;
     case TFX_OP_UNARY_GRAD:
     case TFX_OP_SOFTMAX_GRAD:
     case TFX_OP_NORM_GRAD:
     case TFX_OP_ATTENTION_GRAD:
     case TFX_OP_GATHER_GRAD:
-    case TFX_OP_CROSS_ENTROPY_GRAD:
-        return ADJOINT;
+    case TFX_OP_CROSS_ENTROPY_GRAD: return ADJOINT;
     }
     return -1;
 }
@@ -154,7 +151,8 @@ START_TEST(derivative)
         for (uint64_t k = 0; k < n; k++) {
             grad[k] = (double)found[k];
             expected[k] = (4 * central(&l, &forward, &r, r.x[i], k, STEP / 2) -
-                           central(&l, &forward, &r, r.x[i], k, STEP)) / 3;
+                           central(&l, &forward, &r, r.x[i], k, STEP)) /
+                          3;
         }
         double off = distance(grad, expected, n);
         if (getenv("TFX_TEST_VERBOSE"))
@@ -223,8 +221,8 @@ START_TEST(adjoints_have_no_derivative)
                 adjoint = op;
         tfx_value total = tfx_emit_constant(&l.g, 0, 0, NULL);
         for (uint32_t k = 0; k < c->n_in; k++)
-            total = l.b.add(&l.b, total, tfx_emit_sum(&l.g, l.b.mul(&l.b, grads[k], grads[k]),
-                                                      (1u << c->in[k].n) - 1, 0));
+            total = l.b.add(&l.b, total,
+                            tfx_emit_sum(&l.g, l.b.mul(&l.b, grads[k], grads[k]), (1u << c->in[k].n) - 1, 0));
         tfx_autodiff(&l.g, total, 1.0, r.x, c->n_in, again);
         if (adjoint) {
             ERROR_SAYS(&l.err, "has no derivative, but a trained parameter is below it");

@@ -82,11 +82,11 @@ typedef struct mistake {
     tfx_value (*make)(lab *l, tfx_value x, tfx_value ints); /* x f32 [2, 3, 4], ints i32 [2, 3] */
 } mistake;
 
-#define WRONG(name, expression)                                                                              \
-    static tfx_value name(lab *l, tfx_value x, tfx_value ints)                                               \
-    {                                                                                                        \
-        (void)x, (void)ints;                                                                                 \
-        return expression;                                                                                   \
+#define WRONG(name, expression) \
+    static tfx_value name(lab *l, tfx_value x, tfx_value ints) \
+    { \
+        (void)x, (void)ints; \
+        return expression; \
     }
 
 WRONG(m_add, l->b.add(B, x, lab_param(l, SHAPE(3))))
@@ -126,9 +126,8 @@ WRONG(m_rope_rank, l->b.rope(B, x, 2, 10000))
 WRONG(m_rope_odd, l->b.rope(B, lab_param(l, SHAPE(1, 2, 3, 8)), 3, 10000))
 WRONG(m_rope_many, l->b.rope(B, lab_param(l, SHAPE(1, 2, 3, 8)), 10, 10000))
 WRONG(m_attention, l->b.attention(B, x, x, x, 1))
-WRONG(m_attention_heads,
-      l->b.attention(B, lab_param(l, SHAPE(1, 2, 3, 8)), lab_param(l, SHAPE(1, 2, 1, 8)),
-                     lab_param(l, SHAPE(1, 2, 3, 8)), 1))
+WRONG(m_attention_heads, l->b.attention(B, lab_param(l, SHAPE(1, 2, 3, 8)), lab_param(l, SHAPE(1, 2, 1, 8)),
+                                        lab_param(l, SHAPE(1, 2, 3, 8)), 1))
 WRONG(m_gather, l->b.gather(B, x, ints))
 WRONG(m_gather_dtype, l->b.gather(B, lab_param(l, SHAPE(2, 3)), lab_param(l, SHAPE(2))))
 WRONG(m_loss, l->b.cross_entropy(B, x, lab_input(l, TFX_I32, SHAPE(2, 2))))
@@ -233,14 +232,31 @@ START_TEST(poison_propagates)
     ck_assert_int_eq(b->dim_of(b, no, 5), 0);
     ck_assert_int_eq(b->dtype(b, no), TFX_F32);
     tfx_value all[] = {
-        b->reshape(b, no, 1, (int64_t[]){-1}), b->permute(b, no, NULL), b->slice(b, no, 7, -1, -1),
-        b->concat(b, 2, (tfx_value[]){x, no}, 0), b->broadcast(b, no, 1, (int64_t[]){3}),
-        b->add(b, x, no), b->sub(b, no, x), b->mul(b, no, no), b->div(b, x, no),
-        b->affine(b, no, 1, 0), b->unary(b, TFX_EXP, no), b->cast(b, no, TFX_BF16),
-        b->sum(b, no, 1, (int[]){4}, 0), b->matmul(b, no, x, 0, 1), b->matmul(b, x, no, 0, 1),
-        b->softmax(b, no), b->norm(b, TFX_NORM_L2, no, 0), b->rope(b, no, 2, 1),
-        b->attention(b, no, x, x, 1), b->attention(b, x, x, no, 1), b->gather(b, no, ints), b->gather(b, x, no),
-        b->cross_entropy(b, no, ints), b->cross_entropy(b, x, no), b->dropout(b, no, 0.5),
+        b->reshape(b, no, 1, (int64_t[]){-1}),
+        b->permute(b, no, NULL),
+        b->slice(b, no, 7, -1, -1),
+        b->concat(b, 2, (tfx_value[]){x, no}, 0),
+        b->broadcast(b, no, 1, (int64_t[]){3}),
+        b->add(b, x, no),
+        b->sub(b, no, x),
+        b->mul(b, no, no),
+        b->div(b, x, no),
+        b->affine(b, no, 1, 0),
+        b->unary(b, TFX_EXP, no),
+        b->cast(b, no, TFX_BF16),
+        b->sum(b, no, 1, (int[]){4}, 0),
+        b->matmul(b, no, x, 0, 1),
+        b->matmul(b, x, no, 0, 1),
+        b->softmax(b, no),
+        b->norm(b, TFX_NORM_L2, no, 0),
+        b->rope(b, no, 2, 1),
+        b->attention(b, no, x, x, 1),
+        b->attention(b, x, x, no, 1),
+        b->gather(b, no, ints),
+        b->gather(b, x, no),
+        b->cross_entropy(b, no, ints),
+        b->cross_entropy(b, x, no),
+        b->dropout(b, no, 0.5),
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         ck_assert_msg(all[i] == TFX_POISON, "call %zu does not give poison", i);

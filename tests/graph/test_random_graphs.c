@@ -34,7 +34,7 @@ START_TEST(executions_differ)
         random_graph r;
         random_graph_make(&r, &l, i);
         result a = execute(&l, r.outputs, r.n_outputs, FUSE | REUSE, ""),
-            b = execute(&l, r.outputs, r.n_outputs, 0, "");
+               b = execute(&l, r.outputs, r.n_outputs, 0, "");
         shared += a.arena_bytes;
         apart += b.arena_bytes;
         fused_steps += a.n_steps;

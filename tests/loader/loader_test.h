@@ -52,7 +52,8 @@ static void close_loader(opened *o)
 
 static inline tfx_status try_next(opened *o, int32_t *inputs, int32_t *targets)
 {
-    tfx_batch batch = {.rows = o->batch, .context = o->context, .vocab = INT32_MAX, .inputs = inputs, .targets = targets};
+    tfx_batch batch = {
+        .rows = o->batch, .context = o->context, .vocab = INT32_MAX, .inputs = inputs, .targets = targets};
     return tfx_call_loader_next_batch(o->cls, o->l, &batch, o->cls->name, &o->err);
 }
 
@@ -89,14 +90,14 @@ static inline tfx_loader_info info_of(const opened *o)
 }
 
 /* Opens, expects failure with a message that holds every one of `part1`, `part2`. */
-#define refuse_open(status_, part1, part2, ...)                                                  \
-    do {                                                                                         \
-        opened refused_ = open_loader(__VA_ARGS__, NULL);                                        \
-        ck_assert_msg(refused_.l == NULL, "opened, expected: %s", part1);                        \
-        ck_assert_contains(refused_.err.text, part1);                                            \
-        ck_assert_contains(refused_.err.text, part2);                                            \
-        ck_assert_int_eq(refused_.err.status, status_);                                          \
-        close_loader(&refused_);                                                                 \
+#define refuse_open(status_, part1, part2, ...) \
+    do { \
+        opened refused_ = open_loader(__VA_ARGS__, NULL); \
+        ck_assert_msg(refused_.l == NULL, "opened, expected: %s", part1); \
+        ck_assert_contains(refused_.err.text, part1); \
+        ck_assert_contains(refused_.err.text, part2); \
+        ck_assert_int_eq(refused_.err.status, status_); \
+        close_loader(&refused_); \
     } while (0)
 
 /* A resumed loader gives the batches an uninterrupted one gives: checked at every position up to

@@ -73,8 +73,8 @@ END_TEST
 START_TEST(train_visits_each_window_once)
 {
     static const int64_t cases[][2] = {/* tokens, context */
-                                       {11, 10}, {19, 10}, {20, 10}, {21, 10}, {30, 10}, {31, 10}, {235, 10},
-                                       {250, 1}, {2, 1}, {251, 7}, {250, 249}};
+                                       {11, 10},  {19, 10}, {20, 10}, {21, 10}, {30, 10},  {31, 10},
+                                       {235, 10}, {250, 1}, {2, 1},   {251, 7}, {250, 249}};
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
         int64_t n = cases[c][0], context = cases[c][1], per_epoch = n / context - 1 > 1 ? n / context - 1 : 1;
         ramp("train", (size_t)n);

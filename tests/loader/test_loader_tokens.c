@@ -87,8 +87,8 @@ START_TEST(magic_as_plain_tokens)
     next(&o, in, target);
     ck_assert_mem_eq(in, ((int32_t[]){20240520 & 0xffff, 20240520 >> 16, 1}), 12);
     close_loader(&o);
-    refuse_open(TFX_E_DATA, "/m: header cut short", "expected 1024 bytes, found 8", OPEN(temp_path("m"), TFX_SPLIT_VAL, 3),
-                "vocab", "65536");
+    refuse_open(TFX_E_DATA, "/m: header cut short", "expected 1024 bytes, found 8",
+                OPEN(temp_path("m"), TFX_SPLIT_VAL, 3), "vocab", "65536");
 }
 END_TEST
 
@@ -120,8 +120,8 @@ START_TEST(files_that_cannot_be_used)
                 OPEN(llmc("c", 20240520, 1, -1, small, 20), train, 2));
     refuse_open(TFX_E_DATA, "/n: expected llm.c magic 20240520 or 20240801", "found",
                 OPEN(file16("n", small, 10), train, 2), "format", "llmc");
-    refuse_open(TFX_E_DATA, "/tiny: expected llm.c magic", "found 0", OPEN(file16("tiny", small, 1), train, 2), "format",
-                "llmc");
+    refuse_open(TFX_E_DATA, "/tiny: expected llm.c magic", "found 0", OPEN(file16("tiny", small, 1), train, 2),
+                "format", "llmc");
 }
 END_TEST
 

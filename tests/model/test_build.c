@@ -27,8 +27,8 @@ static void bench_open(bench *b)
     ck_assert_msg(b->m != NULL, "%s", b->err.text);
     b->state = (tfx_state_layout){0};
     tfx_graph_init(&b->g, &b->state, &b->err);
-    b->tokens = tfx_emit_state(&b->g, tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2,
-                                                    (int64_t[]){3, 6}));
+    b->tokens = tfx_emit_state(&b->g,
+                               tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, (int64_t[]){3, 6}));
 }
 
 static void bench_close(bench *b)
@@ -78,7 +78,7 @@ START_TEST(paths_and_shapes)
         const tfx_state_tensor *t = &b.state.tensors[at];
         ck_assert_msg(t->n_dims == expected[i].n && !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims) &&
                           t->grow_axis == expected[i].grow_axis && t->flags == expected[i].flags &&
-                              t->kind == TFX_STATE_PARAM,
+                          t->kind == TFX_STATE_PARAM,
                       "%s", expected[i].name);
     }
     /* tokens, table, 2 x 5 x (key, value, tau), norm: the tied head adds none. */
@@ -251,7 +251,7 @@ static const struct {
     {scalar, AT_Q "returned an output of width 0, expected 8"},
     {no_such_value, AT_Q "returned a value that does not exist"},
     {silent, AT_Q "bug in the plugin: build returned TFX_POISON although nothing had failed; it has to return the "
-             "layer's output, or what b->error(b, \"the reason\") returns"},
+                  "layer's output, or what b->error(b, \"the reason\") returns"},
     {unknown_operand, AT_Q "add: 4000000000 is no value of this graph"},
     {unknown_input, AT_Q "slot q: 4000000000 is no value of this graph"},
     {host_fail, AT_Q "cannot make 8 of it"},
@@ -261,14 +261,14 @@ static const struct {
     {bad_name, AT_Q "param: 'a.b' is not a name"},
     {bad_dims, AT_Q "param w: dimension 1 is 0"},
     {bad_axis, AT_Q "param w: rank 1 with growable axis 1"},
-    {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
-            BY AS("[1, 8], init constant 0, growable axis -1, flags 0")},
-    {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
-                 BY AS("[8], init normal(0, std 0.5), growable axis -1, flags 0")},
-    {twice_flags, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
-                  BY AS("[8], init constant 0, growable axis -1, flags 3")},
-    {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0") 
-                 BY AS("[8], init constant 0, growable axis 0, flags 0")},
+    {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
+                BY AS("[1, 8], init constant 0, growable axis -1, flags 0")},
+    {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
+                     BY AS("[8], init normal(0, std 0.5), growable axis -1, flags 0")},
+    {twice_flags, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
+                      BY AS("[8], init constant 0, growable axis -1, flags 3")},
+    {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
+                     BY AS("[8], init constant 0, growable axis 0, flags 0")},
     {no_init, AT_Q "param w: its init is none: kind 0, mean 0, std 0"},
     {bad_init, AT_Q "param w: its init is none: kind 2, mean 0, std nan"},
 };
@@ -305,7 +305,8 @@ START_TEST(both_places_are_named)
     tfx_layer_class fickle = {.struct_size = sizeof(fickle), .name = "fickle", .build = fickle_table};
     b.m->embedding->cls = &fickle;
     ck_assert_uint_eq(tfx_model_build(b.m, &b.g, b.tokens, 0), TFX_POISON);
-    ERROR_SAYS(&b.err, "layer embedding (fickle): param weight: asked for twice, and not for the same: by layer "
+    ERROR_SAYS(&b.err,
+               "layer embedding (fickle): param weight: asked for twice, and not for the same: by layer "
                "embedding (fickle), output width 8 as [11, 8], init normal(0, std 0.02), growable axis -1, flags 0; by "
                "layer embedding (fickle), output width 11, as [11, 8], init normal(0, std 1), growable axis -1, "
                "flags 0");
@@ -336,11 +337,12 @@ static const struct {
     tfx_value (*build)(const tfx_builder *b, tfx_value x, int64_t out_dim);
     const char *says;
 } impure[] = {
-    {grows_up, AT_Q "build is not a pure function: when the model is built again, param w is [8], init constant 2, "
-               "growable axis -1, flags 0; it was [8], init constant 0, growable axis -1, flags 0 (a layer's build may "
-               "depend on"},
+    {grows_up,
+     AT_Q "build is not a pure function: when the model is built again, param w is [8], init constant 2, "
+          "growable axis -1, flags 0; it was [8], init constant 0, growable axis -1, flags 0 (a layer's build may "
+          "depend on"},
     {wants_more, AT_Q "build is not a pure function: when the model is built again, it asks for a param v that it did "
-                 "not ask for before"},
+                      "not ask for before"},
     {wants_less, "layer blocks.0.mixer.q (crooked), output width 8: build is not a pure function: when the model is "
                  "built again, it does not ask for the param of path blocks.0.mixer.q.w any more"},
 };
@@ -396,8 +398,8 @@ START_TEST(specs_that_do_not_fit)
 {
     fixture f = {0};
     char *spec = tfx_printf("%s%s[model m]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\n%s[arm a]\n"
-                            "model = m\n", SPEC_HEAD,
-                            SPEC_TRAIN, unfit[_i].model);
+                            "model = m\n",
+                            SPEC_HEAD, SPEC_TRAIN, unfit[_i].model);
     fixture_open(&f, spec);
     const tfx_arm *arm = &f.experiment->arms[0];
     tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = arm->model, .train = &arm->train};

@@ -33,11 +33,15 @@ static const struct {
     {{2, {4, 3}}, {2, {5, 2}}, {1, {7}}, NULL}, /* nothing changes */
     {{2, {9, 3}}, {2, {5, 2}}, {1, {7}}, NULL},
     {{2, {4, 3}}, {2, {5, 6}}, {1, {7}}, NULL},
-    {{2, {3, 3}}, {2, {5, 2}}, {1, {7}},
+    {{2, {3, 3}},
+     {2, {5, 2}},
+     {1, {7}},
      "parameter a.key is [4, 3] and would be [3, 3]; only its first dimension may change, and only to more"},
     {{2, {4, 4}}, {2, {5, 2}}, {1, {7}}, "parameter a.key is [4, 3] and would be [4, 4]"},
     {{3, {4, 3, 1}}, {2, {5, 2}}, {1, {7}}, "parameter a.key is [4, 3] and would be [4, 3, 1]"},
-    {{2, {4, 3}}, {2, {6, 2}}, {1, {7}},
+    {{2, {4, 3}},
+     {2, {6, 2}},
+     {1, {7}},
      "parameter a.gate is [5, 2] and would be [6, 2]; only its growable dimension may change"},
     {{2, {4, 3}}, {2, {5, 1}}, {1, {7}}, "parameter a.gate is [5, 2] and would be [5, 1]"},
     {{2, {4, 3}}, {2, {5, 2}}, {1, {8}}, "parameter norm is [7] and would be [8]; only growable parameters may change"},
@@ -173,8 +177,8 @@ static void grow(policy *p, const char *name, int axis, float *out)
     float from[] = {1, 2, 3, 4, 5, 6};
     for (uint64_t i = 0; i < s.tensors[new].elements; i++)
         out[i] = 10 + (float)i;
-    ck_assert_int_eq(tfx_growth_param(p->cls, p->scaling, &s.tensors[old], &s.tensors[new], from, 1, out,
-                                      &p->err), TFX_OK);
+    ck_assert_int_eq(tfx_growth_param(p->cls, p->scaling, &s.tensors[old], &s.tensors[new], from, 1, out, &p->err),
+                     TFX_OK);
     tfx_state_finish(&s);
 }
 
@@ -225,7 +229,7 @@ START_TEST(tau_is_kept_or_rescaled)
         ck_assert_int_eq(policy_open(&p, "tau", ways[k]), TFX_OK);
         tfx_state_layout s = {0};
         uint32_t tau = add_param(&s, "q.tau", SCALAR, -1, TFX_PARAM_FIXED),
-            other = add_param(&s, "q.taut", SCALAR, -1, 0);
+                 other = add_param(&s, "q.taut", SCALAR, -1, 0);
         uint32_t trained = add_param(&s, "p.tau", SCALAR, -1, 0);
         float from = 2, to = 3;
         tfx_growth_param(p.cls, p.scaling, &s.tensors[tau], &s.tensors[tau], &from, 1, &to, &p.err);

@@ -10,8 +10,12 @@
 START_TEST(initialisation)
 {
     enum { N = 300000 };
-    tfx_state_tensor t = {.name = (char *)"blocks.0.ffn.key", .kind = TFX_STATE_PARAM, .dtype = TFX_F32,
-                          .n_dims = 1, .dims = {N}, .elements = N};
+    tfx_state_tensor t = {.name = (char *)"blocks.0.ffn.key",
+                          .kind = TFX_STATE_PARAM,
+                          .dtype = TFX_F32,
+                          .n_dims = 1,
+                          .dims = {N},
+                          .elements = N};
     t.init = tfx_init_normal(0.5);
     t.init.mean = 2;
     float *whole = tfx_alloc(N * sizeof(float)), *pieces = tfx_alloc(N * sizeof(float));

@@ -25,14 +25,15 @@ typedef struct layer_case {
 } layer_case;
 
 #define ATTENTION "blocks.mixer = attention\nblocks.mixer.heads = 2\n"
-#define PATTENTION                                                                                               \
-    "blocks.mixer.{q,k,v,o} = pattention\nblocks.mixer.{q,k,v,o}.slots = 5\n"                                    \
+#define PATTENTION \
+    "blocks.mixer.{q,k,v,o} = pattention\nblocks.mixer.{q,k,v,o}.slots = 5\n" \
     "blocks.ffn = pattention\nblocks.ffn.slots = 7\n"
 
 static const layer_case cases[] = {
     {"transformer", "linear", ATTENTION},
-    {"biases", "linear", ATTENTION "blocks.mixer.{q,k,v,o}.bias = true\nblocks.ffn.{up,down}.bias = true\n"
-                                   "blocks.mixer.o.residual_init = true\n"},
+    {"biases", "linear",
+     ATTENTION "blocks.mixer.{q,k,v,o}.bias = true\nblocks.ffn.{up,down}.bias = true\n"
+               "blocks.mixer.o.residual_init = true\n"},
     {"rotary", "attention", ATTENTION "blocks.mixer.rotary = 1\n"},
     {"partial rotary", "attention", ATTENTION "blocks.mixer.rotary = 0.5\nblocks.mixer.rotary_base = 100\n"},
     {"positions", "embedding", ATTENTION "embedding.positions = 9\nembedding.logit_scale = 0.5\n"},
@@ -42,17 +43,22 @@ static const layer_case cases[] = {
     {"relu", "mlp", ATTENTION "blocks.ffn.activation = relu\nblocks.ffn.hidden = 5\n"},
     {"layernorm without bias", "layernorm", ATTENTION "blocks.{norm1,norm2}.bias = false\nnorm.eps = 0.1\n"},
     {"rmsnorm", "rmsnorm", ATTENTION "blocks.{norm1,norm2} = rmsnorm\nnorm = rmsnorm\n"},
-    {"layernorm_nonparam", "layernorm_nonparam", ATTENTION "blocks.{norm1,norm2} = layernorm_nonparam\n"
-                                                           "norm = layernorm_nonparam\n"},
+    {"layernorm_nonparam", "layernorm_nonparam",
+     ATTENTION "blocks.{norm1,norm2} = layernorm_nonparam\n"
+               "norm = layernorm_nonparam\n"},
     {"tokenformer", "pattention", ATTENTION PATTENTION},
-    {"tokenformer, gelu_tanh", "pattention", ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.gelu = tanh\n"
-                                                                  "blocks.ffn.gelu = tanh\n"},
-    {"gelu_l2_norm", "pattention", ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.score = gelu_l2_norm\n"
-                                                        "blocks.ffn.score = gelu_l2_norm\n"},
-    {"gelu_l2_norm, gelu_tanh", "pattention", ATTENTION PATTENTION "blocks.ffn.score = gelu_l2_norm\n"
-                                                                   "blocks.ffn.gelu = tanh\nblocks.ffn.eps = 0.1\n"},
-    {"softmax", "pattention", ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.score = softmax\n"
-                                                   "blocks.ffn.score = softmax\nblocks.ffn.tau = 2\n"},
+    {"tokenformer, gelu_tanh", "pattention",
+     ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.gelu = tanh\n"
+                          "blocks.ffn.gelu = tanh\n"},
+    {"gelu_l2_norm", "pattention",
+     ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.score = gelu_l2_norm\n"
+                          "blocks.ffn.score = gelu_l2_norm\n"},
+    {"gelu_l2_norm, gelu_tanh", "pattention",
+     ATTENTION PATTENTION "blocks.ffn.score = gelu_l2_norm\n"
+                          "blocks.ffn.gelu = tanh\nblocks.ffn.eps = 0.1\n"},
+    {"softmax", "pattention",
+     ATTENTION PATTENTION "blocks.mixer.{q,k,v,o}.score = softmax\n"
+                          "blocks.ffn.score = softmax\nblocks.ffn.tau = 2\n"},
     {"layers in each other's places", "pattention",
      ATTENTION "blocks.ffn.up = pattention\nblocks.ffn.up.slots = 4\nblocks.1.mixer = linear\n"
                "head = pattention\nhead.slots = 9\n"},
@@ -109,8 +115,8 @@ START_TEST(gradients)
 {
     const layer_case *c = &cases[_i];
     char *text = tfx_printf("%s%s[model m]\nn_blocks = 2\ndim = 8\ncontext = 5\nvocab = %d\n%s[arm a]\n"
-                            "model = m\n", SPEC_HEAD,
-                            "[train]\nsteps = 1\nbatch = 4\nmicro_batch = 2\n", VOCAB, c->model);
+                            "model = m\n",
+                            SPEC_HEAD, "[train]\nsteps = 1\nbatch = 4\nmicro_batch = 2\n", VOCAB, c->model);
     fixture f;
     stage_runner r;
     fixture_open(&f, text);
@@ -134,7 +140,7 @@ START_TEST(gradients)
         float *grad = runner_read(&r, t), *data = runner_read(&r, p);
         uint64_t n = t->elements <= WHOLE ? t->elements : DIRECTIONS;
         double *direction = TFX_NEW_ARRAY(double, t->elements), *found = TFX_NEW_ARRAY(double, n),
-            *expected = TFX_NEW_ARRAY(double, n);
+               *expected = TFX_NEW_ARRAY(double, n);
         dice d = {.seed = i};
         for (uint64_t k = 0; k < n; k++) {
             double length = n == t->elements ? 1 : sqrt((double)t->elements);

@@ -155,8 +155,9 @@ START_TEST(numbered_blocks_replace)
     free(s.text);
 
     /* The whole block. */
-    m = make(registry, SIZES HEADS "blocks.ffn = linear\nblocks.0 = block_prenorm\nblocks.1 = linear\n"
-                                   "blocks.1.bias = true\n",
+    m = make(registry,
+             SIZES HEADS "blocks.ffn = linear\nblocks.0 = block_prenorm\nblocks.1 = linear\n"
+                         "blocks.1.bias = true\n",
              &s, &err);
     ck_assert_msg(m != NULL, "%s", err.text);
     ck_assert_str_eq(at(m->blocks[0], "ffn")->cls->name, "linear");
@@ -171,8 +172,8 @@ END_TEST
 static const struct {
     const char *lines, *says[4];
 } mistakes[] = {
-    {"n_blocks = 3\ndim = 8\ncontext = 4\nvocob = 11\n", {"spec.ini:13: ", "[model m] has no key 'vocob'",
-                                                          "did you mean \"vocab\"?"}},
+    {"n_blocks = 3\ndim = 8\ncontext = 4\nvocob = 11\n",
+     {"spec.ini:13: ", "[model m] has no key 'vocob'", "did you mean \"vocab\"?"}},
     {"dim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:9", "[model m]", "n_blocks"}},
     {SIZES "blcks = linear\n", {"spec.ini:14", "'blcks'", "did you mean \"blocks\"?"}},
     {"n_blocks = 0\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "1 to 2048"}},
@@ -180,18 +181,18 @@ static const struct {
     {"n_blocks = three\ndim = 8\ncontext = 4\nvocab = 11\n", {"spec.ini:10", "n_blocks", "three"}},
     {SIZES HEADS "blocks.mixer.headz = 2\n",
      {"spec.ini:15: blocks.mixer.headz", "layer 'attention' (at blocks.mixer)", "'headz'", "did you mean \"heads\"?"}},
-    {SIZES HEADS "blocks.mixxer.heads = 2\n", {"spec.ini:15", "'block_prenorm' (at blocks)", "'mixxer'",
-                                               "did you mean \"mixer\"?"}},
+    {SIZES HEADS "blocks.mixxer.heads = 2\n",
+     {"spec.ini:15", "'block_prenorm' (at blocks)", "'mixxer'", "did you mean \"mixer\"?"}},
     {SIZES HEADS "blocks.mixer.q = patention\n", {"spec.ini:15: blocks.mixer.q", "patention", "pattention"}},
     {SIZES HEADS "head = lineer\n", {"spec.ini:15: head", "lineer", "linear"}},
-    {SIZES HEADS "head.bias = true\n", {"spec.ini:15: head.bias", "a tied head has no options",
-                                        "embedding.logit_scale"}},
+    {SIZES HEADS "head.bias = true\n",
+     {"spec.ini:15: head.bias", "a tied head has no options", "embedding.logit_scale"}},
     {SIZES HEADS "blocks.ffn = pattention\n", {"layer blocks.ffn (pattention)", "slots"}},
     {SIZES, {"layer blocks.mixer (attention)", "heads"}},
     {SIZES HEADS "blocks.ffn.hidden = -2\n", {"spec.ini:15", "blocks.ffn", "hidden", "-2"}},
     {SIZES HEADS "blocks.ffn.activation = gelu\n", {"spec.ini:15", "activation", "gelu_erf"}},
-    {SIZES HEADS "blocks.3.ffn.hidden = 2\n", {"spec.ini:15: blocks.3.ffn.hidden",
-                                               "there is no block 3; n_blocks is 3, counted from 0"}},
+    {SIZES HEADS "blocks.3.ffn.hidden = 2\n",
+     {"spec.ini:15: blocks.3.ffn.hidden", "there is no block 3; n_blocks is 3, counted from 0"}},
     {SIZES HEADS "blocks.99999999999999999999.ffn.hidden = 2\n", {"spec.ini:15", "there is no block"}},
     {SIZES HEADS "blocks.1.ffn = linear\nblocks.1.ffn.hidden = 2\n",
      {"spec.ini:16", "'linear' (at blocks.1.ffn)", "'hidden'"}},
@@ -209,8 +210,8 @@ START_TEST(mistakes_are_reported)
     ck_assert_ptr_null(make(registry, mistakes[_i].lines, &s, &err));
     ck_assert_int_eq(err.status, TFX_E_INVALID);
     for (int i = 0; i < 4 && mistakes[_i].says[i]; i++)
-        ck_assert_msg(strstr(err.text, mistakes[_i].says[i]) != NULL, "\"%s\" is not in: %s",
-                      mistakes[_i].says[i], err.text);
+        ck_assert_msg(strstr(err.text, mistakes[_i].says[i]) != NULL, "\"%s\" is not in: %s", mistakes[_i].says[i],
+                      err.text);
     free(s.text);
 }
 END_TEST
@@ -231,8 +232,10 @@ START_TEST(visiting_and_many_blocks)
     ck_assert_int_eq(linear, 3 * 6);
     tfx_model_destroy(m);
     free(s.text);
-    m = make(registry, "n_blocks = 2048\ndim = 8\ncontext = 4\n"
-                       "vocab = 11\n" HEADS "blocks.1000.ffn = linear\n", &s, &err);
+    m = make(registry,
+             "n_blocks = 2048\ndim = 8\ncontext = 4\n"
+             "vocab = 11\n" HEADS "blocks.1000.ffn = linear\n",
+             &s, &err);
     ck_assert_msg(m != NULL, "%s", err.text);
     ck_assert_str_eq(at(m->blocks[1000], "ffn")->cls->name, "linear");
     ck_assert_ptr_eq(m->blocks[0], m->blocks[2047]);

@@ -13,17 +13,17 @@
 
 /* Sections that most specs here start with; every model below has this vocabulary. */
 #define VOCAB 11
-#define SPEC_HEAD                                                                                                \
-    "[experiment]\nname = test\nbackend = cpu\nbackend.threads = 2\n[data]\nloader = synthetic\n"                 \
+#define SPEC_HEAD \
+    "[experiment]\nname = test\nbackend = cpu\nbackend.threads = 2\n[data]\nloader = synthetic\n" \
     "loader.vocab = 11\n"
 #define SPEC_TRAIN "[train]\nsteps = 8\nbatch = 4\nlr = 1e-2\nschedule = constant\nwarmup = 0\n"
-#define SPEC_TRANSFORMER                                                                                         \
-    "[model transformer]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\nblocks = block_prenorm\n"                \
+#define SPEC_TRANSFORMER \
+    "[model transformer]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\nblocks = block_prenorm\n" \
     "blocks.mixer = attention\nblocks.mixer.heads = 2\nblocks.mixer.rotary = 0.5\nblocks.ffn = mlp\n"
-#define SPEC_TOKENFORMER                                                                                         \
-    "[model tokenformer]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\nblocks = block_prenorm\n"                \
-    "blocks.{norm1,norm2} = layernorm_nonparam\nblocks.mixer = attention\nblocks.mixer.heads = 2\n"               \
-    "blocks.mixer.rotary = 0.5\nblocks.mixer.{q,k,v,o} = pattention\nblocks.mixer.{q,k,v,o}.slots = 6\n"           \
+#define SPEC_TOKENFORMER \
+    "[model tokenformer]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\nblocks = block_prenorm\n" \
+    "blocks.{norm1,norm2} = layernorm_nonparam\nblocks.mixer = attention\nblocks.mixer.heads = 2\n" \
+    "blocks.mixer.rotary = 0.5\nblocks.mixer.{q,k,v,o} = pattention\nblocks.mixer.{q,k,v,o}.slots = 6\n" \
     "blocks.ffn = pattention\nblocks.ffn.slots = 12\n"
 
 typedef struct fixture {
@@ -72,8 +72,8 @@ static inline void fixture_open(fixture *f, const char *text)
 }
 
 /* A spec of the source tree. */
-static inline void fixture_open_file(fixture *f, const char *name, const char *profile,
-                                     const char *const *sets, size_t n)
+static inline void fixture_open_file(fixture *f, const char *name, const char *profile, const char *const *sets,
+                                     size_t n)
 {
     const char *root = getenv("TFX_SOURCE_ROOT");
     ck_assert_msg(root != NULL, "TFX_SOURCE_ROOT is not set; run through meson test");
@@ -100,8 +100,11 @@ static inline tfx_stage_plan *stage_plan(fixture *f, const char *arm_name, int f
 {
     const tfx_arm *arm = tfx_experiment_arm(f->experiment, arm_name, &f->err);
     fixture_ok(f);
-    tfx_stage_params p = {.registry = f->registry, .device = flags & UNFUSED ? &f->unfused : &f->device,
-                          .model = arm->model, .train = &arm->train, .no_reuse = (flags & NO_REUSE) != 0};
+    tfx_stage_params p = {.registry = f->registry,
+                          .device = flags & UNFUSED ? &f->unfused : &f->device,
+                          .model = arm->model,
+                          .train = &arm->train,
+                          .no_reuse = (flags & NO_REUSE) != 0};
     tfx_stage_plan *s = tfx_stage_plan_create(&p, &f->err);
     fixture_ok(f);
     s->steps = s->schedule_steps = arm->train.steps;

@@ -27,8 +27,7 @@ static size transformer(int64_t n_blocks, int64_t d)
     double table = (double)PAPER_VOCAB * (double)d;
     double block = 4.0 * (double)(d * d) + 2.0 * 4.0 * (double)(d * d);
     return (size){table + (double)n_blocks * (block + 4.0 * (double)d) + 2.0 * (double)d,
-                  table + (double)n_blocks * block, d,
-                  n_blocks};
+                  table + (double)n_blocks * block, d, n_blocks};
 }
 
 /* A TokenFormer: five pattentions to a block, each with keys, values and tau. */
@@ -37,8 +36,8 @@ static size tokenformer(int64_t slots)
     int64_t d = 768, n_blocks = 12;
     double table = (double)PAPER_VOCAB * (double)d;
     double block = 4.0 * 2.0 * (double)(slots * d) + 2.0 * 4.0 * (double)(slots * d);
-    return (size){table + (double)n_blocks * (block + 5.0) + 2.0 * (double)d, table + (double)n_blocks * block,
-                  d, n_blocks};
+    return (size){table + (double)n_blocks * (block + 5.0) + 2.0 * (double)d, table + (double)n_blocks * block, d,
+                  n_blocks};
 }
 
 /* Forward 2, backward 4 FLOPs to a parameter and token; a query sees (T + 1) / 2 keys, in two
@@ -55,8 +54,8 @@ static void check_stage(const tfx_stage_plan *s, size expected, double millions)
     ck_assert_msg(fabs((double)s->n_params / 1e6 / millions - 1) <= 0.01, "%s has %.1fM parameters, expected %.1fM",
                   s->model->name, (double)s->n_params / 1e6, millions);
     ck_assert_msg(fabs(s->flops_per_token / flops_per_token(expected) - 1) < 1e-12,
-                  "%s takes %.6g FLOPs per token, expected %.6g",
-                  s->model->name, s->flops_per_token, flops_per_token(expected));
+                  "%s takes %.6g FLOPs per token, expected %.6g", s->model->name, s->flops_per_token,
+                  flops_per_token(expected));
     ck_assert_uint_eq(s->param_bytes, 4 * s->n_params);
 }
 
@@ -97,8 +96,10 @@ START_TEST(transformers_of_the_paper)
         const char *arm;
         int64_t n_blocks, dim;
         double millions;
-    } sizes[] = {{"transformer_124m", 12, 768, 124}, {"transformer_354m", 24, 1024, 354},
-                 {"transformer_757m", 24, 1536, 757}, {"transformer_1.4b", 24, 2048, 1310}};
+    } sizes[] = {{"transformer_124m", 12, 768, 124},
+                 {"transformer_354m", 24, 1024, 354},
+                 {"transformer_757m", 24, 1536, 757},
+                 {"transformer_1.4b", 24, 2048, 1310}};
     fixture f;
     fixture_open_file(&f, PAPER, NULL, NULL, 0);
     for (int i = 0; i < 4; i++) {
@@ -143,9 +144,9 @@ END_TEST
 /* ---- schedules over stages ---- */
 
 #define GROWN(slots) "[model grown" slots "]\nextends = tokenformer\nblocks.ffn.slots = " slots "\n"
-#define CHAIN                                                                                                    \
-    SPEC_HEAD SPEC_TRAIN SPEC_TOKENFORMER GROWN("20") GROWN("30")                                                \
-    "[scaling s]\npolicy = schedule\npolicy.models = grown20, grown30\npolicy.steps = 5, 7\n"
+#define CHAIN \
+    SPEC_HEAD SPEC_TRAIN SPEC_TOKENFORMER GROWN("20") \
+        GROWN("30") "[scaling s]\npolicy = schedule\npolicy.models = grown20, grown30\npolicy.steps = 5, 7\n"
 #define CHAIN_ARM "[arm a]\nmodel = tokenformer\nscaling = s\n"
 
 START_TEST(spans_of_the_schedule)
@@ -228,7 +229,8 @@ START_TEST(checkpoints_on_disk)
         const char *keys;
         /* how often each stage's checkpoint is kept at the end; whether the last keeps all of it */
         int count[3], whole;
-    } cases[] = {{"", {1, 2, 2}, 1}, {"train.keep_stages = false\n", {0, 0, 1}, 1},
+    } cases[] = {{"", {1, 2, 2}, 1},
+                 {"train.keep_stages = false\n", {0, 0, 1}, 1},
                  {"train.keep_stages = false\ntrain.keep_optimizer = false\n", {0, 0, 1}, 0},
                  {"train.keep_stages = false\ntrain.checkpoint_every = 2\ntrain.keep_checkpoints = 3\n", {0, 0, 4}, 1}};
     for (int k = 0; k < 4; k++) {
@@ -282,7 +284,8 @@ static const struct {
      {"model 'big' cannot grow into 'small'", "is [13, 8] and would be [12, 8]"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2, 3"),
      {"policy.steps: expected one entry for each of the 1 models; found 2"}},
-    {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"), {"policy.models: there is no [model bog]; did you mean \"big\"?"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"),
+     {"policy.models: there is no [model bog]; did you mean \"big\"?"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "policy.zero_init = value, key\n",
      {"policy.zero_init: ", "no gradient ever reaches the new slots"}},
     {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "policy.zero_init = key, kee\n",
@@ -323,8 +326,7 @@ START_TEST(what_does_not_fit)
     f.single.memory = little_memory;
     ck_assert_int_eq(tfx_arm_plan_fits(p, &f.unfused, &f.err), TFX_E_INVALID);
     ERROR_SAYS(&f.err, "[arm a]", "stage 0 (model 'tokenformer') needs", "this machine has 104.9 MB",
-               "train.micro_batch",
-               "train.recompute = block", "train.optimizer.moments = bf16");
+               "train.micro_batch", "train.recompute = block", "train.optimizer.moments = bf16");
     tfx_arm_plan_destroy(p);
     fixture_close(&f);
 }

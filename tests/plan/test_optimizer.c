@@ -62,9 +62,7 @@ START_TEST(micro_batches_add_up)
     }
     for (int i = 0; i < 2 * STEPS; i++) /* norms (odd i) amplify what rounding does to the parameters */
         ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 ? 5e-5f : 1e-5f) * log[0][i], "step %d: %.8g and %.8g",
-                      i / 2,
-                      (double)log[0][i],
-                      (double)log[1][i]);
+                      i / 2, (double)log[0][i], (double)log[1][i]);
     free(state[0]);
     free(state[1]);
 }
@@ -116,15 +114,15 @@ START_TEST(low_precision_moments)
     float *key[2] = {0}, *before = NULL;
     uint64_t bytes[2], params = 0, n = 0;
     for (int k = 0; k < 2; k++) {
-        char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n%s", SPEC_HEAD, SPEC_TRAIN,
-                                SPEC_TOKENFORMER, moments[k]);
+        char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n%s", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER,
+                                moments[k]);
         float log[2 * STEPS];
         fixture f;
         stage_runner r;
         fixture_open(&f, text);
         runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
         const tfx_state_tensor *t = runner_tensor(&r, "blocks.0.ffn.value"),
-            *m = runner_tensor(&r, "blocks.0.ffn.value/v");
+                               *m = runner_tensor(&r, "blocks.0.ffn.value/v");
         ck_assert_int_eq(m->dtype, k ? TFX_BF16 : TFX_F32);
         if (!k)
             before = runner_read(&r, t);
@@ -177,9 +175,8 @@ START_TEST(clipping)
             }
         }
         double expected = (double)out[1] * (clips[k] > 0 ? fmin(1, clips[k] / ((double)out[1] + 1e-6)) : 1);
-        ck_assert_msg(fabs(sqrt(moved) / 0.5 - expected) <= 1e-3 * expected,
-                      "clip %g: moved by %g, expected %g", clips[k],
-                      sqrt(moved) / 0.5, expected);
+        ck_assert_msg(fabs(sqrt(moved) / 0.5 - expected) <= 1e-3 * expected, "clip %g: moved by %g, expected %g",
+                      clips[k], sqrt(moved) / 0.5, expected);
         ck_assert_float_gt(out[1], 0.01f); /* reported as it was before clipping */
         free(before);
         free(after);
@@ -246,18 +243,20 @@ START_TEST(state_of_the_optimizer)
         int64_t dims[2];
         int axis;
     } expected[] = {
-        {"blocks.0.ffn.key/m", 2, {12, 8}, 0}, {"blocks.0.ffn.key/m_filled", 2, {12, 1}, 0},
-        {"embedding.weight/v_filled", 2, {1, 1}, -1}, {"norm.bias/v", 1, {8}, -1}, {"norm.bias/m_filled", 1, {1}, -1},
+        {"blocks.0.ffn.key/m", 2, {12, 8}, 0},        {"blocks.0.ffn.key/m_filled", 2, {12, 1}, 0},
+        {"embedding.weight/v_filled", 2, {1, 1}, -1}, {"norm.bias/v", 1, {8}, -1},
+        {"norm.bias/m_filled", 1, {1}, -1},
     };
     for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
         uint32_t at = tfx_state_find(&s->state, expected[i].name);
         ck_assert_msg(at != TFX_STATE_NONE, "%s", expected[i].name);
         const tfx_state_tensor *t = &s->state.tensors[at];
         ck_assert_msg(t->kind == TFX_STATE_OPTIMIZER && t->n_dims == expected[i].n &&
-                      t->grow_axis == expected[i].axis &&
-                          !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims), "%s", expected[i].name);
-        ck_assert_msg(!strncmp(s->state.tensors[t->owner].name, t->name,
-                               strlen(s->state.tensors[t->owner].name)), "%s", t->name);
+                          t->grow_axis == expected[i].axis &&
+                          !memcmp(t->dims, expected[i].dims, sizeof(int64_t) * t->n_dims),
+                      "%s", expected[i].name);
+        ck_assert_msg(!strncmp(s->state.tensors[t->owner].name, t->name, strlen(s->state.tensors[t->owner].name)), "%s",
+                      t->name);
     }
     ck_assert_uint_eq(tfx_state_find(&s->state, "blocks.0.ffn.tau/m"), TFX_STATE_NONE);
     for (uint32_t i = 0; i < s->state.n; i++) {
@@ -384,8 +383,7 @@ static const struct {
     {no_states, forgets_param, "out of ideas"},
     {one_state, forgets_param, AT "build_update did not set new_param, the parameter's new value"},
     {one_state, forgets_state, AT "build_update did not set new_state[0], the new value of state \"m\""},
-    {one_state, wrong_shape,
-     AT "store: value is f32 [88], its place is f32 [11, 8]"},
+    {one_state, wrong_shape, AT "store: value is f32 [88], its place is f32 [11, 8]"},
     {one_state, refuses, AT "not today"},
     {nine_states, forgets_param, "bug in the plugin: `states` declares 9 states; expected at most 8"},
     {twins, forgets_param, "bug in the plugin: two states are called \"m\""},
@@ -404,13 +402,13 @@ START_TEST(mistakes_of_optimizers)
                             SPEC_TOKENFORMER);
     fixture f;
     fixture_open(&f, text);
-    tfx_optimizer_class cls = {.struct_size = sizeof(cls), .name = "crooked", .states = crooked[_i].states,
-                               .build_update = crooked[_i].build};
+    tfx_optimizer_class cls = {
+        .struct_size = sizeof(cls), .name = "crooked", .states = crooked[_i].states, .build_update = crooked[_i].build};
     tfx_train_config config = f.experiment->arms[0].train;
     config.optimizer.impl = &cls;
     config.optimizer.name = "crooked";
-    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
-                          .train = &config};
+    tfx_stage_params p = {
+        .registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model, .train = &config};
     ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
     ERROR_SAYS(&f.err, crooked[_i].says);
     /* Located at the key that chose it, not at the model. */
@@ -427,12 +425,12 @@ START_TEST(a_state_called_grad)
                             SPEC_TOKENFORMER);
     fixture f;
     fixture_open(&f, text);
-    tfx_optimizer_class cls = {.struct_size = sizeof(cls), .name = "graded", .states = state_called_grad,
-                               .build_update = keeps_everything};
+    tfx_optimizer_class cls = {
+        .struct_size = sizeof(cls), .name = "graded", .states = state_called_grad, .build_update = keeps_everything};
     tfx_train_config config = f.experiment->arms[0].train;
     config.optimizer.impl = &cls;
-    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
-                          .train = &config};
+    tfx_stage_params p = {
+        .registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model, .train = &config};
     tfx_stage_plan *s = tfx_stage_plan_create(&p, &f.err);
     fixture_ok(&f);
     uint32_t at = tfx_state_find(&s->state, "embedding.weight/grad");

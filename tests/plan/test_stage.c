@@ -102,8 +102,7 @@ START_TEST(fusing_changes_nothing)
     }
     for (int i = 0; i < 2 * STEPS; i++)
         ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 1e-6f * log[1][i], "step %d: %.9g and %.9g", i / 2,
-                      (double)log[0][i],
-                      (double)log[1][i]);
+                      (double)log[0][i], (double)log[1][i]);
     free(state[0]);
     free(state[1]);
     free(text);
@@ -220,7 +219,9 @@ START_TEST(what_the_backend_cannot_do)
     fixture f;
     fixture_open(&f, text);
     f.single.supports = supports_no_attention;
-    tfx_stage_params p = {.registry = f.registry, .device = &f.unfused, .model = f.experiment->arms[0].model,
+    tfx_stage_params p = {.registry = f.registry,
+                          .device = &f.unfused,
+                          .model = f.experiment->arms[0].model,
                           .train = &f.experiment->arms[0].train};
     ck_assert_ptr_null(tfx_stage_plan_create(&p, &f.err));
     ERROR_SAYS(&f.err, "backend 'cpu' cannot execute attention as model 'tokenformer' uses it");
@@ -233,7 +234,8 @@ END_TEST
 /* Programs keep scratch memory of their own while a stage runs, so all of it is planned. */
 START_TEST(scratch_memory_of_all_programs)
 {
-    char *text = spec_text("", SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.batch = 4\ntrain.micro_batch = 1\n");
+    char *text = spec_text("",
+                           SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.batch = 4\ntrain.micro_batch = 1\n");
     fixture f;
     fixture_open(&f, text);
     tfx_stage_plan *s = stage_plan(&f, "a", 0);
@@ -260,8 +262,12 @@ START_TEST(evaluation_alone)
     char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\n", SPEC_HEAD, SPEC_TRAIN, SPEC_TOKENFORMER);
     fixture f;
     fixture_open(&f, text);
-    tfx_stage_params p = {.registry = f.registry, .device = &f.device, .model = f.experiment->arms[0].model,
-                          .train = &f.experiment->arms[0].train, .eval_only = 1, .eval_rows = 3};
+    tfx_stage_params p = {.registry = f.registry,
+                          .device = &f.device,
+                          .model = f.experiment->arms[0].model,
+                          .train = &f.experiment->arms[0].train,
+                          .eval_only = 1,
+                          .eval_rows = 3};
     tfx_stage_plan *s = tfx_stage_plan_create(&p, &f.err);
     fixture_ok(&f);
     for (int i = 0; i < TFX_N_PROGRAMS; i++)

@@ -14,8 +14,7 @@
 
 #undef fail /* Check's macro would take host->fail */
 
-#define SAYS(err, words) \
-    ck_assert_msg(strstr((err)->text, words) != NULL, "\"%s\" lacks \"%s\"", (err)->text, words)
+#define SAYS(err, words) ck_assert_msg(strstr((err)->text, words) != NULL, "\"%s\" lacks \"%s\"", (err)->text, words)
 
 /* ---- loaders ---- */
 
@@ -32,7 +31,10 @@ static tfx_status open_nothing(const tfx_host *host, const tfx_loader_config *co
 static void tell_info(const tfx_loader *l, tfx_loader_info *out)
 {
     (void)l;
-    struct { tfx_loader_info old; char more[64]; } info = {.old = told};
+    struct {
+        tfx_loader_info old;
+        char more[64];
+    } info = {.old = told};
     memset(info.more, 0x5a, sizeof(info.more));
     memcpy((void *)out, &info, sizeof(info));
 }
@@ -45,8 +47,11 @@ static tfx_status one_token(tfx_loader *l, int32_t *inputs, int32_t *targets)
     return TFX_OK;
 }
 
-static const tfx_loader_class loader = {.struct_size = sizeof(tfx_loader_class), .name = "toy", .open = open_nothing,
-                                        .info = tell_info, .next_batch = one_token};
+static const tfx_loader_class loader = {.struct_size = sizeof(tfx_loader_class),
+                                        .name = "toy",
+                                        .open = open_nothing,
+                                        .info = tell_info,
+                                        .next_batch = one_token};
 
 static const struct {
     int64_t n_tokens, vocab;
@@ -65,7 +70,10 @@ static const struct {
 
 START_TEST(info_of_a_loader)
 {
-    struct { tfx_loader_info info; char behind[64]; } here = {{0}};
+    struct {
+        tfx_loader_info info;
+        char behind[64];
+    } here = {{0}};
     tfx_error err = {0};
     memset(here.behind, 7, sizeof(here.behind));
     told = (tfx_loader_info){sizeof(told) + 64, infos[_i].n_tokens, infos[_i].vocab, infos[_i].bytes};
@@ -163,9 +171,13 @@ static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
     return TFX_OK;
 }
 
-static const tfx_scaling_class scaling = {.struct_size = offsetof(tfx_scaling_class, check), .name = "toy",
-                                          .create = create_nothing, .n_stages = n_stages, .stage = give_stage,
-                                          .should_grow = should_grow, .grow_param = grow_param};
+static const tfx_scaling_class scaling = {.struct_size = offsetof(tfx_scaling_class, check),
+                                          .name = "toy",
+                                          .create = create_nothing,
+                                          .n_stages = n_stages,
+                                          .stage = give_stage,
+                                          .should_grow = should_grow,
+                                          .grow_param = grow_param};
 
 START_TEST(a_policy_without_sense)
 {
@@ -224,8 +236,15 @@ START_TEST(grown_values_are_numbers)
 {
     float data[4] = {0};
     int64_t dims[2] = {2, 2};
-    tfx_grown_param p = {.struct_size = sizeof(p), .path = "norm.weight", .name = "weight", .n_dims = 2, .dims = dims,
-                         .old_dims = dims, .grow_axis = TFX_NOT_GROWABLE, .old_data = data, .data = data};
+    tfx_grown_param p = {.struct_size = sizeof(p),
+                         .path = "norm.weight",
+                         .name = "weight",
+                         .n_dims = 2,
+                         .dims = dims,
+                         .old_dims = dims,
+                         .grow_axis = TFX_NOT_GROWABLE,
+                         .old_data = data,
+                         .data = data};
     static const float wrong[] = {NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < 3; i++) {
         tfx_error err = {0};
@@ -363,9 +382,14 @@ static double say_speed(tfx_backend *b)
 
 START_TEST(an_empty_backend)
 {
-    static const tfx_backend_class cls = {.struct_size = sizeof(cls), .name = "toy", .open = open_no_backend,
-                                          .buffer_create = no_buffer, .compile = no_exec, .describe = no_text,
-                                          .measure_flops = say_speed, .workspace = everything};
+    static const tfx_backend_class cls = {.struct_size = sizeof(cls),
+                                          .name = "toy",
+                                          .open = open_no_backend,
+                                          .buffer_create = no_buffer,
+                                          .compile = no_exec,
+                                          .describe = no_text,
+                                          .measure_flops = say_speed,
+                                          .workspace = everything};
     tfx_backend *backend;
     tfx_buffer *buffer;
     tfx_exec *exec;

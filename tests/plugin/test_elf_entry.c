@@ -125,7 +125,9 @@ START_TEST(refuses_files_that_are_none)
     ASSERT_HAS(err.text, "empty");
     close(fd);
     err = (tfx_error){0};
-    fd = memory_file("\x7f" "EL", 3);
+    fd = memory_file("\x7f"
+                     "EL",
+                     3);
     ck_assert_int_eq(tfx_elf_entry_read_fd(fd, &e, &err), TFX_E_DATA);
     close(fd);
 }

@@ -96,11 +96,24 @@ END_TEST
 
 START_TEST(integers)
 {
-    static const struct { const char *text; int64_t value; } cases[] = {
-        {"0", 0}, {"-5", -5}, {"+5", 5}, {"007", 7}, {"600k", 600000}, {"1T", 1000000000000}, {"2M", 2000000},
+    static const struct {
+        const char *text;
+        int64_t value;
+    } cases[] = {
+        {"0", 0},
+        {"-5", -5},
+        {"+5", 5},
+        {"007", 7},
+        {"600k", 600000},
+        {"1T", 1000000000000},
+        {"2M", 2000000},
         {"1.5k", 1500},
-        {"1.4G", 1400000000}, {"-2.25k", -2250}, {"0.001k", 1}, {" 12 ", 12},
-        {"9223372036854775807", INT64_MAX}, {"-9223372036854775808", INT64_MIN},
+        {"1.4G", 1400000000},
+        {"-2.25k", -2250},
+        {"0.001k", 1},
+        {" 12 ", 12},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char canonical[32];
@@ -111,8 +124,23 @@ START_TEST(integers)
         ck_assert_str_eq(text_of(o, "steps"), canonical);
         tfx_options_destroy(o);
     }
-    static const char *const wrong[] = {"", "x", "1.0", "1.5", "1e6", "0x10", "1.2345k", "1.k", ".k", "k", "--1", "1 2",
-                                        "5K", "9223372036854775808", "-9223372036854775809", "10000000000G", "1k k"};
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "1.0",
+                                        "1.5",
+                                        "1e6",
+                                        "0x10",
+                                        "1.2345k",
+                                        "1.k",
+                                        ".k",
+                                        "k",
+                                        "--1",
+                                        "1 2",
+                                        "5K",
+                                        "9223372036854775808",
+                                        "-9223372036854775809",
+                                        "10000000000G",
+                                        "1k k"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         BAD("steps", wrong[i], "steps", "expected integer", "found", wrong[i]);
     BAD("slots", "0", "slots", "integer, 1 to 100000", "\"0\"");
@@ -124,9 +152,19 @@ END_TEST
 
 START_TEST(reals)
 {
-    static const struct { const char *text; double value; const char *canonical; } cases[] = {
-        {"6e-4", 6e-4, "0.0006"}, {"2k", 2000, "2000"}, {".5", 0.5, "0.5"}, {"1.", 1.0, "1"}, {"-3E2", -300, "-300"},
-        {"0.1", 0.1, "0.1"}, {"0.30000000000000004", 0.1 + 0.2, "0.30000000000000004"}, {"1e300", 1e300, "1e+300"},
+    static const struct {
+        const char *text;
+        double value;
+        const char *canonical;
+    } cases[] = {
+        {"6e-4", 6e-4, "0.0006"},
+        {"2k", 2000, "2000"},
+        {".5", 0.5, "0.5"},
+        {"1.", 1.0, "1"},
+        {"-3E2", -300, "-300"},
+        {"0.1", 0.1, "0.1"},
+        {"0.30000000000000004", 0.1 + 0.2, "0.30000000000000004"},
+        {"1e300", 1e300, "1e+300"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         tfx_options *o = good("any", cases[i].text);
@@ -312,7 +350,10 @@ END_TEST
 /* A declaration from a later ABI has longer elements. */
 START_TEST(walks_by_struct_size)
 {
-    struct longer { tfx_option o; const char *more; } later[2] = {
+    struct longer {
+        tfx_option o;
+        const char *more;
+    } later[2] = {
         {{sizeof(struct longer), "one", TFX_OPT_INT, "1", 0, 0, NULL, "first"}, "?"},
         {{sizeof(struct longer), "two", TFX_OPT_INT, "2", 0, 0, NULL, "second"}, "?"},
     };
@@ -326,7 +367,10 @@ END_TEST
 
 START_TEST(expectations)
 {
-    static const struct { tfx_option o; const char *text; } cases[] = {
+    static const struct {
+        tfx_option o;
+        const char *text;
+    } cases[] = {
         {TFX_OPTION("a", TFX_OPT_INT, NULL, 1, 4096, NULL, ""), "integer, 1 to 4096"},
         {TFX_OPTION("a", TFX_OPT_INT, NULL, 0, 0, NULL, ""), "integer"},
         {TFX_OPTION("a", TFX_OPT_REAL, NULL, 0, INFINITY, NULL, ""), "number, at least 0"},

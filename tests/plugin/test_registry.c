@@ -244,8 +244,10 @@ START_TEST(no_code_runs_before_the_version_fits)
     tfx_registry *r = open_registry(folder_a);
     ck_assert_uint_eq(tfx_registry_count(r), 0);
     ck_assert_uint_eq(tfx_registry_refused_count(r), 2);
-    ASSERT_HAS(tfx_registry_refused_at(r, 0)->reason, "needs plugin ABI 1.7, this tfx has 1." TFX_STRING(TFX_ABI_MINOR));
-    ASSERT_HAS(tfx_registry_refused_at(r, 1)->reason, "built for plugin ABI 2.0, this tfx has 1." TFX_STRING(TFX_ABI_MINOR));
+    ASSERT_HAS(tfx_registry_refused_at(r, 0)->reason,
+               "needs plugin ABI 1.7, this tfx has 1." TFX_STRING(TFX_ABI_MINOR));
+    ASSERT_HAS(tfx_registry_refused_at(r, 1)->reason,
+               "built for plugin ABI 2.0, this tfx has 1." TFX_STRING(TFX_ABI_MINOR));
     tfx_registry_close(r);
     ck_assert_int_ne(access(mark, F_OK), 0);
 

@@ -27,7 +27,7 @@
 
 /* ---- host ---- */
 
-static char host_message[1024]; /* of the first failure since it was cleared */
+static char host_message[1024];  /* of the first failure since it was cleared */
 static int64_t host_threads = 2; /* what option "threads" says */
 
 static tfx_status host_fail(const tfx_host *host, tfx_status status, const char *fmt, ...) TFX_PRINTF(3, 4);
@@ -100,8 +100,7 @@ typedef struct shape {
     int64_t d[TFX_MAX_DIMS];
 } shape;
 
-#define SHAPE(...) \
-    ((shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+#define SHAPE(...) ((shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 #define SCALAR ((shape){0, {0}})
 
 static inline program *program_create(void)
@@ -267,8 +266,7 @@ static inline tfx_node *add_node(program *g, tfx_op op, uint32_t n_in, uint32_t 
 static inline void add_step(program *g, uint32_t n, shape domain)
 {
     tfx_step *s = &g->steps[g->p.n_steps];
-    *s = (tfx_step){
-        .struct_size = sizeof(*s), .n_nodes = n, .nodes = g->node_at + g->n_nodes - n, .n_dims = domain.n};
+    *s = (tfx_step){.struct_size = sizeof(*s), .n_nodes = n, .nodes = g->node_at + g->n_nodes - n, .n_dims = domain.n};
     memcpy(s->dims, domain.d, sizeof(s->dims));
     g->step_at[g->p.n_steps++] = s;
 }
@@ -306,8 +304,7 @@ static inline void check_guards(program *g, int buffer)
             memset(owned + g->tensors[v].offset, 1, value_bytes(g, v));
     for (uint64_t i = 0; i < size; i++)
         if (!owned[i] && g->image[buffer][i] != (char)0xff)
-            REQUIRE(0, "byte %llu of buffer %d, outside every tensor, was written", (unsigned long long)i,
-                    buffer);
+            REQUIRE(0, "byte %llu of buffer %d, outside every tensor, was written", (unsigned long long)i, buffer);
     free(owned);
 }
 
@@ -365,8 +362,7 @@ static inline void program_run_twice(program *g, int threads)
     }
     program_run(g, threads);
     for (int i = 1; i < 3; i++) {
-        REQUIRE(memcmp(before[i], g->image[i], buffer_bytes(g, i)) == 0, "two runs on %d threads differ",
-                      threads);
+        REQUIRE(memcmp(before[i], g->image[i], buffer_bytes(g, i)) == 0, "two runs on %d threads differ", threads);
         free(before[i]);
     }
 }

@@ -8,7 +8,7 @@ typedef struct sizes {
 } sizes;
 
 static const sizes cases[] = {
-    {1, 1, 1, 1, 1},   {2, 3, 2, 4, 1},    {1, 17, 3, 5, 2},   {2, 64, 1, 16, 1}, {1, 129, 2, 64, 3},
+    {1, 1, 1, 1, 1},   {2, 3, 2, 4, 1},   {1, 17, 3, 5, 2},   {2, 64, 1, 16, 1}, {1, 129, 2, 64, 3},
     {1, 128, 1, 8, 1}, {3, 65, 2, 33, 6}, {1, 300, 2, 20, 1}, {0, 5, 2, 4, 1},   {1, 0, 2, 4, 1},
 };
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
@@ -17,8 +17,8 @@ typedef struct arrays {
     double *o, *lse, *dq, *dk, *dv;
 } arrays;
 
-static void reference(const sizes *z, double scale, const float *q, const float *k, const float *v,
-                      const float *d_o, arrays *r)
+static void reference(const sizes *z, double scale, const float *q, const float *k, const float *v, const float *d_o,
+                      arrays *r)
 {
     int64_t row = z->heads * z->dims;
     double *p = calloc((size_t)z->time + 1, sizeof(double)), *dp = calloc((size_t)z->time + 1, sizeof(double));

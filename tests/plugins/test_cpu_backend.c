@@ -84,7 +84,7 @@ typedef struct refusal {
     const char *says;
     tfx_op op;
     uint32_t n_in, n_out;
-    shape s[5]; /* operands, then results */
+    shape s[5];          /* operands, then results */
     tfx_dtype dtypes[5]; /* 0: f32 */
     int64_t ints[2];
     double real;
@@ -107,14 +107,7 @@ static const refusal refusals[] = {
     {"axes that are kept", TFX_OP_SUM, 1, 1, {{2, {3, 4}}, {1, {3}}}, {0}, {1}, 0},
     {"inner dimensions", TFX_OP_MATMUL, 2, 1, {{2, {3, 4}}, {2, {3, 4}}, {2, {3, 4}}}, {0}, {0}, 1},
     {"leading dimensions", TFX_OP_MATMUL, 2, 1, {{3, {2, 3, 4}}, {3, {1, 4, 5}}, {3, {2, 3, 5}}}, {0}, {0}, 1},
-    {"transposed batch",
-     TFX_OP_MATMUL,
-     2,
-     1,
-     {{3, {2, 4, 3}}, {2, {4, 5}}, {3, {2, 3, 5}}},
-     {0},
-     {TFX_TRANS_A},
-     1},
+    {"transposed batch", TFX_OP_MATMUL, 2, 1, {{3, {2, 4, 3}}, {2, {4, 5}}, {3, {2, 3, 5}}}, {0}, {TFX_TRANS_A}, 1},
     {"f32 tensors", TFX_OP_MATMUL, 2, 1, {{2, {3, 4}}, {2, {4, 5}}, {2, {3, 5}}}, {TFX_BF16}, {0}, 1},
     {"keeps its shape", TFX_OP_SOFTMAX, 1, 1, {{1, {5}}, {1, {3}}}, {0}, {0}, 0},
     {"unknown norm", TFX_OP_NORM, 1, 1, {{1, {5}}, {1, {5}}}, {0}, {4}, 0},

@@ -2,8 +2,7 @@
 #include "tests/check_main.h"
 #include "tests/plugins/program.h"
 
-static const shape shapes[] = {{1, {5}},         {2, {3, 1}},     {2, {4, 33}},
-                               {3, {2, 7, 256}}, {2, {5, 50304}}, {2, {0, 7}}};
+static const shape shapes[] = {{1, {5}}, {2, {3, 1}}, {2, {4, 33}}, {3, {2, 7, 256}}, {2, {5, 50304}}, {2, {0, 7}}};
 enum { N_SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
 START_TEST(loss_and_gradient)

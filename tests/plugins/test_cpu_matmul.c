@@ -21,22 +21,22 @@ static const product products[] = {
     {{2, {96, 64}}, {2, {96, 1000}}, TFX_TRANS_A},
     {{2, {64, 96}}, {2, {1000, 96}}, TFX_TRANS_B},
     {{2, {96, 64}}, {2, {1000, 96}}, TFX_TRANS_A | TFX_TRANS_B},
-    {{2, {1001, 65}}, {2, {65, 17}}, 0},           /* rows are divided */
+    {{2, {1001, 65}}, {2, {65, 17}}, 0}, /* rows are divided */
     {{2, {65, 1001}}, {2, {17, 65}}, TFX_TRANS_A | TFX_TRANS_B},
     {{2, {2000, 70}}, {2, {70, 1}}, 0},
     {{2, {1, 300}}, {2, {300, 999}}, 0},
-    {{2, {20011, 9}}, {2, {9, 11}}, 0},            /* and taken in several calls */
+    {{2, {20011, 9}}, {2, {9, 11}}, 0}, /* and taken in several calls */
     {{2, {9, 20011}}, {2, {9, 11}}, TFX_TRANS_A},
-    {{3, {4, 33, 20}}, {2, {20, 50}}, 0},          /* leading dims are rows */
+    {{3, {4, 33, 20}}, {2, {20, 50}}, 0}, /* leading dims are rows */
     {{4, {2, 3, 17, 20}}, {2, {50, 20}}, TFX_TRANS_B},
-    {{3, {7, 33, 20}}, {3, {7, 20, 50}}, 0},       /* batches */
+    {{3, {7, 33, 20}}, {3, {7, 20, 50}}, 0}, /* batches */
     {{4, {2, 3, 20, 33}}, {4, {2, 3, 50, 20}}, TFX_TRANS_A | TFX_TRANS_B},
     {{3, {2, 150, 40}}, {3, {2, 160, 40}}, TFX_TRANS_B},
     {{3, {1, 150, 40}}, {3, {1, 40, 300}}, 0},
     {{3, {2, 40, 150}}, {3, {2, 40, 30}}, TFX_TRANS_A},
-    {{2, {0, 5}}, {2, {5, 7}}, 0},                 /* nothing */
+    {{2, {0, 5}}, {2, {5, 7}}, 0}, /* nothing */
     {{2, {3, 5}}, {2, {5, 0}}, 0},
-    {{2, {3, 0}}, {2, {0, 7}}, 0},                 /* sums of nothing */
+    {{2, {3, 0}}, {2, {0, 7}}, 0}, /* sums of nothing */
     {{3, {0, 3, 5}}, {3, {0, 5, 7}}, 0},
 };
 enum { N_PRODUCTS = sizeof(products) / sizeof(products[0]) };
@@ -66,8 +66,8 @@ static sizes sizes_of(const product *p)
     return s;
 }
 
-static void reference(const product *p, const sizes *s, const float *a, const float *b, const float *c,
-                      double alpha, double beta, double *out)
+static void reference(const product *p, const sizes *s, const float *a, const float *b, const float *c, double alpha,
+                      double beta, double *out)
 {
     for (int64_t z = 0; z < s->batch; z++)
         for (int64_t i = 0; i < s->m; i++)
@@ -95,8 +95,7 @@ START_TEST(products_are_right)
     tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
     tfx_value y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
     reference(p, &s, program_data(g, a), program_data(g, b), c ? program_data(g, c) : NULL, alpha, beta, want);
-    tfx_node *node =
-        c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
+    tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
     node->ints[0] = p->flags;
     node->reals[0] = alpha, node->reals[1] = beta;
     for (int threads = 1; threads <= 3; threads++) {

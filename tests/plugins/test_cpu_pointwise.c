@@ -98,8 +98,7 @@ START_TEST(bf16_rounds_to_nearest_even)
         uint16_t want = to_bf16(a[i]);
         float wide = from_bf16(want);
         if (got[i] != want || stored[i] != want || memcmp(&b[i], &wide, 4) || memcmp(&r[i], &wide, 4))
-            ck_abort_msg("%a became %04x, %04x, %a and %a, expected %04x", a[i], got[i], stored[i], b[i], r[i],
-                         want);
+            ck_abort_msg("%a became %04x, %04x, %a and %a, expected %04x", a[i], got[i], stored[i], b[i], r[i], want);
         if (wide == wide && c[i] != wide + a[i] && (wide + a[i] == wide + a[i]))
             ck_abort_msg("bf16 %a + f32 %a gave %a", wide, a[i], c[i]);
     }
@@ -212,8 +211,7 @@ START_TEST(groups_equal_their_nodes)
     for (int i = 0; i < N_STRETCHED; i++) {
         narrow_f[i] = random_input(fused, narrow[i], 1);
         narrow_a[i] = random_input(apart, narrow[i], 1);
-        memcpy(program_data(apart, narrow_a[i]), program_data(fused, narrow_f[i]),
-               value_bytes(fused, narrow_f[i]));
+        memcpy(program_data(apart, narrow_a[i]), program_data(fused, narrow_f[i]), value_bytes(fused, narrow_f[i]));
     }
     uint32_t n_nodes = 0, first_made = n;
     for (; n_nodes < N_OPS; n_nodes++, n++) {
@@ -282,8 +280,7 @@ START_TEST(optimizer_step_in_place)
     tfx_value p = random_input(g, s, 1), m = random_input(g, s, 1), v = random_input(g, s, 1),
               grad = random_input(g, s, 1);
     tfx_value lr = random_input(g, one, 1);
-    float *ps = program_data(g, p), *ms = program_data(g, m), *vs = program_data(g, v),
-          *gs = program_data(g, grad);
+    float *ps = program_data(g, p), *ms = program_data(g, m), *vs = program_data(g, v), *gs = program_data(g, grad);
     *(float *)program_data(g, lr) = 0.01f;
     double *want_p = malloc((size_t)n * 8), *want_m = malloc((size_t)n * 8), *want_v = malloc((size_t)n * 8);
     for (int64_t i = 0; i < n; i++) {
@@ -406,8 +403,7 @@ START_TEST(dropout_follows_the_counter)
     int64_t n = counts[_i], stream = _i % 2 ? 0x123456789abcdef : -5;
     int32_t seed = _i == 2 ? -7 : 42, step = _i == 3 ? -1 : 1000;
     program *g = program_create();
-    tfx_value x = random_input(g, s, 1), key = int_input(g, SHAPE(2), 0, 1), y = result(g, s),
-              z = shared_with(g, x, s);
+    tfx_value x = random_input(g, s, 1), key = int_input(g, SHAPE(2), 0, 1), y = result(g, s), z = shared_with(g, x, s);
     int32_t *k = program_data(g, key);
     k[0] = seed, k[1] = step;
     float *xs = program_data(g, x);
@@ -415,8 +411,7 @@ START_TEST(dropout_follows_the_counter)
         xs[7] = NAN, xs[8] = INFINITY; /* a dropped element is 0 whatever it was */
     double *want = malloc((size_t)n * sizeof(double));
     for (int64_t i = 0; i < n; i++) {
-        uint64_t r =
-            tfx_random_u64((uint64_t)(uint32_t)seed << 32 | (uint32_t)step, (uint64_t)stream, (uint64_t)i);
+        uint64_t r = tfx_random_u64((uint64_t)(uint32_t)seed << 32 | (uint32_t)step, (uint64_t)stream, (uint64_t)i);
         want[i] = (double)(r >> 32) >= p * 4294967296.0 ? xs[i] / (1 - p) : 0;
     }
     for (int i = 0; i < 2; i++) {

@@ -24,11 +24,9 @@ START_TEST(softmax)
     shape s = shapes[_i];
     int64_t n = columns(s), count = shape_count(s);
     program *g = program_create();
-    tfx_value x = random_input(g, s, 30), dy = random_input(g, s, 1), y = result(g, s),
-              in_place = shared_with(g, x, s);
+    tfx_value x = random_input(g, s, 30), dy = random_input(g, s, 1), y = result(g, s), in_place = shared_with(g, x, s);
     tfx_value y_in = random_input(g, s, 0.5f), dx = result(g, s), dx_in_place = shared_with(g, dy, s);
-    double *want = calloc((size_t)count + 1, sizeof(double)),
-           *want_dx = calloc((size_t)count + 1, sizeof(double));
+    double *want = calloc((size_t)count + 1, sizeof(double)), *want_dx = calloc((size_t)count + 1, sizeof(double));
     float *xs = program_data(g, x);
     const float *ys = program_data(g, y_in), *ds = program_data(g, dy);
     if (n > 3 && count > 3)
@@ -84,8 +82,7 @@ END_TEST
 
 /* y, and dx by the definition of the derivative of (x - mean) / sqrt(...). Returns the size
  * of the terms that dx is the difference of. */
-static double norm_row(tfx_norm kind, int64_t n, const float *x, const float *dy, double eps, double *y,
-                       double *dx)
+static double norm_row(tfx_norm kind, int64_t n, const float *x, const float *dy, double eps, double *y, double *dx)
 {
     double mean = 0, square = 0, a = 0, b = 0, c = kind == TFX_NORM_L2 ? 1 : 1.0 / (double)n;
     if (kind == TFX_NORM_LAYER) {
@@ -123,14 +120,12 @@ START_TEST(norms)
         float *xs = program_data(g, x);
         if (n > 1 && count > n)
             memset(xs, 0, (size_t)n * sizeof(float)); /* an all-zero row */
-        double *want = calloc((size_t)count + 1, sizeof(double)),
-               *want_dx = calloc((size_t)count + 1, sizeof(double));
+        double *want = calloc((size_t)count + 1, sizeof(double)), *want_dx = calloc((size_t)count + 1, sizeof(double));
         double largest = 0;
         for (int64_t r = 0; r < row_count(s); r++)
             largest = fmax(largest, norm_row(kind, n, xs + r * n, (float *)program_data(g, dy) + r * n, eps,
                                              want + r * n, want_dx + r * n));
-        tfx_node *node[4] = {ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y),
-                             ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx),
+        tfx_node *node[4] = {ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y), ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx),
                              ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx_in_place),
                              ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y_in_place)};
         for (int i = 0; i < 4; i++)
@@ -176,7 +171,7 @@ typedef struct rope_case {
 } rope_case;
 
 static const rope_case ropes[] = {
-    {{4, {1, 1, 1, 2}}, 2, 10000}, {{4, {2, 9, 3, 8}}, 8, 10000},  {{4, {2, 9, 3, 10}}, 4, 500},
+    {{4, {1, 1, 1, 2}}, 2, 10000},     {{4, {2, 9, 3, 8}}, 8, 10000}, {{4, {2, 9, 3, 10}}, 4, 500},
     {{4, {1, 700, 2, 64}}, 16, 10000}, {{4, {1, 5, 2, 7}}, 0, 10000}, {{4, {0, 5, 2, 8}}, 4, 10000},
 };
 

@@ -90,8 +90,10 @@ typedef struct limit {
 } limit;
 
 static const limit functions[] = {
-    {TFX_NEG, "neg", 0},     {TFX_EXP, "exp", 2},   {TFX_LOG, "log", 2},   {TFX_SQRT, "sqrt", 0.5},
-    {TFX_RSQRT, "rsqrt", 2}, {TFX_TANH, "tanh", 3}, {TFX_RELU, "relu", 0}, {TFX_SILU, "silu", 4},
+    {TFX_NEG, "neg", 0},           {TFX_EXP, "exp", 2},
+    {TFX_LOG, "log", 2},           {TFX_SQRT, "sqrt", 0.5},
+    {TFX_RSQRT, "rsqrt", 2},       {TFX_TANH, "tanh", 3},
+    {TFX_RELU, "relu", 0},         {TFX_SILU, "silu", 4},
     {TFX_GELU_ERF, "gelu_erf", 7}, {TFX_GELU_TANH, "gelu_tanh", 5},
 };
 enum { N_FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
@@ -116,8 +118,8 @@ START_TEST(values_over_the_whole_range)
             worst = u, at = i;
     }
     ck_assert_msg(worst <= f->ulps,
-                  "%s(%.9g) is %.9g, expected %.9g: %.1f units in the last place, at most %.1f allowed",
-                  f->name, in[at], out[at], reference(f->kind, in[at]), worst, f->ulps);
+                  "%s(%.9g) is %.9g, expected %.9g: %.1f units in the last place, at most %.1f allowed", f->name,
+                  in[at], out[at], reference(f->kind, in[at]), worst, f->ulps);
     program_destroy(g);
 }
 END_TEST
@@ -129,8 +131,7 @@ START_TEST(derivatives_over_the_whole_range)
     const limit *f = &functions[_i];
     program *g = program_create();
     shape s = SHAPE(COUNT);
-    tfx_value x = program_value(g, TFX_F32, s, TFX_BUFFER_STATE),
-              dy = program_value(g, TFX_F32, s, TFX_BUFFER_STATE);
+    tfx_value x = program_value(g, TFX_F32, s, TFX_BUFFER_STATE), dy = program_value(g, TFX_F32, s, TFX_BUFFER_STATE);
     tfx_value dx = result(g, s);
     fill(program_data(g, x));
     for (int i = 0; i < COUNT; i++)
@@ -144,8 +145,7 @@ START_TEST(derivatives_over_the_whole_range)
             want = NAN;
         double error = fabs((double)out[i] - want), floor = f->kind >= TFX_SILU ? 0.3 : 0x1p-126;
         int overflow = fabs(want) > 1.7e38; /* the derivative itself, or with dy */
-        int ok = isnan(want) ? isnan(out[i])
-                             : (overflow && isinf(out[i])) || error <= 6e-7 * fmax(fabs(want), floor);
+        int ok = isnan(want) ? isnan(out[i]) : (overflow && isinf(out[i])) || error <= 6e-7 * fmax(fabs(want), floor);
         if (!ok) /* not ck_assert_msg, which reports every call to the runner */
             ck_abort_msg("%s'(%.9g) * %g is %.9g, expected %.9g", f->name, in[i], d[i], out[i], want);
     }

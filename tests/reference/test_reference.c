@@ -14,14 +14,8 @@
 #include "tests/check_main.h"
 
 static const char *const models[] = {
-    "transformer",
-    "transformer_gpt2",
-    "tokenformer_l2_norm_gelu",
-    "tokenformer_gelu_l2_norm",
-    "tokenformer_softmax",
-    "tokenformer_jax",
-    "tokenformer_grown_keep",
-    "tokenformer_grown_rescale",
+    "transformer",         "transformer_gpt2", "tokenformer_l2_norm_gelu", "tokenformer_gelu_l2_norm",
+    "tokenformer_softmax", "tokenformer_jax",  "tokenformer_grown_keep",   "tokenformer_grown_rescale",
 };
 #define N_MODELS ((int)(sizeof(models) / sizeof(*models)))
 
@@ -247,10 +241,11 @@ START_TEST(test_ten_adamw_steps)
         tfx_engine_pass(f.engine, &loss, &f.err);
         tfx_engine_update(f.engine, &norm, &f.err);
         must(&f);
-        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f", models[_i],
-                      (int)step, (double)loss, losses[step]);
+        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f",
+                      models[_i], (int)step, (double)loss, losses[step]);
         ck_assert_msg(fabs((double)norm - norms[step]) <= 1e-5 * norms[step],
-                      "%s: gradient norm of step %d is %.8f, expected %.8f", models[_i], (int)step, (double)norm, norms[step]);
+                      "%s: gradient norm of step %d is %.8f, expected %.8f", models[_i], (int)step, (double)norm,
+                      norms[step]);
     }
     tfx_state_io io = tfx_engine_io(f.engine);
     int compared = 0;

@@ -32,12 +32,12 @@ static void tear_down(void)
 }
 
 /* What a report that takes (..., FILE *out, tfx_error *oops) prints; malloced. */
-#define PRINTED(var, call)                      \
-    do {                                        \
-        size_t printed_size;                    \
+#define PRINTED(var, call) \
+    do { \
+        size_t printed_size; \
         FILE *out = open_memstream(&var, &printed_size); \
-        OK(call);                               \
-        fclose(out);                            \
+        OK(call); \
+        fclose(out); \
     } while (0)
 
 static void expect(char *printed, const char *expected)

@@ -39,13 +39,14 @@ static void expect(const char *sql, const tfx_column *columns, tfx_format format
 START_TEST(text)
 {
     /* Numbers to the right, text to the left, NULL as a dash; no spaces at line ends. */
-    expect("SELECT 'ab' AS name, 5 AS n, 'x' AS last UNION ALL SELECT 'c', 1234, NULL UNION ALL SELECT NULL, NULL, 'yy'",
-           NULL, TFX_FORMAT_TEXT,
-           "name     n  last\n"
-           "----  ----  ----\n"
-           "ab       5  x\n"
-           "c     1234  -\n"
-           "-        -  yy\n");
+    expect(
+        "SELECT 'ab' AS name, 5 AS n, 'x' AS last UNION ALL SELECT 'c', 1234, NULL UNION ALL SELECT NULL, NULL, 'yy'",
+        NULL, TFX_FORMAT_TEXT,
+        "name     n  last\n"
+        "----  ----  ----\n"
+        "ab       5  x\n"
+        "c     1234  -\n"
+        "-        -  yy\n");
     /* Widths count characters, not bytes; a cell is one line. */
     expect("SELECT 'äöü' AS a, 'b' || char(10) || 'c' AS b UNION ALL SELECT 'x', 'y'", NULL, TFX_FORMAT_TEXT,
            "a    b\n"
@@ -60,15 +61,15 @@ END_TEST
 
 START_TEST(formats)
 {
-    static const tfx_column columns[] = {{"params", TFX_CELL_COUNT}, {"FLOPs", TFX_CELL_FLOPS},
-                                         {"loss", TFX_CELL_LOSS},    {"delta", TFX_CELL_SMALL},
-                                         {"time", TFX_CELL_SECONDS}, {"size", TFX_CELL_BYTES},
-                                         {"seconds", TFX_CELL_TENTHS}};
-    expect("SELECT 123600000 AS a, 1.2345e15 AS b, 2.34567 AS c, 0.0000012 AS d, 187.0 AS e, 1500000000 AS f, 187.26 AS g",
-           columns, TFX_FORMAT_TEXT,
-           "params    FLOPs    loss    delta   time     size  seconds\n"
-           "------  -------  ------  -------  -----  -------  -------\n"
-           "123.6M  1.23e15  2.3457  1.2e-06  3m07s  1.50 GB    187.3\n");
+    static const tfx_column columns[] = {
+        {"params", TFX_CELL_COUNT}, {"FLOPs", TFX_CELL_FLOPS}, {"loss", TFX_CELL_LOSS},     {"delta", TFX_CELL_SMALL},
+        {"time", TFX_CELL_SECONDS}, {"size", TFX_CELL_BYTES},  {"seconds", TFX_CELL_TENTHS}};
+    expect(
+        "SELECT 123600000 AS a, 1.2345e15 AS b, 2.34567 AS c, 0.0000012 AS d, 187.0 AS e, 1500000000 AS f, 187.26 AS g",
+        columns, TFX_FORMAT_TEXT,
+        "params    FLOPs    loss    delta   time     size  seconds\n"
+        "------  -------  ------  -------  -----  -------  -------\n"
+        "123.6M  1.23e15  2.3457  1.2e-06  3m07s  1.50 GB    187.3\n");
 }
 END_TEST
 
@@ -96,8 +97,8 @@ END_TEST
 
 START_TEST(csv)
 {
-    expect("SELECT 1 AS \"a,b\", 2.2 AS x, 1.0 / 3 AS y, NULL AS n, 'say \"hi\"' AS t, x'0aff' AS b", NULL, TFX_FORMAT_CSV,
-           "\"a,b\",x,y,n,t,b\n1,2.2,0.33333333333333331,,\"say \"\"hi\"\"\",0aff\n");
+    expect("SELECT 1 AS \"a,b\", 2.2 AS x, 1.0 / 3 AS y, NULL AS n, 'say \"hi\"' AS t, x'0aff' AS b", NULL,
+           TFX_FORMAT_CSV, "\"a,b\",x,y,n,t,b\n1,2.2,0.33333333333333331,,\"say \"\"hi\"\"\",0aff\n");
     expect("SELECT 1 AS a WHERE 0", NULL, TFX_FORMAT_CSV, "a\n");
 }
 END_TEST

@@ -22,11 +22,11 @@ static tfx_experiment *good(const char *text)
 }
 
 /* The smallest spec, with room for more lines in each section. Line numbers: the comment. */
-#define SPEC(experiment, data, train, arm, more)                                               \
-    "[experiment]\nname = demo\n" experiment  /* 1, 2; experiment 3 */                        \
-    "[data]\nloader = bytes\nloader.train = t.bin\n" data /* 3, 4, 5; data 6 */               \
-    "[train]\nsteps = 100\nbatch = 8\n" train             /* 6, 7, 8; train 9 */              \
-    "[model m]\ndim = 4\n"                                /* 9, 10 */                         \
+#define SPEC(experiment, data, train, arm, more) \
+    "[experiment]\nname = demo\n" experiment              /* 1, 2; experiment 3 */ \
+    "[data]\nloader = bytes\nloader.train = t.bin\n" data /* 3, 4, 5; data 6 */ \
+    "[train]\nsteps = 100\nbatch = 8\n" train             /* 6, 7, 8; train 9 */ \
+    "[model m]\ndim = 4\n"                                /* 9, 10 */ \
     "[arm a]\nmodel = m\n" arm more                       /* 11, 12; arm 13 */
 
 static void bad(const char *text, const char *const *parts)
@@ -99,10 +99,12 @@ START_TEST(everything_set)
 {
     tfx_experiment *e = good(
         "[experiment]\nname = x-1.b_2\ndescription = a \"b\" | c\nseeds = 3, 1,2k\nbackend = cpu\nbackend.threads = 2\n"
-        "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\neval_tokens = 3k\n"
+        "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\neval_tokens = "
+        "3k\n"
         "[train]\nsteps = 1k\nbatch = 8\nmicro_batch = 2\nlr = 1e-3\nmin_lr = 0\nschedule = wsd\nwarmup = 0.1\n"
         "decay_fraction = 0.9\nclip = 0\nrecompute = block\neval_every = 10\nlog_every = 5\n"
-        "checkpoint_every = 50\nkeep_checkpoints = 7\nkeep_stages = no\nkeep_optimizer = off\noptimizer = adamw\noptimizer.beta1 = .8\n"
+        "checkpoint_every = 50\nkeep_checkpoints = 7\nkeep_stages = no\nkeep_optimizer = off\noptimizer = "
+        "adamw\noptimizer.beta1 = .8\n"
         "[model m]\ndim = 4\n[model unused]\nnot = checked here\n"
         "[scaling s]\npolicy = schedule\npolicy.models = m, m\npolicy.steps = 1k,2k\n[scaling unused]\nneither = this\n"
         "[arm grown]\nmodel = m\nscaling = s\n"
@@ -168,8 +170,7 @@ static void round_trip(const char *text, const char *profile, const char *const 
         ck_assert_str_eq(a->name, b->name);
         ck_assert_str_eq(a->train.optimizer.name, b->train.optimizer.name);
         ck_assert(a->train.lr == b->train.lr && a->train.min_lr == b->train.min_lr && a->train.clip == b->train.clip);
-        ck_assert_uint_eq(tfx_options_count(a->train.optimizer.options),
-                          tfx_options_count(b->train.optimizer.options));
+        ck_assert_uint_eq(tfx_options_count(a->train.optimizer.options), tfx_options_count(b->train.optimizer.options));
         for (size_t k = 0; k < tfx_options_count(a->train.optimizer.options); k++) {
             const char *name, *va, *vb;
             tfx_options_at(a->train.optimizer.options, k, &name, &va);
@@ -213,7 +214,8 @@ START_TEST(resolved_round_trip)
     char *expected = tfx_printf(
         "[experiment]\nname = base\ndescription = it's = 5 # not a comment\nseeds = 1, 2\nbackend = cpu\n"
         "backend.threads = 0\n\n"
-        "[data]\neval_tokens = 65536\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = shuffled\n\n"
+        "[data]\neval_tokens = 65536\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = "
+        "shuffled\n\n"
         "[train]\nsteps = 1500\nlr = 0.1\nmin_lr = 0.01\nschedule = cosine\nwarmup = 0.01\ndecay_fraction = 0.2\n"
         "clip = 1\nrecompute = none\neval_every = 0\nlog_every = 1\ncheckpoint_every = 0\n"
         "keep_checkpoints = 2\n"
@@ -242,7 +244,8 @@ END_TEST
 START_TEST(long_values_round_trip)
 {
     tfx_text t = {0};
-    tfx_text_add(&t, SPEC("", "", "", "scaling = s\n", "[scaling s]\npolicy = schedule\npolicy.models = m\npolicy.steps = 1"));
+    tfx_text_add(
+        &t, SPEC("", "", "", "scaling = s\n", "[scaling s]\npolicy = schedule\npolicy.models = m\npolicy.steps = 1"));
     for (int i = 0; i < 5000; i++)
         tfx_text_add(&t, ",%dG", i % 9 + 1);
     tfx_text_add(&t, "\n");
@@ -258,13 +261,19 @@ START_TEST(model_paths)
     char real[PATH_MAX], *expected;
     ck_assert_ptr_nonnull(realpath(".", real));
     expected = tfx_printf("%s/x", real);
-    tfx_experiment *e = good(SPEC("", "", "", "", "[model n]\nblocks = block\nblocks.ffn = filter\nblocks.ffn.taps = x\n"
+    tfx_experiment *e = good(SPEC("", "", "", "",
+                                  "[model n]\nblocks = block\nblocks.ffn = filter\nblocks.ffn.taps = x\n"
                                   "blocks.mixer.taps = x\nblocks.1.mixer.taps = ./x\nblocks.2 = other\n"
                                   "blocks.2.mixer.taps = x\nblocks.ffn.width = 5\nhead.taps = x\n"));
     const tfx_model_spec *m = &e->models[1];
-    static const struct { const char *key; int absolute; } cases[] = {
-        {"blocks.ffn.taps", 1}, {"blocks.mixer.taps", 1}, {"blocks.1.mixer.taps", 1}, {"blocks.2.mixer.taps", 0},
-        {"head.taps", 0}};
+    static const struct {
+        const char *key;
+        int absolute;
+    } cases[] = {{"blocks.ffn.taps", 1},
+                 {"blocks.mixer.taps", 1},
+                 {"blocks.1.mixer.taps", 1},
+                 {"blocks.2.mixer.taps", 0},
+                 {"head.taps", 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         for (size_t k = 0; k < m->n_settings; k++)
             if (!strcmp(m->settings[k].key, cases[i].key))
@@ -291,7 +300,8 @@ START_TEST(structure_refused)
     BAD("[experiment]\nname = x\n", "a.ini", "no [data] section");
     BAD("[experiment]\n", "a.ini:1", "[experiment]", "missing key \"name\"", "text");
     BAD("[experiment]\nname = x\n[data]\n", "a.ini:3", "[data]", "missing key \"loader\"");
-    BAD("[experiment]\nname = x\n[data]\nloader = bytes\n", "a.ini:3", "[data]", "missing key \"loader.train\"", "path");
+    BAD("[experiment]\nname = x\n[data]\nloader = bytes\n", "a.ini:3", "[data]", "missing key \"loader.train\"",
+        "path");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[arm a]\nmodel = m\n", "a.ini",
         "at least one [model NAME]");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n", "a.ini",
@@ -299,9 +309,11 @@ START_TEST(structure_refused)
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\n", "a.ini:7", "[arm a]",
         "missing key \"model\"");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\nmodel = m\n"
-        "train.batch = 1\n", "a.ini:7", "steps: expected integer, 1 to 1T, or tokens instead; found neither");
+        "train.batch = 1\n",
+        "a.ini:7", "steps: expected integer, 1 to 1T, or tokens instead; found neither");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 1\n[model m]\n[arm a]\n"
-        "model = m\n", "a.ini:6", "[train]", "missing key \"batch\"");
+        "model = m\n",
+        "a.ini:6", "[train]", "missing key \"batch\"");
 }
 END_TEST
 
@@ -357,7 +369,8 @@ START_TEST(values_refused)
     BAD(SPEC("", "", "schedule = wsd\nwarmup = 0.2\ndecay_fraction = 0.9\n", "", ""), "a.ini:11", "decay_fraction",
         "at most 1 together with warmup", "0.9 and 0.2");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 0\nbatch = 1\n[model m]\n"
-        "[arm a]\nmodel = m\n", "a.ini:7", "steps", "integer, 1 to 1T, or tokens instead", "\"0\"");
+        "[arm a]\nmodel = m\n",
+        "a.ini:7", "steps", "integer, 1 to 1T, or tokens instead", "\"0\"");
 }
 END_TEST
 
@@ -391,7 +404,9 @@ END_TEST
 
 START_TEST(sets_refused)
 {
-    static const struct { const char *set, *parts[4]; } cases[] = {
+    static const struct {
+        const char *set, *parts[4];
+    } cases[] = {
         {"train.steps=x", {"--set", "steps", "integer, 0 to 1T", "\"x\""}},
         {"train.stesp=1", {"--set", "\"stesp\"", "did you mean \"steps\"?", ""}},
         {"train.optimizer=adm", {"--set: optimizer", "\"adm\"", "", ""}},

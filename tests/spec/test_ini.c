@@ -91,7 +91,9 @@ START_TEST(encodings)
     BAD("[vars]\na = 1\rb = 2\n", "a.ini:2", "0x0d");
     BAD("[vars]\na = \x1b[31m\n", "a.ini:2", "0x1b");
     bad_bytes("\xff\xfe[\0v\0]\0", 8, (const char *const[]){"a.ini:1", "UTF-8", NULL});
-    bad_bytes("\x7f""ELF\2\1\1\0\0\0\0", 11, (const char *const[]){"a.ini:1", "UTF-8", NULL});
+    bad_bytes("\x7f"
+              "ELF\2\1\1\0\0\0\0",
+              11, (const char *const[]){"a.ini:1", "UTF-8", NULL});
 }
 END_TEST
 
@@ -165,7 +167,8 @@ START_TEST(refused)
     BAD("[experiment] name = x\n", "a.ini:1", "end of the line", "name = x");
     BAD("[experimnet]\n", "a.ini:1", "unknown section [experimnet]", "did you mean \"experiment\"?");
     BAD("[Train]\n", "a.ini:1", "did you mean \"train\"?");
-    BAD("[something_else_entirely]\n", "a.ini:1", "expected one of: experiment, vars, data, train, model, scaling, arm, profile");
+    BAD("[something_else_entirely]\n", "a.ini:1",
+        "expected one of: experiment, vars, data, train, model, scaling, arm, profile");
     BAD("[]\n", "a.ini:1", "unknown section");
     BAD("[arm]\nmodel = x\n", "a.ini:1", "[arm] needs a name", "[arm NAME]");
     BAD("[train fast]\n", "a.ini:1", "[train] takes no name", "fast");
@@ -194,9 +197,17 @@ START_TEST(braces)
                         "{a,b}.x.{c,d} = 1\n"
                         "one.{only} = 2\n"
                         "mixer.{q,k.in} = 3\n");
-    static const char *const keys[] = {
-        "blocks.mixer.q.slots", "blocks.mixer.k.slots", "blocks.mixer.v.slots", "blocks.mixer.o.slots",
-        "a.x.c", "a.x.d", "b.x.c", "b.x.d", "one.only", "mixer.q", "mixer.k.in"};
+    static const char *const keys[] = {"blocks.mixer.q.slots",
+                                       "blocks.mixer.k.slots",
+                                       "blocks.mixer.v.slots",
+                                       "blocks.mixer.o.slots",
+                                       "a.x.c",
+                                       "a.x.d",
+                                       "b.x.c",
+                                       "b.x.d",
+                                       "one.only",
+                                       "mixer.q",
+                                       "mixer.k.in"};
     const tfx_ini_section *m = tfx_ini_find(ini, "model", "m");
     ck_assert_uint_eq(m->n_keys, sizeof(keys) / sizeof(*keys));
     for (size_t i = 0; i < m->n_keys; i++)

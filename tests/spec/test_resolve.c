@@ -53,10 +53,11 @@ static void is(const tfx_ini *ini, const char *kind, const char *name, const cha
 START_TEST(file_extends)
 {
     ck_assert_int_eq(system("mkdir -p lib/deep"), 0);
-    write_text("lib/deep/root.ini", "[experiment]\nname = root\nseeds = 1\n[vars]\nw = 1\nh = 2\n"
-                                    "[train]\noptimizer = adamw\noptimizer.beta2 = 0.9\nsteps = ${w}0\nbatch = 4\n"
-                                    "[model m]\ndim = ${w}${h}\nffn = pattention\nffn.slots = 5\nffn.x.y = 1\nffnx = 3\n"
-                                    "[profile p]\ntrain.steps = 5\ntrain.batch = 6\n");
+    write_text("lib/deep/root.ini",
+               "[experiment]\nname = root\nseeds = 1\n[vars]\nw = 1\nh = 2\n"
+               "[train]\noptimizer = adamw\noptimizer.beta2 = 0.9\nsteps = ${w}0\nbatch = 4\n"
+               "[model m]\ndim = ${w}${h}\nffn = pattention\nffn.slots = 5\nffn.x.y = 1\nffnx = 3\n"
+               "[profile p]\ntrain.steps = 5\ntrain.batch = 6\n");
     write_text("lib/mid.ini", "[experiment]\nextends = deep/root.ini\nname = mid\n[vars]\nw = 3\n");
     tfx_ini *ini = good("[experiment]\nextends = lib/mid.ini\n[train]\noptimizer = sgd\noptimizer.momentum = 1\n"
                         "[model m]\nffn = mlp\nffn.wide = 4\n[arm z]\nmodel = m\n[profile p]\ntrain.steps = 7\n",
@@ -103,13 +104,14 @@ END_TEST
 
 START_TEST(section_extends)
 {
-    tfx_ini *ini = good("[model c]\nextends = b\nx = c\nblocks.ffn = mlp\nblocks.ffn.wide = 4\n"
-                        "[model a]\nx = a\ny = a\nz = a\nblocks = block\nblocks.ffn = pattention\n"
-                        "blocks.ffn.slots = 5\nblocks.ffn.norm.eps = 1\nblocks.ffn_extra = 2\nblocks.mixer.q.slots = 6\n"
-                        "[model b]\nextends = a\ny = b\nblocks.ffn = pattention\nblocks.ffn.slots = 7\n"
-                        "[arm p]\nmodel = a\n[arm q]\nextends = p\ntrain.steps = 5\n"
-                        "[scaling s]\npolicy = schedule\npolicy.steps = 3\n[scaling t]\nextends = s\npolicy = plateau\n",
-                        NULL, NULL);
+    tfx_ini *ini = good(
+        "[model c]\nextends = b\nx = c\nblocks.ffn = mlp\nblocks.ffn.wide = 4\n"
+        "[model a]\nx = a\ny = a\nz = a\nblocks = block\nblocks.ffn = pattention\n"
+        "blocks.ffn.slots = 5\nblocks.ffn.norm.eps = 1\nblocks.ffn_extra = 2\nblocks.mixer.q.slots = 6\n"
+        "[model b]\nextends = a\ny = b\nblocks.ffn = pattention\nblocks.ffn.slots = 7\n"
+        "[arm p]\nmodel = a\n[arm q]\nextends = p\ntrain.steps = 5\n"
+        "[scaling s]\npolicy = schedule\npolicy.steps = 3\n[scaling t]\nextends = s\npolicy = plateau\n",
+        NULL, NULL);
     is(ini, "model", "c", "x", "c");
     is(ini, "model", "c", "y", "b");
     is(ini, "model", "c", "z", "a");
@@ -148,7 +150,8 @@ START_TEST(numbered_blocks)
     char *all = tfx_printf("%s[model b]\nextends = a\nblocks.ffn = linear\n"
                            "[model c]\nextends = a\nblocks.1.ffn = linear\n"
                            "[model d]\nextends = a\nblocks.1.ffn = pattention\n"
-                           "[model e]\nextends = a\nblocks = other\n", text);
+                           "[model e]\nextends = a\nblocks = other\n",
+                           text);
     tfx_ini *ini = good(all, NULL, NULL);
     /* Block 1 only had options for the layer that is gone; blocks 2 and 3 have layers of their own. */
     is(ini, "model", "b", "blocks.ffn.slots", NULL);
@@ -193,10 +196,11 @@ END_TEST
 
 START_TEST(variables)
 {
-    tfx_ini *ini = good("[vars]\nb = ${a}${a}\na = 1\nempty =\nwords = two words\n"
-                        "[train]\nsteps = ${b}0\nbatch = x${a}y${b}z\nnote = ${empty} ${words} ${empty}\ncost = $5 {a}\n"
-                        "[model a]\n{p,q} = ${a}\n",
-                        NULL, NULL);
+    tfx_ini *ini = good(
+        "[vars]\nb = ${a}${a}\na = 1\nempty =\nwords = two words\n"
+        "[train]\nsteps = ${b}0\nbatch = x${a}y${b}z\nnote = ${empty} ${words} ${empty}\ncost = $5 {a}\n"
+        "[model a]\n{p,q} = ${a}\n",
+        NULL, NULL);
     is(ini, "train", NULL, "steps", "110");
     is(ini, "train", NULL, "batch", "x1y11z");
     is(ini, "train", NULL, "note", "two words");
@@ -222,19 +226,20 @@ START_TEST(variables)
 }
 END_TEST
 
-#define SPEC                                                                                           \
-    "[experiment]\nname = x\n[vars]\nw = 10\n[data]\nloader = bytes\n"                                 \
-    "[train]\nsteps = 100\noptimizer.beta2 = 0.9\n"                                                    \
-    "[model tf_1.4b]\ndim = ${w}\nblocks.ffn = mlp\nblocks.ffn.wide = 4\n[model tf_1]\ndim = 2\n"      \
-    "[model big]\nextends = tf_1.4b\n[scaling s]\npolicy = schedule\n"                                 \
+#define SPEC \
+    "[experiment]\nname = x\n[vars]\nw = 10\n[data]\nloader = bytes\n" \
+    "[train]\nsteps = 100\noptimizer.beta2 = 0.9\n" \
+    "[model tf_1.4b]\ndim = ${w}\nblocks.ffn = mlp\nblocks.ffn.wide = 4\n[model tf_1]\ndim = 2\n" \
+    "[model big]\nextends = tf_1.4b\n[scaling s]\npolicy = schedule\n" \
     "[arm a]\nmodel = tf_1\ntrain.optimizer.beta2 = 0.8\n[arm b]\nmodel = big\ntrain.steps = 200\n"
 
 START_TEST(profiles)
 {
-    tfx_ini *ini = good(SPEC "[profile smoke]\ntrain.steps = 2\nmodel.tf_1.4b.blocks.ffn = pattention\n"
-                             "model.tf_1.4b.blocks.ffn.slots = 3\nmodel.*.dim = 7\nmodel.tf_1.dim = 8\nvars.w = 99\n"
-                             "arm.*.train.steps = 1\nscaling.s.policy.n = ${w}\nexperiment.name = y\ndata.loader.path = z\n"
-                             "[profile other]\ntrain.steps = 3\n",
+    tfx_ini *ini = good(SPEC
+                        "[profile smoke]\ntrain.steps = 2\nmodel.tf_1.4b.blocks.ffn = pattention\n"
+                        "model.tf_1.4b.blocks.ffn.slots = 3\nmodel.*.dim = 7\nmodel.tf_1.dim = 8\nvars.w = 99\n"
+                        "arm.*.train.steps = 1\nscaling.s.policy.n = ${w}\nexperiment.name = y\ndata.loader.path = z\n"
+                        "[profile other]\ntrain.steps = 3\n",
                         "smoke", NULL);
     is(ini, "train", NULL, "steps", "2");
     is(ini, "model", "tf_1.4b", "dim", "7");

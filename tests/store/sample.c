@@ -64,8 +64,9 @@ static void evaluate(tfx_store *s, tfx_id run, tfx_id stage, int64_t first, doub
 static tfx_id stage(tfx_store *s, tfx_id run, int64_t index, int large, int64_t first_step, int64_t steps,
                     tfx_id parent)
 {
-    tfx_stage_row row = {run,   index,      large ? "large" : "small", large ? 3000 : 1000, large ? 300 : 100,
-                         steps, first_step, 1 << 20,                   parent};
+    tfx_stage_row row = {
+        run,     index, large ? "large" : "small", large ? 3000 : 1000, large ? 300 : 100, steps, first_step,
+        1 << 20, parent};
     tfx_id id = 0;
     OK(id = tfx_store_add_stage(s, &row, oops));
     return id;
@@ -75,8 +76,9 @@ static tfx_id checkpoint(tfx_store *s, tfx_id run, tfx_id in_stage, int64_t step
                          tfx_id parent, const char *reason)
 {
     char *path = tfx_printf("runs/%d/step-%06d-%s", (int)run, (int)step, reason);
-    tfx_checkpoint_row row = {run,  in_stage, step,     step * 10, flops,  (double)step,
-                              path, "0123456789abcdef0123456789abcdef", 4096, val_loss, parent, reason};
+    tfx_checkpoint_row row = {run,   in_stage,     step,   step * 10,
+                              flops, (double)step, path,   "0123456789abcdef0123456789abcdef",
+                              4096,  val_loss,     parent, reason};
     tfx_id id = 0;
     OK(id = tfx_store_add_checkpoint(s, &row, oops));
     free(path);
@@ -85,8 +87,16 @@ static tfx_id checkpoint(tfx_store *s, tfx_id run, tfx_id in_stage, int64_t step
 
 static tfx_id start(tfx_store *s, tfx_id arm, int64_t seed)
 {
-    static const tfx_environment environment = {"0.1.0", "1.0", NULL, "box", "Linux 6.1", "a CPU", 2,
-                                                1LL << 34, "OpenBLAS, 2 threads", "{\"sqlite\": \"3.40.1\"}"};
+    static const tfx_environment environment = {"0.1.0",
+                                                "1.0",
+                                                NULL,
+                                                "box",
+                                                "Linux 6.1",
+                                                "a CPU",
+                                                2,
+                                                1LL << 34,
+                                                "OpenBLAS, 2 threads",
+                                                "{\"sqlite\": \"3.40.1\"}"};
     tfx_id run = 0, env = 0;
     OK(run = tfx_store_add_run(s, arm, seed, oops));
     OK(env = tfx_store_add_environment(s, &environment, oops));
@@ -116,9 +126,22 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
     OK(tfx_store_end_stage(s, small, 20, 1 << 21, oops));
     tfx_id large = stage(s, run, 1, 1, 20, 20, from);
     tfx_id to = checkpoint(s, run, large, 20, 20000, losses[2], from, "grown");
-    tfx_growth_row growth = {run,  from, to,   20, "small", "large", "schedule", 1000, 3000, 990,
-                             "[{\"path\": \"blocks.0.mixer.q.key\", \"from\": [4, 8], \"to\": [12, 8], \"rule\": \"zero\"}]",
-                             losses[2], losses[2] + delta, delta * 10, 0.5};
+    tfx_growth_row growth = {
+        run,
+        from,
+        to,
+        20,
+        "small",
+        "large",
+        "schedule",
+        1000,
+        3000,
+        990,
+        "[{\"path\": \"blocks.0.mixer.q.key\", \"from\": [4, 8], \"to\": [12, 8], \"rule\": \"zero\"}]",
+        losses[2],
+        losses[2] + delta,
+        delta * 10,
+        0.5};
     OK(tfx_store_add_growth_event(s, &growth, oops));
     evaluate(s, run, large, 20, 20000, 300, losses + 3, 3);
     tfx_id last = checkpoint(s, run, large, 40, 80000, losses[5], to, "final");

@@ -32,23 +32,23 @@ void sample_fill(const char *path);
 void sample_metric(tfx_store *s, tfx_id run, tfx_id stage, const char *name, int64_t step, double flops, double value);
 
 /* Calls that must not fail; `oops` is their tfx_error. */
-#define OK(call)                                                                                  \
-    do {                                                                                          \
-        tfx_error sample_err = {0};                                                               \
-        tfx_error *oops = &sample_err;                                                            \
-        (void)(call);                                                                             \
-        ck_assert_msg(sample_err.status == TFX_OK, "%s: %s", #call, sample_err.text);             \
+#define OK(call) \
+    do { \
+        tfx_error sample_err = {0}; \
+        tfx_error *oops = &sample_err; \
+        (void)(call); \
+        ck_assert_msg(sample_err.status == TFX_OK, "%s: %s", #call, sample_err.text); \
     } while (0)
 
 /* The first column of the first row, as text ("NULL", "(none)" without a row); malloced.
  * Asked through a connection of its own, not through the store. */
 char *sample_ask(const char *path, const char *sql);
-#define ck_assert_sql(path, sql, expected)                                                        \
-    do {                                                                                          \
-        char *sample_answer = sample_ask(path, sql);                                              \
-        ck_assert_msg(!strcmp(sample_answer, expected), "%s\n  gives    %s\n  expected %s", sql,  \
-                      sample_answer, expected);                                                   \
-        free(sample_answer);                                                                      \
+#define ck_assert_sql(path, sql, expected) \
+    do { \
+        char *sample_answer = sample_ask(path, sql); \
+        ck_assert_msg(!strcmp(sample_answer, expected), "%s\n  gives    %s\n  expected %s", sql, sample_answer, \
+                      expected); \
+        free(sample_answer); \
     } while (0)
 
 #endif

@@ -35,7 +35,8 @@ static void damage(const char *sql)
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     const char *const first[] = {"PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON; "
                                  "UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE type = 'table'; "
-                                 "PRAGMA writable_schema = RESET", sql};
+                                 "PRAGMA writable_schema = RESET",
+                                 sql};
     for (int i = 0; i < 2; i++)
         ck_assert_msg(sqlite3_exec(db, first[i], NULL, NULL, &message) == SQLITE_OK, "%s: %s", first[i], message);
     sqlite3_close(db);
@@ -54,7 +55,8 @@ static void check_message(tfx_error *err, const char *column, const char *found)
 {
     char *said = err->text;
     ck_assert_msg(err->status == TFX_E_DATA && strstr(said, path) && strstr(said, "is damaged") &&
-                      strstr(said, column) && strstr(said, found), "status %d: %s", (int)err->status, said);
+                      strstr(said, column) && strstr(said, found),
+                  "status %d: %s", (int)err->status, said);
 }
 
 static const struct {

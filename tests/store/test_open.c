@@ -135,8 +135,9 @@ END_TEST
 START_TEST(migrates)
 {
     sample_fill(path);
-    change("ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
-           "json_hash; PRAGMA user_version = 1");
+    change(
+        "ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
+        "json_hash; PRAGMA user_version = 1");
     sample_fill(path);
     ck_assert_sql(path, "PRAGMA user_version", "2");
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");

@@ -177,11 +177,13 @@ START_TEST(killed_writer)
         ck_assert_sql(path, sql, expected);
         ck_assert_sql(path, "PRAGMA integrity_check", "ok");
         /* Of the step it died in, all or nothing. */
-        ck_assert_sql(path, "SELECT count(*) FROM (SELECT run, step FROM metric GROUP BY run, step HAVING "
-                            "count(*) <> 2)",
+        ck_assert_sql(path,
+                      "SELECT count(*) FROM (SELECT run, step FROM metric GROUP BY run, step HAVING "
+                      "count(*) <> 2)",
                       "0");
-        snprintf(sql, sizeof(sql), "SELECT (SELECT max(step) FROM metric WHERE run = %d) = (SELECT max(step) FROM "
-                                   "metric_latest WHERE run = %d)",
+        snprintf(sql, sizeof(sql),
+                 "SELECT (SELECT max(step) FROM metric WHERE run = %d) = (SELECT max(step) FROM "
+                 "metric_latest WHERE run = %d)",
                  round + 1, round + 1);
         ck_assert_sql(path, sql, "1");
     }

@@ -31,22 +31,26 @@ START_TEST(run_summary)
 {
     ck_assert_sql(path, "SELECT count(*) FROM run_summary", "6");
     /* From scratch: both costs are 30 steps x 10 tokens x 300. */
-    ck_assert_sql(path, "SELECT experiment || ' ' || arm || ' ' || seed || ' ' || status || ' ' || model || ' ' || "
-                        "parameters || ' ' || stages || ' ' || steps || ' ' || tokens || ' ' || flops_excl || ' ' || "
-                        "flops_incl || ' ' || seconds || ' ' || val_loss || ' ' || bits_per_byte FROM run_summary "
-                        "WHERE run = 2",
+    ck_assert_sql(path,
+                  "SELECT experiment || ' ' || arm || ' ' || seed || ' ' || status || ' ' || model || ' ' || "
+                  "parameters || ' ' || stages || ' ' || steps || ' ' || tokens || ' ' || flops_excl || ' ' || "
+                  "flops_incl || ' ' || seconds || ' ' || val_loss || ' ' || bits_per_byte FROM run_summary "
+                  "WHERE run = 2",
                   "growth large 2 done large 3000 1 30 300 90000.0 90000.0 30.0 2.2 1.1");
     /* Grown: 20 x 10 x 100 in stage 0 and 20 x 10 x 300 in stage 1. */
-    ck_assert_sql(path, "SELECT model || ' ' || stages || ' ' || tokens || ' ' || flops_excl || ' ' || flops_incl || "
-                        "' ' || val_loss FROM run_summary WHERE run = 3",
+    ck_assert_sql(path,
+                  "SELECT model || ' ' || stages || ' ' || tokens || ' ' || flops_excl || ' ' || flops_incl || "
+                  "' ' || val_loss FROM run_summary WHERE run = 3",
                   "large 2 400 60000.0 80000.0 2.0");
     /* A run that never began has no numbers, and is there. */
-    ck_assert_sql(path, "SELECT status || ' ' || tokens || ' ' || flops_incl || (model IS NULL) || (val_loss IS NULL) "
-                        "|| ' ' || detail FROM run_summary WHERE run = 5",
+    ck_assert_sql(path,
+                  "SELECT status || ' ' || tokens || ' ' || flops_incl || (model IS NULL) || (val_loss IS NULL) "
+                  "|| ' ' || detail FROM run_summary WHERE run = 5",
                   "failed 0 0.011 killed by signal 11 (Segmentation fault)");
     /* From another run's checkpoint: 10 x 10 x 300 of its own after 80000. */
-    ck_assert_sql(path, "SELECT status || ' ' || flops_excl || ' ' || flops_incl || (ended IS NULL) FROM run_summary "
-                        "WHERE run = 6",
+    ck_assert_sql(path,
+                  "SELECT status || ' ' || flops_excl || ' ' || flops_incl || (ended IS NULL) FROM run_summary "
+                  "WHERE run = 6",
                   "running 30000.0 110000.01");
 }
 END_TEST
@@ -54,18 +58,21 @@ END_TEST
 START_TEST(scaling_curve)
 {
     ck_assert_sql(path, "SELECT count(*) FROM scaling_curve", "22"); /* 4 + 4 + 6 + 6 + 2 */
-    ck_assert_sql(path, "SELECT group_concat(stage || ':' || step || ':' || flops_excl || ':' || flops_incl || ':' || "
-                        "val_loss, ' ') FROM (SELECT * FROM scaling_curve WHERE run = 3 ORDER BY step, stage)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(stage || ':' || step || ':' || flops_excl || ':' || flops_incl || ':' || "
+                  "val_loss, ' ') FROM (SELECT * FROM scaling_curve WHERE run = 3 ORDER BY step, stage)",
                   "0:0:0.0:0.0:5.0 0:10:10000.0:10000.0:3.5 0:20:20000.0:20000.0:3.0 "
                   "1:20:0.0:20000.0:3.0 1:30:30000.0:50000.0:2.5 1:40:60000.0:80000.0:2.0");
-    ck_assert_sql(path, "SELECT step || ' ' || tokens || ' ' || steps_excl || ' ' || steps_incl || ' ' || tokens_excl "
-                        "|| ' ' || tokens_incl || ' ' || seconds_excl || ' ' || seconds_incl || ' ' || bits_per_byte "
-                        "FROM scaling_curve WHERE run = 3 AND step = 30",
+    ck_assert_sql(path,
+                  "SELECT step || ' ' || tokens || ' ' || steps_excl || ' ' || steps_incl || ' ' || tokens_excl "
+                  "|| ' ' || tokens_incl || ' ' || seconds_excl || ' ' || seconds_incl || ' ' || bits_per_byte "
+                  "FROM scaling_curve WHERE run = 3 AND step = 30",
                   "30 300 10 30 100 300 10.0 30.0 1.25");
     /* Run 6 continues run 3: 40 steps, 400 tokens, 40 seconds came before. */
-    ck_assert_sql(path, "SELECT step || ' ' || steps_incl || ' ' || tokens_excl || ' ' || tokens_incl || ' ' || "
-                        "flops_excl || ' ' || flops_incl || ' ' || seconds_incl FROM scaling_curve WHERE run = 6 AND "
-                        "step = 10",
+    ck_assert_sql(path,
+                  "SELECT step || ' ' || steps_incl || ' ' || tokens_excl || ' ' || tokens_incl || ' ' || "
+                  "flops_excl || ' ' || flops_incl || ' ' || seconds_incl FROM scaling_curve WHERE run = 6 AND "
+                  "step = 10",
                   "10 50 100 500 30000.0 110000.0 50.0");
 }
 END_TEST
@@ -83,8 +90,9 @@ START_TEST(ancestors_of_ancestors)
     OK(stage = tfx_store_add_stage(s, &row, oops));
     sample_metric(s, run, stage, "val_loss", 1, 3000, 1.4);
     tfx_store_close(s);
-    ck_assert_sql(path, "SELECT runs || ' ' || steps || ' ' || tokens || ' ' || flops FROM run_ancestors WHERE "
-                        "run = 7",
+    ck_assert_sql(path,
+                  "SELECT runs || ' ' || steps || ' ' || tokens || ' ' || flops FROM run_ancestors WHERE "
+                  "run = 7",
                   "2 50 500 110000.0");
     ck_assert_sql(path, "SELECT flops_excl || ' ' || flops_incl FROM scaling_curve WHERE run = 7", "3000.0 113000.0");
 }
@@ -93,13 +101,15 @@ END_TEST
 START_TEST(cost_to_loss)
 {
     /* The evaluation at the start of stage 1 repeats 3.0 and so is no new best. */
-    ck_assert_sql(path, "SELECT group_concat(loss || '<' || loss_before || ':' || flops_incl || ':' || flops_excl, ' ') "
-                        "FROM (SELECT * FROM cost_to_loss WHERE run = 3 ORDER BY step)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(loss || '<' || loss_before || ':' || flops_incl || ':' || flops_excl, ' ') "
+                  "FROM (SELECT * FROM cost_to_loss WHERE run = 3 ORDER BY step)",
                   "5.0<Inf:0.0:0.0 3.5<5.0:10000.0:10000.0 3.0<3.5:20000.0:20000.0 2.5<3.0:50000.0:30000.0 "
                   "2.0<2.5:80000.0:60000.0");
     /* For any loss, one row per run that reached it. */
-    ck_assert_sql(path, "SELECT group_concat(run || ':' || step, ' ') FROM (SELECT * FROM cost_to_loss WHERE "
-                        "loss <= 2.05 AND 2.05 < loss_before ORDER BY run)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(run || ':' || step, ' ') FROM (SELECT * FROM cost_to_loss WHERE "
+                  "loss <= 2.05 AND 2.05 < loss_before ORDER BY run)",
                   "1:30 3:40 6:0");
     /* A loss that rises again, and one that is not a number, are not new bests. */
     tfx_store *s = NULL;
@@ -108,8 +118,9 @@ START_TEST(cost_to_loss)
     sample_metric(s, 6, 7, "val_loss", 30, 90000, 0.0 / 0.0);
     sample_metric(s, 6, 7, "val_loss", 40, 120000, 1.4);
     tfx_store_close(s);
-    ck_assert_sql(path, "SELECT group_concat(loss || ':' || step, ' ') FROM (SELECT * FROM cost_to_loss WHERE "
-                        "run = 6 ORDER BY step)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(loss || ':' || step, ' ') FROM (SELECT * FROM cost_to_loss WHERE "
+                  "run = 6 ORDER BY step)",
                   "2.0:0 1.5:10 1.4:40");
 }
 END_TEST
@@ -117,15 +128,18 @@ END_TEST
 START_TEST(lineage)
 {
     /* 12 <- 11 <- 6 <- 5 <- 4 <- 3, and between 4 and 5 growth event 1. */
-    ck_assert_sql(path, "SELECT group_concat(distance || ':' || ancestor || ':' || coalesce(growth_event, '-'), ' ') "
-                        "FROM (SELECT * FROM lineage WHERE checkpoint = 12 ORDER BY distance)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(distance || ':' || ancestor || ':' || coalesce(growth_event, '-'), ' ') "
+                  "FROM (SELECT * FROM lineage WHERE checkpoint = 12 ORDER BY distance)",
                   "0:12:- 1:11:- 2:6:- 3:5:1 4:4:- 5:3:-");
-    ck_assert_sql(path, "SELECT experiment || ' ' || arm || ' ' || run || ' ' || stage || ' ' || from_model || ' ' || "
-                        "to_model || ' ' || ancestor_parent || ' ' || path FROM lineage WHERE checkpoint = 12 AND "
-                        "growth_event IS NOT NULL",
+    ck_assert_sql(path,
+                  "SELECT experiment || ' ' || arm || ' ' || run || ' ' || stage || ' ' || from_model || ' ' || "
+                  "to_model || ' ' || ancestor_parent || ' ' || path FROM lineage WHERE checkpoint = 12 AND "
+                  "growth_event IS NOT NULL",
                   "growth grown 3 1 small large 4 runs/3/step-000020-grown");
-    ck_assert_sql(path, "SELECT group_concat(checkpoint) FROM (SELECT checkpoint FROM lineage WHERE ancestor = 4 AND "
-                        "distance > 0 ORDER BY 1)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(checkpoint) FROM (SELECT checkpoint FROM lineage WHERE ancestor = 4 AND "
+                  "distance > 0 ORDER BY 1)",
                   "5,6,11,12");
 }
 END_TEST

@@ -36,8 +36,9 @@ START_TEST(experiments)
     /* The text is there once. */
     ck_assert_sql(path, "SELECT count(*) FROM spec WHERE text = 'text ''one'''", "1");
     ck_assert_sql(path, "SELECT count(DISTINCT spec) FROM experiment WHERE name = 'same'", "2");
-    ck_assert_sql(path, "SELECT description || spec_path || profile FROM experiment WHERE name = 'same' AND "
-                        "profile IS NOT NULL",
+    ck_assert_sql(path,
+                  "SELECT description || spec_path || profile FROM experiment WHERE name = 'same' AND "
+                  "profile IS NOT NULL",
                   "dp.inismoke");
     tfx_id found = 0;
     OK(found = tfx_store_find_experiment(s, "same", "text 'one'", oops));
@@ -161,7 +162,15 @@ END_TEST
 
 START_TEST(environments_and_plugins)
 {
-    tfx_environment v = {"0.1.0", "1.0", NULL, "box", "Linux 6.1", "a CPU", 2, 1LL << 34, "OpenBLAS, 2 threads",
+    tfx_environment v = {"0.1.0",
+                         "1.0",
+                         NULL,
+                         "box",
+                         "Linux 6.1",
+                         "a CPU",
+                         2,
+                         1LL << 34,
+                         "OpenBLAS, 2 threads",
                          "{\"sqlite\": \"3.40.1\"}"};
     tfx_id same = 0, other = 0;
     OK(same = tfx_store_add_environment(s, &v, oops)); /* the sample's, NULL commit included */
@@ -188,9 +197,10 @@ START_TEST(stages)
     OK(a = tfx_store_add_stage(s, &row, oops));
     OK(b = tfx_store_add_stage(s, &row, oops));
     ck_assert_int_eq(a, b);
-    ck_assert_sql(path, "SELECT model || parameters || ' ' || flops_per_token || ' ' || planned_steps || ' ' || "
-                        "first_step || ' ' || planned_peak_bytes || (parent_checkpoint IS NULL) || (steps IS NULL) "
-                        "FROM stage WHERE run = 5",
+    ck_assert_sql(path,
+                  "SELECT model || parameters || ' ' || flops_per_token || ' ' || planned_steps || ' ' || "
+                  "first_step || ' ' || planned_peak_bytes || (parent_checkpoint IS NULL) || (steps IS NULL) "
+                  "FROM stage WHERE run = 5",
                   "large3000 300.5 30 0 409611");
     OK(tfx_store_end_stage(s, a, 28, 8192, oops));
     ck_assert_sql(path, "SELECT steps || ' ' || peak_rss_bytes || (ended IS NOT NULL) FROM stage WHERE run = 5",
@@ -216,8 +226,9 @@ START_TEST(metrics)
     /* Both sides of a growth event have a row at its step. */
     ck_assert_sql(path, "SELECT group_concat(stage) FROM metric WHERE run = 3 AND name = 'val_loss' AND step = 20",
                   "3,4");
-    ck_assert_sql(path, "SELECT tokens || ' ' || flops || ' ' || seconds FROM metric_latest WHERE run = 3 AND "
-                        "name = 'val_loss'",
+    ck_assert_sql(path,
+                  "SELECT tokens || ' ' || flops || ' ' || seconds FROM metric_latest WHERE run = 3 AND "
+                  "name = 'val_loss'",
                   "400 80000.0 40.0");
 
     tfx_error err = {0};
@@ -291,13 +302,15 @@ END_TEST
 
 START_TEST(growth_events)
 {
-    ck_assert_sql(path, "SELECT from_checkpoint || ' ' || to_checkpoint || ' ' || from_model || ' ' || to_model || "
-                        "' ' || policy || ' ' || parameters_before || ' ' || parameters_after || ' ' || "
-                        "carried_parameters || ' ' || seconds FROM growth_event WHERE run = 3",
+    ck_assert_sql(path,
+                  "SELECT from_checkpoint || ' ' || to_checkpoint || ' ' || from_model || ' ' || to_model || "
+                  "' ' || policy || ' ' || parameters_before || ' ' || parameters_after || ' ' || "
+                  "carried_parameters || ' ' || seconds FROM growth_event WHERE run = 3",
                   "4 5 small large schedule 1000 3000 990 0.5");
     ck_assert_sql(path, "SELECT json_extract(parameter_changes, '$[0].rule') FROM growth_event WHERE run = 3", "zero");
-    ck_assert_sql(path, "SELECT probe_loss_before || ' ' || probe_loss_after || ' ' || probe_max_abs_delta_logit "
-                        "FROM growth_event WHERE run = 3",
+    ck_assert_sql(path,
+                  "SELECT probe_loss_before || ' ' || probe_loss_after || ' ' || probe_max_abs_delta_logit "
+                  "FROM growth_event WHERE run = 3",
                   "3.0 3.000001 1.0e-05");
     /* One edge for the pair, although the checkpoint had named its parent already. */
     ck_assert_sql(path, "SELECT count(*) FROM lineage_edge WHERE child = 5", "1");
@@ -307,13 +320,14 @@ START_TEST(growth_events)
     tfx_checkpoint_row c = {6, 7, 20, 1, 1, 1, "p", "h", 1, 1, 0, "grown"};
     tfx_id to = 0, event = 0;
     OK(to = tfx_store_add_checkpoint(s, &c, oops));
-    tfx_growth_row g = {6, 12, to, 20, "large", "huge", "schedule", 3000, 9000, 3000, NULL,
-                        (double)NAN, (double)NAN, (double)INFINITY, 1};
+    tfx_growth_row g = {6,    12,   to,   20,          "large",     "huge",           "schedule", 3000,
+                        9000, 3000, NULL, (double)NAN, (double)NAN, (double)INFINITY, 1};
     OK(event = tfx_store_add_growth_event(s, &g, oops));
     ck_assert_int_eq(event, 3);
     ck_assert_sql(path, "SELECT growth_event FROM lineage_edge WHERE parent = 12", "3");
-    ck_assert_sql(path, "SELECT probe_max_abs_delta_logit IS NULL AND probe_loss_after IS NULL FROM growth_event "
-                        "WHERE id = 3",
+    ck_assert_sql(path,
+                  "SELECT probe_max_abs_delta_logit IS NULL AND probe_loss_after IS NULL FROM growth_event "
+                  "WHERE id = 3",
                   "1");
     /* A child older than its parent would make a loop possible. */
     tfx_error err = {0};
@@ -334,11 +348,13 @@ START_TEST(supersede)
     ck_assert_sql(path, "SELECT count(*) FROM growth_event WHERE run = 3 AND superseded = 0", "0");
     ck_assert_sql(path, "SELECT group_concat(number) FROM stage WHERE run = 3 AND superseded = 0", "0");
     ck_assert_sql(path, "SELECT steps IS NULL AND ended IS NULL FROM stage WHERE run = 3 AND superseded = 0", "1");
-    ck_assert_sql(path, "SELECT group_concat(name || ' ' || stage || ' ' || step || ' ' || value) FROM metric_latest "
-                        "WHERE run = 3",
+    ck_assert_sql(path,
+                  "SELECT group_concat(name || ' ' || stage || ' ' || step || ' ' || value) FROM metric_latest "
+                  "WHERE run = 3",
                   "tokens_per_second 3 10 10.0,train_loss 3 10 3.6,val_bpb 3 10 1.75,val_loss 3 10 3.5");
-    ck_assert_sql(path, "SELECT status || ' ' || model || ' ' || steps || ' ' || flops_incl || ' ' || val_loss FROM "
-                        "run_summary WHERE run = 3",
+    ck_assert_sql(path,
+                  "SELECT status || ' ' || model || ' ' || steps || ' ' || flops_incl || ' ' || val_loss FROM "
+                  "run_summary WHERE run = 3",
                   "done small 10 10000.0 3.5");
     /* Other runs are untouched. */
     ck_assert_sql(path, "SELECT count(*) FROM metric WHERE run <> 3 AND superseded = 1", "0");
@@ -346,8 +362,9 @@ START_TEST(supersede)
 
     /* Going on: the same places again, live this time; a new row for stage 1. */
     sample_metric(s, 3, 3, "val_loss", 20, 20000, 2.9);
-    ck_assert_sql(path, "SELECT group_concat(value || ':' || superseded) FROM (SELECT * FROM metric WHERE run = 3 AND "
-                        "name = 'val_loss' AND step = 20 AND stage = 3 ORDER BY id)",
+    ck_assert_sql(path,
+                  "SELECT group_concat(value || ':' || superseded) FROM (SELECT * FROM metric WHERE run = 3 AND "
+                  "name = 'val_loss' AND step = 20 AND stage = 3 ORDER BY id)",
                   "3.0:1,2.9:0");
     ck_assert_sql(path, "SELECT value FROM metric_latest WHERE run = 3 AND name = 'val_loss'", "2.9");
     tfx_stage_row row = {3, 1, "large", 3000, 300, 20, 20, 1, 0};

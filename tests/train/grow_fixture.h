@@ -12,9 +12,9 @@ enum { STEPS = 8 };
 /* A chain of TokenFormers, 6/12 -> 10/20 -> 15/31 slots; without clipping, so that a step of
  * one parameter does not depend on the gradients of the others. */
 #define START SPEC_HEAD SPEC_TRAIN "clip = 0\n" SPEC_TOKENFORMER
-#define CHAIN                                                                                                    \
-    "[model middle]\nextends = tokenformer\nblocks.mixer.{q,k,v,o}.slots = 10\nblocks.ffn.slots = 20\n"             \
-    "[model large]\nextends = tokenformer\nblocks.mixer.{q,k,v,o}.slots = 15\nblocks.ffn.slots = 31\n"              \
+#define CHAIN \
+    "[model middle]\nextends = tokenformer\nblocks.mixer.{q,k,v,o}.slots = 10\nblocks.ffn.slots = 20\n" \
+    "[model large]\nextends = tokenformer\nblocks.mixer.{q,k,v,o}.slots = 15\nblocks.ffn.slots = 31\n" \
     "[scaling s]\npolicy = schedule\npolicy.models = middle, large\npolicy.steps = 5, 7\n"
 
 typedef struct grown {

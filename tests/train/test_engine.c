@@ -121,8 +121,8 @@ START_TEST(initialisation)
         const tfx_state_tensor *t = &plan->state.tensors[i];
         const float *x = (const float *)(first + t->offset);
         if (t->kind == TFX_STATE_PARAM && t->init.kind == TFX_INIT_NORMAL)
-            ck_assert_msg(memcmp(first + t->offset, other + t->offset, t->bytes) && x[0] != 0 && x[0] != x[1],
-                          "%s", t->name);
+            ck_assert_msg(memcmp(first + t->offset, other + t->offset, t->bytes) && x[0] != 0 && x[0] != x[1], "%s",
+                          t->name);
         else if (t->kind == TFX_STATE_PARAM)
             ck_assert_msg(x[0] == (float)t->init.mean, "%s", t->name);
         else
@@ -265,13 +265,16 @@ START_TEST(evaluation)
     ck_assert_double_eq(loss, again);
     /* The same from a loader of the test's own. */
     const tfx_loader_class *cls = f.experiment->loader.impl;
-    tfx_loader_config config = {.struct_size = sizeof(config), .options = f.experiment->loader.options,
-                                .split = TFX_SPLIT_VAL, .batch = plan->micro_batch, .context = plan->context};
+    tfx_loader_config config = {.struct_size = sizeof(config),
+                                .options = f.experiment->loader.options,
+                                .split = TFX_SPLIT_VAL,
+                                .batch = plan->micro_batch,
+                                .context = plan->context};
     tfx_loader *loader;
     ck_assert_int_eq(tfx_call_loader_open(cls, &config, &loader, &f.err), TFX_OK);
     int64_t rows = plan->micro_batch * plan->context;
     int32_t *tokens = TFX_NEW_ARRAY(int32_t, rows), *targets = TFX_NEW_ARRAY(int32_t, rows);
-    float *logits = TFX_NEW_ARRAY(float, rows * VOCAB), sum;
+    float *logits = TFX_NEW_ARRAY(float, rows *VOCAB), sum;
     for (int i = 0; i < BATCHES; i++) {
         cls->next_batch(loader, tokens, targets);
         tfx_engine_set_batch(e, tokens, targets);

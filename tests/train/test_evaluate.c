@@ -137,8 +137,8 @@ static double expected(scene *l, const tfx_validation_set *set)
 /* Fewer tokens than the split has, more, as many; a multiple of a row and of a batch, and not. */
 static const struct {
     int64_t n, eval_tokens, counted;
-} cases[] = {{TEXT, 96, 96}, {TEXT, 97, 97}, {TEXT, 300, 300}, {TEXT, 1002, 1002}, {TEXT, 65536, 1002},
-             {100, 65536, 96}, {8, 65536, 6}, {7, 1, 1}};
+} cases[] = {{TEXT, 96, 96},      {TEXT, 97, 97},   {TEXT, 300, 300}, {TEXT, 1002, 1002},
+             {TEXT, 65536, 1002}, {100, 65536, 96}, {8, 65536, 6},    {7, 1, 1}};
 
 START_TEST(same_for_every_batch)
 {
@@ -190,8 +190,8 @@ START_TEST(after_an_interruption)
     ck_assert_double_eq(again, probe.loss);
     ck_assert_double_eq(evaluated(&l), loss);
     /* The probe is on the first windows of the split. */
-    tfx_validation_set start = {.context = CONTEXT, .tokens = 12, .windows = 2, .piece_windows = 2, .pieces = 1,
-                                .places = 1};
+    tfx_validation_set start = {
+        .context = CONTEXT, .tokens = 12, .windows = 2, .piece_windows = 2, .pieces = 1, .places = 1};
     ck_assert_double_eq_tol(probe.loss, expected(&l, &start), 1e-6);
     tfx_probe_finish(&probe);
     scene_close(&l);

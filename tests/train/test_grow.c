@@ -145,9 +145,8 @@ START_TEST(new_values_are_random)
     tfx_grow_from_checkpoint(g.plan, 2, path, 1, large, &changes[0], &g.f.err);
     tfx_grow_from_checkpoint(g.plan, 2, path, 1, again, &changes[1], &g.f.err);
     const tfx_state_tensor *t = tensor(g.plan->stages[2], "blocks.0.ffn.value");
-    float *a = read_f32(large, t), *b = read_f32(again, t), *c = read_f32(large,
-                                                                          tensor(g.plan->stages[2],
-                                                                                 "blocks.1.ffn.value"));
+    float *a = read_f32(large, t), *b = read_f32(again, t),
+          *c = read_f32(large, tensor(g.plan->stages[2], "blocks.1.ffn.value"));
     tfx_grow_from_checkpoint(g.plan, 2, path, 2, again, &changes[2], &g.f.err);
     fixture_ok(&g.f);
     float *other_seed = read_f32(again, t);

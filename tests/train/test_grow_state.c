@@ -34,8 +34,8 @@ START_TEST(first_step_after_growth)
         const char *way;
         double beta2;
         int counted; /* steps that the fresh slots count as done */
-    } cases[] = {{"extend", 0.95, 0}, {"keep", 0.95, STEPS}, {"reset", 0.95, 0}, {"extend", 0.999, 0},
-                 {"keep", 0.999, STEPS}};
+    } cases[] = {
+        {"extend", 0.95, 0}, {"keep", 0.95, STEPS}, {"reset", 0.95, 0}, {"extend", 0.999, 0}, {"keep", 0.999, STEPS}};
     for (int k = 0; k < 5; k++) {
         char *policy = tfx_printf("policy.optimizer_state = %s\n", cases[k].way);
         char *arm = tfx_printf("train.optimizer.beta2 = %g\n", cases[k].beta2);
@@ -45,8 +45,8 @@ START_TEST(first_step_after_growth)
         step(&g, g.new, STEPS);
         double fresh = mean_step(&g, before, 12, 20), expected = first_step(0.9, cases[k].beta2, cases[k].counted);
         ck_assert_msg(fabs(fresh / expected - 1) < 0.01,
-                      "%s, beta2 %g: the first step of fresh slots is %.4f lr, expected %.4f",
-                      cases[k].way, cases[k].beta2, fresh, expected);
+                      "%s, beta2 %g: the first step of fresh slots is %.4f lr, expected %.4f", cases[k].way,
+                      cases[k].beta2, fresh, expected);
         double old = mean_step(&g, before, 0, 12);
         if (!strcmp(cases[k].way, "reset"))
             ck_assert_msg(fabs(old - 1) < 0.01, "after a reset old slots move by %g lr", old);
@@ -89,9 +89,8 @@ START_TEST(old_slots_go_on)
                     worst = fmax(worst, fabs((double)a[e] - (double)b[e]));
                     largest = fmax(largest, fabs((double)a[e]));
                 }
-                ck_assert_msg(worst <= (t->dtype == TFX_BF16 ? 0x1p-7 : 1e-4) * largest + 1e-9,
-                              "%s: off by %g of %g", t->name,
-                              worst, largest);
+                ck_assert_msg(worst <= (t->dtype == TFX_BF16 ? 0x1p-7 : 1e-4) * largest + 1e-9, "%s: off by %g of %g",
+                              t->name, worst, largest);
                 free(a);
                 free(b);
             }
@@ -113,10 +112,10 @@ START_TEST(state_of_fresh_slots)
         float *table = read_f32(g.new, tensor(g.plan->stages[1], "embedding.weight/m_filled"));
         for (int slot = 0; slot < 20; slot++) {
             double expected = w == 2 || (w == 0 && slot >= 12) ? 0 : filled;
-            ck_assert_msg(fabs((double)count[slot] - expected) < 1e-6, "%s: slot %d has count %g", ways[w],
-                          slot, (double)count[slot]);
-            ck_assert_msg((m[slot * 8] != 0) == (w != 2 && slot < 12), "%s: slot %d has moment %g", ways[w],
-                          slot, (double)m[slot * 8]);
+            ck_assert_msg(fabs((double)count[slot] - expected) < 1e-6, "%s: slot %d has count %g", ways[w], slot,
+                          (double)count[slot]);
+            ck_assert_msg((m[slot * 8] != 0) == (w != 2 && slot < 12), "%s: slot %d has moment %g", ways[w], slot,
+                          (double)m[slot * 8]);
         }
         ck_assert_double_eq_tol((double)table[0], w == 2 ? 0 : filled, 1e-6); /* what does not grow */
         free(m);
@@ -155,7 +154,7 @@ START_TEST(counters_of_vectors)
         plan.stages = list;
         plan.n_stages = 2;
         tfx_engine *old = tfx_engine_create(&g.f.device, &stages[0], &g.f.err),
-            *new = tfx_engine_create(&g.f.device, &stages[1], &g.f.err);
+                   *new = tfx_engine_create(&g.f.device, &stages[1], &g.f.err);
         fixture_ok(&g.f);
         tfx_state_io io = tfx_engine_io(old);
         for (uint32_t i = 0; i < 3; i++)

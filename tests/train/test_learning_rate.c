@@ -7,16 +7,15 @@
 
 static tfx_train_config config(tfx_lr_schedule schedule, double warmup)
 {
-    return (tfx_train_config){.lr = 8e-4, .min_lr = 2e-4, .schedule = schedule, .warmup = warmup,
-                              .decay_fraction = 0.2};
+    return (tfx_train_config){
+        .lr = 8e-4, .min_lr = 2e-4, .schedule = schedule, .warmup = warmup, .decay_fraction = 0.2};
 }
 
 static void check(const tfx_train_config *t, int64_t step, int64_t steps, double expected)
 {
     double lr = tfx_learning_rate(t, step, steps);
     ck_assert_msg(fabs(lr - expected) <= 1e-12, "schedule %d, step %lld of %lld: %.12g, expected %.12g",
-                  (int)t->schedule,
-                  (long long)step, (long long)steps, lr, expected);
+                  (int)t->schedule, (long long)step, (long long)steps, lr, expected);
 }
 
 START_TEST(warm_up)

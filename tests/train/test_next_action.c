@@ -27,17 +27,17 @@ enum { NEVER = MAX_EVENTS + 1 };
 
 typedef struct player {
     const plan *p;
-    place at, saved;  /* now, and in the newest checkpoint */
+    place at, saved; /* now, and in the newest checkpoint */
     int has_saved;
-    size_t n_saved;   /* events up to that checkpoint */
+    size_t n_saved; /* events up to that checkpoint */
     int event[MAX_EVENTS];
     int64_t step[MAX_EVENTS];
     size_t n;
 } player;
 
-static const char letters[] = {[TFX_ACTION_EVALUATE] = 'E', [TFX_ACTION_STEP] = 'S', [TFX_ACTION_CHECKPOINT] = 'C',
+static const char letters[] = {[TFX_ACTION_EVALUATE] = 'E',  [TFX_ACTION_STEP] = 'S', [TFX_ACTION_CHECKPOINT] = 'C',
                                [TFX_ACTION_END_STAGE] = 'Z', [TFX_ACTION_GROW] = 'G', [TFX_ACTION_END] = 'X',
-                               [TFX_ACTION_SAVE] = 'I', [TFX_ACTION_STOP] = 'Q', [TFX_ACTION_FAIL] = 'F'};
+                               [TFX_ACTION_SAVE] = 'I',      [TFX_ACTION_STOP] = 'Q', [TFX_ACTION_FAIL] = 'F'};
 
 /* Check writes a line for each assertion that holds, and there are millions here. */
 static void hold(int condition, const char *what)
@@ -156,8 +156,9 @@ static void check(const player *r, const char *right, const char *what, int at)
     char *found = trace(r, 1);
     if (strcmp(found, right))
         ck_abort_msg("%d stages of %lld, %lld, %lld steps (early %lld, %lld), eval_every %lld, checkpoint_every %lld, "
-                     "%s %d:\n%s\nexpected\n%s", p->n_stages, (long long)p->steps[0], (long long)p->steps[1],
-                     (long long)p->steps[2], (long long)p->early[0], (long long)p->early[1], (long long)p->eval_every,
+                     "%s %d:\n%s\nexpected\n%s",
+                     p->n_stages, (long long)p->steps[0], (long long)p->steps[1], (long long)p->steps[2],
+                     (long long)p->early[0], (long long)p->early[1], (long long)p->eval_every,
                      (long long)p->checkpoint_every, what, at, found, right);
     free(found);
 }
@@ -278,9 +279,16 @@ END_TEST
 START_TEST(diverged_runs)
 {
     for (int bits = 0; bits < 1 << 6; bits++) {
-        tfx_run_state s = {.step = bits & 1 ? 4 : 0, .stage_step = bits & 1 ? 4 : 0, .stage_done = bits >> 1 & 1,
-                           .last_stage = bits >> 2 & 1, .evaluated = bits >> 3 & 1, .saved = bits >> 4 & 1,
-                           .stop = bits >> 5 & 1, .diverged = 1, .eval_every = 2, .checkpoint_every = 4};
+        tfx_run_state s = {.step = bits & 1 ? 4 : 0,
+                           .stage_step = bits & 1 ? 4 : 0,
+                           .stage_done = bits >> 1 & 1,
+                           .last_stage = bits >> 2 & 1,
+                           .evaluated = bits >> 3 & 1,
+                           .saved = bits >> 4 & 1,
+                           .stop = bits >> 5 & 1,
+                           .diverged = 1,
+                           .eval_every = 2,
+                           .checkpoint_every = 4};
         ck_assert_int_eq(tfx_next_action(&s), TFX_ACTION_FAIL);
     }
 }

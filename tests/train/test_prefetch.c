@@ -18,9 +18,9 @@ enum { BATCH = 2, CONTEXT = 3, N = BATCH * CONTEXT, VOCAB = 1000 };
 
 struct tfx_loader {
     uint64_t next;
-    int64_t fail_at;     /* batch that fails; -1: none */
-    int64_t mute_at;     /* batch that fails without saying why */
-    int64_t bad_at;      /* batch with a token out of range */
+    int64_t fail_at; /* batch that fails; -1: none */
+    int64_t mute_at; /* batch that fails without saying why */
+    int64_t bad_at;  /* batch with a token out of range */
     int32_t bad_token;
     useconds_t delay;    /* per batch */
     atomic_int calls;    /* of next_batch, begun */
@@ -75,7 +75,10 @@ static const tfx_loader_class toy = {
     .seek = toy_seek,
 };
 
-#define TOY() {.fail_at = -1, .mute_at = -1, .bad_at = -1}
+#define TOY() \
+    { \
+        .fail_at = -1, .mute_at = -1, .bad_at = -1 \
+    }
 
 static tfx_prefetch *start(tfx_loader *l, const tfx_loader_position *position)
 {
@@ -181,7 +184,8 @@ START_TEST(errors_come_with_their_batch)
     }
     tfx_loader mute = TOY();
     mute.mute_at = 2;
-    expect_failure(&mute, 2, TFX_E_DATA, "loader toy: `next_batch` failed without a message (status -3, malformed data)");
+    expect_failure(&mute, 2, TFX_E_DATA,
+                   "loader toy: `next_batch` failed without a message (status -3, malformed data)");
 }
 END_TEST
 
@@ -189,8 +193,7 @@ START_TEST(tokens_out_of_range_never_arrive)
 {
     tfx_loader l = TOY();
     l.bad_at = 5, l.bad_token = VOCAB;
-    expect_failure(&l, 5, TFX_E_DATA,
-                   "loader toy: batch 5, row 1: token 1 of the targets is 1000, expected 0 to 999");
+    expect_failure(&l, 5, TFX_E_DATA, "loader toy: batch 5, row 1: token 1 of the targets is 1000, expected 0 to 999");
     tfx_loader m = TOY();
     m.bad_at = 0, m.bad_token = -1;
     expect_failure(&m, 0, TFX_E_DATA, "loader toy: batch 0, row 1: token 1 of the targets is -1, expected 0 to 999");

@@ -36,8 +36,14 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 /* Step 5. Name the layer as specs will. NULL and 0 stand for slots, of which there are none: see
  * docs/writing-a-layer.md. */
 static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class), "my_layer", "bottleneck of two projections",
-    options, sizeof(options) / sizeof(*options), NULL, 0, build,
+    sizeof(tfx_layer_class),
+    "my_layer",
+    "bottleneck of two projections",
+    options,
+    sizeof(options) / sizeof(*options),
+    NULL,
+    0,
+    build,
 };
 
 /* Step 6. Name the plugin: name, version, summary. */

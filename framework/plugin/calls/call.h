@@ -19,9 +19,9 @@ typedef struct tfx_call {
     const char *kind;     /* TFX_KIND_*; NULL: the plugin is being loaded */
     const void *impl;     /* the class table */
     const char *function; /* its member, "build" */
-    const char *about; /* what the call is for: a layer's path, a parameter; NULL: nothing more to say */
-    tfx_error first;   /* the first message of this call */
-    int misuse;        /* it says that the plugin broke its contract, which counts whatever the call
+    const char *about;    /* what the call is for: a layer's path, a parameter; NULL: nothing more to say */
+    tfx_error first;      /* the first message of this call */
+    int misuse;           /* it says that the plugin broke its contract, which counts whatever the call
                           returns: a layer's build has no status to return */
 } tfx_call;
 
@@ -45,7 +45,11 @@ tfx_call *const *tfx_call_place(void);
 
 /* Room for a struct that a plugin fills in the host's memory. One that was compiled with newer headers may
  * assign it as a whole, and its struct is longer than ours. */
-#define TFX_ROOMY(type) union { type it; char room[sizeof(type) + 256]; }
+#define TFX_ROOMY(type) \
+    union { \
+        type it; \
+        char room[sizeof(type) + 256]; \
+    }
 
 /* ---- checks of values that a plugin gave back ---- */
 

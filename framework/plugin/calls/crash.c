@@ -17,7 +17,7 @@ enum { N_FATAL = sizeof(fatal) / sizeof(*fatal) };
 
 static struct sigaction before[N_FATAL];
 static const char *(*file_of)(const void *registry, const void *impl);
-static const void *registry; /* for file_of */
+static const void *registry;       /* for file_of */
 static tfx_call *const *main_call; /* where the main thread keeps its innermost call */
 static int record_fd = -1;
 static char stack[1 << 16]; /* the thread's own may be what has run out */

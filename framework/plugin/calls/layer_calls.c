@@ -13,9 +13,10 @@ tfx_value tfx_call_layer_build(const tfx_layer_class *cls, const char *plugin, c
     if (tfx_call_end(&c, y || c.first.status == TFX_OK ? TFX_OK : c.first.status, "", &err) != TFX_OK)
         return b->error(b, "%s", err.text);
     if (!y)
-        return b->error(b, "bug in the plugin%s%s: build returned TFX_POISON although nothing had failed; it has to "
-                        "return the layer's output, or what b->error(b, \"the reason\") returns", plugin ? " " : "",
-                        plugin ? plugin : "");
+        return b->error(b,
+                        "bug in the plugin%s%s: build returned TFX_POISON although nothing had failed; it has to "
+                        "return the layer's output, or what b->error(b, \"the reason\") returns",
+                        plugin ? " " : "", plugin ? plugin : "");
     if (!tfx_call_is_value(b, y))
         return b->error(b, "returned a value that does not exist");
     int64_t width = b->rank(b, y) ? b->dim_of(b, y, -1) : 0;

@@ -56,8 +56,8 @@ tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scalin
         tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " steps; expected a count, or 0 for train.steps", index,
                      out->steps);
     if (status == TFX_OK && (out->tokens < 0 || (out->tokens && out->steps)))
-        tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " tokens and %" PRId64 " steps; expected one of the two", index,
-                     out->tokens, out->steps);
+        tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " tokens and %" PRId64 " steps; expected one of the two",
+                     index, out->tokens, out->steps);
     if (status == TFX_OK && (out->carry < TFX_STATE_EXTEND || out->carry > TFX_STATE_RESET))
         tfx_call_bug(&c, "stage %" PRIu32 " has the unknown carry %d", index, (int)out->carry);
     return tfx_call_end(&c, status, "", err);

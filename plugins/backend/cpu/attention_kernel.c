@@ -48,8 +48,8 @@ static float *head_at(const attention_job *j, const tfx_tensor *t, int64_t b, in
 static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
                  const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)m,
-                (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
+                (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
 /* ---- forward ---- */
@@ -116,8 +116,8 @@ static void forward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 /* s becomes p = exp(s - lse), and dp becomes p * (dp - delta) * scale. */
 TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float delta, float scale, float *dp)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
-    {
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++) {
         float p = vm_exp_shifted(s[i] - lse);
         s[i] = p;
         dp[i] = p * (dp[i] - delta) * scale;

@@ -62,8 +62,8 @@ static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx
     openblas_set_num_threads(1);
     char version[32];
     blas_version(version, sizeof(version));
-    snprintf(b->text, sizeof(b->text), "OpenBLAS %s (%s), %d thread%s", version, openblas_get_corename(),
-             b->n_threads, b->n_threads == 1 ? "" : "s");
+    snprintf(b->text, sizeof(b->text), "OpenBLAS %s (%s), %d thread%s", version, openblas_get_corename(), b->n_threads,
+             b->n_threads == 1 ? "" : "s");
     *out = b;
     return TFX_OK;
 }

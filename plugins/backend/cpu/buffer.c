@@ -145,10 +145,9 @@ tfx_status tfx_cpu_buffer_create(tfx_backend *b, uint64_t bytes, tfx_buffer **ou
      * compare first. */
     uint64_t available = tfx_cpu_memory_available();
     if (bytes > available)
-        return b->host->fail(
-            b->host, TFX_E_MEMORY,
-            "cpu: a buffer of %.2f GB does not fit: %.2f GB of memory are available (%.2f GB in all)",
-            (double)bytes * 1e-9, (double)available * 1e-9, (double)b->memory * 1e-9);
+        return b->host->fail(b->host, TFX_E_MEMORY,
+                             "cpu: a buffer of %.2f GB does not fit: %.2f GB of memory are available (%.2f GB in all)",
+                             (double)bytes * 1e-9, (double)available * 1e-9, (double)b->memory * 1e-9);
     tfx_buffer *buf = calloc(1, sizeof(*buf));
     if (buf) {
         buf->bytes = bytes;
@@ -156,8 +155,7 @@ tfx_status tfx_cpu_buffer_create(tfx_backend *b, uint64_t bytes, tfx_buffer **ou
     }
     if (!buf || !buf->data) {
         free(buf);
-        return b->host->fail(b->host, TFX_E_MEMORY,
-                             "cpu: the system refused a buffer of %.2f GB (%.2f GB available)",
+        return b->host->fail(b->host, TFX_E_MEMORY, "cpu: the system refused a buffer of %.2f GB (%.2f GB available)",
                              (double)bytes * 1e-9, (double)available * 1e-9);
     }
     tfx_cpu_touch(b->pool, buf->data, buf->mapped);

@@ -22,9 +22,7 @@ int tfx_cpu_supports(const tfx_backend *b, const tfx_program *p, const tfx_node 
 static int is_placed(const tfx_program *p, const tfx_tensor *t)
 {
     uint64_t bytes = tfx_cpu_bytes(t);
-    uint64_t size = t->buffer == TFX_BUFFER_STATE   ? p->state_bytes
-                    : t->buffer == TFX_BUFFER_ARENA ? p->arena_bytes
-                                                    : 0;
+    uint64_t size = t->buffer == TFX_BUFFER_STATE ? p->state_bytes : t->buffer == TFX_BUFFER_ARENA ? p->arena_bytes : 0;
     return t->buffer <= TFX_BUFFER_ARENA && (bytes == 0 || (bytes <= size && t->offset <= size - bytes));
 }
 
@@ -74,7 +72,7 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
             return "only pointwise ops and whole sums can be fused";
         }
         const tfx_tensor *over = node->op == TFX_OP_STORE || node->op == TFX_OP_SUM ? p->tensors[node->in[0]]
-                                                                                     : p->tensors[node->out[0]];
+                                                                                    : p->tensors[node->out[0]];
         if (tfx_cpu_count(over) != domain)
             return "a fused node's element count differs from the step's domain";
     }

@@ -15,7 +15,8 @@
 
 TFX_CPU_CLONES static void add_row(int64_t n, float *out, const float *x)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         out[i] += x[i];
 }
 
@@ -77,8 +78,8 @@ static void gather_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 static void gather_grad_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
 {
     const gather_args *p = step->args;
-    gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows),
-                      p->add ? tfx_cpu_at(ctx, p->add) : NULL, tfx_cpu_at(ctx, p->indices)};
+    gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows), p->add ? tfx_cpu_at(ctx, p->add) : NULL,
+                      tfx_cpu_at(ctx, p->indices)};
     tfx_cpu_pool_run(ctx->pool, p->parts, gather_grad_task, &job);
 }
 

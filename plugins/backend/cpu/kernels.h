@@ -60,10 +60,10 @@ void tfx_cpu_download(tfx_backend *b, const tfx_buffer *buf, uint64_t offset, vo
 typedef struct tfx_cpu_ctx {
     tfx_cpu_pool *pool;
     int n_threads;
-    char *base[3];       /* by TFX_BUFFER_* */
-    char *scratch;       /* n_threads areas of scratch_stride bytes */
+    char *base[3]; /* by TFX_BUFFER_* */
+    char *scratch; /* n_threads areas of scratch_stride bytes */
     uint64_t scratch_stride;
-    char *shared;        /* one area for all threads */
+    char *shared; /* one area for all threads */
 } tfx_cpu_ctx;
 
 typedef struct tfx_cpu_step tfx_cpu_step;

@@ -19,7 +19,8 @@
 /* out = exp(x - lse) * d; out may be x. */
 TFX_CPU_CLONES static void row_grad(int64_t n, const float *x, float lse, float d, float *out)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         out[i] = vm_exp_shifted(x[i] - lse) * d;
 }
 
@@ -91,8 +92,7 @@ static const char *loss_check(const tfx_cpu_compiler *c, const tfx_node *node)
 {
     int grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *t = tfx_cpu_in(c, node, 1);
-    if (x->dtype != TFX_F32 || t->dtype != TFX_I32 || x->n_dims < 1 ||
-        !tfx_cpu_extends(t, x->dims[x->n_dims - 1], x))
+    if (x->dtype != TFX_F32 || t->dtype != TFX_I32 || x->n_dims < 1 || !tfx_cpu_extends(t, x->dims[x->n_dims - 1], x))
         return "cross_entropy takes f32 logits [..., v] and i32 targets [...]";
     for (uint32_t i = 0; i < 2; i++) {
         const tfx_tensor *row = grad ? tfx_cpu_in(c, node, 2 + i) : tfx_cpu_out(c, node, i);

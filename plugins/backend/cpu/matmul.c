@@ -41,11 +41,11 @@ typedef struct matmul_args {
     int64_t lda, ldb;
     int trans_a, trans_b;
     float alpha, beta;
-    int copy_c;          /* c is elsewhere: bring it to out first */
-    int64_t parts;       /* per matrix */
-    int over_rows;       /* the parts are rows */
-    int64_t blocks;      /* per part, of MAX_ROWS rows */
-    int64_t pieces;      /* per block: 1 or 2 */
+    int copy_c;     /* c is elsewhere: bring it to out first */
+    int64_t parts;  /* per matrix */
+    int over_rows;  /* the parts are rows */
+    int64_t blocks; /* per part, of MAX_ROWS rows */
+    int64_t pieces; /* per block: 1 or 2 */
 } matmul_args;
 
 typedef struct matmul_job {
@@ -108,8 +108,8 @@ static void matmul_task(void *arg, int64_t task, int worker)
         return;
     }
     cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
-                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
-                p->beta, out, (blasint)p->n);
+                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,
+                out, (blasint)p->n);
 }
 
 static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)

@@ -136,10 +136,10 @@ typedef struct permute_args {
     int bytes; /* of an element: 2 or 4 */
     uint32_t n_outer;
     int64_t outer[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS]; /* dims and strides */
-    int64_t n_rows;          /* product of outer */
-    int64_t cols;            /* the innermost dimension of out */
-    int64_t col_stride;      /* its stride in x; 1: rows are copied whole */
-    int64_t lines, line_to;  /* transposition: x's innermost dimension and its stride in out */
+    int64_t n_rows;                                                    /* product of outer */
+    int64_t cols;                                                      /* the innermost dimension of out */
+    int64_t col_stride;                                                /* its stride in x; 1: rows are copied whole */
+    int64_t lines, line_to; /* transposition: x's innermost dimension and its stride in out */
     int64_t rows_per_task;
 } permute_args;
 
@@ -152,20 +152,19 @@ typedef struct permute_job {
 /* out[j * to + i] = x[j + i * from]. Source lines are read whole into a block that stays in
  * the first-level cache, even when their distance makes them compete for one cache set, and
  * result lines are written whole from it. */
-#define TRANSPOSE(name, type)                                                                \
-    TFX_CPU_CLONES static void name(const type *x, int64_t from, type *out, int64_t to,      \
-                                    int64_t lines, int64_t cols)                             \
-    {                                                                                        \
-        type block[LINES][COLS];                                                             \
-        for (int64_t j = 0; j < lines; j += LINES)                                           \
-            for (int64_t i = 0; i < cols; i += COLS) {                                       \
-                int64_t nj = tfx_cpu_min(LINES, lines - j), ni = tfx_cpu_min(COLS, cols - i);\
-                for (int64_t k = 0; k < ni; k++)                                             \
-                    for (int64_t l = 0; l < nj; l++)                                         \
-                        block[l][k] = x[j + l + (i + k) * from];                             \
-                for (int64_t l = 0; l < nj; l++)                                             \
-                    memcpy(&out[(j + l) * to + i], block[l], (size_t)ni * sizeof(type));     \
-            }                                                                                \
+#define TRANSPOSE(name, type) \
+    TFX_CPU_CLONES static void name(const type *x, int64_t from, type *out, int64_t to, int64_t lines, int64_t cols) \
+    { \
+        type block[LINES][COLS]; \
+        for (int64_t j = 0; j < lines; j += LINES) \
+            for (int64_t i = 0; i < cols; i += COLS) { \
+                int64_t nj = tfx_cpu_min(LINES, lines - j), ni = tfx_cpu_min(COLS, cols - i); \
+                for (int64_t k = 0; k < ni; k++) \
+                    for (int64_t l = 0; l < nj; l++) \
+                        block[l][k] = x[j + l + (i + k) * from]; \
+                for (int64_t l = 0; l < nj; l++) \
+                    memcpy(&out[(j + l) * to + i], block[l], (size_t)ni * sizeof(type)); \
+            } \
     }
 
 TRANSPOSE(transpose_4, uint32_t)

@@ -65,15 +65,17 @@ TFX_CPU_CLONES static double row_products(int64_t n, const float *x, const float
 /* In double: r may be beyond float's range where the result is not. */
 TFX_CPU_CLONES static void row_apply(int64_t n, const float *x, double m, double r, float *out)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         out[i] = (float)(((double)x[i] - m) * r);
 }
 
 /* out = r * dy - a - (x - m) * b */
-TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r,
-                                          double a, double b, float *out)
+TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r, double a,
+                                          double b, float *out)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         out[i] = (float)(r * (double)dy[i] - a - ((double)x[i] - m) * b);
 }
 
@@ -152,6 +154,5 @@ static tfx_status norm_compile(const tfx_cpu_compiler *c, const tfx_step *step, 
     return TFX_OK;
 }
 
-const tfx_cpu_op tfx_cpu_norm_ops[] = {{TFX_OP_NORM, 1, 1, 1, norm_check, norm_compile},
-                                    {TFX_OP_NORM_GRAD, 2, 2, 1, norm_check, norm_compile},
-                                    {0}};
+const tfx_cpu_op tfx_cpu_norm_ops[] = {
+    {TFX_OP_NORM, 1, 1, 1, norm_check, norm_compile}, {TFX_OP_NORM_GRAD, 2, 2, 1, norm_check, norm_compile}, {0}};

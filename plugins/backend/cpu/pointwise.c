@@ -74,8 +74,8 @@ static int find_cell(const pointwise_args *p, tfx_value v)
 
 static int add_cell(pointwise_args *p, cell_kind kind, tfx_value v, const tfx_tensor *t)
 {
-    p->cells[p->n_cells] =
-        (pointwise_cell){.kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
+    p->cells[p->n_cells] = (pointwise_cell){
+        .kind = kind, .value = v, .tensor = t, .reg = -1, .first_use = -1, .last_use = -1};
     return (int)p->n_cells++;
 }
 
@@ -297,7 +297,10 @@ tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *
     return TFX_OK;
 }
 
-#define ROW(op, n_in, n_out, check) {op, n_in, n_in, n_out, check, tfx_cpu_compile_pointwise}
+#define ROW(op, n_in, n_out, check) \
+    { \
+        op, n_in, n_in, n_out, check, tfx_cpu_compile_pointwise \
+    }
 
 const tfx_cpu_op tfx_cpu_pointwise_ops[] = {
     ROW(TFX_OP_STORE, 2, 0, check_floats),

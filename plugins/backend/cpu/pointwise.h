@@ -9,11 +9,11 @@
 /* A value of the group. While a tile is executed each cell has an address and a stride: 1 for
  * a number per element, 0 for one number that stands for the whole tile. */
 typedef enum cell_kind {
-    CELL_CONST,   /* one number known now */
-    CELL_EXTERN,  /* f32 memory read at the element's own index: used in place */
-    CELL_LOADED,  /* memory that is broadcast, bf16, or must be read early: see pointwise_cell.view */
+    CELL_CONST,  /* one number known now */
+    CELL_EXTERN, /* f32 memory read at the element's own index: used in place */
+    CELL_LOADED, /* memory that is broadcast, bf16, or must be read early: see pointwise_cell.view */
     CELL_COMPUTED,
-    CELL_NAME     /* another name of the cell `same_as` */
+    CELL_NAME /* another name of the cell `same_as` */
 } cell_kind;
 
 /* How the index of the domain maps to memory: dims of the domain after merging what can be
@@ -26,7 +26,7 @@ typedef struct pointwise_view {
 
 typedef struct pointwise_cell {
     cell_kind kind;
-    tfx_value value; /* 0: none */
+    tfx_value value;          /* 0: none */
     const tfx_tensor *tensor; /* memory of EXTERN and LOADED */
     pointwise_view view;      /* LOADED */
     int must_copy;            /* LOADED: a store of this group writes the same memory */
@@ -51,8 +51,8 @@ typedef struct pointwise_instr {
     tfx_op op;
     const tfx_cpu_tile_fn *binary; /* BINARY: [3] */
     tfx_cpu_tile_fn unary;
-    int round_bf16; /* the result's dtype is bf16 */
-    int per_index;  /* the result depends on the index: never one number for a tile */
+    int round_bf16;         /* the result's dtype is bf16 */
+    int per_index;          /* the result depends on the index: never one number for a tile */
     float scale, shift;     /* AFFINE; BINARY_AFFINE: of a */
     float scale_b, shift_b; /* BINARY_AFFINE: of b */
     const tfx_tensor *key;
@@ -66,9 +66,9 @@ typedef struct pointwise_store {
 } pointwise_store;
 
 typedef struct pointwise_args {
-    int64_t n;                     /* elements of the domain */
-    int64_t row, tile;             /* tiles never cross a multiple of `row` */
-    int prefetch;                  /* operands come from main memory */
+    int64_t n;         /* elements of the domain */
+    int64_t row, tile; /* tiles never cross a multiple of `row` */
+    int prefetch;      /* operands come from main memory */
     int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
     uint32_t n_cells, n_instrs, n_stores, n_sums, n_regs;
     pointwise_cell *cells;

@@ -50,8 +50,7 @@ static void load_endangered_sources(pointwise_args *p)
         if (s->kind != CELL_EXTERN)
             continue;
         for (uint32_t j = 0; j < p->n_stores; j++)
-            if (overlap(s->tensor, p->stores[j].target) &&
-                !(i == j && same_place(s->tensor, p->stores[j].target))) {
+            if (overlap(s->tensor, p->stores[j].target) && !(i == j && same_place(s->tensor, p->stores[j].target))) {
                 s->kind = CELL_LOADED;
                 s->view = (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
                 s->must_copy = 1;

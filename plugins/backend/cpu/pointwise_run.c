@@ -181,8 +181,8 @@ static void run_tile(machine *m, int64_t i, int64_t n)
         if (in->kind == INSTR_LOAD)
             load(m, in->dst, i, n);
         else if (in->kind == INSTR_SUM)
-            m->sums[in->sum] +=
-                m->stride[in->a] ? tfx_cpu_tile_sum(n, m->at[in->a]) : (double)n * (double)*m->at[in->a];
+            m->sums[in->sum] += m->stride[in->a] ? tfx_cpu_tile_sum(n, m->at[in->a])
+                                                 : (double)n * (double)*m->at[in->a];
         else
             compute(m, in, i, n);
     }

@@ -39,8 +39,8 @@ struct tfx_cpu_pool {
     queue *queues;
     tfx_cpu_task fn;
     void *arg;
-    _Alignas(64) _Atomic uint32_t epoch;     /* futex: grows with every job */
-    _Alignas(64) _Atomic uint32_t sleepers;  /* workers asleep on epoch */
+    _Alignas(64) _Atomic uint32_t epoch;    /* futex: grows with every job */
+    _Alignas(64) _Atomic uint32_t sleepers; /* workers asleep on epoch */
     _Atomic uint32_t stop;
     _Alignas(64) _Atomic int64_t unfinished; /* tasks of the current job */
     _Atomic uint32_t done;                   /* futex: the caller sleeps while it is 0 */
@@ -73,8 +73,7 @@ static int64_t claim(queue *q)
     for (;;) {
         if ((x & 0xffffffffu) >= x >> 32)
             return -1;
-        if (atomic_compare_exchange_weak_explicit(&q->word, &x, x + 1, memory_order_acq_rel,
-                                                  memory_order_acquire))
+        if (atomic_compare_exchange_weak_explicit(&q->word, &x, x + 1, memory_order_acq_rel, memory_order_acquire))
             return (int64_t)(x & 0xffffffffu);
     }
 }

@@ -13,15 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 1024       /* columns per task when the innermost axis is kept */
+#define WIDTH 1024 /* columns per task when the innermost axis is kept */
 #define PART_ELEMENTS 32768
 #define MAX_PARTS 32
-#define ENOUGH_TASKS 32  /* results per level at which sums need not be cut */
+#define ENOUGH_TASKS 32 /* results per level at which sums need not be cut */
 
 /* out[j] += x[j] */
 TFX_CPU_CLONES static void accumulate(int64_t n, double *acc, const float *x)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         acc[i] += (double)x[i];
 }
 
@@ -34,11 +35,11 @@ typedef struct axes {
 
 typedef struct sum_args {
     const tfx_tensor *x, *out;
-    axes kept, summed;  /* without the innermost dimension */
-    int64_t inner;      /* its size */
+    axes kept, summed; /* without the innermost dimension */
+    int64_t inner;     /* its size */
     int inner_kept;
-    int64_t parts;      /* of `summed` */
-    int64_t slices;     /* of a kept inner dimension */
+    int64_t parts;  /* of `summed` */
+    int64_t slices; /* of a kept inner dimension */
     int64_t kept_per_task;
 } sum_args;
 
@@ -133,8 +134,7 @@ static const char *sum_check(const tfx_cpu_compiler *c, const tfx_node *node)
     for (uint32_t i = 0; i < x->n_dims; i++)
         if (!(node->ints[0] >> i & 1))
             kept *= x->dims[i];
-    return kept == tfx_cpu_count(tfx_cpu_out(c, node, 0)) ? NULL
-                                                          : "sum's result does not have the axes that are kept";
+    return kept == tfx_cpu_count(tfx_cpu_out(c, node, 0)) ? NULL : "sum's result does not have the axes that are kept";
 }
 
 static void add_axis(axes *a, int64_t dim, int64_t stride)

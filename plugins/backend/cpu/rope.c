@@ -26,11 +26,11 @@ typedef struct rope_job {
     float *out;
 } rope_job;
 
-TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cosines, const float *sines,
-                                  float sign, float *out)
+TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cosines, const float *sines, float sign,
+                                  float *out)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < half; i++)
-    {
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < half; i++) {
         float a = x[i], b = x[i + half], c = cosines[i], s = sines[i] * sign;
         out[i] = a * c - b * s;
         out[i + half] = b * c + a * s;

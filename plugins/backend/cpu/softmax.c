@@ -113,7 +113,8 @@ TFX_CPU_CLONES double tfx_cpu_row_dot(int64_t n, const float *x, const float *y)
 /* dx = y * (dy - dot) */
 TFX_CPU_CLONES static void softmax_grad_row(int64_t n, const float *y, const float *dy, float dot, float *dx)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         dx[i] = y[i] * (dy[i] - dot);
 }
 
@@ -182,5 +183,5 @@ static tfx_status softmax_compile(const tfx_cpu_compiler *c, const tfx_step *ste
 }
 
 const tfx_cpu_op tfx_cpu_softmax_ops[] = {{TFX_OP_SOFTMAX, 1, 1, 1, softmax_check, softmax_compile},
-                                       {TFX_OP_SOFTMAX_GRAD, 2, 2, 1, softmax_check, softmax_compile},
-                                       {0}};
+                                          {TFX_OP_SOFTMAX_GRAD, 2, 2, 1, softmax_check, softmax_compile},
+                                          {0}};

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-float tfx_cpu_row_max(int64_t n, const float *x);                      /* -inf for n = 0 */
+float tfx_cpu_row_max(int64_t n, const float *x); /* -inf for n = 0 */
 /* out[i] = exp(x[i] - shift), where no x is much larger than shift; returns their sum. out
  * may be x. */
 double tfx_cpu_row_exp(int64_t n, const float *x, float shift, float *out);

@@ -7,79 +7,79 @@
 #include "tile_ops.h"
 #include "vmath.h"
 
-#define BINARY(name, expr)                                                                   \
-    TFX_CPU_CLONES static void name##_vv(const tfx_cpu_tile *t)                              \
-    {                                                                                        \
-        float *dst = t->dst;                                                                 \
-        const float *a = t->a, *b = t->b;                                                    \
-        int64_t n = t->n;                                                                    \
-        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
-        {                                                                                    \
-            float x = a[i], y = b[i];                                                        \
-            (void)x;                                                                         \
-            dst[i] = (expr);                                                                 \
-        }                                                                                    \
-    }                                                                                        \
-    TFX_CPU_CLONES static void name##_vs(const tfx_cpu_tile *t)                              \
-    {                                                                                        \
-        float *dst = t->dst;                                                                 \
-        const float *a = t->a;                                                               \
-        float y = t->b[0];                                                                   \
-        int64_t n = t->n;                                                                    \
-        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
-        {                                                                                    \
-            float x = a[i];                                                                  \
-            (void)x;                                                                         \
-            dst[i] = (expr);                                                                 \
-        }                                                                                    \
-    }                                                                                        \
-    TFX_CPU_CLONES static void name##_sv(const tfx_cpu_tile *t)                              \
-    {                                                                                        \
-        float *dst = t->dst;                                                                 \
-        const float *b = t->b;                                                               \
-        float x = t->a[0];                                                                   \
-        (void)x;                                                                             \
-        int64_t n = t->n;                                                                    \
-        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
-        {                                                                                    \
-            float y = b[i];                                                                  \
-            dst[i] = (expr);                                                                 \
-        }                                                                                    \
-    }                                                                                        \
+#define BINARY(name, expr) \
+    TFX_CPU_CLONES static void name##_vv(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst; \
+        const float *a = t->a, *b = t->b; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float x = a[i], y = b[i]; \
+            (void)x; \
+            dst[i] = (expr); \
+        } \
+    } \
+    TFX_CPU_CLONES static void name##_vs(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst; \
+        const float *a = t->a; \
+        float y = t->b[0]; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float x = a[i]; \
+            (void)x; \
+            dst[i] = (expr); \
+        } \
+    } \
+    TFX_CPU_CLONES static void name##_sv(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst; \
+        const float *b = t->b; \
+        float x = t->a[0]; \
+        (void)x; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float y = b[i]; \
+            dst[i] = (expr); \
+        } \
+    } \
     static const tfx_cpu_tile_fn name##_table[3] = {name##_vv, name##_vs, name##_sv};
 
-#define BINARY_AFFINE_1(name, x_expr, y_expr, expr)                                          \
-    TFX_CPU_CLONES static void name(const tfx_cpu_tile *t)                                   \
-    {                                                                                        \
-        float *dst = t->dst;                                                                 \
-        const float *a = t->a, *b = t->b;                                                    \
-        float sa = t->scale, ca = t->shift, sb = t->scale_b, cb = t->shift_b;                \
-        (void)sa, (void)ca, (void)sb, (void)cb;                                              \
-        int64_t n = t->n;                                                                    \
-        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
-        {                                                                                    \
-            float x = (x_expr), y = (y_expr);                                                \
-            dst[i] = (expr);                                                                 \
-        }                                                                                    \
+#define BINARY_AFFINE_1(name, x_expr, y_expr, expr) \
+    TFX_CPU_CLONES static void name(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst; \
+        const float *a = t->a, *b = t->b; \
+        float sa = t->scale, ca = t->shift, sb = t->scale_b, cb = t->shift_b; \
+        (void)sa, (void)ca, (void)sb, (void)cb; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float x = (x_expr), y = (y_expr); \
+            dst[i] = (expr); \
+        } \
     }
 
-#define BINARY_AFFINE(name, expr)                                                            \
-    BINARY_AFFINE_1(name##_pa, a[i] * sa + ca, b[i], expr)                                   \
-    BINARY_AFFINE_1(name##_pb, a[i], b[i] * sb + cb, expr)                                   \
-    BINARY_AFFINE_1(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr)                        \
+#define BINARY_AFFINE(name, expr) \
+    BINARY_AFFINE_1(name##_pa, a[i] * sa + ca, b[i], expr) \
+    BINARY_AFFINE_1(name##_pb, a[i], b[i] * sb + cb, expr) \
+    BINARY_AFFINE_1(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr) \
     static const tfx_cpu_tile_fn name##_affine_table[3] = {name##_pa, name##_pb, name##_pab};
 
-#define UNARY(name, expr)                                                                    \
-    TFX_CPU_CLONES static void name##_v(const tfx_cpu_tile *t)                               \
-    {                                                                                        \
-        float *dst = t->dst;                                                                 \
-        const float *a = t->a;                                                               \
-        int64_t n = t->n;                                                                    \
-        TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)                                        \
-        {                                                                                    \
-            float x = a[i];                                                                  \
-            dst[i] = (expr);                                                                 \
-        }                                                                                    \
+#define UNARY(name, expr) \
+    TFX_CPU_CLONES static void name##_v(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst; \
+        const float *a = t->a; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float x = a[i]; \
+            dst[i] = (expr); \
+        } \
     }
 
 BINARY(add, x + y)
@@ -107,8 +107,8 @@ UNARY(gelu_tanh, vm_gelu_tanh(x))
 BINARY(neg_grad, -y)
 BINARY(exp_grad, y *vm_exp(x))
 BINARY(log_grad, y / x)
-BINARY(sqrt_grad, y * (0.5f / sqrtf(x)))
-BINARY(rsqrt_grad, y * (-0.5f / x / sqrtf(x)))
+BINARY(sqrt_grad, y *(0.5f / sqrtf(x)))
+BINARY(rsqrt_grad, y *(-0.5f / x / sqrtf(x)))
 BINARY(tanh_grad, y *vm_tanh_grad(x))
 BINARY(relu_grad, x <= 0.0f ? 0.0f : y)
 BINARY(silu_grad, y *vm_silu_grad(x))
@@ -118,40 +118,32 @@ BINARY(gelu_tanh_grad, y *vm_gelu_tanh_grad(x))
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op)
 {
     switch (op) {
-    case TFX_OP_ADD:
-        return add_table;
-    case TFX_OP_SUB:
-        return sub_table;
-    case TFX_OP_MUL:
-        return mul_table;
-    case TFX_OP_DIV:
-        return div_table;
-    default:
-        return NULL;
+    case TFX_OP_ADD: return add_table;
+    case TFX_OP_SUB: return sub_table;
+    case TFX_OP_MUL: return mul_table;
+    case TFX_OP_DIV: return div_table;
+    default: return NULL;
     }
 }
 
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op)
 {
     switch (op) {
-    case TFX_OP_ADD:
-        return add_affine_table;
-    case TFX_OP_SUB:
-        return sub_affine_table;
-    case TFX_OP_MUL:
-        return mul_affine_table;
-    case TFX_OP_DIV:
-        return div_affine_table;
-    default:
-        return NULL;
+    case TFX_OP_ADD: return add_affine_table;
+    case TFX_OP_SUB: return sub_affine_table;
+    case TFX_OP_MUL: return mul_affine_table;
+    case TFX_OP_DIV: return div_affine_table;
+    default: return NULL;
     }
 }
 
 tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind)
 {
     static const tfx_cpu_tile_fn table[] = {
-        [TFX_NEG] = neg_v,   [TFX_EXP] = exp_v,           [TFX_LOG] = log_v,   [TFX_SQRT] = sqrt_v,
-        [TFX_RSQRT] = rsqrt_v, [TFX_TANH] = tanh_v,       [TFX_RELU] = relu_v, [TFX_SILU] = silu_v,
+        [TFX_NEG] = neg_v,           [TFX_EXP] = exp_v,
+        [TFX_LOG] = log_v,           [TFX_SQRT] = sqrt_v,
+        [TFX_RSQRT] = rsqrt_v,       [TFX_TANH] = tanh_v,
+        [TFX_RELU] = relu_v,         [TFX_SILU] = silu_v,
         [TFX_GELU_ERF] = gelu_erf_v, [TFX_GELU_TANH] = gelu_tanh_v,
     };
     return kind >= TFX_NEG && kind <= TFX_GELU_TANH ? table[kind] : NULL;
@@ -175,7 +167,8 @@ TFX_CPU_CLONES void tfx_cpu_tile_affine(const tfx_cpu_tile *t)
     const float *a = t->a;
     float scale = t->scale, shift = t->shift;
     int64_t n = t->n;
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         dst[i] = a[i] * scale + shift;
 }
 
@@ -216,8 +209,8 @@ TFX_CPU_CLONES void tfx_cpu_tile_dropout(const tfx_cpu_tile *t)
         int64_t len = (uint64_t)(n - from) < room ? n - from : (int64_t)room;
         const float *src = a + from;
         float *out = dst + from;
-        TFX_CPU_IVDEP for (int64_t i = 0; i < len; i++)
-        {
+        TFX_CPU_IVDEP
+        for (int64_t i = 0; i < len; i++) {
             uint64_t r = philox_high(lo + (uint32_t)i, hi, s0, s1, k0, k1);
             out[i] = r >= threshold ? src[i] * scale : 0.0f;
         }
@@ -238,7 +231,8 @@ TFX_CPU_CLONES void tfx_cpu_tile_round_bf16(const tfx_cpu_tile *t)
     float *dst = t->dst;
     const float *a = t->a;
     int64_t n = t->n;
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         dst[i] = vm_float(round_bf16(a[i]) << 16);
 }
 
@@ -250,13 +244,15 @@ TFX_CPU_CLONES void tfx_cpu_fill(int64_t n, float *dst, float value)
 
 TFX_CPU_CLONES void tfx_cpu_load_bf16(int64_t n, float *dst, const uint16_t *src)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         dst[i] = vm_float((uint32_t)src[i] << 16);
 }
 
 TFX_CPU_CLONES void tfx_cpu_store_bf16(int64_t n, uint16_t *dst, const float *src)
 {
-    TFX_CPU_IVDEP for (int64_t i = 0; i < n; i++)
+    TFX_CPU_IVDEP
+    for (int64_t i = 0; i < n; i++)
         dst[i] = (uint16_t)round_bf16(src[i]);
 }
 

@@ -13,7 +13,7 @@ typedef struct tfx_cpu_tile {
     const float *a, *b;
     float scale, shift;     /* AFFINE, or applied to a first: see tfx_cpu_tile_binary_affine */
     float scale_b, shift_b; /* applied to b first */
-    int64_t index;        /* of the first element in the domain: DROPOUT */
+    int64_t index;          /* of the first element in the domain: DROPOUT */
     const int32_t *key;
     uint64_t stream, threshold;
 } tfx_cpu_tile;

@@ -43,11 +43,10 @@ static const tfx_kernel cpu = {sizeof(tfx_kernel), "cpu", run}, other = {sizeof(
 static const tfx_kernel *const on_cpu[] = {&cpu, NULL}, *const elsewhere[] = {&other, NULL};
 
 static const tfx_op_class whole = {sizeof(tfx_op_class), "test.whole/1", "kernel and vjp", infer, lower, vjp, on_cpu};
-static const tfx_op_class forward = {sizeof(tfx_op_class), "test.forward/1", "kernel, no vjp", infer, lower,
-                                     NULL, on_cpu};
-static const tfx_op_class foreign = {sizeof(tfx_op_class), "test.foreign/1", "kernel for another device",
-                                     infer, lower, vjp,
-                                     elsewhere};
+static const tfx_op_class forward = {
+    sizeof(tfx_op_class), "test.forward/1", "kernel, no vjp", infer, lower, NULL, on_cpu};
+static const tfx_op_class foreign = {
+    sizeof(tfx_op_class), "test.foreign/1", "kernel for another device", infer, lower, vjp, elsewhere};
 
 static const tfx_factory f_whole = {sizeof(tfx_factory), TFX_KIND_OP, &whole};
 static const tfx_factory f_forward = {sizeof(tfx_factory), TFX_KIND_OP, &forward};
