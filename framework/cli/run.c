@@ -71,24 +71,39 @@ static int worker(const char *db, tfx_id run)
     return err.status != TFX_OK ? tfx_cli_fail(&err) : interrupted ? EXIT_INTERRUPTED : 0;
 }
 
-/* Everything must fit before anything is written. */
-static tfx_status check_fits(const tfx_session *s, const char *db, int resume, tfx_error *err)
+/* Everything that will be executed must fit before anything is written. */
+static tfx_status check_fits(const tfx_session *s, const tfx_selection *chosen, const char *db, int resume,
+                             tfx_error *err)
 {
-    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++)
-        if (tfx_arm_plan_check_data(s->experiment, s->plans[i], err) == TFX_OK)
-            tfx_arm_plan_fits(s->plans[i], &s->device, err);
-    const tfx_validation_set *set = &s->plans[0]->validation;
-    if (err->status == TFX_OK && set->tokens < s->experiment->eval_tokens) {
-        char *text = tfx_validation_set_text(set, s->experiment->eval_tokens);
+    const tfx_experiment *e = s->experiment;
+    tfx_arm_plan **plans = TFX_NEW_ARRAY(tfx_arm_plan *, e->n_arms);
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_arms; i++)
+        if (chosen->arms[i])
+            plans[n++] = s->plans[i];
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++)
+        if (tfx_arm_plan_check_data(e, plans[i], err) == TFX_OK)
+            tfx_arm_plan_fits(plans[i], &s->device, err);
+    const tfx_validation_set *set = &plans[0]->validation;
+    if (err->status == TFX_OK && set->tokens < e->eval_tokens) {
+        char *text = tfx_validation_set_text(set, e->eval_tokens);
         fprintf(stderr, "tfx: evaluation: %s\n", text);
         free(text);
     }
     /* A data file that is not there is a mistake in the spec like any other. */
     if (err->status == TFX_E_IO)
         err->status = TFX_E_INVALID;
-    if (err->status != TFX_OK || resume)
-        return err->status; /* a resume has part of its checkpoints already */
-    return tfx_plan_fits_disk(s->experiment, s->plans, db, err);
+    if (err->status == TFX_OK && !resume) /* a resume has part of its checkpoints already */
+        tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), e->file, db, err);
+    free(plans);
+    return err->status;
+}
+
+static tfx_status select_runs(tfx_selection *chosen, const tfx_experiment *e, const tfx_cli_args *a, tfx_error *err)
+{
+    size_t n_arms, n_seeds;
+    const char *const *arms = tfx_cli_values(a, "arm", &n_arms), *const *seeds = tfx_cli_values(a, "seed", &n_seeds);
+    return tfx_selection_create(chosen, e, arms, n_arms, seeds, n_seeds, err);
 }
 
 static int run(const tfx_cli_args *a)
@@ -109,14 +124,15 @@ static int run(const tfx_cli_args *a)
     }
 
     tfx_session s;
+    tfx_selection chosen = {0};
     tfx_store *store = NULL;
     tfx_id experiment = 0;
     tfx_launch_result result = {0};
     char program[4096];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
-    if (tfx_session_open(&s, a, &err) != TFX_OK || tfx_session_plan(&s, &err) != TFX_OK ||
-        check_fits(&s, db, tfx_cli_flag(a, "resume"), &err) != TFX_OK)
+    if (tfx_session_open(&s, a, &err) != TFX_OK || select_runs(&chosen, s.experiment, a, &err) != TFX_OK ||
+        tfx_session_plan(&s, &err) != TFX_OK || check_fits(&s, &chosen, db, tfx_cli_flag(a, "resume"), &err) != TFX_OK)
         goto done;
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);
@@ -128,18 +144,19 @@ static int run(const tfx_cli_args *a)
     store = tfx_store_open(db, TFX_STORE_WRITE, &err);
     if (!store)
         goto done;
-    experiment = tfx_cli_flag(a, "resume") ? tfx_launch_find_interrupted(store, s.experiment, &err)
-                                           : tfx_launch_record(store, s.experiment, tfx_cli_value(a, "profile"), &err);
+    experiment = tfx_cli_flag(a, "resume") ? tfx_launch_find_interrupted(store, &chosen, &err)
+                                           : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &err);
     if (!experiment)
         goto done;
     const char *command[] = {program, "run", "--worker", "{run}", "--crash-fd", "{crash}", "--db", db, NULL};
-    if (tfx_launch_runs(store, experiment, command, &stop, &result, &err) == TFX_OK)
+    if (tfx_launch_runs(store, experiment, &chosen, command, &stop, &result, &err) == TFX_OK)
         tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, &err);
     if (result.interrupted)
         fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n",
                 tfx_cli_arg(a, 0));
 done:
     tfx_store_close(store);
+    tfx_selection_finish(&chosen);
     tfx_session_close(&s);
     if (err.status != TFX_OK)
         return tfx_cli_fail(&err);
@@ -147,6 +164,8 @@ done:
 }
 
 static const tfx_cli_option options[] = {
+    {"arm", "NAME", 1, "only this arm"},
+    {"seed", "N", 1, "only this seed of the spec"},
     {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},
     TFX_CLI_PROFILE_OPTION,
     TFX_CLI_SET_OPTION,
@@ -159,10 +178,14 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_run = {
     "run",
-    "SPEC [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE] [--json]",
+    "SPEC [--arm NAME]... [--seed N]... [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE] [--json]",
     "Train every arm of an experiment and compare them.",
     "  tfx run experiments/quickstart.ini\n"
-    "  tfx run experiments/quickstart.ini --set train.steps=100 --set experiment.seeds=1,2\n\n"
+    "  tfx run experiments/quickstart.ini --set train.steps=100 --set experiment.seeds=1,2\n"
+    "  tfx run experiments/quickstart.ini --arm tokenformer_grown\n"
+    "  tfx run experiments/quickstart.ini --arm transformer_small --arm transformer_large\n\n"
+    "The arms and seeds that are left out stay planned: a later call with them, or with --resume, executes them in\n"
+    "the same experiment.\n\n"
     "Exit status: 0 all runs done; 2 the spec, data or machine does not allow it; 3 some runs failed;\n"
     "130 interrupted (SIGINT finishes the step and writes a checkpoint).\n",
     options,

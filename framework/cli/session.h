@@ -18,7 +18,7 @@ typedef struct tfx_session {
     }
 #define TFX_CLI_SET_OPTION \
     { \
-        "set", "SECTION.KEY=VALUE", 1, "override a setting; may be repeated" \
+        "set", "SECTION.KEY=VALUE", 1, "override a setting" \
     }
 
 /* Plugins, and the spec that the first argument names, with --profile and --set. */

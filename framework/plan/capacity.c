@@ -85,12 +85,13 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
     return TFX_OK;
 }
 
-tfx_status tfx_plan_fits_disk(const tfx_experiment *e, tfx_arm_plan *const *arms, const char *path, tfx_error *err)
+tfx_status tfx_plan_fits_disk(tfx_arm_plan *const *arms, size_t n, size_t n_seeds, const char *spec, const char *path,
+                              tfx_error *err)
 {
-    uint64_t need = tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds), have = tfx_free_bytes(path);
+    uint64_t need = tfx_plan_disk_bytes(arms, n, n_seeds), have = tfx_free_bytes(path);
     char a[32], b[32];
     if (need > have)
-        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is",
-                 e->file, tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)have), path);
+        tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", spec,
+                 tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)have), path);
     return err->status;
 }

@@ -14,7 +14,9 @@ uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p);
 uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p);
 uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds);
 
-/* Whether the checkpoints of all runs have room on the file system that holds `path`. */
-tfx_status tfx_plan_fits_disk(const tfx_experiment *e, tfx_arm_plan *const *arms, const char *path, tfx_error *err);
+/* Whether the checkpoints of all runs of these arms, n_seeds each, have room on the file system that holds `path`;
+ * a message names `spec`. */
+tfx_status tfx_plan_fits_disk(tfx_arm_plan *const *arms, size_t n, size_t n_seeds, const char *spec, const char *path,
+                              tfx_error *err);
 
 #endif

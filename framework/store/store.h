@@ -34,7 +34,7 @@ void tfx_store_rollback(tfx_store *s);
 
 /* ---- writing; every function returns the new row's id, or 0 with a message ---- */
 
-/* One call of `tfx run`. `spec` is the resolved text, `spec_path` the file it came from. */
+/* One call of `tfx run`, and those that execute further parts of it. `spec` is the resolved text, `spec_path` the file it came from. */
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err);
 /* `train` is the arm's resolved settings as JSON. scaling may be NULL. */

@@ -109,6 +109,12 @@ tfx_status tfx_claim_take(tfx_claim *c, tfx_store *store, tfx_id run, tfx_id env
     if (err->status != TFX_OK || tfx_make_dirs(path, err) != TFX_OK) /* somebody may have removed it since */
         goto undo;
     c->lock = lock_run(path, &info, &c->taken, err);
+    if (c->lock >= 0 && info.status == TFX_RUN_DONE) { /* by another command, since this one was started */
+        c->taken = 1;
+        tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is done already", (long long)run, info.arm_name,
+                 (long long)info.seed);
+        goto undo;
+    }
     if (c->lock >= 0 && tfx_store_start_run(store, run, environment, c->directory, getpid(), err) == TFX_OK &&
         tfx_store_commit(store, err) == TFX_OK)
         goto done;

@@ -8,7 +8,7 @@
 typedef struct tfx_claim {
     char *directory; /* of the run, relative to the database's folder */
     int lock;
-    int taken; /* another process executes the run */
+    int taken; /* another process executes the run, or has done so since this one was started */
 } tfx_claim;
 
 /* An error that names the process which executes one of the runs. One that is about to end is waited for. */

@@ -29,10 +29,25 @@ static char *options_json(const tfx_options *o)
     return text;
 }
 
-tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err)
+/* The newest row of this very spec, if all selected runs are still planned there; else 0. */
+static tfx_id find_planned(tfx_store *store, const tfx_selection *s, tfx_error *err)
 {
-    if (tfx_store_begin(store, err) != TFX_OK)
-        return 0;
+    tfx_id id = tfx_store_find_experiment(store, s->experiment->name, s->experiment->resolved, err), *runs = NULL;
+    size_t n = 0;
+    if (id && tfx_selection_runs(s, store, id, &runs, &n, err) != TFX_OK)
+        id = 0;
+    for (size_t i = 0; i < n && id; i++) {
+        tfx_run_info info = {0};
+        if (tfx_store_run_info(store, runs[i], &info, err) != TFX_OK || info.status != TFX_RUN_PLANNED)
+            id = 0;
+        tfx_run_info_finish(&info);
+    }
+    free(runs);
+    return id;
+}
+
+static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err)
+{
     tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
     for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
         const tfx_arm *arm = &e->arms[i];
@@ -42,14 +57,25 @@ tfx_id tfx_launch_record(tfx_store *store, const tfx_experiment *e, const char *
         for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
             tfx_store_add_run(store, arm_id, e->seeds[k], err);
     }
+    return id;
+}
+
+tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, tfx_error *err)
+{
+    if (tfx_store_begin(store, err) != TFX_OK)
+        return 0;
+    tfx_id id = s->all ? 0 : find_planned(store, s, err);
+    if (!id && err->status == TFX_OK)
+        id = add_experiment(store, s->experiment, profile, err);
     if (err->status == TFX_OK && tfx_store_commit(store, err) == TFX_OK)
         return id;
     tfx_store_rollback(store);
     return 0;
 }
 
-tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tfx_error *err)
+tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx_error *err)
 {
+    const tfx_experiment *e = s->experiment;
     tfx_id id = tfx_store_find_experiment(store, e->name, e->resolved, err), *runs = NULL;
     if (err->status != TFX_OK)
         return 0;
@@ -63,7 +89,7 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_experiment *e, tf
         return 0;
     }
     size_t n = 0;
-    if (tfx_store_runs_of(store, id, &runs, &n, err) == TFX_OK)
+    if (tfx_selection_runs(s, store, id, &runs, &n, err) == TFX_OK)
         tfx_claim_check(store, runs, n, err);
     free(runs);
     return err->status == TFX_OK ? id : 0;
@@ -167,15 +193,18 @@ static void say_killed(tfx_store *store, tfx_id run, const char *detail)
     tfx_run_info_finish(&info);
 }
 
-tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const char *const *command,
+tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_selection *s, const char *const *command,
                            const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err)
 {
     tfx_id *runs = NULL;
+    size_t n_runs;
     *result = (tfx_launch_result){0};
-    if (tfx_store_runs_of(store, experiment, &runs, &result->n_runs, err) != TFX_OK)
+    if (tfx_selection_runs(s, store, experiment, &runs, &n_runs, err) != TFX_OK) {
+        free(runs);
         return err->status;
+    }
     int crash = memfd_create("crash", 0); /* the workers inherit it; without it, a crash is told all the same */
-    for (size_t i = 0; i < result->n_runs && err->status == TFX_OK; i++) {
+    for (size_t i = 0; i < n_runs && err->status == TFX_OK; i++) {
         tfx_run_info info = {0};
         if (tfx_store_run_info(store, runs[i], &info, err) != TFX_OK)
             break;

@@ -1,0 +1,99 @@
+#include "framework/train/selection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/text.h"
+
+static tfx_status choose_arm(tfx_selection *s, const char *name, tfx_error *err)
+{
+    const tfx_arm *arm = tfx_experiment_arm(s->experiment, name, err);
+    if (!arm) {
+        tfx_error_prefix(err, "run: --arm");
+        return err->status;
+    }
+    s->arms[arm - s->experiment->arms] = 1;
+    return TFX_OK;
+}
+
+static tfx_status choose_seed(tfx_selection *s, const char *text, tfx_error *err)
+{
+    const tfx_experiment *e = s->experiment;
+    char *end;
+    errno = 0;
+    long long seed = strtoll(text, &end, 10);
+    for (size_t i = 0; i < e->n_seeds && !errno && *text && !*end; i++)
+        if (e->seeds[i] == seed) {
+            s->seeds[i] = 1;
+            return TFX_OK;
+        }
+    tfx_text known = {0};
+    for (size_t i = 0; i < e->n_seeds; i++)
+        tfx_text_add(&known, "%s%lld", i ? ", " : "", (long long)e->seeds[i]);
+    tfx_fail(err, TFX_E_INVALID, "run: --seed: expected one of the seeds of %s (%s), found '%s'", e->file, known.s,
+             text);
+    tfx_text_free(&known);
+    return err->status;
+}
+
+tfx_status tfx_selection_create(tfx_selection *s, const tfx_experiment *e, const char *const *arms, size_t n_arms,
+                                const char *const *seeds, size_t n_seeds, tfx_error *err)
+{
+    *s = (tfx_selection){.experiment = e, .all = !n_arms && !n_seeds};
+    s->arms = TFX_NEW_ARRAY(char, e->n_arms);
+    s->seeds = TFX_NEW_ARRAY(char, e->n_seeds);
+    memset(s->arms, !n_arms, e->n_arms);
+    memset(s->seeds, !n_seeds, e->n_seeds);
+    for (size_t i = 0; i < n_arms && err->status == TFX_OK; i++)
+        choose_arm(s, arms[i], err);
+    for (size_t i = 0; i < n_seeds && err->status == TFX_OK; i++)
+        choose_seed(s, seeds[i], err);
+    if (err->status != TFX_OK)
+        tfx_selection_finish(s);
+    return err->status;
+}
+
+void tfx_selection_finish(tfx_selection *s)
+{
+    free(s->arms);
+    free(s->seeds);
+    *s = (tfx_selection){0};
+}
+
+size_t tfx_selection_n_seeds(const tfx_selection *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->experiment->n_seeds; i++)
+        n += s->seeds[i] != 0;
+    return n;
+}
+
+static int chosen(const tfx_selection *s, const tfx_run_info *run)
+{
+    const tfx_experiment *e = s->experiment;
+    int arm = 0, seed = 0;
+    for (size_t i = 0; i < e->n_arms; i++)
+        arm |= s->arms[i] && !strcmp(e->arms[i].name, run->arm_name);
+    for (size_t i = 0; i < e->n_seeds; i++)
+        seed |= s->seeds[i] && e->seeds[i] == run->seed;
+    return arm && seed;
+}
+
+tfx_status tfx_selection_runs(const tfx_selection *s, tfx_store *store, tfx_id experiment, tfx_id **ids, size_t *n,
+                              tfx_error *err)
+{
+    size_t kept = 0;
+    *n = 0;
+    if (tfx_store_runs_of(store, experiment, ids, n, err) != TFX_OK || s->all)
+        return err->status;
+    for (size_t i = 0; i < *n && err->status == TFX_OK; i++) {
+        tfx_run_info info = {0};
+        if (tfx_store_run_info(store, (*ids)[i], &info, err) == TFX_OK && chosen(s, &info))
+            (*ids)[kept++] = (*ids)[i];
+        tfx_run_info_finish(&info);
+    }
+    *n = kept;
+    return err->status;
+}
