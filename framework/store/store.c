@@ -52,6 +52,26 @@ static tfx_status enter_wal(tfx_store *s, tfx_error *err)
     }
 }
 
+/* A reader leaves an older file as it is and reads a copy of it brought up to date, which SQLite removes when it is
+ * closed. */
+static tfx_status read_updated_copy(tfx_store *s, tfx_error *err)
+{
+    sqlite3 *file = s->db, *copy = NULL;
+    sqlite3_backup *backup = NULL;
+    int rc = sqlite3_open("", &copy);
+    if (rc == SQLITE_OK && (backup = sqlite3_backup_init(copy, "main", file, "main")))
+        sqlite3_backup_step(backup, -1);
+    rc = backup ? sqlite3_backup_finish(backup) : sqlite3_errcode(copy);
+    s->db = copy;
+    sqlite3_close(file);
+    if (rc != SQLITE_OK)
+        return tfx_sql_fail(s, err);
+    s->mode = TFX_STORE_WRITE;
+    tfx_store_migrate(s, err);
+    s->mode = TFX_STORE_READ;
+    return err->status;
+}
+
 static tfx_status set_up(tfx_store *s, tfx_error *err)
 {
     int64_t version = 0;
@@ -60,11 +80,10 @@ static tfx_status set_up(tfx_store *s, tfx_error *err)
     if (tfx_store_identify(s, &version, err) != TFX_OK)
         return err->status;
     if (s->mode == TFX_STORE_READ) {
-        if (version < tfx_store_version())
-            return tfx_fail(err, TFX_E_DATA,
-                            version ? "database %s is of an older version: `tfx run` updates it"
-                                    : "database %s is empty: no run was ever recorded in it",
-                            s->path);
+        if (!version)
+            return tfx_fail(err, TFX_E_DATA, "database %s is empty: no run was ever recorded in it", s->path);
+        if (version < tfx_store_version() && read_updated_copy(s, err) != TFX_OK)
+            return err->status;
         return tfx_sql_do(s, err, "PRAGMA query_only = ON", "");
     }
     if (enter_wal(s, err) != TFX_OK)

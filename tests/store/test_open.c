@@ -132,12 +132,14 @@ START_TEST(refuses_newer)
 }
 END_TEST
 
+static const char version_1[] =
+    "ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
+    "json_hash; PRAGMA user_version = 1";
+
 START_TEST(migrates)
 {
     sample_fill(path);
-    change(
-        "ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
-        "json_hash; PRAGMA user_version = 1");
+    change(version_1);
     sample_fill(path);
     ck_assert_sql(path, "PRAGMA user_version", "2");
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
@@ -283,6 +285,30 @@ START_TEST(reading_leaves_nothing)
 }
 END_TEST
 
+/* A database of tfx 0.1.0 is read as one of today would be, and stays what it is. */
+START_TEST(reads_older)
+{
+    sample_fill(path);
+    change(version_1);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(chmod(path, i ? 0444 : 0644), 0);
+        tfx_store *s = NULL;
+        tfx_checkpoint_info c = {0};
+        tfx_error err = {0};
+        OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
+        OK(tfx_store_latest_checkpoint(s, 3, &c, oops));
+        ck_assert(c.id > 0 && !c.json_hash);
+        tfx_checkpoint_info_finish(&c);
+        ck_assert_int_eq(tfx_store_add_run(s, 1, 99, &err), 0);
+        ck_assert_int_eq(sqlite3_exec(s->db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_READONLY);
+        tfx_store_close(s);
+        check_alone();
+    }
+    ck_assert_sql(path, "PRAGMA user_version", "1");
+    ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "1");
+}
+END_TEST
+
 /* A database that was archived where nobody may write is still read, by someone who is not root. */
 START_TEST(read_only_folder)
 {
@@ -359,6 +385,7 @@ static Suite *suite(void)
     tcase_add_test(t, reader_cannot_write);
     tcase_add_loop_test(t, being_created, 0, 3);
     tcase_add_test(t, reading_leaves_nothing);
+    tcase_add_test(t, reads_older);
     tcase_add_test(t, read_only_folder);
     tcase_add_test(t, disk_full);
     suite_add_tcase(s, t);
