@@ -57,6 +57,11 @@ void tfx_log_name(const char *name)
     snprintf(process_log.name, sizeof(process_log.name), "%s", name);
 }
 
+const char *tfx_log_named(void)
+{
+    return process_log.name;
+}
+
 void tfx_log_open(const char *path)
 {
     process_log.path = tfx_strdup(path);

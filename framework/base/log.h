@@ -5,6 +5,7 @@
 
 /* The name, "tokenformer seed 1", from now on. What is said before a file is opened is kept for it. */
 void tfx_log_name(const char *name);
+const char *tfx_log_named(void); /* "" when there is none; also in a signal's handler */
 
 /* Adds lines to this file, behind what it has. That one cannot be written, as on a full disk, is said once and stops
  * nothing. */

@@ -214,13 +214,13 @@ def test_crash_of_a_run():
         words = f"loader crashy ({f.path}/plugins/crashy.so) crashed in `next_batch` (SIGSEGV)"
         r = f.tfx("run", "tiny.ini", "--set", "data.loader=crashy", "--set", "data.loader.in=next_batch",
                   "--set", "model.*.blocks.ffn.how=no", env=env, status=3)
-        expect(f"tfx: {words}\n" in r.stderr, "the worker says it", r.stderr)
+        expect(f"tfx: transformer seed 1: {words}\n" in r.stderr, "the worker says it, and its arm", r.stderr)
         expect(f"run 1 (arm transformer, seed 1) was killed by signal 11 (Segmentation fault): {words}\n" in r.stderr, "the parent says it", r.stderr)
         same(f.sql("SELECT status, detail FROM run"),
              [("failed", f"killed by signal 11 (Segmentation fault): {words}"), ("done", None)], "the runs")
         # In a kernel it is the backend that was called, perhaps on a thread of its own. No vjp: evaluation runs it.
         r = f.tfx("run", "tiny.ini", "--db", "kernel.db", "--set", "model.*.blocks.ffn.how=kernel", env=env, status=3)
-        expect("tfx: backend cpu (" in r.stderr and "/cpu.so) crashed in `run` for all kernels, those of custom ops "
+        expect("tfx: transformer seed 1: backend cpu (" in r.stderr and "/cpu.so) crashed in `run` for all kernels, those of custom ops "
                "included (SIGSEGV)\n" in r.stderr, "the kernel", r.stderr)
 
 

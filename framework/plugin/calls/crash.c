@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "framework/base/log.h"
 #include "framework/plugin/calls/call.h"
 #include "framework/plugin/classes.h"
 
@@ -73,6 +74,11 @@ static void report(size_t which)
     /* A thread of the plugin's own has no call; the main thread then waits in the one that it works for. */
     const tfx_call *c = tfx_call_current();
     add(&l, "tfx: ");
+    if (*tfx_log_named()) {
+        add(&l, tfx_log_named());
+        add(&l, ": ");
+    }
+    size_t skip = l.n;
     if (!c)
         c = *main_call;
     if (c)
@@ -82,7 +88,6 @@ static void report(size_t which)
         add(&l, fatal[which].name);
     }
     l.text[l.n++] = '\n';
-    size_t skip = strlen("tfx: ");
     ssize_t unused = write(STDERR_FILENO, l.text, l.n);
     if (record_fd >= 0)
         unused = write(record_fd, l.text + skip, l.n - skip);

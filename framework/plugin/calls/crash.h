@@ -8,7 +8,7 @@
 /* Installs the handler; called once, from the main thread. */
 void tfx_crash_install(void);
 
-/* What is said to standard error goes to `fd` as well, without "tfx: ": for a parent that records it. */
+/* What is said to standard error goes to `fd` as well, without "tfx: NAME: ": for a parent that records it. */
 void tfx_crash_record(int fd);
 
 /* What says in which file a class is, of all that may be called from now on; its result may be NULL.
