@@ -11,6 +11,7 @@ static const tfx_option options[] = {
 };
 
 struct tfx_scaling {
+    const tfx_host *host;
     const char *model;
     int64_t at;
 };
@@ -20,7 +21,7 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     *out = malloc(sizeof(**out));
     if (!*out)
         return h->fail(h, TFX_E_MEMORY, "out of memory");
-    **out = (tfx_scaling){h->opt_string(h, o, "model"), h->opt_int(h, o, "at")};
+    **out = (tfx_scaling){h, h->opt_string(h, o, "model"), h->opt_int(h, o, "at")};
     return TFX_OK;
 }
 
@@ -46,7 +47,10 @@ static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 
 static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
 {
-    return signals->stage == 0 && signals->stage_step >= s->at;
+    int now = signals->stage == 0 && signals->stage_step >= s->at;
+    if (now)
+        s->host->log(s->host, TFX_LOG_WARN, "grows after %lld steps", (long long)signals->stage_step);
+    return now;
 }
 
 static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)

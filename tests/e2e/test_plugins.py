@@ -149,8 +149,15 @@ scaling = early
 """
     env = {"TFX_PLUGIN_PATH": str(BUILD / "tests" / "e2e")}
     with folder(spec) as f:
-        f.tfx("run", "tiny.ini", "--set", "train.warmup=0.25", env=env)
+        r = f.tfx("run", "tiny.ini", "--set", "train.warmup=0.25", env=env)
         same(f.sql("SELECT step FROM growth_event"), [(5,)], "the growth event")
+        # What a plugin has to say names the arm, and goes to the run's log, with the time.
+        said = "warning: grows after 5 steps"
+        expect(f"tfx: grown: {said}\n" in r.stderr, "a plugin's line on stderr", r.stderr)
+        log = (f.path / f.one("SELECT directory FROM run WHERE id = (SELECT run FROM growth_event)") / "log.txt").read_text()
+        expect(re.search(rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ  {said}$", log, re.M), "and in the log of the run", log)
+        others = [p.read_text() for p in f.path.glob("runs/*/*/log.txt")]
+        same(sum(said in text for text in others), 1, "logs that have it")
         lr = dict(f.sql("SELECT step, value FROM metric WHERE name = 'lr'"))
         same(sorted(lr), list(range(1, 14)), "steps")
         # Twelve planned steps warm up over three; the eight after growth over two.
