@@ -346,12 +346,30 @@ tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, c
     return resolve(registry, &c, path, profile, sets, n_sets, err);
 }
 
+/* What an earlier version resolved says also what is said elsewhere now. Nobody could change it there. */
+static void leave_out_removed(tfx_ini *ini)
+{
+    for (size_t i = 0; i < ini->n_sections; i++) {
+        tfx_ini_section *s = &ini->sections[i];
+        for (size_t k = s->n_keys; k-- > 0;) {
+            const char *key = s->keys[k].key, *kind = s->kind, *name = key;
+            if (!strcmp(kind, "arm") && tfx_key_below(key, "train")) {
+                kind = "train";
+                name = key + strlen("train.");
+            }
+            if (tfx_spec_removed(kind, name))
+                tfx_section_remove(s, key);
+        }
+    }
+}
+
 tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err)
 {
     chain c = {0};
     c.files[0] = tfx_ini_parse(text, strlen(text), origin, TFX_INI_MAX_RESOLVED_LINE, err);
     if (!c.files[0])
         return NULL;
+    leave_out_removed(c.files[0]);
     c.n = 1;
     return resolve(registry, &c, origin, NULL, NULL, 0, err);
 }

@@ -15,7 +15,7 @@
  * error. */
 tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, const char *profile,
                                const char *const *sets, size_t n_sets, tfx_error *err);
-/* The same from text, without profile and --set. */
+/* The same from resolved text, without profile and --set; keys that were removed since it was written are left out. */
 tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err);
 
 #endif

@@ -2,6 +2,7 @@
  * gives the same experiment. */
 #include <limits.h>
 
+#include "framework/base/text.h"
 #include "framework/spec/ini.h"
 #include "tests/check_main.h"
 #include "tests/spec/spec_files.h"
@@ -283,6 +284,25 @@ START_TEST(model_paths)
 }
 END_TEST
 
+/* The text that an earlier version stored is read without the keys that are gone; in a file they are refused. */
+START_TEST(resolved_by_an_earlier_version)
+{
+    tfx_error err = {0};
+    tfx_experiment *e = good(SPEC("", "", "", "train.lr = 0.5\n", "[arm other]\nmodel = m\n"));
+    tfx_text old = {0};
+    const char *train = strstr(e->resolved, "[train]\n") + 8, *arm = strstr(e->resolved, "train.lr = 0.5");
+    ck_assert_ptr_nonnull(arm);
+    tfx_text_add(&old, "%.*seval_batches = 20\n%.*strain.eval_batches = 4\n%s", (int)(train - e->resolved), e->resolved,
+                 (int)(arm - train), train, arm);
+    tfx_experiment *again = tfx_experiment_parse(registry, old.s, "stored spec", &err);
+    ck_assert_msg(again != NULL, "%s", err.text);
+    ck_assert_str_eq(again->resolved, e->resolved);
+    tfx_experiment_destroy(again);
+    tfx_experiment_destroy(e);
+    tfx_text_free(&old);
+}
+END_TEST
+
 START_TEST(structure_refused)
 {
     tfx_error err = {0};
@@ -497,6 +517,7 @@ static Suite *suite(void)
     tcase_add_test(c, resolved_round_trip);
     tcase_add_test(c, long_values_round_trip);
     tcase_add_test(c, model_paths);
+    tcase_add_test(c, resolved_by_an_earlier_version);
     tcase_add_test(c, structure_refused);
     tcase_add_test(c, values_refused);
     tcase_add_test(c, arms_refused);
