@@ -19,6 +19,14 @@ void tfx_graph_finish(tfx_graph *g)
     *g = (tfx_graph){0};
 }
 
+void tfx_made_values_finish(tfx_made_values *m)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        free(m->items[i].by);
+    free(m->items);
+    *m = (tfx_made_values){0};
+}
+
 tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...)
 {
     if (g->err->status == TFX_OK) {

@@ -39,6 +39,20 @@ typedef struct tfx_op_set {
     size_t n, cap;
 } tfx_op_set;
 
+/* Values, each with who made it; in the order in which they were made. */
+typedef struct tfx_made_value {
+    tfx_value value;
+    char *by; /* "layer blocks.3 (mlp)" */
+} tfx_made_value;
+
+typedef struct tfx_made_values {
+    tfx_made_value *items;
+    uint32_t n;
+    size_t cap;
+} tfx_made_values;
+
+void tfx_made_values_finish(tfx_made_values *m);
+
 typedef struct tfx_graph {
     tfx_graph_node *nodes;
     uint32_t n_nodes;
@@ -51,6 +65,7 @@ typedef struct tfx_graph {
     tfx_state_layout *state;             /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
     tfx_op_set *ops;                     /* collects; not owned; may be NULL */
+    tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
     int training;                        /* whether a backward pass will follow, and dropout is active */
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */

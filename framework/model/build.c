@@ -172,6 +172,8 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     const tfx_loaded_plugin *plugin = g->registry ? tfx_registry_owner(g->registry, config->cls) : NULL;
     tfx_value y = tfx_call_layer_build(config->cls, plugin ? plugin->path : NULL, &self.b, path, x, out_dim);
     assert(g->path == label); /* the layers within put it back */
+    if (g->made && y)
+        *TFX_APPEND(g->made->items, g->made->n, g->made->cap) = (tfx_made_value){y, tfx_strdup(label)};
     g->path = outer;
     g->owner = outer_owner;
     free(label);

@@ -49,6 +49,12 @@ static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
     g->training = training;
 }
 
+static tfx_placement_options placement_options(const stage_builder *b)
+{
+    return (tfx_placement_options){.fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
+                                   .reuse = !b->p->no_reuse};
+}
+
 /* Mean cross-entropy of the model on the inputs, and the logits. */
 static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, tfx_value *logits)
 {
@@ -120,10 +126,7 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
     const tfx_tensor **tensors[] = {&p->loss, &p->grad_norm, &p->logits}, **at[3];
     tfx_value wanted[3];
     uint32_t n = 0;
-    tfx_placement_options options = {
-        .fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
-        .reuse = !b->p->no_reuse,
-    };
+    tfx_placement_options options = placement_options(b);
     for (int i = 0; i < 3; i++)
         if (values[i]) {
             wanted[n] = values[i];
@@ -284,4 +287,27 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     free(s->ops.items);
     free(s->zeros_count.items);
     free(s);
+}
+
+tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device,
+                                       int training, tfx_made_values *made, tfx_error *err)
+{
+    const tfx_stage_params p = {.registry = registry, .device = device};
+    const stage_builder b = {.p = &p, .s = s, .err = err};
+    tfx_placement_options options = placement_options(&b);
+    tfx_placement *placement = NULL;
+    tfx_graph g;
+    assert(s->state.frozen);
+    begin_graph(&b, &g, training);
+    g.made = made;
+    g.dropout_key = tfx_emit_state(&g, s->key);
+    tfx_model_build(s->model, &g, tfx_emit_state(&g, s->tokens), 0);
+    tfx_value *values = TFX_NEW_ARRAY(tfx_value, made->n);
+    for (uint32_t i = 0; i < made->n; i++)
+        values[i] = made->items[i].value;
+    if (err->status == TFX_OK)
+        placement = tfx_placement_create(&g, values, made->n, &options, err);
+    free(values);
+    tfx_graph_finish(&g);
+    return placement;
 }

@@ -76,4 +76,9 @@ typedef struct tfx_stage_params {
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err);
 void tfx_stage_plan_destroy(tfx_stage_plan *s);
 
+/* A forward pass whose outputs are what the layers give back, those within others first; with dropout when
+ * `training`. It is no part of the plan: it is for finding out where a value comes from. NULL with a message. */
+tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device,
+                                       int training, tfx_made_values *made, tfx_error *err);
+
 #endif

@@ -5,10 +5,22 @@
 #include "framework/checkpoint/layout.h"
 #include "framework/train/engine.h"
 
-/* Fails with where the run stands, with `what` ("the loss is nan") and with what may help: before and in the first
- * step the initialisation is at fault, not the learning rate. `in_step`: the step has also spoiled the parameters;
- * otherwise the first parameter that is not finite is named. */
-tfx_status tfx_fail_diverged(tfx_engine *engine, const tfx_state_layout *state, const tfx_run_standing *at,
-                             const char *what, int in_step, tfx_error *err);
+typedef struct tfx_divergence {
+    const char *what;   /* "the loss is nan" */
+    int in_step;        /* in a training step, which `at` counts already; otherwise in an evaluation */
+    int updated;        /* that step has changed the parameters since */
+    tfx_engine *engine; /* with the batch; only good to be destroyed afterwards */
+    tfx_stage_plan *stage;
+    const tfx_registry *registry;
+    const tfx_device *device;
+    const tfx_run_standing *at;
+    uint64_t seed;
+} tfx_divergence;
+
+/* Fails with where the run stands, with `what`, and with where it came from: the first parameter that is not
+ * finite, or else the first layer whose output is not, for which the batch goes through the model once more. Before
+ * and in the first step the initialisation is at fault, not the learning rate; then the parameters are made as they
+ * were. Those of a later step that an update has changed tell nothing of its batch. */
+tfx_status tfx_fail_diverged(const tfx_divergence *d, tfx_error *err);
 
 #endif

@@ -128,8 +128,7 @@ static tfx_status execute(tfx_engine *e, tfx_program_kind kind, tfx_error *err)
     return tfx_call_backend_run(e->device->cls, e->execs[kind], e->state, e->arena, err);
 }
 
-/* n bytes of a program's output from byte `first` on; outputs lie in the arena or in the state. */
-static void read_output(tfx_engine *e, const tfx_tensor *t, uint64_t first, void *dst, size_t n)
+void tfx_engine_read(tfx_engine *e, const tfx_tensor *t, uint64_t first, void *dst, size_t n)
 {
     assert(t);
     tfx_buffer *from = t->buffer == TFX_BUFFER_STATE ? e->state : e->arena;
@@ -140,7 +139,7 @@ tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
 {
     tfx_program_kind pass = tfx_stage_pass(e->plan);
     if (execute(e, pass, err) == TFX_OK)
-        read_output(e, e->plan->programs[pass].loss, 0, loss, sizeof(*loss));
+        tfx_engine_read(e, e->plan->programs[pass].loss, 0, loss, sizeof(*loss));
     return err->status;
 }
 
@@ -148,20 +147,39 @@ tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err)
 {
     tfx_program_kind kind = e->execs[TFX_PROGRAM_UPDATE] ? TFX_PROGRAM_UPDATE : TFX_PROGRAM_STEP;
     if (kind == TFX_PROGRAM_STEP || execute(e, kind, err) == TFX_OK) /* the pass of a STEP has done it */
-        read_output(e, e->plan->programs[kind].grad_norm, 0, grad_norm, sizeof(*grad_norm));
+        tfx_engine_read(e, e->plan->programs[kind].grad_norm, 0, grad_norm, sizeof(*grad_norm));
     return err->status;
 }
 
 tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err)
 {
     if (execute(e, TFX_PROGRAM_EVAL, err) == TFX_OK)
-        read_output(e, e->plan->programs[TFX_PROGRAM_EVAL].loss, 0, loss_sum, sizeof(*loss_sum));
+        tfx_engine_read(e, e->plan->programs[TFX_PROGRAM_EVAL].loss, 0, loss_sum, sizeof(*loss_sum));
     return err->status;
 }
 
 void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
 {
-    read_output(e, e->plan->programs[TFX_PROGRAM_EVAL].logits, first * sizeof(float), out, n * sizeof(float));
+    tfx_engine_read(e, e->plan->programs[TFX_PROGRAM_EVAL].logits, first * sizeof(float), out, n * sizeof(float));
+}
+
+tfx_status tfx_engine_execute_other(tfx_engine *e, const tfx_program *p, tfx_error *err)
+{
+    const tfx_backend_class *cls = e->device->cls;
+    tfx_backend *backend = e->device->backend;
+    tfx_exec *exec = NULL;
+    uint64_t arena = p->arena_bytes > e->plan->arena_bytes ? p->arena_bytes : e->plan->arena_bytes;
+    uint64_t workspace = e->plan->workspace_bytes + tfx_call_backend_workspace(cls, backend, p);
+    if (e->plan->state.bytes + arena + workspace > tfx_call_backend_memory(cls, backend))
+        return tfx_fail(err, TFX_E_MEMORY, "not enough memory for another program");
+    if (arena > e->plan->arena_bytes) {
+        tfx_call_backend_buffer_destroy(cls, backend, e->arena);
+        allocate(e, arena, &e->arena, err);
+    }
+    if (err->status == TFX_OK && tfx_call_backend_compile(cls, backend, p, &exec, err) == TFX_OK)
+        tfx_call_backend_run(cls, exec, e->state, e->arena, err);
+    tfx_call_backend_exec_destroy(cls, exec);
+    return err->status;
 }
 
 void tfx_engine_profile(const tfx_engine *e, double *seconds)

@@ -33,6 +33,12 @@ tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err);
 /* Logits of the last evaluation: n values from element `first` of [rows, context, vocab]. */
 void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out);
 
+/* Executes a program that is none of the stage's, on its state and on an arena that fits. Afterwards the
+ * engine is there to be read and destroyed, and for nothing else. */
+tfx_status tfx_engine_execute_other(tfx_engine *e, const tfx_program *p, tfx_error *err);
+/* n bytes, from byte `first` on, of what the last program left; `t` lies in the arena or in the state. */
+void tfx_engine_read(tfx_engine *e, const tfx_tensor *t, uint64_t first, void *dst, size_t n);
+
 /* Seconds spent in each step of the training program so far, for benchmarks. */
 void tfx_engine_profile(const tfx_engine *e, double *seconds);
 

@@ -129,6 +129,8 @@ tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig
         if (tfx_engine_eval(engine, &sum, err) != TFX_OK)
             return err->status;
         total += (double)sum;
+        if (!isfinite(sum))
+            break; /* the engine still has that batch, for who looks for the reason */
         if (progress)
             tfx_progress_evaluation(progress, started, fmin(1, (double)(i + v->batch) / (double)v->set.windows));
     }

@@ -41,8 +41,8 @@ typedef struct trainer {
     tfx_prefetch *prefetch;
     int32_t *tokens, *targets;
     tfx_progress progress;
-    char trouble[160]; /* what is not finite, and whether it came up in a step */
-    int in_step;
+    char trouble[160];    /* what is not finite; */
+    int in_step, updated; /* whether that came up in a step, and whether its update was made */
 } trainer;
 
 /* A NaN of either sign prints as nan. */
@@ -120,7 +120,7 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
 {
     double loss;
     int stopped;
-    t->in_step = 0;
+    t->in_step = t->updated = 0;
     if (tfx_evaluate(&t->evaluator, t->engine, t->p->stop, &t->progress, &stopped, &loss, err) != TFX_OK || stopped)
         return err->status;
     t->state.diverged = !isfinite(loss);
@@ -239,7 +239,7 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
 {
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
-    float loss, grad_norm;
+    float loss, grad_norm = NAN;
     *lr = tfx_learning_rate(t->config, t->at.step - t->at.schedule_first, s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
@@ -249,8 +249,12 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;
+        if (!isfinite(loss))
+            break; /* before an update spoils the parameters, and with that batch still in the engine */
     }
-    if (tfx_engine_update(t->engine, &grad_norm, err) != TFX_OK)
+    t->in_step = 1;
+    t->updated = s->n_micro == 1 || isfinite(total); /* where a step has one pass, that has made it */
+    if (t->updated && tfx_engine_update(t->engine, &grad_norm, err) != TFX_OK)
         return err->status;
     *seconds = tfx_now() - started;
     *norm = (double)grad_norm;
@@ -261,10 +265,12 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
     t->at.flops += s->flops_per_token * (double)(s->batch * s->context);
     t->at.seconds += *seconds;
     t->state.diverged = !isfinite(t->at.train_loss) || !isfinite(grad_norm);
-    if (t->state.diverged)
+    if (t->state.diverged && t->updated)
         snprintf(t->trouble, sizeof(t->trouble), "the loss is %g and the gradient norm %g at learning rate %g",
                  without_sign(t->at.train_loss), without_sign((double)grad_norm), *lr);
-    t->in_step = 1;
+    else if (t->state.diverged)
+        snprintf(t->trouble, sizeof(t->trouble), "the loss is %g at learning rate %g", without_sign(t->at.train_loss),
+                 *lr);
     return TFX_OK;
 }
 
@@ -348,6 +354,20 @@ static tfx_status begin(trainer *t, tfx_error *err)
     return err->status;
 }
 
+static tfx_status fail(const trainer *t, tfx_error *err)
+{
+    tfx_divergence d = {.what = t->trouble,
+                        .in_step = t->in_step,
+                        .updated = t->updated,
+                        .engine = t->engine,
+                        .stage = t->p->plan->stages[t->at.stage],
+                        .registry = t->p->registry,
+                        .device = t->p->device,
+                        .at = &t->at,
+                        .seed = (uint64_t)t->p->seed};
+    return tfx_fail_diverged(&d, err);
+}
+
 static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
 {
     switch (a) {
@@ -357,7 +377,7 @@ static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
     case TFX_ACTION_END_STAGE: checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
     case TFX_ACTION_GROW: grow(t, err); break;
     case TFX_ACTION_SAVE: checkpoint(t, "interrupted", NULL, 0, err); break;
-    case TFX_ACTION_FAIL: return tfx_fail_diverged(t->engine, &t->stage->state, &t->at, t->trouble, t->in_step, err);
+    case TFX_ACTION_FAIL: return fail(t, err);
     case TFX_ACTION_END:
     case TFX_ACTION_STOP: break;
     }

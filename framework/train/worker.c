@@ -40,6 +40,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     if (claim->lock >= 0 && err->status == TFX_OK) {
         tfx_trainer_params params = {.experiment = e,
                                      .plan = plan,
+                                     .registry = p->registry,
                                      .device = &device,
                                      .store = p->store,
                                      .run = p->run,

@@ -70,12 +70,19 @@ def test_not_finite_from_the_start():
         plugins = f.path / "plugins"
         plugins.mkdir()
         shutil.copy(HELPERS / "undefined.so", plugins)
-        r = f.tfx("run", "tiny.ini", *ONE_SEED, "--set", "model.transformer.blocks.norm1=undefined", status=3,
-                  env={"TFX_PLUGIN_PATH": str(plugins)})
-        detail = status(f)[0][2]
-        for words in ("step 0: the validation loss is nan", "initialised"):
-            expect(words in detail, f"the message says '{words}'", detail)
-        expect("diverged" not in detail and "-nan" not in r.stderr, "nothing that misleads", r.stderr)
+        layer = "layer blocks.1.norm1 (undefined) is the first whose output is not"
+        # In training alone, it is a step that finds it, and has spoiled the parameters by then unless it has passes left.
+        for place, micro_batch, words in (("everywhere", 4, "step 0: the validation loss is nan"),
+                                          ("training", 4, "step 1: the loss is nan and the gradient norm nan"),
+                                          ("training", 2, "step 1: the loss is nan at learning rate")):
+            db = f"{place}-{micro_batch}.db"
+            r = f.tfx("run", "tiny.ini", *ONE_SEED, "--db", db, "--set", "model.transformer.blocks.1.norm1=undefined",
+                      "--set", f"model.transformer.blocks.1.norm1.in={place}", "--set", f"train.micro_batch={micro_batch}",
+                      status=3, env={"TFX_PLUGIN_PATH": str(plugins)})
+            detail = f.one("SELECT detail FROM run WHERE id = 1", db=db)
+            for part in (words, layer, "initialised"):
+                expect(part in detail, f"the message says '{part}'", detail)
+            expect("diverged" not in detail and "-nan" not in r.stderr, "nothing that misleads", r.stderr)
 
 
 def log_of(f, run):

@@ -274,9 +274,11 @@ START_TEST(evaluation)
     ck_assert_int_eq(tfx_call_loader_open(cls, &config, &loader, &f.err), TFX_OK);
     int64_t rows = plan->micro_batch * plan->context;
     int32_t *tokens = TFX_NEW_ARRAY(int32_t, rows), *targets = TFX_NEW_ARRAY(int32_t, rows);
+    int32_t *first = TFX_NEW_ARRAY(int32_t, rows), *left = TFX_NEW_ARRAY(int32_t, rows);
     float *logits = TFX_NEW_ARRAY(float, rows *VOCAB), sum;
     for (int i = 0; i < BATCHES; i++) {
         cls->next_batch(loader, tokens, targets);
+        memcpy(i ? left : first, tokens, sizeof(*tokens) * (size_t)rows);
         tfx_engine_set_batch(e, tokens, targets);
         tfx_engine_eval(e, &sum, &f.err);
         tfx_engine_logits(e, 0, (size_t)(rows * VOCAB) - 5, logits);
@@ -317,6 +319,12 @@ START_TEST(evaluation)
     ck_assert(isnan(delta));
     tfx_probe_finish(&probe);
 
+    /* The first batch whose loss is not finite is the last one, and stays. */
+    ck_assert_int_eq(tfx_evaluate(&v, e, NULL, NULL, &stopped, &loss, &f.err), TFX_OK);
+    ck_assert(isnan(loss) && memcmp(first, left, sizeof(*left) * (size_t)rows) != 0);
+    io.read(io.ctx, &plan->state.tensors[plan->tokens], 0, left, sizeof(*left) * (size_t)rows);
+    ck_assert(!memcmp(first, left, sizeof(*left) * (size_t)rows));
+
     stop = 1;
     ck_assert_int_eq(tfx_evaluate(&v, e, &stop, NULL, &stopped, &loss, &f.err), TFX_OK);
     ck_assert(stopped && isnan(loss));
@@ -329,6 +337,8 @@ START_TEST(evaluation)
     free(scale);
     free(tokens);
     free(targets);
+    free(first);
+    free(left);
     free(logits);
     tfx_call_loader_close(cls, loader);
     tfx_evaluator_close(&v);
