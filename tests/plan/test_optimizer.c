@@ -60,9 +60,12 @@ START_TEST(micro_batches_add_up)
         fixture_close(&f);
         free(text);
     }
-    for (int i = 0; i < 2 * STEPS; i++) /* norms (odd i) amplify what rounding does to the parameters */
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 ? 5e-5f : 1e-5f) * log[0][i], "step %d: %.8g and %.8g",
-                      i / 2, (double)log[0][i], (double)log[1][i]);
+    for (int i = 0; i < 2 * STEPS; i++) {
+        /* Losses, and the first norm, which is of the same parameters. Later norms (odd i) amplify what rounding did to
+         * the parameters: up to 3.5e-5 from other seeds, with norms that are right to 1e-6 each (test_clip.c). */
+        double a = (double)log[0][i], b = (double)log[1][i], bound = i == 1 ? 2e-6 : i % 2 ? 5e-5 : 1e-6;
+        ck_assert_msg(fabs(a - b) <= bound * a, "step %d: %.8g and %.8g", i / 2, a, b);
+    }
     free(state[0]);
     free(state[1]);
 }
