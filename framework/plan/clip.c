@@ -1,5 +1,7 @@
 #include "framework/plan/clip.h"
 
+#include <math.h>
+
 /* max(x, limit) of x >= 0 in an op set without comparisons. Nothing cancels: where x is the larger one,
  * x - limit and the sum are of its size, so each rounds by no more than x does. NaN stays NaN. */
 static tfx_value at_least(tfx_graph *g, tfx_value x, double limit)
@@ -46,5 +48,7 @@ tfx_value tfx_grad_norm(tfx_graph *g, const tfx_value *grads, uint32_t n)
 
 tfx_value tfx_clip_factor(tfx_graph *g, tfx_value norm, double clip)
 {
+    /* A limit that is infinite or 0 in f32 would divide itself to NaN. */
+    clip = fmin(fmax(clip, 0x1p-126), 0x1p126);
     return tfx_emit_binary(g, TFX_OP_DIV, tfx_emit_constant(g, clip, 0, NULL), at_least(g, norm, clip));
 }

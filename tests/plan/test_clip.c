@@ -107,7 +107,7 @@ static void check_update(clip_bench *l, const char *what)
     ck_assert_msg(worst <= 1e-6, "%s: clip %g: an element is off by %.3g of the norm", what, l->clip, worst);
 }
 
-static const double clips[] = {1, 0, 1e3, 1e-3};
+static const double clips[] = {1, 0, 1e3, 1e-3, 1e300};
 
 START_TEST(norms_from_1e_minus_6_to_1e30)
 {
@@ -159,6 +159,27 @@ START_TEST(no_gradient)
 }
 END_TEST
 
+/* A limit below what f32 can hold stops all gradients, but is still a number. */
+START_TEST(a_limit_of_nearly_nothing)
+{
+    clip_bench l;
+    bench_open(&l, 1e-300);
+    for (int norm = 0; norm < 2; norm++) {
+        set_grads(&l, norm);
+        update(&l);
+        for (uint32_t i = 0; i < l.r.plan->state.n; i++) {
+            const tfx_state_tensor *t = grad_at(&l, i);
+            float *moved = t ? runner_read(&l.r, &l.r.plan->state.tensors[t->owner]) : NULL;
+            for (uint64_t k = 0; t && k < t->elements; k++)
+                ck_assert_msg(fabsf(moved[k]) <= 0x1p-126f, "norm %d: %s[%d] moved by %g", norm, t->name, (int)k,
+                              (double)moved[k]);
+            free(moved);
+        }
+    }
+    bench_close(&l);
+}
+END_TEST
+
 /* A norm that is not finite is how a run sees that it has diverged. */
 START_TEST(a_gradient_that_is_not_finite)
 {
@@ -186,6 +207,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, elements_of_very_different_size, 0, n);
     tcase_add_loop_test(c, no_gradient, 0, n);
     tcase_add_loop_test(c, a_gradient_that_is_not_finite, 0, n);
+    tcase_add_test(c, a_limit_of_nearly_nothing);
     suite_add_tcase(s, c);
     return s;
 }
