@@ -6,6 +6,7 @@ static const tfx_option options[] = {
     TFX_OPTION("hidden", TFX_OPT_INT, "64", 1, 1e6, NULL, "hidden width"),
     TFX_OPTION("op", TFX_OPT_STRING, "e2e.square/1", 0, 0, NULL, "the custom op between the two matrices"),
     TFX_OPTION("scale", TFX_OPT_REAL, "2", -10, 10, NULL, "factor of the op"),
+    TFX_OPTION("dropout", TFX_OPT_REAL, "0", 0, 1, NULL, "rate of dropout behind the op"),
 };
 
 static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
@@ -19,6 +20,7 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     tfx_value down = b->param(b, "down", 2, down_shape, &normal, 0, 0);
     tfx_value inner = b->matmul(b, x, up, TFX_TRANS_B, 1.0);
     tfx_value squared = b->custom(b, h->opt_string(h, b->options, "op"), 1, &inner, 0, NULL, 1, &scale);
+    squared = b->dropout(b, squared, h->opt_real(h, b->options, "dropout"));
     return b->matmul(b, squared, down, 0, 1.0);
 }
 

@@ -133,6 +133,29 @@ def test_custom_op():
         same(f.files(), before, "files in the folder")
 
 
+def test_dropout_resumes():
+    """Masks belong to a step, so a run that was killed draws the ones that it would have drawn."""
+    spec = HEAD + SQUARE.replace("op = {op}", "dropout = 0.3")
+    expected = []
+    for at in (0, 25, 40):
+        with folder(spec) as f:
+            plugins = f.path / "plugins"
+            plugins.mkdir()
+            for name in ("square.so", "square_mlp.so"):
+                shutil.copy(HELPERS / name, plugins)
+            env = {"TFX_PLUGIN_PATH": str(plugins)}
+            settings = ["--set", "train.steps=24", "--set", "train.micro_batch=2", "--set", "train.recompute=block"]
+            if at:
+                f.tfx("run", "tiny.ini", *settings, env={**env, **crashing(at)}, status=3)
+                f.tfx("run", "tiny.ini", *settings, "--resume", env=env)
+                same_outcome(outcome(f, 1), expected[0], f"killed at change {at}")
+            else:
+                f.tfx("run", "tiny.ini", *settings, env=env)
+                expected.append(outcome(f, 1))
+                f.tfx("run", "tiny.ini", *settings, "--set", "model.*.blocks.ffn.dropout=0", "--db", "dry.db", env=env)
+                expect(outcome(f, 1, "dry.db")["hash"] != expected[0]["hash"], "dropout changes the weights")
+
+
 def test_growth_before_its_time():
     """A policy may end a stage early; the learning-rate schedule then restarts at that step, and a resume
     behind it sees the same rates."""
