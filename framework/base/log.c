@@ -1,4 +1,4 @@
-/* Every line is one call that appends it whole, so that lines of several threads do not mix. */
+/* Every text is one call that appends it whole, so that lines of several threads do not mix. */
 #include "framework/base/log.h"
 
 #include <errno.h>
@@ -19,14 +19,28 @@ static struct {
     tfx_text early; /* lines from before the file */
 } process_log;
 
+/* Every line of the text behind the prefix, since a line may be read alone. Frees the prefix. */
+static char *with_prefix(char *prefix, const char *text)
+{
+    tfx_text lines = {0};
+    do {
+        size_t n = strcspn(text, "\n");
+        tfx_text_add(&lines, "%s%.*s\n", prefix, (int)n, text);
+        text += n + (text[n] == '\n');
+    } while (*text);
+    free(prefix);
+    return lines.s;
+}
+
 /* A live line that stands there on a terminal goes first. */
 static void say(const char *before, const char *name, const char *after, const char *text)
 {
     const char *clear = *name && isatty(STDERR_FILENO) ? "\r\033[K" : "";
-    char *line = tfx_printf("%s%s%s%s%s\n", clear, before, name, *name ? after : "", text);
-    fputs(line, stderr);
+    char *lines = *name ? with_prefix(tfx_printf("%s%s%s", before, name, after), text)
+                        : tfx_printf("%s%s\n", before, text);
+    fprintf(stderr, "%s%s", clear, lines);
     fflush(stderr);
-    free(line);
+    free(lines);
 }
 
 static void refuse(void)
@@ -40,16 +54,16 @@ static void refuse(void)
 
 static void append(const char *text)
 {
-    char when[32], *line;
+    char when[32];
     time_t now = time(NULL);
     struct tm utc;
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    line = tfx_printf("%s  %s\n", when, text);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ  ", gmtime_r(&now, &utc));
+    char *lines = with_prefix(tfx_strdup(when), text);
     if (!process_log.path && *process_log.name)
-        tfx_text_add(&process_log.early, "%s", line);
-    else if (process_log.path && process_log.fd >= 0 && write(process_log.fd, line, strlen(line)) < 0)
+        tfx_text_add(&process_log.early, "%s", lines);
+    else if (process_log.path && process_log.fd >= 0 && write(process_log.fd, lines, strlen(lines)) < 0)
         refuse();
-    free(line);
+    free(lines);
 }
 
 void tfx_log_name(const char *name)

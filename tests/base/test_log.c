@@ -100,6 +100,25 @@ START_TEST(with_a_name)
 }
 END_TEST
 
+/* A text of several lines, as a plugin may have one: none of a run's stands there without its name and time. */
+START_TEST(several_lines)
+{
+    place p;
+    open_place(&p);
+    tfx_log_message("of\nnobody");
+    tfx_log_name("grown");
+    tfx_log_message("early\n%s", "more");
+    tfx_log_open(p.file);
+    tfx_log_event("one\n\ntwo\n");
+    tfx_log_message("%s", "");
+    ck_assert_str_eq(contents(p.stderr_file), "tfx: of\nnobody\ntfx: grown: early\ntfx: grown: more\n"
+                                              "grown  one\ngrown  \ngrown  two\ntfx: grown: \n");
+    log_has(&p, "early\nmore\none\n\ntwo\n\n");
+    tfx_log_close();
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(a_file_that_takes_no_lines)
 {
     static const char *const paths[] = {"/dev/full", "/dev/null/log.txt"};
@@ -144,6 +163,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("log");
     tcase_add_test(c, without_a_name);
     tcase_add_test(c, with_a_name);
+    tcase_add_test(c, several_lines);
     tcase_add_loop_test(c, a_file_that_takes_no_lines, 0, 2);
     tcase_add_test(c, long_lines);
     suite_add_tcase(s, c);
