@@ -32,7 +32,7 @@ tfx_status tfx_file_hash(const char *path, char hash[33], tfx_error *err)
     tfx_status status = TFX_OK;
     unsigned char *piece = NULL;
     XXH3_state_t *state = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
     if (fd < 0)
         return tfx_fail(err, TFX_E_IO, "%s: cannot be opened: %s", path, strerror(errno));
     piece = tfx_alloc(PIECE);

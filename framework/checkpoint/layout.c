@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,7 +160,8 @@ static int get_record(const cJSON *o, tfx_checkpoint_record *r)
 /* The whole file, to be freed; NULL with a message. */
 static char *read_text(const char *path, size_t *n, tfx_error *err)
 {
-    FILE *f = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
+    FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (!f) {
         tfx_fail(err, TFX_E_IO, "%s: %s", path, strerror(errno));
         return NULL;

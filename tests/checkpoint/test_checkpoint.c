@@ -145,6 +145,18 @@ START_TEST(changed_files)
 }
 END_TEST
 
+/* Pipes that nobody writes to are not waited for. */
+START_TEST(pipes)
+{
+    tfx_checkpoint_written files = save("a", 8);
+    static const char *const names[] = {"a/optimizer.safetensors", "a/model.safetensors", "a/checkpoint.json"};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(unlink(temp_path(names[i])) | mkfifo(temp_path(names[i]), 0600), 0);
+        refuse("a", files.json_hash, names[i], "the file was changed");
+    }
+}
+END_TEST
+
 START_TEST(files_of_another_checkpoint)
 {
     tfx_checkpoint_written files = save("a", 8);
@@ -247,6 +259,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(t, temp_dir_setup, temp_dir_teardown);
     tcase_add_test(t, what_was_saved_comes_back);
     tcase_add_test(t, changed_files);
+    tcase_add_test(t, pipes);
     tcase_add_test(t, files_of_another_checkpoint);
     tcase_add_test(t, formats);
     tcase_add_test(t, weights_of_a_folder);
