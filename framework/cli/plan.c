@@ -15,10 +15,7 @@ static int run(const tfx_cli_args *a)
             fputs(s.experiment->resolved, stdout);
         else if (tfx_session_plan(&s, &err) == TFX_OK) {
             tfx_error data = {0};
-            for (size_t i = 0; i < s.experiment->n_arms; i++)
-                if (tfx_arm_plan_check_data(s.experiment, s.plans[i], &data) != TFX_OK)
-                    break;
-            if (data.status != TFX_OK)
+            if (tfx_session_check_data(&s, NULL, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
             tfx_device_speed speed = tfx_device_speed_measure(&s.device);
             (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, speed,

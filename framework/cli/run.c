@@ -72,8 +72,7 @@ static int worker(const char *db, tfx_id run)
 }
 
 /* Everything that will be executed must fit before anything is written. */
-static tfx_status check_fits(const tfx_session *s, const tfx_selection *chosen, const char *db, int resume,
-                             tfx_error *err)
+static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, int resume, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_arm_plan **plans = TFX_NEW_ARRAY(tfx_arm_plan *, e->n_arms);
@@ -81,9 +80,9 @@ static tfx_status check_fits(const tfx_session *s, const tfx_selection *chosen, 
     for (size_t i = 0; i < e->n_arms; i++)
         if (chosen->arms[i])
             plans[n++] = s->plans[i];
+    tfx_session_check_data(s, chosen->arms, err);
     for (size_t i = 0; i < n && err->status == TFX_OK; i++)
-        if (tfx_arm_plan_check_data(e, plans[i], err) == TFX_OK)
-            tfx_arm_plan_fits(plans[i], &s->device, err);
+        tfx_arm_plan_fits(plans[i], &s->device, err);
     const tfx_validation_set *set = &plans[0]->validation;
     if (err->status == TFX_OK && set->tokens < e->eval_tokens) {
         char *text = tfx_validation_set_text(set, e->eval_tokens);

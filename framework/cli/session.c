@@ -1,5 +1,6 @@
 #include "framework/cli/session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "framework/base/memory.h"
@@ -29,6 +30,26 @@ tfx_status tfx_session_plan(tfx_session *s, tfx_error *err)
                 fprintf(stderr, "tfx: note: [arm %s]: %s\n", p->arm->name, p->notes[k]);
     }
     return err->status;
+}
+
+tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error *err)
+{
+    const tfx_arm_plan *first = NULL;
+    for (size_t i = 0; i < s->experiment->n_arms; i++) {
+        tfx_arm_plan *p = s->plans[i];
+        if (chosen && !chosen[i])
+            continue;
+        if (tfx_arm_plan_check_data(s->experiment, p, err) != TFX_OK)
+            return err->status;
+        if (!first)
+            first = p;
+        else if (!tfx_validation_set_same(&first->validation, &p->validation))
+            fprintf(stderr,
+                    "tfx: note: arm %s (context %" PRId64 ") is evaluated on other tokens than arm %s (context %" PRId64
+                    "): their windows do not fill the same pieces of the validation split\n",
+                    p->arm->name, p->validation.context, first->arm->name, first->validation.context);
+    }
+    return TFX_OK;
 }
 
 void tfx_session_close(tfx_session *s)

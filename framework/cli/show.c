@@ -5,8 +5,11 @@
 static int run(const tfx_cli_args *a)
 {
     tfx_error err = {0};
+    int forms = tfx_cli_flag(a, "spec") + tfx_cli_flag(a, "log") + tfx_cli_flag(a, "json");
     tfx_id id = tfx_cli_run_id(tfx_cli_arg(a, 0), &err);
-    tfx_store *store = id ? tfx_cli_open_database(a, &err) : NULL;
+    if (id && forms > 1)
+        tfx_fail(&err, TFX_E_INVALID, "show: expected one of --spec, --log and --json, found %d of them", forms);
+    tfx_store *store = err.status == TFX_OK ? tfx_cli_open_database(a, &err) : NULL;
     if (store && tfx_cli_flag(a, "spec"))
         tfx_report_run_spec(store, id, stdout, &err);
     else if (store && tfx_cli_flag(a, "log"))
@@ -27,7 +30,7 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_show = {
     "show",
-    "RUN [--spec | --log] [--json] [--db FILE]",
+    "RUN [--spec | --log | --json] [--db FILE]",
     "Show a run: stages, metrics, checkpoints, growth events, plugins, environment.",
     "  tfx show 3\n  tfx show 3 --spec > again.ini\n  tfx show 3 --log\n",
     options,

@@ -60,6 +60,12 @@ int64_t tfx_validation_set_window(const tfx_validation_set *set, int64_t i)
     return place * set->piece_windows + i % set->piece_windows;
 }
 
+int tfx_validation_set_same(const tfx_validation_set *a, const tfx_validation_set *b)
+{
+    return a->tokens == b->tokens && a->pieces == b->pieces && a->places == b->places &&
+           (a->pieces == 1 || a->piece_windows * a->context == b->piece_windows * b->context);
+}
+
 char *tfx_validation_set_text(const tfx_validation_set *set, int64_t asked)
 {
     if (set->split_tokens < 0)

@@ -29,6 +29,9 @@ tfx_status tfx_validation_set_choose(tfx_validation_set *set, int64_t split_toke
 /* The window of the split that is number `i` of the set; they increase. */
 int64_t tfx_validation_set_window(const tfx_validation_set *set, int64_t i);
 
+/* Whether both are the same tokens, however they are cut into windows. */
+int tfx_validation_set_same(const tfx_validation_set *a, const tfx_validation_set *b);
+
 /* One sentence about the set for people, as a heap string. */
 char *tfx_validation_set_text(const tfx_validation_set *set, int64_t asked);
 

@@ -143,6 +143,11 @@ def test_the_same_tokens_for_everybody():
                     close(first, losses.setdefault((tokens, arm), first), f"loss with micro_batch {micro_batch}", 2e-6)
                     e = f.json("eval", "tiny.ini", "--arm", arm, *settings)
                     same((e["tokens"], f"{e['loss']:.12f}"), (expected or whole, f"{found[-1][0]:.12f}"), "tfx eval")
+    with folder() as f:
+        for context, said in ((16, 0), (48, 1)):
+            r = f.tfx("plan", "tiny.ini", "--set", f"model.transformer.context={context}", "--set", "data.eval_tokens=4096")
+            same(r.stderr.count(f"note: arm grown (context 32) is evaluated on other tokens than arm transformer (context "
+                                f"{context})"), said, f"context {context}")
     with folder(TINY.replace("eval_every = 5", "eval_every = 5\neval_batches = 2")) as f:
         message(f.tfx("run", "tiny.ini", status=2), "tiny.ini:", '"eval_batches" was removed', "data.eval_tokens")
 

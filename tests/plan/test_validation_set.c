@@ -80,6 +80,26 @@ START_TEST(from_all_over_the_split)
 }
 END_TEST
 
+/* Contexts that divide a piece share their tokens; others do not, and where the split is smaller than what is asked
+ * for, what fills windows differs as well. */
+START_TEST(same_or_not)
+{
+    static const struct {
+        int64_t split, context;
+        int same;
+    } cases[] = {{100000, 32, 1}, {100000, 64, 1}, {100000, 256, 1}, {100000, 48, 0}, {2081, 64, 0}, {2081, 40, 1}};
+    for (int i = 0; i < 6; i++) {
+        tfx_validation_set a, b;
+        char *first = counted(cases[i].split, 32, 4096, &a),
+             *second = counted(cases[i].split, cases[i].context, 4096, &b);
+        ck_assert_int_eq(tfx_validation_set_same(&a, &b), cases[i].same);
+        ck_assert_int_eq(!memcmp(first, second, (size_t)cases[i].split), cases[i].same);
+        free(first);
+        free(second);
+    }
+}
+END_TEST
+
 START_TEST(said)
 {
     tfx_validation_set set;
@@ -108,6 +128,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, each_token_once);
     tcase_add_test(t, same_tokens_for_every_context);
+    tcase_add_test(t, same_or_not);
     tcase_add_test(t, from_all_over_the_split);
     tcase_add_test(t, said);
     suite_add_tcase(s, t);
