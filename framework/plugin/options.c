@@ -17,6 +17,14 @@ const tfx_option *tfx_option_at(const tfx_option *decl, size_t i)
     return (const tfx_option *)((const char *)decl + i * decl->struct_size);
 }
 
+const tfx_option *tfx_option_find(const tfx_option *decl, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(tfx_option_at(decl, i)->name, name))
+            return tfx_option_at(decl, i);
+    return NULL;
+}
+
 /* ---- descriptions ---- */
 
 /* As a value may be written: 1T, not 1e+12, which is no integer. */
@@ -246,10 +254,7 @@ tfx_options *tfx_options_resolve(const tfx_option *decl, size_t n_decl, const tf
     out->values = TFX_NEW_ARRAY(option_value, n_decl);
     out->n = n_decl;
     for (size_t i = 0; i < n_settings; i++) {
-        size_t k = 0;
-        while (k < n_decl && strcmp(tfx_option_at(decl, k)->name, settings[i].key))
-            k++;
-        if (k == n_decl) {
+        if (!tfx_option_find(decl, n_decl, settings[i].key)) {
             fail_unknown(decl, n_decl, &settings[i], what, err);
             goto fail;
         }

@@ -25,6 +25,8 @@ void tfx_options_destroy(tfx_options *o);
 
 /* The i-th declaration: arrays of tfx_option are walked by struct_size. */
 const tfx_option *tfx_option_at(const tfx_option *decl, size_t i);
+/* The one with this name, or NULL. */
+const tfx_option *tfx_option_find(const tfx_option *decl, size_t n, const char *name);
 
 /* Values by name; see tfx_host.opt_*. The name must be declared with that type. */
 int64_t tfx_options_int(const tfx_options *o, const char *name);

@@ -79,40 +79,39 @@ static const tfx_option arm[] = {
     { \
 #s, s, sizeof(s) / sizeof(*s), key, plugin \
     }
-static const struct {
+typedef struct section_row {
     const char *name;
     const tfx_option *options;
     size_t n;
     const char *plugin_key, *plugin_kind;
-} sections[] = {
+} section_row;
+
+static const section_row sections[] = {
     SECTION(experiment, "backend", TFX_KIND_BACKEND), SECTION(data, "loader", TFX_KIND_LOADER),
     SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),  SECTION(model, NULL, NULL),
     SECTION(scaling, "policy", TFX_KIND_SCALING),     SECTION(arm, NULL, NULL),
 };
-#define N_SECTIONS (sizeof(sections) / sizeof(*sections))
+
+/* A kind that has no row has no keys. */
+static const section_row *find_section(const char *kind)
+{
+    static const section_row none = {0};
+    for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+        if (!strcmp(sections[i].name, kind))
+            return &sections[i];
+    return &none;
+}
 
 const tfx_option *tfx_spec_declaration(const char *kind, size_t *n)
 {
-    for (size_t i = 0; i < N_SECTIONS; i++) {
-        if (!strcmp(sections[i].name, kind)) {
-            *n = sections[i].n;
-            return sections[i].options;
-        }
-    }
-    *n = 0;
-    return NULL;
+    *n = find_section(kind)->n;
+    return find_section(kind)->options;
 }
 
 const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind)
 {
-    for (size_t i = 0; i < N_SECTIONS; i++) {
-        if (!strcmp(sections[i].name, section)) {
-            *plugin_kind = sections[i].plugin_kind;
-            return sections[i].plugin_key;
-        }
-    }
-    *plugin_kind = NULL;
-    return NULL;
+    *plugin_kind = find_section(section)->plugin_kind;
+    return find_section(section)->plugin_key;
 }
 
 const char *tfx_spec_removed(const char *section, const char *key)
@@ -125,9 +124,6 @@ const char *tfx_spec_removed(const char *section, const char *key)
 const char *tfx_spec_default(const char *section, const char *key)
 {
     size_t n;
-    const tfx_option *decl = tfx_spec_declaration(section, &n);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(tfx_option_at(decl, i)->name, key))
-            return tfx_option_at(decl, i)->def;
-    return NULL;
+    const tfx_option *decl = tfx_spec_declaration(section, &n), *o = tfx_option_find(decl, n, key);
+    return o ? o->def : NULL;
 }

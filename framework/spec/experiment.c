@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/suggest.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
@@ -36,18 +35,16 @@ static tfx_status make_paths_absolute(const tfx_registry *registry, tfx_ini *ini
         tfx_error quiet = {0};
         const tfx_layer_class *layer = name ? tfx_registry_find(registry, TFX_KIND_LAYER, name, &quiet) : NULL;
         free(above);
-        for (size_t k = 0; layer && k < layer->n_options; k++) {
-            const tfx_option *o = tfx_option_at(layer->options, k);
-            if (o->type != TFX_OPT_PATH || strcmp(o->name, dot + 1))
-                continue;
-            tfx_setting one = *s;
-            one.key = o->name;
-            tfx_options *value = tfx_options_resolve(o, 1, &one, 1, layer->name, err);
-            if (!value)
-                return err->status;
-            s->value = tfx_ini_keep(ini, tfx_strdup(tfx_options_string(value, o->name)));
-            tfx_options_destroy(value);
-        }
+        const tfx_option *o = layer ? tfx_option_find(layer->options, layer->n_options, dot + 1) : NULL;
+        if (!o || o->type != TFX_OPT_PATH)
+            continue;
+        tfx_setting one = *s;
+        one.key = o->name;
+        tfx_options *value = tfx_options_resolve(o, 1, &one, 1, layer->name, err);
+        if (!value)
+            return err->status;
+        s->value = tfx_ini_keep(ini, tfx_strdup(tfx_options_string(value, o->name)));
+        tfx_options_destroy(value);
     }
     return TFX_OK;
 }
@@ -60,21 +57,6 @@ static size_t count_kind(const tfx_ini *ini, const char *kind)
     for (size_t i = 0; i < ini->n_sections; i++)
         n += !strcmp(ini->sections[i].kind, kind);
     return n;
-}
-
-/* Fails with what [kind NAME] the spec does have. Without a key, the place is left to the caller. */
-static tfx_status fail_name(tfx_error *err, const tfx_ini *ini, const char *file, int line, const char *kind,
-                            const char *key, const char *name)
-{
-    tfx_suggest known = {.name = name};
-    for (size_t i = 0; i < ini->n_sections; i++)
-        if (!strcmp(ini->sections[i].kind, kind))
-            tfx_suggest_add(&known, "%s", ini->sections[i].name);
-    if (key)
-        tfx_fail_at(err, file, line, "%s: there is no [%s %.100s]", key, kind, name);
-    else
-        tfx_fail(err, TFX_E_INVALID, "there is no [%s %.100s]", kind, name);
-    return tfx_suggest_end(&known, NULL, err);
 }
 
 const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m)
@@ -100,7 +82,7 @@ const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *
     for (size_t i = 0; i < e->n_models; i++)
         if (!strcmp(e->models[i].name, name))
             return &e->models[i];
-    fail_name(err, ((const loaded *)e)->ini, NULL, 0, "model", NULL, name);
+    tfx_ini_fail_unknown(((const loaded *)e)->ini, NULL, "model", name, NULL, err);
     return NULL;
 }
 
@@ -109,7 +91,7 @@ const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx
     for (size_t i = 0; i < e->n_arms; i++)
         if (!strcmp(e->arms[i].name, name))
             return &e->arms[i];
-    fail_name(err, ((const loaded *)e)->ini, NULL, 0, "arm", NULL, name);
+    tfx_ini_fail_unknown(((const loaded *)e)->ini, NULL, "arm", name, NULL, err);
     tfx_error_locate(err, e->file, 0);
     return NULL;
 }
@@ -192,10 +174,8 @@ static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tf
     if (!*name)
         return TFX_OK;
     const tfx_ini_section *s = tfx_ini_find(l->ini, "scaling", name);
-    if (!s) {
-        const tfx_setting *k = tfx_section_find(arm, "scaling");
-        return fail_name(err, l->ini, k->file, k->line, "scaling", "scaling", name);
-    }
+    if (!s)
+        return tfx_ini_fail_unknown(l->ini, tfx_section_find(arm, "scaling"), "scaling", name, NULL, err);
     tfx_section_values(registry, s, NULL, &own, &out->scaling, err);
     tfx_options_destroy(own);
     if (err->status == TFX_OK)
@@ -223,8 +203,7 @@ static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_in
         if (!strcmp(l->e.models[i].name, model))
             out->model = &l->e.models[i];
     if (!out->model) {
-        const tfx_setting *k = tfx_section_find(s, "model");
-        fail_name(err, l->ini, k->file, k->line, "model", "model", model);
+        tfx_ini_fail_unknown(l->ini, tfx_section_find(s, "model"), "model", model, NULL, err);
         goto done;
     }
     if (fill_scaling(l, registry, host, s, out, err) == TFX_OK)

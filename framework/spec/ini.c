@@ -104,6 +104,12 @@ void tfx_section_set(tfx_ini_section *s, const tfx_setting *setting)
     *old = *setting;
 }
 
+void tfx_section_set_all(tfx_ini_section *s, const tfx_setting *settings, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tfx_section_set(s, &settings[i]);
+}
+
 void tfx_section_remove(tfx_ini_section *s, const char *key)
 {
     tfx_setting *old = tfx_section_find(s, key);
@@ -118,6 +124,20 @@ char *tfx_section_title(char *buf, const tfx_ini_section *s)
 {
     snprintf(buf, 160, s->name ? "[%s %s]" : "[%s]", s->kind, s->name);
     return buf;
+}
+
+tfx_status tfx_ini_fail_unknown(const tfx_ini *ini, const tfx_setting *from, const char *kind, const char *name,
+                                const tfx_ini_section *but, tfx_error *err)
+{
+    tfx_suggest known = {.name = name};
+    for (size_t i = 0; i < ini->n_sections; i++)
+        if (!strcmp(ini->sections[i].kind, kind) && &ini->sections[i] != but)
+            tfx_suggest_add(&known, "%s", ini->sections[i].name);
+    if (from)
+        tfx_fail_at(err, from->file, from->line, "%s: there is no [%s %.100s]", from->key, kind, name);
+    else
+        tfx_fail(err, TFX_E_INVALID, "there is no [%s %.100s]", kind, name);
+    return tfx_suggest_end(&known, NULL, err);
 }
 
 /* ---- reading ---- */
@@ -153,19 +173,11 @@ static tfx_status open_section(reader *r, const char *line, size_t n)
                            (int)(line + n - rest < 80 ? line + n - rest : 80), rest);
 
     /* Kind, then an optional name. */
-    const char *p = line + 1;
-    while (p < close && isspace((unsigned char)*p))
-        p++;
-    const char *end = p;
-    while (end < close && !isspace((unsigned char)*end))
-        end++;
-    const char *kind = tfx_ini_keep(r->ini, tfx_strndup(p, (size_t)(end - p)));
-    while (end < close && isspace((unsigned char)*end))
-        end++;
-    const char *stop = close;
-    while (stop > end && isspace((unsigned char)stop[-1]))
-        stop--;
-    const char *name = end < stop ? tfx_ini_keep(r->ini, tfx_strndup(end, (size_t)(stop - end))) : NULL;
+    char *kind = tfx_trimmed(line + 1, (size_t)(close - line - 1));
+    size_t n_kind = strcspn(kind, " \t"), rest_length = strlen(kind + n_kind);
+    const char *name = rest_length ? tfx_ini_keep(r->ini, tfx_trimmed(kind + n_kind, rest_length)) : NULL;
+    kind[n_kind] = 0;
+    tfx_ini_keep(r->ini, kind);
 
     int named;
     if (!tfx_section_kind(kind, &named)) {

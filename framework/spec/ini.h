@@ -50,10 +50,16 @@ tfx_ini_section *tfx_ini_add_section(tfx_ini *ini, const char *kind, const char 
 tfx_setting *tfx_section_find(const tfx_ini_section *s, const char *key);
 /* Replaces the setting with the same key, or appends. */
 void tfx_section_set(tfx_ini_section *s, const tfx_setting *setting);
+void tfx_section_set_all(tfx_ini_section *s, const tfx_setting *settings, size_t n);
 void tfx_section_remove(tfx_ini_section *s, const char *key);
 
 /* "[kind NAME]" into buf (at least 160 bytes), which is returned. */
 char *tfx_section_title(char *buf, const tfx_ini_section *s);
+
+/* Fails because there is no [kind name] where `from` names one (NULL: the place is left to the caller), with the
+ * nearest that there is, which is not `but` (may be NULL). */
+tfx_status tfx_ini_fail_unknown(const tfx_ini *ini, const tfx_setting *from, const char *kind, const char *name,
+                                const tfx_ini_section *but, tfx_error *err);
 
 /* Whether the kind exists, and whether it has names. */
 int tfx_section_kind(const char *kind, int *named);

@@ -52,10 +52,8 @@ void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_i
     tfx_ini_section old = *base, new = *base;
     new.keys = NULL;
     new.n_keys = new.cap_keys = 0;
-    for (size_t i = 0; i < old.n_keys; i++)
-        tfx_section_set(&new, &old.keys[i]);
-    for (size_t i = 0; i < n; i++)
-        tfx_section_set(&new, &over[i]);
+    tfx_section_set_all(&new, old.keys, old.n_keys);
+    tfx_section_set_all(&new, over, n);
 
     size_t kept = 0;
     for (size_t i = 0; i < old.n_keys; i++) {
@@ -73,7 +71,6 @@ void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_i
             base->keys[kept++] = old.keys[i];
     }
     base->n_keys = kept;
-    for (size_t i = 0; i < n; i++)
-        tfx_section_set(base, &over[i]);
+    tfx_section_set_all(base, over, n);
     free(new.keys);
 }

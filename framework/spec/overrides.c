@@ -7,7 +7,7 @@
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 
-tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap, tfx_error *err)
+tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_ini_section *set, tfx_error *err)
 {
     const char *equals = strchr(text, '=');
     char *key = tfx_trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
@@ -24,17 +24,18 @@ tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out,
         tfx_fail(err, TFX_E_INVALID, "--set %.100s: %s", text, wrong);
     for (size_t i = 0; i < n_keys; i++) {
         tfx_setting s = {tfx_ini_keep(ini, keys[i]), value, "--set", 0};
-        size_t k = 0;
-        while (k < *n && strcmp((*out)[k].key, s.key))
-            k++;
-        if (k < *n)
-            (*out)[k] = s; /* the last --set of a key holds */
-        else
-            *TFX_APPEND(*out, *n, *cap) = s;
+        tfx_section_set(set, &s);
     }
     free(keys);
     free(key);
     return err->status;
+}
+
+/* The setting under the key that it has within a section. */
+static void set_as(tfx_ini_section *section, const tfx_setting *s, const char *key)
+{
+    tfx_setting one = {key, s->value, s->file, s->line};
+    tfx_section_set(section, &one);
 }
 
 static const char *vars_key(const tfx_setting *s)
@@ -50,9 +51,7 @@ tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, siz
             continue;
         tfx_setting *old = tfx_section_find(vars, name);
         if (old) {
-            old->value = over[i].value;
-            old->file = over[i].file;
-            old->line = over[i].line;
+            set_as(vars, &over[i], old->key);
             continue;
         }
         tfx_suggest known = {.name = name};
@@ -80,27 +79,9 @@ static tfx_status fail_address(const tfx_ini *ini, const tfx_setting *s, const c
     return err->status;
 }
 
-/* The overrides of one section. */
-typedef struct layer {
-    tfx_setting *over;
-    size_t n, cap;
-} layer;
-
-static void add_to_layer(layer *l, const tfx_setting *s, const char *key)
-{
-    tfx_setting one = {key, s->value, s->file, s->line};
-    for (size_t i = 0; i < l->n; i++) {
-        if (!strcmp(l->over[i].key, key)) {
-            l->over[i] = one;
-            return;
-        }
-    }
-    *TFX_APPEND(l->over, l->n, l->cap) = one;
-}
-
 /* Adds the override to the layers of the sections it addresses. `wild` chooses between
  * addresses with "*" and those with a name, so that a name wins over "*". */
-static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int wild, tfx_error *err)
+static tfx_status address(const tfx_ini *ini, tfx_ini_section *layers, const tfx_setting *s, int wild, tfx_error *err)
 {
     size_t n_kinds, length = strcspn(s->key, ".");
     const char *const *kinds = tfx_section_kinds(&n_kinds);
@@ -128,7 +109,7 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
                         kind);
         for (size_t i = 0; i < ini->n_sections && !wild; i++)
             if (!strcmp(ini->sections[i].kind, kind))
-                add_to_layer(&layers[i], s, rest);
+                set_as(&layers[i], s, rest);
     } else if (!strncmp(rest, "*.", 2)) {
         int found = 0;
         for (size_t i = 0; i < ini->n_sections; i++) {
@@ -136,7 +117,7 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
                 continue;
             found = 1;
             if (wild)
-                add_to_layer(&layers[i], s, rest + 2);
+                set_as(&layers[i], s, rest + 2);
         }
         if (!found)
             tfx_fail_at(err, s->file, s->line, "%s: the spec has no [%s NAME] section", s->key, kind);
@@ -153,7 +134,7 @@ static tfx_status address(tfx_ini *ini, layer *layers, const tfx_setting *s, int
         else if (strchr(rest, '*'))
             tfx_fail_at(err, s->file, s->line, "%s: \"*\" can stand only for the name of a section", s->key);
         else if (!wild)
-            add_to_layer(&layers[best], s, rest + strlen(ini->sections[best].name) + 1);
+            set_as(&layers[best], s, rest + strlen(ini->sections[best].name) + 1);
     }
     free(kind);
     return err->status;
@@ -171,7 +152,7 @@ tfx_status tfx_override_sections(const tfx_registry *registry, tfx_ini *ini, con
         if (first && !tfx_ini_find(ini, nameless[i], NULL))
             tfx_ini_add_section(ini, nameless[i], NULL, first->file, first->line);
     }
-    layer *layers = TFX_NEW_ARRAY(layer, ini->n_sections);
+    tfx_ini_section *layers = TFX_NEW_ARRAY(tfx_ini_section, ini->n_sections); /* the overrides of each */
     for (int wild = 1; wild >= 0; wild--)
         for (size_t i = 0; i < n && err->status == TFX_OK; i++)
             if (!vars_key(&over[i]))
@@ -180,9 +161,9 @@ tfx_status tfx_override_sections(const tfx_registry *registry, tfx_ini *ini, con
     for (int arms = 0; arms <= 1 && apply && err->status == TFX_OK; arms++)
         for (size_t i = 0; i < ini->n_sections; i++)
             if (arms == !strcmp(ini->sections[i].kind, "arm"))
-                tfx_section_overlay(registry, ini, &ini->sections[i], layers[i].over, layers[i].n);
+                tfx_section_overlay(registry, ini, &ini->sections[i], layers[i].keys, layers[i].n_keys);
     for (size_t i = 0; i < ini->n_sections; i++)
-        free(layers[i].over);
+        free(layers[i].keys);
     free(layers);
     return err->status;
 }

@@ -6,10 +6,9 @@
 #include "framework/plugin/registry.h"
 #include "framework/spec/ini.h"
 
-/* Splits "section.key=value" into settings whose place is "--set"; strings go to `ini`.
- * Appends to (*out, *n, *cap). */
-tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_setting **out, size_t *n, size_t *cap,
-                              tfx_error *err);
+/* Splits "section.key=value" into settings of `set` whose place is "--set"; the last one of a key holds. Strings
+ * go to `ini`. */
+tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_ini_section *set, tfx_error *err);
 
 /* Lays those overrides that address [vars] over the variables, which must exist there. */
 tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, size_t n, tfx_error *err);

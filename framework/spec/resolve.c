@@ -88,14 +88,13 @@ static tfx_status follow_extends(chain *c, tfx_error *err)
 static int is_dropped(const tfx_ini_section *s, tfx_error *err)
 {
     const tfx_setting *drop = strcmp(s->kind, "arm") ? NULL : tfx_section_find(s, "drop");
-    size_t n, k = 0;
+    size_t n;
     const tfx_option *decl = tfx_spec_declaration("arm", &n);
     char title[160];
     if (!drop)
         return 0;
-    while (strcmp(tfx_option_at(decl, k)->name, "drop"))
-        k++;
-    tfx_options *value = tfx_options_resolve(tfx_option_at(decl, k), 1, drop, 1, tfx_section_title(title, s), err);
+    tfx_options *value = tfx_options_resolve(tfx_option_find(decl, n, "drop"), 1, drop, 1, tfx_section_title(title, s),
+                                             err);
     int dropped = value && tfx_options_bool(value, "drop");
     tfx_options_destroy(value);
     return dropped;
@@ -122,19 +121,6 @@ static tfx_status check_drop(const tfx_ini *base, const tfx_ini_section *s, tfx_
         tfx_fail_at(err, drop->file, drop->line, "drop: there is no %s in what this spec extends",
                     tfx_section_title(title, s));
     return tfx_suggest_end(&known, "it has no arms", err);
-}
-
-/* Dropped arms go when others have taken over their settings. */
-static void remove_dropped(tfx_ini *ini, tfx_error *err)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < ini->n_sections; i++) {
-        if (is_dropped(&ini->sections[i], err))
-            free(ini->sections[i].keys);
-        else
-            ini->sections[kept++] = ini->sections[i];
-    }
-    ini->n_sections = kept;
 }
 
 /* ---- layers ---- */
@@ -166,8 +152,8 @@ static tfx_ini_section gather(const chain *c, const char *kind, const char *name
     tfx_ini_section all = {.kind = kind, .name = name};
     for (size_t i = c->n; i-- > 0;) {
         const tfx_ini_section *s = tfx_ini_find(c->files[i], kind, name);
-        for (size_t k = 0; s && k < s->n_keys; k++)
-            tfx_section_set(&all, &s->keys[k]);
+        if (s)
+            tfx_section_set_all(&all, s->keys, s->n_keys);
     }
     return all;
 }
@@ -208,14 +194,8 @@ static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at,
         state[at] = DONE;
         return TFX_OK;
     }
-    if (!parent) {
-        tfx_suggest known = {.name = from.value};
-        for (size_t i = 0; i < ini->n_sections; i++)
-            if (!strcmp(ini->sections[i].kind, s->kind) && i != at)
-                tfx_suggest_add(&known, "%s", ini->sections[i].name);
-        tfx_fail_at(err, from.file, from.line, "extends: there is no [%s %.100s]", s->kind, from.value);
-        return tfx_suggest_end(&known, NULL, err);
-    }
+    if (!parent)
+        return tfx_ini_fail_unknown(ini, &from, s->kind, from.value, s, err);
     state[at] = IN_PROGRESS;
     size_t parent_at = (size_t)(parent - ini->sections);
     if (state[parent_at] == IN_PROGRESS)
@@ -240,14 +220,16 @@ static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at,
 
 /* ---- everything in order ---- */
 
-static void remove_helpers(tfx_ini *ini)
+/* Variables, profiles and dropped arms go when others have taken over what they say. */
+static void remove_spent(tfx_ini *ini, tfx_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < ini->n_sections; i++) {
-        if (strcmp(ini->sections[i].kind, "vars") && strcmp(ini->sections[i].kind, "profile"))
-            ini->sections[kept++] = ini->sections[i];
+        const tfx_ini_section *s = &ini->sections[i];
+        if (!strcmp(s->kind, "vars") || !strcmp(s->kind, "profile") || is_dropped(s, err))
+            free(s->keys);
         else
-            free(ini->sections[i].keys);
+            ini->sections[kept++] = *s;
     }
     ini->n_sections = kept;
 }
@@ -257,22 +239,20 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
                         const char *const *sets, size_t n_sets, tfx_error *err)
 {
     tfx_ini *ini = TFX_NEW(tfx_ini);
-    tfx_ini_section vars = {0}, chosen = {0};
-    tfx_setting *set = NULL;
-    size_t n_set = 0, cap_set = 0;
+    tfx_ini_section vars = {0}, chosen = {0}, set = {0};
     int *state = NULL;
 
     if (follow_extends(c, err) != TFX_OK || (profile && check_profile_name(c, file, profile, err) != TFX_OK))
         goto done;
     for (size_t i = 0; i < n_sets; i++)
-        if (tfx_override_parse(sets[i], ini, &set, &n_set, &cap_set, err) != TFX_OK)
+        if (tfx_override_parse(sets[i], ini, &set, err) != TFX_OK)
             goto done;
 
     vars = gather(c, "vars", NULL);
     if (profile)
         chosen = gather(c, "profile", profile);
     if (tfx_override_vars(&vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
-        tfx_override_vars(&vars, set, n_set, err) != TFX_OK || tfx_vars_expand(&vars, ini, err) != TFX_OK)
+        tfx_override_vars(&vars, set.keys, set.n_keys, err) != TFX_OK || tfx_vars_expand(&vars, ini, err) != TFX_OK)
         goto done;
     for (size_t i = c->n; i-- > 0;)
         for (size_t k = 0; k < c->files[i]->n_sections; k++)
@@ -280,8 +260,8 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
                 for (size_t j = 0; j < c->files[i]->sections[k].n_keys; j++)
                     if (tfx_vars_substitute(&vars, &c->files[i]->sections[k].keys[j], ini, err) != TFX_OK)
                         goto done;
-    for (size_t i = 0; i < n_set; i++)
-        if (!tfx_key_below(set[i].key, "vars") && tfx_vars_substitute(&vars, &set[i], ini, err) != TFX_OK)
+    for (size_t i = 0; i < set.n_keys; i++)
+        if (!tfx_key_below(set.keys[i].key, "vars") && tfx_vars_substitute(&vars, &set.keys[i], ini, err) != TFX_OK)
             goto done;
 
     while (c->n > 0) {
@@ -296,8 +276,7 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         if (strcmp(p->kind, "profile"))
             continue;
         tfx_ini_section scratch = {0};
-        for (size_t k = 0; k < vars.n_keys; k++)
-            tfx_section_set(&scratch, &vars.keys[k]);
+        tfx_section_set_all(&scratch, vars.keys, vars.n_keys);
         tfx_override_vars(&scratch, p->keys, p->n_keys, err);
         free(scratch.keys);
         if (err->status != TFX_OK || tfx_override_sections(registry, ini, p->keys, p->n_keys, 0, err) != TFX_OK)
@@ -308,22 +287,20 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         const tfx_ini_section *p = tfx_ini_find(ini, "profile", profile);
         free(chosen.keys);
         chosen = (tfx_ini_section){0};
-        for (size_t k = 0; k < p->n_keys; k++)
-            tfx_section_set(&chosen, &p->keys[k]);
+        tfx_section_set_all(&chosen, p->keys, p->n_keys);
         if (tfx_override_sections(registry, ini, chosen.keys, chosen.n_keys, 1, err) != TFX_OK)
             goto done;
     }
-    if (tfx_override_sections(registry, ini, set, n_set, 1, err) != TFX_OK)
+    if (tfx_override_sections(registry, ini, set.keys, set.n_keys, 1, err) != TFX_OK)
         goto done;
-    remove_helpers(ini);
     state = TFX_NEW_ARRAY(int, ini->n_sections);
     for (size_t i = 0; i < ini->n_sections; i++)
         if (inherit(registry, ini, i, state, err) != TFX_OK)
             goto done;
-    remove_dropped(ini, err);
+    remove_spent(ini, err);
 done:
     free(state);
-    free(set);
+    free(set.keys);
     free(vars.keys);
     free(chosen.keys);
     if (err->status != TFX_OK) {

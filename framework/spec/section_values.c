@@ -21,18 +21,19 @@ typedef struct values {
     tfx_error *err;
 } values;
 
-static const tfx_option *find_option(const tfx_option *decl, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(tfx_option_at(decl, i)->name, name))
-            return tfx_option_at(decl, i);
-    return NULL;
-}
-
 /* The part of `key` that names an option of the chosen plugin, or NULL. */
 static const char *plugin_part(const values *v, const char *key)
 {
     return v->plugin_key && tfx_key_below(key, v->plugin_key) ? key + strlen(v->plugin_key) + 1 : NULL;
+}
+
+/* Whether an arm sets `key` of [train], as which it is to be shown. */
+static int in_arm(const tfx_ini_section *arm, const char *key)
+{
+    char *full = tfx_printf("train.%s", key);
+    int set = tfx_section_find(arm, full) != NULL;
+    free(full);
+    return set;
 }
 
 /* ---- unknown and missing keys ---- */
@@ -46,14 +47,11 @@ static void add_names(tfx_suggest *known, const char *prefix, const tfx_option *
 /* Messages about a key suggest from everything that the section may hold. */
 static tfx_status fail_unknown(const values *v, const tfx_setting *s)
 {
-    tfx_suggest known = {.name = s->key, .prefix = ""};
+    tfx_suggest known = {.name = s->key, .prefix = in_arm(v->arm, s->key) ? "train." : ""};
     const char *instead = tfx_spec_removed(v->s->kind, s->key);
     if (instead)
         return tfx_fail_at(v->err, s->file, s->line, "key \"%s\" was removed: %s", s->key, instead);
-    char title[160], *in_arm = tfx_printf("train.%s", s->key);
-
-    if (v->arm && tfx_section_find(v->arm, in_arm))
-        known.prefix = "train.";
+    char title[160];
     add_names(&known, "", v->decl, v->n_decl);
     if (v->plugin_key)
         add_names(&known, v->plugin_key, v->plugin.options, v->plugin.n_options);
@@ -68,7 +66,6 @@ static tfx_status fail_unknown(const values *v, const tfx_setting *s)
     else
         tfx_fail_at(v->err, s->file, s->line, "unknown key \"%s%s\" in %s", known.prefix, s->key,
                     tfx_section_title(title, *known.prefix ? v->arm : v->s));
-    free(in_arm);
     return tfx_suggest_end(&known, NULL, v->err);
 }
 
@@ -111,15 +108,6 @@ static tfx_setting *select_settings(const tfx_ini_section *s, const char *below,
     return out;
 }
 
-/* Whether an arm sets `key` of [train], as which it is to be shown. */
-static int in_arm(const tfx_ini_section *arm, const char *key)
-{
-    char *full = tfx_printf("train.%s", key);
-    int set = arm && tfx_section_find(arm, full) != NULL;
-    free(full);
-    return set;
-}
-
 /* The value of a key that an arm overrides, read under the name that it has there. */
 static tfx_status check_override(const values *v, const tfx_setting *s, const tfx_option *decl)
 {
@@ -150,7 +138,7 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
         int by_arm = in_arm(arm, v.plugin_key);
         *use = (tfx_plugin_use){.key = v.plugin_key, .file = s->file, .line = s->line};
         if (!name)
-            return check_required(&v, "", find_option(v.decl, v.n_decl, v.plugin_key), 1);
+            return check_required(&v, "", tfx_option_find(v.decl, v.n_decl, v.plugin_key), 1);
         use->impl = tfx_registry_find(registry, plugin_kind, name, err);
         if (!use->impl) {
             if (by_arm)
@@ -160,21 +148,18 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
             tfx_error_locate(err, chosen ? chosen->file : s->file, chosen ? chosen->line : s->line);
             return err->status;
         }
-        use->name = tfx_strdup(name);
-        use->section = tfx_strdup(tfx_section_title(title, s));
         for (size_t i = 0; arm && i < arm->n_keys; i++)
             by_arm |= tfx_key_below(arm->keys[i].key, "train.optimizer");
-        if (by_arm) {
-            free(use->section);
-            use->section = tfx_strdup(tfx_section_title(title, arm));
+        if (by_arm)
             use->key = "train.optimizer";
-        }
+        use->name = tfx_strdup(name);
+        use->section = tfx_strdup(tfx_section_title(title, by_arm ? arm : s));
         v.plugin = tfx_class_describe(plugin_kind, use->impl);
     }
     for (size_t i = 0; i < s->n_keys; i++) {
         const char *part = plugin_part(&v, s->keys[i].key);
-        const tfx_option *decl = part ? find_option(v.plugin.options, v.plugin.n_options, part)
-                                      : find_option(v.decl, v.n_decl, s->keys[i].key);
+        const tfx_option *decl = part ? tfx_option_find(v.plugin.options, v.plugin.n_options, part)
+                                      : tfx_option_find(v.decl, v.n_decl, s->keys[i].key);
         if (!decl)
             fail_unknown(&v, &s->keys[i]);
         else if (in_arm(arm, s->keys[i].key))

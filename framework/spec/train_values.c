@@ -13,8 +13,8 @@ static tfx_ini_section merge(const tfx_registry *registry, const tfx_ini_section
 {
     const tfx_ini_section *place = train ? train : arm;
     tfx_ini_section all = {.kind = "train", .file = place->file, .line = place->line}, over = {0};
-    for (size_t i = 0; train && i < train->n_keys; i++)
-        tfx_section_set(&all, &train->keys[i]);
+    if (train)
+        tfx_section_set_all(&all, train->keys, train->n_keys);
     for (size_t i = 0; i < arm->n_keys; i++) {
         if (!tfx_key_below(arm->keys[i].key, "train"))
             continue;
