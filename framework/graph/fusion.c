@@ -10,12 +10,11 @@
  * has made. There, however, a path is near: nearly everything is on the longest path to the later
  * one, and what is not, like one of several branches, leads there in a few steps. The longest paths to all nodes
  * are a tree, in which it takes two comparisons to see who is above whom. */
-#include "framework/graph/fusion.h"
-
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/graph/ops.h"
+#include "framework/graph/emit.h"
+#include "framework/graph/sequence.h"
 
 /* A unit's program must stay small enough for a backend to keep its tiles in cache. */
 #define MAX_UNIT_NODES 64
@@ -83,17 +82,6 @@ static void find_readers(fusion *f)
     free(filled);
 }
 
-static int same_domain(const tfx_graph *g, tfx_value a, tfx_value b)
-{
-    const tfx_graph_value *x = &g->values[a], *y = &g->values[b];
-    return x->n_dims == y->n_dims && !memcmp(x->dims, y->dims, sizeof(int64_t) * x->n_dims);
-}
-
-static uint32_t producer_unit(const tfx_sequence *s, tfx_value v)
-{
-    return s->unit_of[s->graph.values[v].node];
-}
-
 /* Whether the edge from the node that makes in[k] of n can vanish inside a unit: not
  * through a view, a broadcast (reads other indices), or a sum (ready only at the end). */
 static int edge_can_vanish(const tfx_graph *g, const tfx_graph_node *n, uint32_t k)
@@ -111,8 +99,8 @@ static int reads_marked(const fusion *f, uint32_t u, uint32_t source)
     for (uint32_t i = 0; i < unit->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[unit->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            uint32_t p = producer_unit(f->s, tfx_value_base(g, n->in[k]));
-            if (p != UINT32_MAX && p != u && f->mark[p] == f->stamp && !(p == source && edge_can_vanish(g, n, k)))
+            uint32_t p = tfx_unit_of_value(f->s, tfx_value_base(g, n->in[k]));
+            if (p != TFX_NO_UNIT && p != u && f->mark[p] == f->stamp && !(p == source && edge_can_vanish(g, n, k)))
                 return 1;
         }
     }
@@ -131,7 +119,7 @@ static int path_is_near(const fusion *f, uint32_t a, uint32_t b)
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t r = f->first_reader[queue[i]]; r < f->first_reader[queue[i] + 1] && f->readers[r] <= f->at; r++) {
             uint32_t node = f->readers[r], unit = f->s->unit_of[node];
-            if (unit != UINT32_MAX && unit != a && unit != b && end - f->enter[node] < f->size[node])
+            if (unit != TFX_NO_UNIT && unit != a && unit != b && end - f->enter[node] < f->size[node])
                 return 1;
             if (n < STEPS)
                 queue[n++] = node;
@@ -159,29 +147,30 @@ static void join(fusion *f, uint32_t a, uint32_t b)
     *ub = (tfx_unit){0};
 }
 
-/* Joins two units when that is allowed; the number of the joined unit goes to *joined.
+/* Joins two units when that is allowed; returns the number of the unit that b is in now.
  * Whatever depends on the earlier one without going into the later one is moved behind the
  * joined unit; the rest of what lies between stays before it. */
-static int try_join(fusion *f, uint32_t a, uint32_t b, uint32_t *joined)
+static uint32_t try_join(fusion *f, uint32_t a, uint32_t b)
 {
+    const uint32_t apart = b;
     if (f->position[a] > f->position[b]) {
         uint32_t t = a;
         a = b;
         b = t;
     }
     const tfx_unit *ua = &f->s->units[a], *ub = &f->s->units[b];
-    if (!ua->pointwise || !ub->pointwise || !same_domain(&f->s->graph, ua->domain, ub->domain) ||
+    if (!ua->pointwise || !ub->pointwise || !tfx_graph_same_shape(&f->s->graph, ua->domain, ub->domain) ||
         ua->n_nodes + ub->n_nodes > MAX_UNIT_NODES)
-        return 0;
+        return apart;
     uint32_t lo = f->position[a], hi = f->position[b];
     if (hi - lo > MAX_UNIT_NODES && path_is_near(f, a, b))
-        return 0;
+        return apart;
     f->mark[a] = ++f->stamp;
     for (uint32_t i = lo + 1; i < hi; i++)
-        if (reads_marked(f, f->order[i], UINT32_MAX))
+        if (reads_marked(f, f->order[i], TFX_NO_UNIT))
             f->mark[f->order[i]] = f->stamp;
     if (reads_marked(f, b, a))
-        return 0;
+        return apart;
     uint32_t before = 0, after = 0;
     for (uint32_t i = lo + 1; i < hi; i++) {
         uint32_t u = f->order[i];
@@ -197,8 +186,7 @@ static int try_join(fusion *f, uint32_t a, uint32_t b, uint32_t *joined)
     for (uint32_t i = lo; i < f->n_order; i++)
         f->position[f->order[i]] = i;
     join(f, a, b);
-    *joined = a;
-    return 1;
+    return a;
 }
 
 static uint32_t new_unit(tfx_sequence *s, uint32_t node)
@@ -235,31 +223,31 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         f.at = i;
         const tfx_graph_node *n = &g->nodes[i];
-        s->unit_of[i] = UINT32_MAX;
+        s->unit_of[i] = TFX_NO_UNIT;
         if (tfx_op_info_of(n->op)->no_unit)
             continue;
         uint32_t u = new_unit(s, i);
         f.position[u] = f.n_order;
         f.order[f.n_order++] = u;
         for (uint32_t k = 0; fuse && s->units[u].pointwise && k < n->n_in; k++) {
-            uint32_t p = producer_unit(s, n->in[k]);
-            if (p != UINT32_MAX && p != u && edge_can_vanish(g, n, k))
-                try_join(&f, p, u, &u);
+            uint32_t p = tfx_unit_of_value(s, n->in[k]);
+            if (p != TFX_NO_UNIT && p != u && edge_can_vanish(g, n, k))
+                u = try_join(&f, p, u);
         }
     }
     /* A sum that joined nothing is an ordinary reduction. Close the gaps of joined units. */
     uint32_t kept = 0;
     for (uint32_t u = 0; u < s->n_units; u++) {
-        if (!s->units[u].n_nodes)
+        tfx_unit *unit = &s->units[u];
+        if (!unit->n_nodes)
             continue;
-        if (s->units[u].n_nodes == 1 && g->nodes[s->units[u].nodes[0]].op == TFX_OP_SUM)
-            s->units[u].pointwise = 0;
-        s->units[kept++] = s->units[u];
+        if (unit->n_nodes == 1 && g->nodes[unit->nodes[0]].op == TFX_OP_SUM)
+            unit->pointwise = 0;
+        for (uint32_t i = 0; i < unit->n_nodes; i++)
+            s->unit_of[unit->nodes[i]] = kept;
+        s->units[kept++] = *unit;
     }
     s->n_units = kept;
-    for (uint32_t u = 0; u < s->n_units; u++)
-        for (uint32_t i = 0; i < s->units[u].n_nodes; i++)
-            s->unit_of[s->units[u].nodes[i]] = u;
     free(f.order);
     free(f.position);
     free(f.mark);

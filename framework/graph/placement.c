@@ -31,26 +31,18 @@ static uint64_t value_bytes(const tfx_graph *g, tfx_value v)
     return tfx_value_elements(g, v) * tfx_dtype_bytes(g->values[v].dtype);
 }
 
-static uint32_t unit_of_value(const placer *p, tfx_value v)
-{
-    return p->s.unit_of[p->s.graph.values[v].node];
-}
-
 /* Last readers. A value read only inside its own fused unit needs no memory: last_use
  * stays NOWHERE. */
 static void find_lives(placer *p)
 {
     const tfx_graph *g = &p->s.graph;
-    for (uint32_t v = 0; v < g->n_values; v++)
-        p->last_use[v] = NOWHERE;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         uint32_t u = p->s.unit_of[i];
-        if (u == NOWHERE || (g->nodes[i].op == TFX_OP_STORE && p->s.in_place[i]))
+        if (u == TFX_NO_UNIT || (g->nodes[i].op == TFX_OP_STORE && p->s.in_place[i]))
             continue;
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
             tfx_value v = tfx_value_base(g, g->nodes[i].in[k]);
-            int inside = unit_of_value(p, v) == u;
-            if (!inside && (p->last_use[v] == NOWHERE || p->last_use[v] < u))
+            if (tfx_unit_of_value(&p->s, v) != u && (p->last_use[v] == NOWHERE || p->last_use[v] < u))
                 p->last_use[v] = u;
         }
     }
@@ -62,8 +54,6 @@ static void find_lives(placer *p)
 static void place_stores(placer *p)
 {
     const tfx_graph *g = &p->s.graph;
-    for (uint32_t v = 0; v < g->n_values; v++)
-        p->state_of[v] = NOWHERE;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
         if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM)
@@ -85,7 +75,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
         for (uint32_t k = 0; k < n->n_in; k++) {
             tfx_value base = tfx_value_base(g, n->in[k]);
             uint32_t st = p->storage_of[base];
-            if (st == NOWHERE || p->storages[st].last != u || unit_of_value(p, base) == u ||
+            if (st == NOWHERE || p->storages[st].last != u || tfx_unit_of_value(&p->s, base) == u ||
                 p->storages[st].bytes != value_bytes(g, v) || !tfx_op_may_overwrite(n->op, k))
                 continue;
             /* No other operand of the unit may read the same memory at other indices. */
@@ -107,8 +97,6 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
 static void assign_storages(placer *p, int reuse)
 {
     const tfx_graph *g = &p->s.graph;
-    for (uint32_t v = 0; v < g->n_values; v++)
-        p->storage_of[v] = NOWHERE;
     for (uint32_t u = 0; u < p->s.n_units; u++) {
         const tfx_unit *unit = &p->s.units[u];
         for (uint32_t i = 0; i < unit->n_nodes; i++) {
@@ -261,18 +249,9 @@ static uint64_t lowest_gap(const calendar *c, const storage *st)
 static uint64_t assign_offsets(placer *p, int reuse)
 {
     uint64_t total = 0;
-    if (!reuse) {
-        for (uint32_t i = 0; i < p->n_storages; i++) {
-            p->storages[i].offset = total;
-            total += (p->storages[i].bytes + ALIGN - 1) / ALIGN * ALIGN;
-        }
-        return total;
-    }
     uint32_t *order = TFX_NEW_ARRAY(uint32_t, p->n_storages);
     calendar c = {.last = p->s.n_units + 1};
-    for (c.n_nodes = 1; c.n_nodes < 2 * c.last + 2; c.n_nodes *= 2) {
-    }
-    c.n_nodes *= 2;
+    c.n_nodes = 4 * (c.last + 1); /* more than a tree over that many needs */
     c.always = TFX_NEW_ARRAY(pieces, c.n_nodes);
     c.sometimes = TFX_NEW_ARRAY(pieces, c.n_nodes);
     for (uint32_t i = 0; i < p->n_storages; i++)
@@ -280,7 +259,7 @@ static uint64_t assign_offsets(placer *p, int reuse)
     qsort_r(order, p->n_storages, sizeof(*order), by_size, p->storages);
     for (uint32_t i = 0; i < p->n_storages; i++) {
         storage *st = &p->storages[order[i]];
-        st->offset = lowest_gap(&c, st);
+        st->offset = reuse ? lowest_gap(&c, st) : total;
         enter(&c, 0, 0, c.last, st);
         total = end_of(st) > total ? end_of(st) : total;
     }
@@ -400,36 +379,32 @@ static void emit_program(const placer *p, tfx_placement *out)
                                  .n_steps = n_steps,
                                  .steps = steps,
                                  .state_bytes = g->state->bytes};
-    out->n_outputs = p->s.n_outputs;
-    out->outputs = TFX_NEW_ARRAY(tfx_value, p->s.n_outputs);
-    if (p->s.n_outputs)
-        memcpy(out->outputs, p->s.outputs, sizeof(tfx_value) * p->s.n_outputs);
 }
 
 tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
-                                    const tfx_placement_options *options, tfx_error *err)
+                                    const tfx_placement_options *options)
 {
-    if (err->status != TFX_OK)
+    if (g->err->status != TFX_OK)
         return NULL;
     placer p = {0};
-    tfx_placement *out = NULL;
     tfx_sequence_create(&p.s, g, outputs, n_outputs, options->fuse);
-    if (g->err->status == TFX_OK) {
-        p.storage_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
-        p.state_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
-        p.last_use = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
-        find_lives(&p);
-        place_stores(&p);
-        assign_storages(&p, options->reuse);
-        uint64_t arena = assign_offsets(&p, options->reuse);
-        assert(places_hold(&p, arena));
-        out = TFX_NEW(tfx_placement);
-        emit_program(&p, out);
-        out->program.arena_bytes = arena;
-        out->cost = tfx_graph_cost(&p.s.graph);
-    } else if (err != g->err) {
-        tfx_fail(err, g->err->status, "%s", g->err->text);
-    }
+    p.storage_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
+    p.state_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
+    p.last_use = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
+    for (uint32_t v = 0; v < p.s.graph.n_values; v++)
+        p.storage_of[v] = p.state_of[v] = p.last_use[v] = NOWHERE;
+    find_lives(&p);
+    place_stores(&p);
+    assign_storages(&p, options->reuse);
+    uint64_t arena = assign_offsets(&p, options->reuse);
+    assert(places_hold(&p, arena));
+    tfx_placement *out = TFX_NEW(tfx_placement);
+    emit_program(&p, out);
+    out->program.arena_bytes = arena;
+    out->cost = tfx_graph_cost(&p.s.graph);
+    out->n_outputs = n_outputs;
+    out->outputs = p.s.outputs;
+    p.s.outputs = NULL; /* taken over */
     tfx_sequence_finish(&p.s);
     free(p.storages);
     free(p.storage_of);

@@ -24,9 +24,9 @@ typedef struct tfx_placement {
 } tfx_placement;
 
 /* Plans what is needed for the stores of g and for outputs[0..n), which keep their memory
- * to the end. NULL with a message on error. state_bytes is that of g->state now. */
+ * to the end. NULL when g has an error. state_bytes is that of g->state now. */
 tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
-                                    const tfx_placement_options *options, tfx_error *err);
+                                    const tfx_placement_options *options);
 void tfx_placement_destroy(tfx_placement *p);
 
 #endif

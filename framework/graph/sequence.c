@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/graph/fusion.h"
 #include "framework/graph/ops.h"
 
 /* ---- rewriting: drop dead nodes; give each reader its own constant or broadcast ---- */
@@ -33,34 +32,37 @@ static tfx_value copy_contents(tfx_graph *to, const tfx_graph_node *store, tfx_v
 {
     if (to->nodes[to->values[tfx_value_base(to, v)].node].op != TFX_OP_PARAM)
         return v;
-    tfx_graph_node copy = {.op = TFX_OP_CAST,
-                           .n_in = 1,
-                           .n_out = 1,
-                           .in = &v,
-                           .out = v,
-                           .region = store->region,
-                           .recomputed = store->recomputed,
-                           .update = store->update};
+    tfx_graph_node copy = *store;
+    copy.op = TFX_OP_CAST;
+    copy.n_in = copy.n_out = 1;
+    copy.out = v; /* what it gives is like this */
     return copy_node(to, to, &copy, &v);
 }
 
 /* What is free inside a unit is copied for each of its readers: shared between readers far apart (the
- * forward and the backward pass) it would have to be kept in memory. */
+ * forward and the backward pass) it would have to be kept in memory. So where `map` does not have v, a copy
+ * of it and of all below it is made. */
+static tfx_value operand(tfx_graph *to, const tfx_graph *g, const tfx_value *map, tfx_value v)
+{
+    if (map[v])
+        return map[v];
+    const tfx_graph_node *n = &g->nodes[g->values[v].node];
+    tfx_value in = n->n_in ? operand(to, g, map, n->in[0]) : TFX_POISON;
+    return copy_node(to, g, n, &in);
+}
+
 static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs)
 {
     char *live = TFX_NEW_ARRAY(char, g->n_nodes);
+    char *kept = TFX_NEW_ARRAY(char, g->n_nodes); /* asked for as an output: copied as it is */
     for (uint32_t i = 0; i < n_outputs; i++)
-        live[g->values[outputs[i]].node] = 1;
+        live[g->values[outputs[i]].node] = kept[g->values[outputs[i]].node] = 1;
     for (uint32_t i = g->n_nodes; i-- > 0;) {
         const tfx_graph_node *n = &g->nodes[i];
         live[i] |= n->op == TFX_OP_STORE;
         for (uint32_t k = 0; live[i] && k < n->n_in; k++)
             live[g->values[n->in[k]].node] = 1;
     }
-    char *kept = TFX_NEW_ARRAY(char, g->n_nodes); /* asked for as an output: copied as it is */
-    for (uint32_t i = 0; i < n_outputs; i++)
-        kept[g->values[outputs[i]].node] = 1;
-
     tfx_value *map = TFX_NEW_ARRAY(tfx_value, g->n_values);
     tfx_graph_init(&s->graph, g->state, g->err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
@@ -68,23 +70,8 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
         if (!live[i] || (tfx_op_info_of(n->op)->free_in_unit && !kept[i]))
             continue;
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, n->n_in);
-        for (uint32_t k = 0; k < n->n_in; k++) {
-            /* A chain of free nodes is copied from its bottom up. */
-            tfx_value chain[32];
-            int depth = 0;
-            tfx_value v = n->in[k];
-            while (!map[v] && depth < 32) {
-                chain[depth++] = v;
-                const tfx_graph_node *p = &g->nodes[g->values[v].node];
-                if (p->n_in == 0)
-                    break;
-                v = p->in[0];
-            }
-            tfx_value at = map[v];
-            while (depth-- > 0)
-                at = copy_node(&s->graph, g, &g->nodes[g->values[chain[depth]].node], &at);
-            in[k] = at;
-        }
+        for (uint32_t k = 0; k < n->n_in; k++)
+            in[k] = operand(&s->graph, g, map, n->in[k]);
         if (n->op == TFX_OP_STORE)
             in[0] = copy_contents(&s->graph, n, in[0]);
         tfx_value out = copy_node(&s->graph, g, n, in);
@@ -155,7 +142,7 @@ static void order_stores(tfx_sequence *s, edges *out)
     edges *readers = TFX_NEW_ARRAY(edges, g->n_nodes); /* per PARAM node: units that read it */
     char *placed = TFX_NEW_ARRAY(char, g->n_values);   /* computed right into some place, or an output */
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in;
+        for (uint32_t k = 0; s->unit_of[i] != TFX_NO_UNIT && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in;
              k++) {
             uint32_t source = g->values[tfx_value_base(g, g->nodes[i].in[k])].node;
             if (g->nodes[source].op == TFX_OP_PARAM)
@@ -169,8 +156,8 @@ static void order_stores(tfx_sequence *s, edges *out)
             continue;
         tfx_value value = store->in[0], target = store->in[1];
         const edges *r = &readers[g->values[target].node];
-        uint32_t producer = s->unit_of[g->values[value].node];
-        int direct = producer != UINT32_MAX && !placed[value] && may_overwrite(s, producer, target);
+        uint32_t producer = tfx_unit_of_value(s, value);
+        int direct = producer != TFX_NO_UNIT && !placed[value] && may_overwrite(s, producer, target);
         for (uint32_t k = 0; k < r->n && direct; k++)
             direct = r->to[k] == producer || !reaches(out, producer, r->to[k], mark, ++stamp);
         uint32_t writer = direct ? producer : s->unit_of[i];
@@ -228,9 +215,9 @@ static void order_units(tfx_sequence *s)
     edges *out = TFX_NEW_ARRAY(edges, s->n_units);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
-        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < n->n_in; k++) {
-            uint32_t from = s->unit_of[g->values[tfx_value_base(g, n->in[k])].node];
-            if (from != UINT32_MAX && from != s->unit_of[i])
+        for (uint32_t k = 0; s->unit_of[i] != TFX_NO_UNIT && k < n->n_in; k++) {
+            uint32_t from = tfx_unit_of_value(s, tfx_value_base(g, n->in[k]));
+            if (from != TFX_NO_UNIT && from != s->unit_of[i])
                 add_edge(out, from, s->unit_of[i]);
         }
     }
@@ -257,18 +244,16 @@ static void order_units(tfx_sequence *s)
             if (--waiting[out[u].to[i]] == 0)
                 heap_push(&h, out[u].to[i]);
     }
-    if (done != s->n_units)
-        tfx_fail(g->err, TFX_E_INTERNAL, "sequence: the units form a cycle");
-    else {
-        memcpy(s->units, ordered, sizeof(*ordered) * s->n_units);
-        for (uint32_t i = 0; i < g->n_nodes; i++)
-            if (s->unit_of[i] != UINT32_MAX)
-                s->unit_of[i] = position[s->unit_of[i]];
-    }
+    assert(done == s->n_units); /* there is no cycle: fusion makes none, and nothing depends on a store */
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        if (s->unit_of[i] != TFX_NO_UNIT)
+            s->unit_of[i] = position[s->unit_of[i]];
     for (uint32_t u = 0; u < s->n_units; u++)
         free(out[u].to);
     free(out);
-    free(ordered);
+    free(s->units);
+    s->units = ordered;
+    s->cap_units = s->n_units;
     free(h.unit);
     free(h.key);
     free(waiting);
@@ -281,9 +266,9 @@ static int is_in_order(const tfx_sequence *s)
 {
     const tfx_graph *g = &s->graph;
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t k = 0; s->unit_of[i] != UINT32_MAX && k < g->nodes[i].n_in; k++) {
+        for (uint32_t k = 0; s->unit_of[i] != TFX_NO_UNIT && k < g->nodes[i].n_in; k++) {
             uint32_t from = g->values[tfx_value_base(g, g->nodes[i].in[k])].node;
-            if (from >= i || (s->unit_of[from] != UINT32_MAX && s->unit_of[from] > s->unit_of[i]))
+            if (from >= i || (s->unit_of[from] != TFX_NO_UNIT && s->unit_of[from] > s->unit_of[i]))
                 return 0;
         }
     return 1;
@@ -298,7 +283,7 @@ void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *o
     s->in_place = TFX_NEW_ARRAY(int, s->graph.n_nodes);
     tfx_fuse(s, fuse);
     order_units(s);
-    assert(g->err->status != TFX_OK || is_in_order(s));
+    assert(is_in_order(s));
     /* Stores that happen in place are not executed. */
     for (uint32_t u = 0; u < s->n_units; u++)
         if (s->graph.nodes[s->units[u].nodes[0]].op == TFX_OP_STORE && s->in_place[s->units[u].nodes[0]])

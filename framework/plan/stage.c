@@ -134,7 +134,7 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
     if (g->err->status == TFX_OK && check_total(g) == TFX_OK)
-        p->placement = tfx_placement_create(g, wanted, n, &options, b->err);
+        p->placement = tfx_placement_create(g, wanted, n, &options);
     for (uint32_t i = 0; p->placement && i < n; i++)
         *at[i] = p->placement->program.tensors[p->placement->outputs[i]];
     tfx_graph_finish(g);
@@ -295,7 +295,6 @@ tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *re
     const tfx_stage_params p = {.registry = registry, .device = device};
     const stage_builder b = {.p = &p, .s = s, .err = err};
     tfx_placement_options options = placement_options(&b);
-    tfx_placement *placement = NULL;
     tfx_graph g;
     assert(s->state.frozen);
     begin_graph(&b, &g, training);
@@ -305,8 +304,7 @@ tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *re
     tfx_value *values = TFX_NEW_ARRAY(tfx_value, made->n);
     for (uint32_t i = 0; i < made->n; i++)
         values[i] = made->items[i].value;
-    if (err->status == TFX_OK)
-        placement = tfx_placement_create(&g, values, made->n, &options, err);
+    tfx_placement *placement = tfx_placement_create(&g, values, made->n, &options);
     free(values);
     tfx_graph_finish(&g);
     return placement;
