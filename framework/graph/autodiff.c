@@ -31,19 +31,25 @@ static void accumulate(backward *s, tfx_value v, tfx_value d, int absorbed)
     s->grad[v] = tfx_emit_cast(s->g, sum, s->g->values[d].dtype);
 }
 
-/* Emits the forward nodes of a region once more. */
-static void recompute(backward *s, uint32_t region)
+/* The value that the backward pass reads in place of the forward value v. */
+static tfx_value saved(const backward *s, tfx_value v)
+{
+    return s->region && s->clone[v] ? s->clone[v] : v;
+}
+
+/* Emits the forward nodes of the region once more. */
+static void recompute(backward *s)
 {
     tfx_graph *g = s->g;
     g->recomputed = 1;
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         tfx_graph_node node = g->nodes[i];
-        if (node.region != region)
+        if (node.region != s->region)
             continue;
-        tfx_value in[16], *operands = node.n_in <= 16 ? in : TFX_NEW_ARRAY(tfx_value, node.n_in);
+        tfx_value *in = TFX_NEW_ARRAY(tfx_value, node.n_in);
         for (uint32_t k = 0; k < node.n_in; k++)
-            operands[k] = s->clone[node.in[k]] ? s->clone[node.in[k]] : node.in[k];
-        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = operands, .custom = node.custom};
+            in[k] = saved(s, node.in[k]);
+        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = in, .custom = node.custom};
         memcpy(again.ints, node.ints, sizeof(again.ints));
         memcpy(again.reals, node.reals, sizeof(again.reals));
         for (uint32_t k = 0; k < node.n_out; k++)
@@ -51,21 +57,9 @@ static void recompute(backward *s, uint32_t region)
         tfx_value out = tfx_graph_append(g, &again);
         for (uint32_t k = 0; k < node.n_out; k++)
             s->clone[node.out + k] = out + k;
-        if (operands != in)
-            free(operands);
+        free(in);
     }
     g->recomputed = 0;
-}
-
-/* The value that the backward pass reads in place of the forward value v. */
-static tfx_value saved(const backward *s, tfx_value v)
-{
-    return s->region && s->clone[v] ? s->clone[v] : v;
-}
-
-static int has_derivative(const tfx_graph_node *n)
-{
-    return n->op == TFX_OP_CUSTOM ? n->custom->vjp != NULL : tfx_op_info_of(n->op)->vjp != NULL;
 }
 
 static void backward_node(backward *s, uint32_t index)
@@ -88,36 +82,30 @@ static void backward_node(backward *s, uint32_t index)
         s->region = node.region;
         memset(s->clone, 0, sizeof(*s->clone) * s->n_values);
         if (node.region)
-            recompute(s, node.region);
+            recompute(s);
     }
     uint32_t n = node.n_in;
-    tfx_value *in = TFX_NEW_ARRAY(tfx_value, n), *din = TFX_NEW_ARRAY(tfx_value, n);
-    tfx_value *sofar = TFX_NEW_ARRAY(tfx_value, n);
-    int *needs = TFX_NEW_ARRAY(int, n), *absorbed = TFX_NEW_ARRAY(int, n);
-    int needed = 0;
+    tfx_value *in = TFX_NEW_ARRAY(tfx_value, 3 * n), *din = in + n, *sofar = din + n;
+    int *needs = TFX_NEW_ARRAY(int, 2 * n), *absorbed = needs + n;
     for (uint32_t k = 0; k < n; k++) {
         in[k] = saved(s, node.in[k]);
         needs[k] = g->values[node.in[k]].requires_grad;
-        needed |= needs[k];
         sofar[k] = s->grad[node.in[k]];
     }
     for (uint32_t k = 0; k < node.n_out; k++)
         out[k] = saved(s, node.out + k);
     tfx_vjp_args args = {&node, in, out, dout, needs, din, sofar, absorbed};
-    tfx_vjp_rule *derive = has_derivative(&node) && !auxiliary ? tfx_op_info_of(node.op)->vjp : NULL;
-    if (needed && !derive)
+    tfx_vjp_rule *derive = tfx_op_info_of(node.op)->vjp;
+    if (!derive || auxiliary || (node.custom && !node.custom->vjp))
         tfx_graph_fail(g, "%s has no derivative, but a trained parameter is below it",
                        node.op == TFX_OP_CUSTOM ? node.custom->id : tfx_op_name(node.op));
-    else if (needed)
+    else
         derive(g, &args);
     for (uint32_t k = 0; k < n; k++)
         if (needs[k])
             accumulate(s, node.in[k], din[k], absorbed[k]);
     free(in);
-    free(din);
-    free(sofar);
     free(needs);
-    free(absorbed);
 }
 
 void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wrt, uint32_t n, tfx_value *grads)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/emit.h"
 #include "framework/plugin/calls/op_calls.h"
 #include "framework/plugin/host.h"
 #include "framework/plugin/registry.h"
@@ -56,12 +57,9 @@ static int64_t b_dim_of(const tfx_builder *b, tfx_value x, int axis)
     x = given(b, "dim_of", x);
     if (!x)
         return 0;
-    int n = (int)g->values[x].n_dims;
-    int a = axis < 0 ? axis + n : axis;
-    if (a < 0 || a >= n) {
-        tfx_graph_fail(g, "dim_of: a value of rank %d has no axis %d", n, axis);
-        return 0;
-    }
+    int a = tfx_graph_axis(g, x, axis);
+    if (a < 0)
+        return tfx_graph_fail(g, "dim_of: a value of rank %u has no axis %d", g->values[x].n_dims, axis);
     return g->values[x].dims[a];
 }
 
@@ -201,11 +199,10 @@ static tfx_value b_dropout(const tfx_builder *b, tfx_value x, double p)
 
 static void collect(tfx_op_set *s, const tfx_op_class *cls)
 {
-    for (size_t i = 0; s && i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++)
         if (s->items[i] == cls)
             return;
-    if (s)
-        *TFX_APPEND(s->items, s->n, s->cap) = cls;
+    *TFX_APPEND(s->items, s->n, s->cap) = cls;
 }
 
 static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
@@ -216,7 +213,8 @@ static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in
     const tfx_op_class *cls = g->registry ? tfx_registry_find(g->registry, TFX_KIND_OP, op_id, &err) : NULL;
     if (!cls)
         return tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
-    collect(g->ops, cls);
+    if (g->ops)
+        collect(g->ops, cls);
     for (uint32_t i = 0; i < n_in; i++)
         if (!given(b, op_id, in[i]))
             return TFX_POISON;

@@ -19,10 +19,14 @@ const char *tfx_graph_shape_text(const tfx_graph *g, tfx_value v)
     return tfx_format_shape(ring[next++ % 4], g->values[v].n_dims, g->values[v].dims);
 }
 
+static int has_shape(const tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims)
+{
+    return g->values[x].n_dims == n_dims && !memcmp(g->values[x].dims, dims, sizeof(*dims) * n_dims);
+}
+
 int tfx_graph_same_shape(const tfx_graph *g, tfx_value x, tfx_value y)
 {
-    const tfx_graph_value *a = &g->values[x], *b = &g->values[y];
-    return a->n_dims == b->n_dims && !memcmp(a->dims, b->dims, sizeof(int64_t) * a->n_dims);
+    return has_shape(g, x, g->values[y].n_dims, g->values[y].dims);
 }
 
 int tfx_graph_axis(const tfx_graph *g, tfx_value x, int axis)
@@ -33,17 +37,14 @@ int tfx_graph_axis(const tfx_graph *g, tfx_value x, int axis)
     return axis >= 0 && axis < n ? axis : -1;
 }
 
-int tfx_graph_check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const int64_t *dims)
+/* 1, or 0 with an error that starts with `what`. */
+static int check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const int64_t *dims)
 {
-    if (n_dims > TFX_MAX_DIMS) {
-        tfx_graph_fail(g, "%s: rank %u is above the limit of %d", what, n_dims, TFX_MAX_DIMS);
-        return 0;
-    }
+    if (n_dims > TFX_MAX_DIMS)
+        return tfx_graph_fail(g, "%s: rank %u is above the limit of %d", what, n_dims, TFX_MAX_DIMS);
     for (uint32_t i = 0; i < n_dims; i++)
-        if (dims[i] < 1) {
-            tfx_graph_fail(g, "%s: dimension %u is %" PRId64 ", expected at least 1", what, i, dims[i]);
-            return 0;
-        }
+        if (dims[i] < 1)
+            return tfx_graph_fail(g, "%s: dimension %u is %" PRId64 ", expected at least 1", what, i, dims[i]);
     return 1;
 }
 
@@ -147,7 +148,7 @@ void tfx_emit_store(tfx_graph *g, tfx_value value, tfx_value target)
 
 tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const int64_t *dims)
 {
-    if (!tfx_graph_check_dims(g, "constant", n_dims, dims))
+    if (!check_dims(g, "constant", n_dims, dims))
         return TFX_POISON;
     return tfx_graph_emit(
         g, &(tfx_emission){.op = TFX_OP_CONST, .reals = {value}, .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
@@ -155,13 +156,12 @@ tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const i
 
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims)
 {
-    if (!x || !tfx_graph_check_dims(g, "broadcast", n_dims, dims))
+    if (!x || !check_dims(g, "broadcast", n_dims, dims))
         return TFX_POISON;
-    const tfx_graph_value *v = &g->values[x];
-    if (v->n_dims == n_dims && !memcmp(v->dims, dims, sizeof(*dims) * n_dims))
+    if (has_shape(g, x, n_dims, dims))
         return x;
     return tfx_graph_emit(
-        g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x), .out = {tfx_graph_asked(v->dtype, n_dims, dims)}});
+        g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x), .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
 }
 
 tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
@@ -218,16 +218,14 @@ tfx_value tfx_emit_reshape(tfx_graph *g, tfx_value x, uint32_t n_dims, const int
     tfx_emission e = {.op = TFX_OP_RESHAPE, TFX_IN(x), .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}};
     if (!tfx_graph_infer(g, &e))
         return TFX_POISON;
-    const tfx_graph_value *v = &g->values[x];
-    if (v->n_dims == n_dims && !memcmp(v->dims, e.out[0].dims, sizeof(*dims) * n_dims))
+    if (has_shape(g, x, n_dims, e.out[0].dims))
         return x;
     /* The same view again (q, k and v each flatten their input): one value, so that their
      * gradients meet in one buffer. */
     for (uint32_t i = g->n_nodes, looked = 0; i-- > 0 && looked < 64; looked++) {
         const tfx_graph_node *node = &g->nodes[i];
         if (node->op == TFX_OP_RESHAPE && node->in[0] == x && node->region == g->region &&
-            g->values[node->out].n_dims == n_dims &&
-            !memcmp(g->values[node->out].dims, e.out[0].dims, sizeof(*dims) * n_dims))
+            has_shape(g, node->out, n_dims, e.out[0].dims))
             return node->out;
     }
     return tfx_graph_append(g, &e);

@@ -9,8 +9,6 @@ const char *tfx_graph_shape_text(const tfx_graph *g, tfx_value v);
 int tfx_graph_same_shape(const tfx_graph *g, tfx_value x, tfx_value y);
 /* Resolves a possibly negative axis; -1 when out of range. */
 int tfx_graph_axis(const tfx_graph *g, tfx_value x, int axis);
-/* 1, or 0 with an error that starts with `what`. */
-int tfx_graph_check_dims(tfx_graph *g, const char *what, uint32_t n_dims, const int64_t *dims);
 
 /* For tfx_emission.out: dtype and shape of v, or the shape given. */
 tfx_graph_value tfx_graph_like(const tfx_graph *g, tfx_value v);

@@ -37,6 +37,7 @@ static double attention_grad_flops(const tfx_graph *g, const tfx_graph_node *n)
 #define BOTH (OPERAND(0) | OPERAND(1))
 #define ALL_THREE (BOTH | OPERAND(2))
 #define POINTWISE .n_out = 1, .pointwise = 1
+#define OF_TWO POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first
 
 /* In each row: the name and the least and the largest number of operands, then what else holds. */
 static const tfx_op_info table[] = {
@@ -45,20 +46,15 @@ static const tfx_op_info table[] = {
     [TFX_OP_STORE] = {"store", 2, 2, .n_out = 0, .shape = tfx_shape_store},
 
     [TFX_OP_CONST] = {"constant", 0, 0, POINTWISE, .free_in_unit = 1},
-    [TFX_OP_ADD] = {"add", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
-                    .vjp = tfx_vjp_add},
-    [TFX_OP_SUB] = {"sub", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
-                    .vjp = tfx_vjp_sub},
-    [TFX_OP_MUL] = {"mul", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
-                    .vjp = tfx_vjp_mul},
-    [TFX_OP_DIV] = {"div", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .shape = tfx_shape_like_first,
-                    .vjp = tfx_vjp_div},
+    [TFX_OP_ADD] = {"add", 2, 2, OF_TWO, .vjp = tfx_vjp_add},
+    [TFX_OP_SUB] = {"sub", 2, 2, OF_TWO, .vjp = tfx_vjp_sub},
+    [TFX_OP_MUL] = {"mul", 2, 2, OF_TWO, .vjp = tfx_vjp_mul},
+    [TFX_OP_DIV] = {"div", 2, 2, OF_TWO, .vjp = tfx_vjp_div},
     [TFX_OP_AFFINE] = {"affine", 1, 1, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0),
                        .shape = tfx_shape_like_first, .vjp = tfx_vjp_affine},
     [TFX_OP_UNARY] = {"unary", 1, 1, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0), .shape = tfx_shape_unary,
                       .vjp = tfx_vjp_unary},
-    [TFX_OP_UNARY_GRAD] = {"unary_grad", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH,
-                           .shape = tfx_shape_like_first},
+    [TFX_OP_UNARY_GRAD] = {"unary_grad", 2, 2, OF_TWO},
     [TFX_OP_CAST] = {"cast", 1, 1, POINTWISE, .overwrites = OPERAND(0), .shape = tfx_shape_cast, .vjp = tfx_vjp_cast},
     /* The key is read for every element. */
     [TFX_OP_DROPOUT] = {"dropout", 2, 2, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0),
