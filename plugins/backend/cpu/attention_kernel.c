@@ -27,21 +27,16 @@
 
 typedef struct attention_args {
     const tfx_tensor *q, *k, *v, *o, *lse, *d_o, *dq, *dk, *dv;
-    int64_t batch, time, heads, dims;
+    int64_t time, heads, dims;
     int64_t block, n_blocks, chunk; /* queries per block; keys per chunk */
     float scale;
 } attention_args;
 
-typedef struct attention_job {
-    const attention_args *p;
-    const tfx_cpu_ctx *ctx;
-} attention_job;
-
 /* The start of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
-static float *head_at(const attention_job *j, const tfx_tensor *t, int64_t b, int64_t h, int64_t time)
+static float *head_at(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
+                      int64_t time)
 {
-    const attention_args *p = j->p;
-    return (float *)tfx_cpu_at(j->ctx, t) + ((b * p->time + time) * p->heads + h) * p->dims;
+    return (float *)tfx_cpu_at(ctx, t) + ((b * p->time + time) * p->heads + h) * p->dims;
 }
 
 /* c[m, n] = alpha * op(a) op(b) + beta * c */
@@ -68,19 +63,18 @@ static float softmax_chunk(float *row, int64_t seen, int64_t n, float *max, doub
     return factor;
 }
 
-static void forward_task(void *arg, int64_t task, int worker)
+static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const attention_job *j = arg;
-    const attention_args *p = j->p;
+    const attention_args *p = args;
     /* The longest blocks first, so that threads finish together. */
     int64_t block = p->n_blocks - 1 - task % p->n_blocks, bh = task / p->n_blocks;
     int64_t b = bh / p->heads, h = bh % p->heads;
     int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
     int64_t ld = p->heads * p->dims;
-    float *s = (float *)tfx_cpu_scratch(j->ctx, worker); /* [n_q, n_k] */
-    float *lse = (float *)tfx_cpu_at(j->ctx, p->lse) + bh * p->time + first;
-    const float *q = head_at(j, p->q, b, h, first);
-    float *o = head_at(j, p->o, b, h, first);
+    float *s = (float *)ctx->scratch; /* [n_q, n_k] */
+    float *lse = (float *)tfx_cpu_at(ctx, p->lse) + bh * p->time + first;
+    const float *q = head_at(ctx, p, p->q, b, h, first);
+    float *o = head_at(ctx, p, p->o, b, h, first);
     float max[MAX_BLOCK];
     double sum[MAX_BLOCK];
     for (int64_t i = 0; i < n_q; i++) {
@@ -89,26 +83,19 @@ static void forward_task(void *arg, int64_t task, int worker)
     }
     for (int64_t key = 0; key < first + n_q; key += p->chunk) {
         int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-        gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, head_at(j, p->k, b, h, key), ld, 0.0f, s, n_k);
+        gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, head_at(ctx, p, p->k, b, h, key), ld, 0.0f, s, n_k);
         for (int64_t i = 0; i < n_q; i++) {
             int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
             float factor = softmax_chunk(s + i * n_k, seen, n_k, &max[i], &sum[i]);
             if (key && factor != 1.0f)
                 tfx_cpu_row_scale(p->dims, o + i * ld, factor);
         }
-        gemm(0, 0, n_q, p->dims, n_k, 1.0f, s, n_k, head_at(j, p->v, b, h, key), ld, key ? 1.0f : 0.0f, o, ld);
+        gemm(0, 0, n_q, p->dims, n_k, 1.0f, s, n_k, head_at(ctx, p, p->v, b, h, key), ld, key ? 1.0f : 0.0f, o, ld);
     }
     for (int64_t i = 0; i < n_q; i++) {
         tfx_cpu_row_scale(p->dims, o + i * ld, (float)(1.0 / sum[i]));
         lse[i] = (float)((double)max[i] + log(sum[i]));
     }
-}
-
-static void forward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const attention_args *p = step->args;
-    attention_job job = {p, ctx};
-    tfx_cpu_pool_run(ctx->pool, p->batch * p->heads * p->n_blocks, forward_task, &job);
 }
 
 /* ---- backward ---- */
@@ -124,28 +111,27 @@ TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float 
     }
 }
 
-static void backward_task(void *arg, int64_t bh, int worker)
+static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
 {
-    const attention_job *j = arg;
-    const attention_args *p = j->p;
+    const attention_args *p = args;
     int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
-    float *s = (float *)tfx_cpu_scratch(j->ctx, worker);
+    float *s = (float *)ctx->scratch;
     float *ds = s + p->block * p->chunk;
-    const float *lse = (const float *)tfx_cpu_at(j->ctx, p->lse) + bh * p->time;
+    const float *lse = (const float *)tfx_cpu_at(ctx, p->lse) + bh * p->time;
 
     /* From the last block, which sees every key, so that it can overwrite dk and dv. */
     for (int64_t block = p->n_blocks - 1; block >= 0; block--) {
         int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
         float add = block == p->n_blocks - 1 ? 0.0f : 1.0f;
-        const float *q = head_at(j, p->q, b, h, first), *o = head_at(j, p->o, b, h, first);
-        const float *d_o = head_at(j, p->d_o, b, h, first);
-        float *dq = head_at(j, p->dq, b, h, first);
+        const float *q = head_at(ctx, p, p->q, b, h, first), *o = head_at(ctx, p, p->o, b, h, first);
+        const float *d_o = head_at(ctx, p, p->d_o, b, h, first);
+        float *dq = head_at(ctx, p, p->dq, b, h, first);
         float delta[MAX_BLOCK];
         for (int64_t i = 0; i < n_q; i++)
             delta[i] = (float)tfx_cpu_row_dot(p->dims, d_o + i * ld, o + i * ld);
         for (int64_t key = 0; key < first + n_q; key += p->chunk) {
             int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-            const float *k = head_at(j, p->k, b, h, key), *v = head_at(j, p->v, b, h, key);
+            const float *k = head_at(ctx, p, p->k, b, h, key), *v = head_at(ctx, p, p->v, b, h, key);
             gemm(0, 1, n_q, n_k, p->dims, p->scale, q, ld, k, ld, 0.0f, s, n_k);
             gemm(0, 1, n_q, n_k, p->dims, 1.0f, d_o, ld, v, ld, 0.0f, ds, n_k);
             for (int64_t i = 0; i < n_q; i++) {
@@ -155,18 +141,11 @@ static void backward_task(void *arg, int64_t bh, int worker)
                 memset(row + seen, 0, (size_t)(n_k - seen) * sizeof(float));
                 memset(drow + seen, 0, (size_t)(n_k - seen) * sizeof(float));
             }
-            gemm(1, 0, n_k, p->dims, n_q, 1.0f, s, n_k, d_o, ld, add, head_at(j, p->dv, b, h, key), ld);
-            gemm(1, 0, n_k, p->dims, n_q, 1.0f, ds, n_k, q, ld, add, head_at(j, p->dk, b, h, key), ld);
+            gemm(1, 0, n_k, p->dims, n_q, 1.0f, s, n_k, d_o, ld, add, head_at(ctx, p, p->dv, b, h, key), ld);
+            gemm(1, 0, n_k, p->dims, n_q, 1.0f, ds, n_k, q, ld, add, head_at(ctx, p, p->dk, b, h, key), ld);
             gemm(0, 0, n_q, p->dims, n_k, 1.0f, ds, n_k, k, ld, key ? 1.0f : 0.0f, dq, ld);
         }
     }
-}
-
-static void backward_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const attention_args *p = step->args;
-    attention_job job = {p, ctx};
-    tfx_cpu_pool_run(ctx->pool, p->batch * p->heads, backward_task, &job);
 }
 
 /* ---- checking and compiling ---- */
@@ -196,57 +175,37 @@ static int64_t block_for(int64_t time)
     return tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(block, MAX_BLOCK), time));
 }
 
-static attention_args *args_create(const tfx_cpu_compiler *c, const tfx_node *node)
+static tfx_status attention_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
-    attention_args *p = calloc(1, sizeof(*p));
+    const tfx_node *node = step->nodes[0];
+    int grad = node->op == TFX_OP_ATTENTION_GRAD;
+    attention_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
-        return NULL;
+        return TFX_E_MEMORY;
     p->q = tfx_cpu_in(c, node, 0);
     p->k = tfx_cpu_in(c, node, 1);
     p->v = tfx_cpu_in(c, node, 2);
+    p->o = grad ? tfx_cpu_in(c, node, 3) : tfx_cpu_out(c, node, 0);
+    p->lse = grad ? tfx_cpu_in(c, node, 4) : tfx_cpu_out(c, node, 1);
+    if (grad) {
+        p->d_o = tfx_cpu_in(c, node, 5);
+        p->dq = tfx_cpu_out(c, node, 0);
+        p->dk = tfx_cpu_out(c, node, 1);
+        p->dv = tfx_cpu_out(c, node, 2);
+    }
     p->scale = (float)node->reals[0];
-    p->batch = p->q->dims[0];
     p->time = p->q->dims[1];
     p->heads = p->q->dims[2];
     p->dims = p->q->dims[3];
     p->block = block_for(p->time);
     p->chunk = tfx_cpu_max(1, tfx_cpu_min(KEY_CHUNK, p->time));
     p->n_blocks = tfx_cpu_div_up(p->time, p->block);
-    return p;
-}
-
-static tfx_status forward_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
-{
-    const tfx_node *node = step->nodes[0];
-    attention_args *p = args_create(c, node);
-    if (!p)
-        return TFX_E_MEMORY;
-    p->o = tfx_cpu_out(c, node, 0);
-    p->lse = tfx_cpu_out(c, node, 1);
-    out->args = p;
-    out->run = forward_run;
-    out->scratch = (uint64_t)(p->block * p->chunk) * sizeof(float);
+    out->n_tasks = p->q->dims[0] * p->heads * (grad ? 1 : p->n_blocks);
+    out->task = grad ? backward_task : forward_task;
+    out->scratch = (grad ? 2 : 1) * (uint64_t)(p->block * p->chunk) * sizeof(float);
     return TFX_OK;
 }
 
-static tfx_status backward_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
-{
-    const tfx_node *node = step->nodes[0];
-    attention_args *p = args_create(c, node);
-    if (!p)
-        return TFX_E_MEMORY;
-    p->o = tfx_cpu_in(c, node, 3);
-    p->lse = tfx_cpu_in(c, node, 4);
-    p->d_o = tfx_cpu_in(c, node, 5);
-    p->dq = tfx_cpu_out(c, node, 0);
-    p->dk = tfx_cpu_out(c, node, 1);
-    p->dv = tfx_cpu_out(c, node, 2);
-    out->args = p;
-    out->run = backward_run;
-    out->scratch = 2 * (uint64_t)(p->block * p->chunk) * sizeof(float);
-    return TFX_OK;
-}
-
-const tfx_cpu_op tfx_cpu_attention_ops[] = {{TFX_OP_ATTENTION, 3, 3, 2, attention_check, forward_compile},
-                                            {TFX_OP_ATTENTION_GRAD, 6, 6, 3, attention_check, backward_compile},
+const tfx_cpu_op tfx_cpu_attention_ops[] = {{TFX_OP_ATTENTION, 3, 3, 2, attention_check, attention_compile},
+                                            {TFX_OP_ATTENTION_GRAD, 6, 6, 3, attention_check, attention_compile},
                                             {0}};

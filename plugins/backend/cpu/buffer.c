@@ -72,7 +72,8 @@ uint64_t tfx_cpu_memory(void)
     return bytes;
 }
 
-uint64_t tfx_cpu_memory_available(void)
+/* What can be touched now. */
+static uint64_t memory_available(void)
 {
     uint64_t limit = tfx_cpu_memory();
     FILE *f = fopen("/proc/meminfo", "r");
@@ -143,16 +144,14 @@ tfx_status tfx_cpu_buffer_create(tfx_backend *b, uint64_t bytes, tfx_buffer **ou
 {
     /* Mapping succeeds for more than there is, and touching it then gets the process killed:
      * compare first. */
-    uint64_t available = tfx_cpu_memory_available();
+    uint64_t available = memory_available();
     if (bytes > available)
         return b->host->fail(b->host, TFX_E_MEMORY,
                              "cpu: a buffer of %.2f GB does not fit: %.2f GB of memory are available (%.2f GB in all)",
                              (double)bytes * 1e-9, (double)available * 1e-9, (double)b->memory * 1e-9);
     tfx_buffer *buf = calloc(1, sizeof(*buf));
-    if (buf) {
-        buf->bytes = bytes;
+    if (buf)
         buf->data = tfx_cpu_map(bytes, &buf->mapped);
-    }
     if (!buf || !buf->data) {
         free(buf);
         return b->host->fail(b->host, TFX_E_MEMORY, "cpu: the system refused a buffer of %.2f GB (%.2f GB available)",

@@ -7,9 +7,8 @@ struct tfx_exec {
     tfx_backend *backend;
     tfx_cpu_step *steps;
     uint32_t n_steps;
-    tfx_cpu_ctx ctx;
-    char *scratch; /* per-thread areas, then the shared one */
-    uint64_t scratch_mapped;
+    char *scratch; /* an area per thread, stride bytes apart, then the shared one */
+    uint64_t stride, scratch_mapped;
 };
 
 int tfx_cpu_supports(const tfx_backend *b, const tfx_program *p, const tfx_node *node)
@@ -191,20 +190,14 @@ tfx_status tfx_cpu_compile(tfx_backend *b, const tfx_program *p, tfx_exec **out)
     }
     sizes s = step_sizes(e->steps, e->n_steps);
     uint64_t bytes = s.stride * (uint64_t)b->n_threads + s.shared;
-    if (bytes) {
-        e->scratch = tfx_cpu_map(bytes, &e->scratch_mapped);
-        if (!e->scratch) {
-            tfx_cpu_exec_destroy(e);
-            return b->host->fail(b->host, TFX_E_MEMORY, "cpu: the system refused %.2f GB of scratch memory",
-                                 (double)bytes * 1e-9);
-        }
-        tfx_cpu_touch(b->pool, e->scratch, bytes);
+    e->stride = s.stride;
+    e->scratch = tfx_cpu_map(bytes, &e->scratch_mapped);
+    if (!e->scratch) {
+        tfx_cpu_exec_destroy(e);
+        return b->host->fail(b->host, TFX_E_MEMORY, "cpu: the system refused %.2f GB of scratch memory",
+                             (double)bytes * 1e-9);
     }
-    e->ctx = (tfx_cpu_ctx){.pool = b->pool,
-                           .n_threads = b->n_threads,
-                           .scratch = e->scratch,
-                           .scratch_stride = s.stride,
-                           .shared = e->scratch ? e->scratch + s.stride * (uint64_t)b->n_threads : NULL};
+    tfx_cpu_touch(b->pool, e->scratch, bytes);
     *out = e;
     return TFX_OK;
 }
@@ -218,16 +211,37 @@ void tfx_cpu_exec_destroy(tfx_exec *e)
     free(e);
 }
 
+typedef struct step_job {
+    const tfx_cpu_step *step;
+    uint64_t stride;
+    tfx_cpu_ctx ctx; /* of worker 0 */
+} step_job;
+
+static void step_task(void *arg, int64_t task, int worker)
+{
+    const step_job *j = arg;
+    tfx_cpu_ctx ctx = j->ctx;
+    ctx.scratch += j->stride * (uint64_t)worker;
+    j->step->task(j->step->args, &ctx, task);
+}
+
 tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
 {
-    e->ctx.base[TFX_BUFFER_NONE] = NULL;
-    e->ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
-    e->ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
+    tfx_backend *b = e->backend;
+    step_job job = {
+        NULL, e->stride, {.scratch = e->scratch, .shared = e->scratch + e->stride * (uint64_t)b->n_threads}};
+    job.ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
+    job.ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
     double before = tfx_cpu_seconds();
     for (uint32_t i = 0; i < e->n_steps; i++) {
-        e->steps[i].run(&e->steps[i], &e->ctx);
+        tfx_cpu_step *step = &e->steps[i];
+        job.step = step;
+        job.ctx.table = step->table;
+        tfx_cpu_pool_run(b->pool, step->n_tasks, step_task, &job);
+        if (step->finish)
+            step->finish(step->args, &job.ctx);
         double after = tfx_cpu_seconds();
-        e->steps[i].seconds += after - before;
+        step->seconds += after - before;
         before = after;
     }
     return TFX_OK;

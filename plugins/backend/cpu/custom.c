@@ -10,40 +10,27 @@ typedef struct custom_args {
     const tfx_node *node;
     const tfx_tensor *const *in; /* [n_in], in the arguments' own memory */
     const tfx_tensor *out;
-    const void **pointers; /* [n_in], resolved at each run */
+    const void **pointers; /* [n_parts][n_in], resolved at each run */
+    uint32_t n_parts;
 } custom_args;
 
-typedef struct custom_job {
-    const custom_args *args;
-    void *out;
-    uint32_t n_parts;
-} custom_job;
-
-static void custom_task(void *arg, int64_t task, int worker)
+static void custom_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const custom_job *j = arg;
-    const custom_args *p = j->args;
-    (void)worker;
-    tfx_kernel_args args = {.struct_size = sizeof(args),
-                            .n_in = p->node->n_in,
-                            .in = p->pointers,
-                            .in_info = p->in,
-                            .out = j->out,
-                            .out_info = p->out,
-                            .ints = p->node->ints,
-                            .reals = p->node->reals,
-                            .part = (uint32_t)task,
-                            .n_parts = j->n_parts};
-    p->kernel->run(&args);
-}
-
-static void custom_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const custom_args *p = step->args;
+    const custom_args *p = args;
+    const void **pointers = p->pointers + task * p->node->n_in;
     for (uint32_t i = 0; i < p->node->n_in; i++)
-        p->pointers[i] = tfx_cpu_at(ctx, p->in[i]);
-    custom_job job = {p, tfx_cpu_at(ctx, p->out), (uint32_t)ctx->n_threads};
-    tfx_cpu_pool_run(ctx->pool, ctx->n_threads, custom_task, &job);
+        pointers[i] = tfx_cpu_at(ctx, p->in[i]);
+    tfx_kernel_args kernel_args = {.struct_size = sizeof(kernel_args),
+                                   .n_in = p->node->n_in,
+                                   .in = pointers,
+                                   .in_info = p->in,
+                                   .out = tfx_cpu_at(ctx, p->out),
+                                   .out_info = p->out,
+                                   .ints = p->node->ints,
+                                   .reals = p->node->reals,
+                                   .part = (uint32_t)task,
+                                   .n_parts = p->n_parts};
+    p->kernel->run(&kernel_args);
 }
 
 static const tfx_kernel *cpu_kernel(const tfx_node *node)
@@ -67,8 +54,8 @@ static const char *custom_check(const tfx_cpu_compiler *c, const tfx_node *node)
 static tfx_status custom_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    size_t n = node->n_in;
-    custom_args *p = calloc(1, sizeof(*p) + n * (sizeof(tfx_tensor *) + sizeof(void *)));
+    size_t n = node->n_in, n_parts = (size_t)c->n_threads;
+    custom_args *p = out->args = calloc(1, sizeof(*p) + n * sizeof(tfx_tensor *) + n_parts * n * sizeof(void *));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor **in = (const tfx_tensor **)(p + 1);
@@ -79,8 +66,9 @@ static tfx_status custom_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->node = node;
     p->out = tfx_cpu_out(c, node, 0);
     p->kernel = cpu_kernel(node);
-    out->args = p;
-    out->run = custom_run;
+    p->n_parts = (uint32_t)n_parts;
+    out->n_tasks = c->n_threads;
+    out->task = custom_task;
     return TFX_OK;
 }
 

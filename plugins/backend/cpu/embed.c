@@ -27,24 +27,18 @@ typedef struct gather_args {
     int64_t n, d, count, parts;
 } gather_args;
 
-typedef struct gather_job {
-    const gather_args *p;
-    float *table, *rows;
-    const float *add;
-    const int32_t *indices;
-} gather_job;
-
-static void gather_task(void *arg, int64_t task, int worker)
+static void gather_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const gather_job *j = arg;
-    const gather_args *p = j->p;
-    (void)worker;
+    const gather_args *p = args;
+    const float *table = tfx_cpu_at(ctx, p->table);
+    const int32_t *indices = tfx_cpu_at(ctx, p->indices);
+    float *rows = tfx_cpu_at(ctx, p->rows);
     int64_t end = tfx_cpu_split(p->count, p->parts, task + 1);
     for (int64_t i = tfx_cpu_split(p->count, p->parts, task); i < end; i++) {
-        float *out = j->rows + i * p->d;
-        int32_t index = j->indices[i];
+        float *out = rows + i * p->d;
+        int32_t index = indices[i];
         if (index >= 0 && index < p->n) {
-            memcpy(out, j->table + index * p->d, (size_t)p->d * sizeof(float));
+            memcpy(out, table + index * p->d, (size_t)p->d * sizeof(float));
             continue;
         }
         for (int64_t k = 0; k < p->d; k++)
@@ -52,35 +46,21 @@ static void gather_task(void *arg, int64_t task, int worker)
     }
 }
 
-static void gather_grad_task(void *arg, int64_t task, int worker)
+static void gather_grad_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const gather_job *j = arg;
-    const gather_args *p = j->p;
-    (void)worker;
+    const gather_args *p = args;
+    float *table = tfx_cpu_at(ctx, p->table);
+    const int32_t *indices = tfx_cpu_at(ctx, p->indices);
+    const float *rows = tfx_cpu_at(ctx, p->rows);
     int64_t from = tfx_cpu_split(p->n, p->parts, task), to = tfx_cpu_split(p->n, p->parts, task + 1);
     size_t bytes = (size_t)((to - from) * p->d) * sizeof(float);
-    if (j->add)
-        memcpy(j->table + from * p->d, j->add + from * p->d, bytes);
+    if (p->add)
+        memcpy(table + from * p->d, (const float *)tfx_cpu_at(ctx, p->add) + from * p->d, bytes);
     else if (!p->in_place)
-        memset(j->table + from * p->d, 0, bytes);
+        memset(table + from * p->d, 0, bytes);
     for (int64_t i = 0; i < p->count; i++)
-        if (j->indices[i] >= from && j->indices[i] < to)
-            add_row(p->d, j->table + j->indices[i] * p->d, j->rows + i * p->d);
-}
-
-static void gather_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const gather_args *p = step->args;
-    gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows), NULL, tfx_cpu_at(ctx, p->indices)};
-    tfx_cpu_pool_run(ctx->pool, p->parts, gather_task, &job);
-}
-
-static void gather_grad_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const gather_args *p = step->args;
-    gather_job job = {p, tfx_cpu_at(ctx, p->table), tfx_cpu_at(ctx, p->rows), p->add ? tfx_cpu_at(ctx, p->add) : NULL,
-                      tfx_cpu_at(ctx, p->indices)};
-    tfx_cpu_pool_run(ctx->pool, p->parts, gather_grad_task, &job);
+        if (indices[i] >= from && indices[i] < to)
+            add_row(p->d, table + indices[i] * p->d, rows + i * p->d);
 }
 
 static const char *gather_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -109,46 +89,32 @@ static const char *gather_grad_check(const tfx_cpu_compiler *c, const tfx_node *
 static tfx_status gather_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    gather_args *p = calloc(1, sizeof(*p));
+    int grad = node->op == TFX_OP_GATHER_GRAD;
+    gather_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    p->table = tfx_cpu_in(c, node, 0);
-    p->indices = tfx_cpu_in(c, node, 1);
-    p->rows = tfx_cpu_out(c, node, 0);
-    p->n = p->table->dims[0];
-    p->d = p->table->dims[1];
-    p->count = tfx_cpu_count(p->indices);
-    p->parts = tfx_cpu_min(p->count, tfx_cpu_div_up(p->count * p->d, TASK));
-    out->args = p;
-    out->run = gather_run;
-    return TFX_OK;
-}
-
-static tfx_status gather_grad_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
-{
-    const tfx_node *node = step->nodes[0];
-    gather_args *p = calloc(1, sizeof(*p));
-    if (!p)
-        return TFX_E_MEMORY;
-    p->indices = tfx_cpu_in(c, node, 0);
-    p->rows = tfx_cpu_in(c, node, 1);
-    p->table = tfx_cpu_out(c, node, 0);
+    p->table = grad ? tfx_cpu_out(c, node, 0) : tfx_cpu_in(c, node, 0);
+    p->indices = tfx_cpu_in(c, node, grad ? 0 : 1);
+    p->rows = grad ? tfx_cpu_in(c, node, 1) : tfx_cpu_out(c, node, 0);
     if (node->n_in == 3) {
-        const tfx_tensor *add = tfx_cpu_in(c, node, 2);
-        p->in_place = add->buffer == p->table->buffer && add->offset == p->table->offset;
-        p->add = p->in_place ? NULL : add;
+        p->in_place = tfx_cpu_same_place(tfx_cpu_in(c, node, 2), p->table);
+        p->add = p->in_place ? NULL : tfx_cpu_in(c, node, 2);
     }
     p->n = p->table->dims[0];
     p->d = p->table->dims[1];
     p->count = tfx_cpu_count(p->indices);
-    /* Each part scans all indices: few parts per thread. */
-    int64_t work = p->in_place ? p->count * p->d : p->n * p->d;
-    p->parts = p->n == 0 ? 0 : tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(p->n, 4 * c->n_threads), work / TASK));
-    out->args = p;
-    out->run = gather_grad_run;
+    if (grad) {
+        /* Each part scans all indices: few parts per thread. */
+        int64_t work = p->in_place ? p->count * p->d : p->n * p->d;
+        p->parts = p->n == 0 ? 0 : tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(p->n, 4 * c->n_threads), work / TASK));
+    } else {
+        p->parts = tfx_cpu_min(p->count, tfx_cpu_div_up(p->count * p->d, TASK));
+    }
+    out->n_tasks = p->parts;
+    out->task = grad ? gather_grad_task : gather_task;
     return TFX_OK;
 }
 
 const tfx_cpu_op tfx_cpu_gather_ops[] = {{TFX_OP_GATHER, 2, 2, 1, gather_check, gather_compile},
-                                         {TFX_OP_GATHER_GRAD, 2, 3, 1, gather_grad_check, gather_grad_compile},
+                                         {TFX_OP_GATHER_GRAD, 2, 3, 1, gather_grad_check, gather_compile},
                                          {0}};

@@ -1,11 +1,10 @@
 /* What the files of the CPU backend share.
  *
- * Every step of a program is compiled once into a tfx_cpu_step: a function and its prepared
- * arguments. Running a program is walking that array. A step's function divides its
- * work into tasks whose boundaries depend on shapes and on the number of threads only; which
- * thread executes a task is decided by timing and must therefore never change a bit of the
- * result: a task writes what no other task writes, and partial sums go to a place of the
- * task's own and are added up in task order.
+ * Every step of a program is compiled once into a tfx_cpu_step: tasks, whose boundaries depend
+ * on shapes and on the number of threads only, and their prepared arguments. Running a program
+ * is walking that array. Which thread executes a task is decided by timing and must therefore
+ * never change a bit of the result: a task writes what no other task writes, and partial sums
+ * go to a place of the task's own and are added up in task order when all are done.
  */
 #ifndef TFX_CPU_KERNELS_H
 #define TFX_CPU_KERNELS_H
@@ -38,12 +37,10 @@ struct tfx_backend {
 
 struct tfx_buffer {
     char *data;
-    uint64_t bytes; /* as asked for */
     uint64_t mapped;
 };
 
-uint64_t tfx_cpu_memory(void);           /* physical, or the cgroup's limit if smaller */
-uint64_t tfx_cpu_memory_available(void); /* what can be touched now */
+uint64_t tfx_cpu_memory(void); /* physical, or the cgroup's limit if smaller */
 /* Zero-filled huge pages; NULL when there is no memory. tfx_cpu_unmap takes what *mapped was. */
 char *tfx_cpu_map(uint64_t bytes, uint64_t *mapped);
 void tfx_cpu_unmap(char *data, uint64_t mapped);
@@ -56,27 +53,26 @@ void tfx_cpu_download(tfx_backend *b, const tfx_buffer *buf, uint64_t offset, vo
 
 /* ---- compiled programs (compile.c) ---- */
 
-/* What a step's function gets at run time. */
+/* The memory that a step's functions get at run time. */
 typedef struct tfx_cpu_ctx {
-    tfx_cpu_pool *pool;
-    int n_threads;
-    char *base[3]; /* by TFX_BUFFER_* */
-    char *scratch; /* n_threads areas of scratch_stride bytes */
-    uint64_t scratch_stride;
-    char *shared; /* one area for all threads */
+    char *base[3];      /* by TFX_BUFFER_* */
+    const float *table; /* the step's */
+    char *scratch;      /* the executing thread's; not for `finish` */
+    char *shared;       /* one area for all threads */
 } tfx_cpu_ctx;
 
-typedef struct tfx_cpu_step tfx_cpu_step;
-struct tfx_cpu_step {
-    void (*run)(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
-    void *args;           /* freed with the step */
-    uint64_t scratch;     /* bytes wanted per thread, 64-byte aligned */
-    uint64_t shared;      /* bytes wanted for all threads together */
+typedef struct tfx_cpu_step {
+    int64_t n_tasks;
+    void (*task)(const void *args, const tfx_cpu_ctx *ctx, int64_t task);
+    void (*finish)(const void *args, const tfx_cpu_ctx *ctx); /* when all tasks are done; or NULL */
+    void *args;                                               /* freed with the step */
+    uint64_t scratch;                                         /* bytes wanted per thread, 64-byte aligned */
+    uint64_t shared;                                          /* bytes wanted for all threads together */
     uint64_t table_bytes; /* of constants that `fill` computes when the program is to be run */
     void (*fill)(const void *args, float *table);
     float *table; /* freed with the step; NULL when table_bytes is 0 */
     double seconds;
-};
+} tfx_cpu_step;
 
 /* What check and compile functions get. */
 typedef struct tfx_cpu_compiler {
@@ -133,11 +129,6 @@ static inline void *tfx_cpu_at(const tfx_cpu_ctx *ctx, const tfx_tensor *t)
     return ctx->base[t->buffer] + t->offset;
 }
 
-static inline char *tfx_cpu_scratch(const tfx_cpu_ctx *ctx, int worker)
-{
-    return ctx->scratch + ctx->scratch_stride * (uint64_t)worker;
-}
-
 static inline const tfx_tensor *tfx_cpu_in(const tfx_cpu_compiler *c, const tfx_node *node, uint32_t i)
 {
     return c->program->tensors[node->in[i]];
@@ -146,6 +137,11 @@ static inline const tfx_tensor *tfx_cpu_in(const tfx_cpu_compiler *c, const tfx_
 static inline const tfx_tensor *tfx_cpu_out(const tfx_cpu_compiler *c, const tfx_node *node, uint32_t i)
 {
     return c->program->tensors[node->out[i]];
+}
+
+static inline int tfx_cpu_same_place(const tfx_tensor *a, const tfx_tensor *b)
+{
+    return a->buffer == b->buffer && a->offset == b->offset;
 }
 
 static inline int64_t tfx_cpu_product(const int64_t *dims, uint32_t from, uint32_t to)
@@ -227,16 +223,38 @@ static inline int64_t tfx_cpu_split(int64_t n, int64_t parts, int64_t i)
     return n / parts * i + tfx_cpu_min(i, n % parts);
 }
 
-/* Rows per task so that a task touches about `elements` numbers. */
-static inline int64_t tfx_cpu_rows_per_task(int64_t rows, int64_t cols, int64_t elements)
-{
-    int64_t r = elements / tfx_cpu_max(cols, 1);
-    return tfx_cpu_max(1, tfx_cpu_min(r, rows));
-}
-
 static inline int64_t tfx_cpu_div_up(int64_t n, int64_t by)
 {
     return (n + by - 1) / by;
+}
+
+/* Rows that are divided between tasks. */
+typedef struct tfx_cpu_rows {
+    int64_t n, cols, per_task;
+} tfx_cpu_rows;
+
+/* So many rows to a task that it touches about `elements` numbers. */
+static inline tfx_cpu_rows tfx_cpu_divide_rows(int64_t n, int64_t cols, int64_t elements)
+{
+    return (tfx_cpu_rows){n, cols, tfx_cpu_max(1, tfx_cpu_min(elements / tfx_cpu_max(cols, 1), n))};
+}
+
+/* The rows along a tensor's last dimension. */
+static inline tfx_cpu_rows tfx_cpu_last_rows(const tfx_tensor *t, int64_t elements)
+{
+    uint32_t last = t->n_dims - 1;
+    return tfx_cpu_divide_rows(tfx_cpu_product(t->dims, 0, last), t->dims[last], elements);
+}
+
+static inline int64_t tfx_cpu_row_tasks(const tfx_cpu_rows *rows)
+{
+    return tfx_cpu_div_up(rows->n, rows->per_task);
+}
+
+/* Where the rows of a task end; they begin at task * per_task. */
+static inline int64_t tfx_cpu_rows_end(const tfx_cpu_rows *rows, int64_t task)
+{
+    return tfx_cpu_min(rows->n, (task + 1) * rows->per_task);
 }
 
 #endif

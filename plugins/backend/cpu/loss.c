@@ -25,67 +25,47 @@ TFX_CPU_CLONES static void row_grad(int64_t n, const float *x, float lse, float 
 }
 
 typedef struct loss_args {
-    int grad;
     const tfx_tensor *logits, *targets;
     const tfx_tensor *loss, *lse; /* the gradient reads: dloss, lse */
-    const tfx_tensor *dlogits;
-    int64_t rows, cols, rows_per_task;
+    const tfx_tensor *dlogits;    /* gradient only */
+    tfx_cpu_rows rows;
 } loss_args;
 
-typedef struct loss_job {
-    const loss_args *p;
-    const float *logits;
-    const int32_t *targets;
-    float *loss, *lse, *dlogits;
-} loss_job;
-
-static void loss_row(const loss_job *j, int64_t row, int64_t n)
+static void loss_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const float *x = j->logits + row * n;
-    int32_t target = j->targets[row];
-    double lse = tfx_cpu_row_lse(n, x);
-    j->lse[row] = (float)lse;
-    j->loss[row] = target < 0 ? 0.0f : target < n ? (float)(lse - (double)x[target]) : NAN;
-}
-
-static void loss_grad_row(const loss_job *j, int64_t row, int64_t n)
-{
-    float *out = j->dlogits + row * n;
-    int32_t target = j->targets[row];
-    float d = j->loss[row];
-    if (target < 0) {
-        memset(out, 0, (size_t)n * sizeof(float));
-        return;
-    }
-    row_grad(n, j->logits + row * n, j->lse[row], target < n ? d : NAN, out);
-    if (target < n)
-        out[target] -= d;
-}
-
-static void loss_task(void *arg, int64_t task, int worker)
-{
-    const loss_job *j = arg;
-    const loss_args *p = j->p;
-    (void)worker;
-    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
-    for (int64_t row = task * p->rows_per_task; row < end; row++) {
-        if (p->grad)
-            loss_grad_row(j, row, p->cols);
-        else
-            loss_row(j, row, p->cols);
+    const loss_args *p = args;
+    const float *logits = tfx_cpu_at(ctx, p->logits);
+    const int32_t *targets = tfx_cpu_at(ctx, p->targets);
+    float *losses = tfx_cpu_at(ctx, p->loss), *lses = tfx_cpu_at(ctx, p->lse);
+    int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t row = task * p->rows.per_task; row < end; row++) {
+        const float *x = logits + row * n;
+        int32_t target = targets[row];
+        double lse = tfx_cpu_row_lse(n, x);
+        lses[row] = (float)lse;
+        losses[row] = target < 0 ? 0.0f : target < n ? (float)(lse - (double)x[target]) : NAN;
     }
 }
 
-static void loss_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+static void loss_grad_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const loss_args *p = step->args;
-    loss_job job = {p,
-                    tfx_cpu_at(ctx, p->logits),
-                    tfx_cpu_at(ctx, p->targets),
-                    tfx_cpu_at(ctx, p->loss),
-                    tfx_cpu_at(ctx, p->lse),
-                    p->grad ? tfx_cpu_at(ctx, p->dlogits) : NULL};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), loss_task, &job);
+    const loss_args *p = args;
+    const float *logits = tfx_cpu_at(ctx, p->logits), *dlosses = tfx_cpu_at(ctx, p->loss);
+    const float *lses = tfx_cpu_at(ctx, p->lse);
+    const int32_t *targets = tfx_cpu_at(ctx, p->targets);
+    float *dlogits = tfx_cpu_at(ctx, p->dlogits);
+    int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t row = task * p->rows.per_task; row < end; row++) {
+        float *out = dlogits + row * n, d = dlosses[row];
+        int32_t target = targets[row];
+        if (target < 0) {
+            memset(out, 0, (size_t)n * sizeof(float));
+            continue;
+        }
+        row_grad(n, logits + row * n, lses[row], target < n ? d : NAN, out);
+        if (target < n)
+            out[target] -= d;
+    }
 }
 
 static const char *loss_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -107,20 +87,18 @@ static const char *loss_check(const tfx_cpu_compiler *c, const tfx_node *node)
 static tfx_status loss_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    loss_args *p = calloc(1, sizeof(*p));
+    int grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
+    loss_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    p->grad = node->op == TFX_OP_CROSS_ENTROPY_GRAD;
     p->logits = tfx_cpu_in(c, node, 0);
     p->targets = tfx_cpu_in(c, node, 1);
-    p->lse = p->grad ? tfx_cpu_in(c, node, 2) : tfx_cpu_out(c, node, 1);
-    p->loss = p->grad ? tfx_cpu_in(c, node, 3) : tfx_cpu_out(c, node, 0);
-    p->dlogits = p->grad ? tfx_cpu_out(c, node, 0) : NULL;
-    p->cols = p->logits->dims[p->logits->n_dims - 1];
-    p->rows = tfx_cpu_product(p->logits->dims, 0, p->logits->n_dims - 1);
-    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->args = p;
-    out->run = loss_run;
+    p->lse = grad ? tfx_cpu_in(c, node, 2) : tfx_cpu_out(c, node, 1);
+    p->loss = grad ? tfx_cpu_in(c, node, 3) : tfx_cpu_out(c, node, 0);
+    p->dlogits = grad ? tfx_cpu_out(c, node, 0) : NULL;
+    p->rows = tfx_cpu_last_rows(p->logits, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = grad ? loss_grad_task : loss_task;
     return TFX_OK;
 }
 

@@ -36,23 +36,17 @@
 #define SMALL 65536
 
 typedef struct matmul_args {
-    const tfx_tensor *a, *b, *c, *out; /* c may be NULL */
-    int64_t batch, m, n, k;
+    const tfx_tensor *a, *b, *out;
+    const tfx_tensor *c; /* what is added, if it is elsewhere and must be brought to out first; or NULL */
+    int64_t m, n, k;
     int64_t lda, ldb;
     int trans_a, trans_b;
     float alpha, beta;
-    int copy_c;     /* c is elsewhere: bring it to out first */
     int64_t parts;  /* per matrix */
     int over_rows;  /* the parts are rows */
     int64_t blocks; /* per part, of MAX_ROWS rows */
     int64_t pieces; /* per block: 1 or 2 */
 } matmul_args;
-
-typedef struct matmul_job {
-    const matmul_args *p;
-    const float *a, *b, *c;
-    float *out;
-} matmul_job;
 
 static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta)
 {
@@ -87,22 +81,23 @@ static matmul_share share_of(const matmul_args *p, int64_t task)
     return s;
 }
 
-static void matmul_task(void *arg, int64_t task, int worker)
+static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const matmul_job *job = arg;
-    const matmul_args *p = job->p;
-    (void)worker;
+    const matmul_args *p = args;
     matmul_share s = share_of(p, task);
     int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
     if (rows == 0 || cols == 0)
         return;
-    const float *a = job->a + s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda);
-    const float *b = job->b + s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col);
+    const float *a = tfx_cpu_at(ctx, p->a), *b = tfx_cpu_at(ctx, p->b);
+    a += s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda);
+    b += s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col);
     int64_t at = (s.matrix * p->m + s.row) * p->n + s.col;
-    float *out = job->out + at;
-    if (p->copy_c)
+    float *out = (float *)tfx_cpu_at(ctx, p->out) + at;
+    if (p->c) {
+        const float *c = (const float *)tfx_cpu_at(ctx, p->c) + at;
         for (int64_t i = 0; i < rows; i++)
-            memcpy(out + i * p->n, job->c + at + i * p->n, (size_t)cols * sizeof(float));
+            memcpy(out + i * p->n, c + i * p->n, (size_t)cols * sizeof(float));
+    }
     if (p->k == 0) {
         scale(out, p->n, rows, cols, p->beta);
         return;
@@ -110,14 +105,6 @@ static void matmul_task(void *arg, int64_t task, int worker)
     cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
                 (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,
                 out, (blasint)p->n);
-}
-
-static void matmul_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const matmul_args *p = step->args;
-    matmul_job job = {p, tfx_cpu_at(ctx, p->a), tfx_cpu_at(ctx, p->b), p->c ? tfx_cpu_at(ctx, p->c) : NULL,
-                      tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, p->batch * p->parts * p->blocks * p->pieces, matmul_task, &job);
 }
 
 static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -151,7 +138,7 @@ static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
 static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    matmul_args *p = calloc(1, sizeof(*p));
+    matmul_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *a = tfx_cpu_in(c, node, 0), *b = tfx_cpu_in(c, node, 1), *y = tfx_cpu_out(c, node, 0);
@@ -164,24 +151,20 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
     uint32_t r = y->n_dims;
     p->n = y->dims[r - 1];
     p->k = a->dims[r - (p->trans_a ? 2 : 1)];
-    if (b->n_dims == 2) {
-        p->batch = 1;
-        p->m = tfx_cpu_product(y->dims, 0, r - 1);
-    } else {
-        p->batch = tfx_cpu_product(y->dims, 0, r - 2);
-        p->m = y->dims[r - 2];
-    }
+    /* Against one matrix b, all rows of a batch are one matrix. */
+    int64_t batch = b->n_dims == 2 ? 1 : tfx_cpu_product(y->dims, 0, r - 2);
+    p->m = b->n_dims == 2 ? tfx_cpu_product(y->dims, 0, r - 1) : y->dims[r - 2];
     p->lda = tfx_cpu_max(1, p->trans_a ? p->m : p->k);
     p->ldb = tfx_cpu_max(1, p->trans_b ? p->k : p->n);
     if (node->n_in == 3 && node->reals[1] != 0.0) {
-        p->c = tfx_cpu_in(c, node, 2);
+        const tfx_tensor *added = tfx_cpu_in(c, node, 2);
         p->beta = (float)node->reals[1];
-        p->copy_c = p->c->buffer != y->buffer || p->c->offset != y->offset;
+        p->c = tfx_cpu_same_place(added, y) ? NULL : added;
     }
     double work = (double)p->m * (double)p->n * (double)p->k;
     int64_t rows = p->m; /* of the largest part */
     p->parts = 1;
-    if (p->batch < c->n_threads && work >= SMALL) {
+    if (batch < c->n_threads && work >= SMALL) {
         p->over_rows = p->m >= p->n;
         int64_t grains = tfx_cpu_div_up(p->over_rows ? p->m : p->n, GRAIN);
         p->parts = tfx_cpu_min(c->n_threads, grains);
@@ -191,10 +174,8 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->blocks = tfx_cpu_max(1, tfx_cpu_div_up(rows, MAX_ROWS));
     int cut = c->n_threads > 1 && p->blocks == 1 && rows >= MIN_CUT_ROWS && work / (double)p->parts >= LONG;
     p->pieces = cut ? 2 : 1;
-    if (p->m == 0 || p->n == 0)
-        p->batch = 0;
-    out->args = p;
-    out->run = matmul_run;
+    out->n_tasks = p->m == 0 || p->n == 0 ? 0 : batch * p->parts * p->blocks * p->pieces;
+    out->task = matmul_task;
     return TFX_OK;
 }
 

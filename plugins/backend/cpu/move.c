@@ -29,41 +29,28 @@ typedef struct slab_piece {
 
 typedef struct slab_args {
     const tfx_tensor *out;
-    int64_t rows, row_bytes, rows_per_task;
+    tfx_cpu_rows rows;
+    int64_t row_bytes;
     int64_t zero_before, zero_from; /* PAD: zeros in [0, before) and [from, row_bytes) */
     uint32_t n_pieces;
     slab_piece pieces[];
 } slab_args;
 
-typedef struct slab_job {
-    const slab_args *p;
-    const tfx_cpu_ctx *ctx;
-} slab_job;
-
-static void slab_task(void *arg, int64_t task, int worker)
+static void slab_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const slab_job *j = arg;
-    const slab_args *p = j->p;
-    (void)worker;
-    char *out = tfx_cpu_at(j->ctx, p->out);
-    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
-    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+    const slab_args *p = args;
+    char *out = tfx_cpu_at(ctx, p->out);
+    int64_t end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t r = task * p->rows.per_task; r < end; r++) {
         char *row = out + r * p->row_bytes;
         memset(row, 0, (size_t)p->zero_before);
         memset(row + p->zero_from, 0, (size_t)(p->row_bytes - p->zero_from));
         for (uint32_t i = 0; i < p->n_pieces; i++) {
             const slab_piece *s = &p->pieces[i];
-            const char *src = tfx_cpu_at(j->ctx, s->t);
+            const char *src = tfx_cpu_at(ctx, s->t);
             memcpy(row + s->to, src + r * s->stride + s->from, (size_t)s->bytes);
         }
     }
-}
-
-static void slab_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const slab_args *p = step->args;
-    slab_job job = {p, ctx};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), slab_task, &job);
 }
 
 static const char *slab_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -92,7 +79,7 @@ static const char *slab_check(const tfx_cpu_compiler *c, const tfx_node *node)
 static tfx_status slab_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    slab_args *p = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
+    slab_args *p = out->args = calloc(1, sizeof(*p) + node->n_in * sizeof(slab_piece));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
@@ -100,7 +87,6 @@ static tfx_status slab_compile(const tfx_cpu_compiler *c, const tfx_step *step, 
     int64_t element = (int64_t)tfx_cpu_dtype_bytes(y->dtype);
     int64_t inner = tfx_cpu_product(y->dims, axis + 1, y->n_dims) * element;
     p->out = y;
-    p->rows = tfx_cpu_product(y->dims, 0, axis);
     p->row_bytes = y->dims[axis] * inner;
     p->zero_from = p->row_bytes;
     p->n_pieces = node->n_in;
@@ -120,11 +106,10 @@ static tfx_status slab_compile(const tfx_cpu_compiler *c, const tfx_step *step, 
         }
     }
     /* A single long row is cut where it can be: SLICE on the outermost axis is one memcpy. */
-    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->row_bytes / element, TASK);
-    if (p->row_bytes == 0)
-        p->rows = 0;
-    out->args = p;
-    out->run = slab_run;
+    int64_t rows = p->row_bytes ? tfx_cpu_product(y->dims, 0, axis) : 0;
+    p->rows = tfx_cpu_divide_rows(rows, p->row_bytes / element, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = slab_task;
     return TFX_OK;
 }
 
@@ -136,18 +121,11 @@ typedef struct permute_args {
     int bytes; /* of an element: 2 or 4 */
     uint32_t n_outer;
     int64_t outer[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS]; /* dims and strides */
-    int64_t n_rows;                                                    /* product of outer */
     int64_t cols;                                                      /* the innermost dimension of out */
     int64_t col_stride;                                                /* its stride in x; 1: rows are copied whole */
     int64_t lines, line_to; /* transposition: x's innermost dimension and its stride in out */
-    int64_t rows_per_task;
+    tfx_cpu_rows rows;
 } permute_args;
-
-typedef struct permute_job {
-    const permute_args *p;
-    const char *x;
-    char *out;
-} permute_job;
 
 /* out[j * to + i] = x[j + i * from]. Source lines are read whole into a block that stays in
  * the first-level cache, even when their distance makes them compete for one cache set, and
@@ -178,13 +156,13 @@ static void transpose(const permute_args *p, const char *x, char *out)
         transpose_2((const uint16_t *)x, p->col_stride, (uint16_t *)out, p->line_to, p->lines, p->cols);
 }
 
-static void permute_task(void *arg, int64_t task, int worker)
+static void permute_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const permute_job *j = arg;
-    const permute_args *p = j->p;
-    (void)worker;
-    int64_t end = tfx_cpu_min(p->n_rows, (task + 1) * p->rows_per_task);
-    for (int64_t r = task * p->rows_per_task; r < end; r++) {
+    const permute_args *p = args;
+    const char *all_x = tfx_cpu_at(ctx, p->x);
+    char *all_out = tfx_cpu_at(ctx, p->out);
+    int64_t end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t r = task * p->rows.per_task; r < end; r++) {
         int64_t rest = r, from = 0, to = 0;
         for (uint32_t d = p->n_outer; d-- > 0;) {
             int64_t i = rest % p->outer[d];
@@ -192,20 +170,13 @@ static void permute_task(void *arg, int64_t task, int worker)
             from += i * p->from[d];
             to += i * p->to[d];
         }
-        const char *x = j->x + from * p->bytes;
-        char *out = j->out + to * p->bytes;
+        const char *x = all_x + from * p->bytes;
+        char *out = all_out + to * p->bytes;
         if (p->col_stride == 1)
             memcpy(out, x, (size_t)(p->cols * p->bytes));
         else
             transpose(p, x, out);
     }
-}
-
-static void permute_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const permute_args *p = step->args;
-    permute_job job = {p, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->n_rows, p->rows_per_task), permute_task, &job);
 }
 
 /* Cuts a long dimension into an outer one of pieces and an inner one, if it divides. */
@@ -220,7 +191,6 @@ static void cut_lines(permute_args *p)
     p->from[p->n_outer] = piece;
     p->to[p->n_outer] = piece * p->line_to;
     p->n_outer++;
-    p->n_rows *= p->lines / piece;
     p->lines = piece;
 }
 
@@ -242,16 +212,13 @@ static const char *permute_check(const tfx_cpu_compiler *c, const tfx_node *node
 static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    permute_args *p = calloc(1, sizeof(*p));
+    permute_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    out->args = p;
-    out->run = permute_run;
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
     p->x = x;
     p->out = y;
     p->bytes = (int)tfx_cpu_dtype_bytes(y->dtype);
-    p->rows_per_task = 1;
 
     /* Dimensions of out with their strides in x, neighbours that stay neighbours merged. */
     int64_t dims[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS];
@@ -268,10 +235,6 @@ static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *ste
             from[n++] = stride;
         }
     }
-    if (tfx_cpu_count(y) == 0) {
-        p->n_rows = 0;
-        return TFX_OK;
-    }
     if (n == 0)
         dims[n] = 1, from[n++] = 1;
     int64_t stride = 1;
@@ -281,7 +244,6 @@ static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *ste
     }
     p->cols = dims[n - 1];
     p->col_stride = from[n - 1];
-    p->n_rows = 1;
     p->lines = 1;
     for (uint32_t d = 0; d + 1 < n; d++) {
         if (p->col_stride != 1 && from[d] == 1) {
@@ -292,11 +254,13 @@ static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *ste
         p->outer[p->n_outer] = dims[d];
         p->from[p->n_outer] = from[d];
         p->to[p->n_outer++] = to[d];
-        p->n_rows *= dims[d];
     }
     if (p->col_stride != 1 && p->n_outer < TFX_MAX_DIMS)
         cut_lines(p);
-    p->rows_per_task = tfx_cpu_rows_per_task(p->n_rows, p->cols * p->lines, TASK);
+    int64_t rows = tfx_cpu_count(y) ? tfx_cpu_product(p->outer, 0, p->n_outer) : 0;
+    p->rows = tfx_cpu_divide_rows(rows, p->cols * p->lines, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = permute_task;
     return TFX_OK;
 }
 

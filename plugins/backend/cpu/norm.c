@@ -83,44 +83,31 @@ typedef struct norm_args {
     const tfx_tensor *x, *dy, *out; /* dy: gradient only */
     tfx_norm kind;
     double eps;
-    int64_t rows, cols, rows_per_task;
+    tfx_cpu_rows rows;
 } norm_args;
 
-typedef struct norm_job {
-    const norm_args *p;
-    const float *x, *dy;
-    float *out;
-} norm_job;
-
-static void norm_task(void *arg, int64_t task, int worker)
+static void norm_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const norm_job *j = arg;
-    const norm_args *p = j->p;
-    (void)worker;
-    int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
+    const norm_args *p = args;
+    const float *all_x = tfx_cpu_at(ctx, p->x), *all_dy = p->dy ? tfx_cpu_at(ctx, p->dy) : NULL;
+    float *all_out = tfx_cpu_at(ctx, p->out);
+    int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
     double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
-    for (int64_t row = task * p->rows_per_task; row < end; row++) {
-        const float *x = j->x + row * n;
-        float *out = j->out + row * n;
+    for (int64_t row = task * p->rows.per_task; row < end; row++) {
+        const float *x = all_x + row * n;
+        float *out = all_out + row * n;
         double m = p->kind == TFX_NORM_LAYER ? tfx_cpu_tile_sum(n, x) * c : 0.0;
         double square = c * row_squares(n, x, m) + p->eps;
         double r = square == 0.0 ? 0.0 : 1.0 / sqrt(square);
-        if (!j->dy) {
+        if (!all_dy) {
             row_apply(n, x, m, r, out);
             continue;
         }
-        const float *dy = j->dy + row * n;
+        const float *dy = all_dy + row * n;
         double dy_x, sum_dy = row_products(n, x, dy, m, &dy_x);
         double a = p->kind == TFX_NORM_LAYER ? r * sum_dy * c : 0.0;
         row_apply_grad(n, x, dy, m, r, a, dy_x * c * r * r * r, out);
     }
-}
-
-static void norm_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const norm_args *p = step->args;
-    norm_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), norm_task, &job);
 }
 
 static const char *norm_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -138,7 +125,7 @@ static const char *norm_check(const tfx_cpu_compiler *c, const tfx_node *node)
 static tfx_status norm_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    norm_args *p = calloc(1, sizeof(*p));
+    norm_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->x = tfx_cpu_in(c, node, 0);
@@ -146,11 +133,9 @@ static tfx_status norm_compile(const tfx_cpu_compiler *c, const tfx_step *step, 
     p->out = tfx_cpu_out(c, node, 0);
     p->kind = (tfx_norm)node->ints[0];
     p->eps = node->reals[0];
-    p->cols = p->x->dims[p->x->n_dims - 1];
-    p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
-    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->args = p;
-    out->run = norm_run;
+    p->rows = tfx_cpu_last_rows(p->x, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = norm_task;
     return TFX_OK;
 }
 

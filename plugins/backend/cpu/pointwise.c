@@ -293,7 +293,9 @@ tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *
         return TFX_E_MEMORY;
     out->scratch = p->cell_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
     out->shared = (uint64_t)p->n_chunks * p->n_sums * sizeof(double);
-    out->run = tfx_cpu_pointwise_run;
+    out->n_tasks = p->n_chunks;
+    out->task = tfx_cpu_pointwise_task;
+    out->finish = tfx_cpu_pointwise_finish;
     return TFX_OK;
 }
 

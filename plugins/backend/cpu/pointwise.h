@@ -81,6 +81,7 @@ typedef struct pointwise_args {
 
 /* Decides where cells live and how the domain is cut into tiles. */
 tfx_status tfx_cpu_pointwise_place(pointwise_args *p);
-void tfx_cpu_pointwise_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx);
+void tfx_cpu_pointwise_task(const void *args, const tfx_cpu_ctx *ctx, int64_t chunk);
+void tfx_cpu_pointwise_finish(const void *args, const tfx_cpu_ctx *ctx);
 
 #endif

@@ -36,11 +36,6 @@ static int overlap(const tfx_tensor *a, const tfx_tensor *b)
            b->offset < a->offset + tfx_cpu_bytes(a);
 }
 
-static int same_place(const tfx_tensor *a, const tfx_tensor *b)
-{
-    return a->buffer == b->buffer && a->offset == b->offset && a->dtype == b->dtype;
-}
-
 /* Stores happen at the end of a tile in the order of p->stores, so memory that one store
  * reads and another one writes has to be read into a register before. */
 static void load_endangered_sources(pointwise_args *p)
@@ -49,13 +44,16 @@ static void load_endangered_sources(pointwise_args *p)
         pointwise_cell *s = &p->cells[p->stores[i].cell];
         if (s->kind != CELL_EXTERN)
             continue;
-        for (uint32_t j = 0; j < p->n_stores; j++)
-            if (overlap(s->tensor, p->stores[j].target) && !(i == j && same_place(s->tensor, p->stores[j].target))) {
-                s->kind = CELL_LOADED;
-                s->view = (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
-                s->must_copy = 1;
-                break;
-            }
+        for (uint32_t j = 0; j < p->n_stores; j++) {
+            const tfx_tensor *target = p->stores[j].target;
+            int in_place = i == j && tfx_cpu_same_place(s->tensor, target) && s->tensor->dtype == target->dtype;
+            if (in_place || !overlap(s->tensor, target))
+                continue;
+            s->kind = CELL_LOADED;
+            s->view = (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
+            s->must_copy = 1;
+            break;
+        }
     }
     /* Their loads come first: the bound on the number of instructions counts one load per
      * operand. */

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-typedef struct pointwise_job {
-    const pointwise_args *p;
-    const tfx_cpu_ctx *ctx;
-} pointwise_job;
-
 /* One worker's state. */
 typedef struct machine {
     const pointwise_args *p;
@@ -190,17 +185,15 @@ static void run_tile(machine *m, int64_t i, int64_t n)
         store(m, &p->stores[k], i, n);
 }
 
-static void pointwise_task(void *arg, int64_t chunk, int worker)
+void tfx_cpu_pointwise_task(const void *args, const tfx_cpu_ctx *ctx, int64_t chunk)
 {
-    const pointwise_job *job = arg;
-    const pointwise_args *p = job->p;
-    char *scratch = tfx_cpu_scratch(job->ctx, worker);
+    const pointwise_args *p = args;
     machine m = {.p = p,
-                 .ctx = job->ctx,
-                 .at = (const float **)scratch,
-                 .stride = (uint8_t *)(scratch + p->n_cells * sizeof(float *)),
-                 .regs = (float *)(scratch + p->cell_bytes),
-                 .sums = (double *)job->ctx->shared + chunk * p->n_sums};
+                 .ctx = ctx,
+                 .at = (const float **)ctx->scratch,
+                 .stride = (uint8_t *)(ctx->scratch + p->n_cells * sizeof(float *)),
+                 .regs = (float *)(ctx->scratch + p->cell_bytes),
+                 .sums = (double *)ctx->shared + chunk * p->n_sums};
     for (uint32_t s = 0; s < p->n_cells; s++) {
         m.stride[s] = p->cells[s].kind == CELL_EXTERN;
         if (p->cells[s].kind == CELL_CONST)
@@ -215,11 +208,10 @@ static void pointwise_task(void *arg, int64_t chunk, int worker)
     }
 }
 
-void tfx_cpu_pointwise_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+/* Adds up the chunks' sums. */
+void tfx_cpu_pointwise_finish(const void *args, const tfx_cpu_ctx *ctx)
 {
-    const pointwise_args *p = step->args;
-    pointwise_job job = {p, ctx};
-    tfx_cpu_pool_run(ctx->pool, p->n_chunks, pointwise_task, &job);
+    const pointwise_args *p = args;
     const double *partial = (const double *)ctx->shared;
     for (uint32_t s = 0; s < p->n_sums; s++) {
         double sum = 0.0;

@@ -38,17 +38,10 @@ typedef struct sum_args {
     axes kept, summed; /* without the innermost dimension */
     int64_t inner;     /* its size */
     int inner_kept;
-    int64_t parts;  /* of `summed` */
-    int64_t slices; /* of a kept inner dimension */
-    int64_t kept_per_task;
+    int64_t parts;       /* of `summed`; more than 1: shared memory holds sums [kept][parts][column] */
+    int64_t slices;      /* of a kept inner dimension */
+    tfx_cpu_rows groups; /* of kept indices, when the inner dimension is summed */
 } sum_args;
-
-typedef struct sum_job {
-    const sum_args *p;
-    const float *x;
-    float *out;
-    double *partial; /* [kept][parts][column], when parts > 1 */
-} sum_job;
 
 static int64_t offset_of(const axes *a, int64_t i)
 {
@@ -61,67 +54,62 @@ static int64_t offset_of(const axes *a, int64_t i)
 }
 
 /* Task: (kept index, part, slice of columns). */
-static void columns_task(void *arg, int64_t task, int worker)
+static void columns_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const sum_job *j = arg;
-    const sum_args *p = j->p;
-    (void)worker;
+    const sum_args *p = args;
     int64_t slice = task % p->slices, part = task / p->slices % p->parts, kept = task / p->slices / p->parts;
     int64_t from = slice * WIDTH, width = tfx_cpu_min(WIDTH, p->inner - from);
     double acc[WIDTH];
     memset(acc, 0, (size_t)width * sizeof(double));
-    const float *x = j->x + offset_of(&p->kept, kept) + from;
+    const float *x = (const float *)tfx_cpu_at(ctx, p->x) + offset_of(&p->kept, kept) + from;
     int64_t end = tfx_cpu_split(p->summed.count, p->parts, part + 1);
     for (int64_t s = tfx_cpu_split(p->summed.count, p->parts, part); s < end; s++)
         accumulate(width, acc, x + offset_of(&p->summed, s));
     if (p->parts > 1) {
-        memcpy(j->partial + (kept * p->parts + part) * p->inner + from, acc, (size_t)width * sizeof(double));
+        double *partial = (double *)ctx->shared + (kept * p->parts + part) * p->inner + from;
+        memcpy(partial, acc, (size_t)width * sizeof(double));
         return;
     }
-    float *out = j->out + kept * p->inner + from;
+    float *out = (float *)tfx_cpu_at(ctx, p->out) + kept * p->inner + from;
     for (int64_t i = 0; i < width; i++)
         out[i] = (float)acc[i];
 }
 
 /* Task: (group of kept indices, part). */
-static void rows_task(void *arg, int64_t task, int worker)
+static void rows_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const sum_job *j = arg;
-    const sum_args *p = j->p;
-    (void)worker;
-    int64_t part = task % p->parts, first = task / p->parts * p->kept_per_task;
-    int64_t last = tfx_cpu_min(p->kept.count, first + p->kept_per_task);
+    const sum_args *p = args;
+    const float *all_x = tfx_cpu_at(ctx, p->x);
+    float *out = tfx_cpu_at(ctx, p->out);
+    double *partial = (double *)ctx->shared;
+    int64_t part = task % p->parts, group = task / p->parts, last = tfx_cpu_rows_end(&p->groups, group);
     int64_t begin = tfx_cpu_split(p->summed.count, p->parts, part);
     int64_t end = tfx_cpu_split(p->summed.count, p->parts, part + 1);
-    for (int64_t kept = first; kept < last; kept++) {
-        const float *x = j->x + offset_of(&p->kept, kept);
+    for (int64_t kept = group * p->groups.per_task; kept < last; kept++) {
+        const float *x = all_x + offset_of(&p->kept, kept);
         double sum = 0.0;
         for (int64_t s = begin; s < end; s++)
             sum += tfx_cpu_tile_sum(p->inner, x + offset_of(&p->summed, s));
         if (p->parts > 1)
-            j->partial[kept * p->parts + part] = sum;
+            partial[kept * p->parts + part] = sum;
         else
-            j->out[kept] = (float)sum;
+            out[kept] = (float)sum;
     }
 }
 
-static void sum_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
+/* Adds up the parts. */
+static void sum_finish(const void *args, const tfx_cpu_ctx *ctx)
 {
-    const sum_args *p = step->args;
-    sum_job job = {p, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out), (double *)ctx->shared};
-    if (p->inner_kept)
-        tfx_cpu_pool_run(ctx->pool, p->kept.count * p->parts * p->slices, columns_task, &job);
-    else
-        tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->kept.count, p->kept_per_task) * p->parts, rows_task, &job);
-    if (p->parts == 1)
-        return;
+    const sum_args *p = args;
+    const double *partial = (const double *)ctx->shared;
+    float *out = tfx_cpu_at(ctx, p->out);
     int64_t width = p->inner_kept ? p->inner : 1;
     for (int64_t kept = 0; kept < p->kept.count; kept++)
         for (int64_t i = 0; i < width; i++) {
             double sum = 0.0;
             for (int64_t part = 0; part < p->parts; part++)
-                sum += job.partial[(kept * p->parts + part) * width + i];
-            job.out[kept * width + i] = (float)sum;
+                sum += partial[(kept * p->parts + part) * width + i];
+            out[kept * width + i] = (float)sum;
         }
 }
 
@@ -146,7 +134,7 @@ static void add_axis(axes *a, int64_t dim, int64_t stride)
 static tfx_status sum_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    sum_args *p = calloc(1, sizeof(*p));
+    sum_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     const tfx_tensor *x = tfx_cpu_in(c, node, 0);
@@ -193,17 +181,19 @@ static tfx_status sum_compile(const tfx_cpu_compiler *c, const tfx_step *step, t
     p->summed.count = tfx_cpu_product(p->summed.dims, 0, p->summed.n);
 
     p->slices = p->inner_kept ? tfx_cpu_div_up(p->inner, WIDTH) : 1;
-    p->kept_per_task = tfx_cpu_rows_per_task(p->kept.count, p->summed.count * p->inner, PART_ELEMENTS);
+    p->groups = tfx_cpu_divide_rows(p->kept.count, p->summed.count * p->inner, PART_ELEMENTS);
     p->parts = 1;
     if (p->kept.count * p->slices < ENOUGH_TASKS) {
         int64_t elements = p->summed.count * p->inner * p->kept.count;
         p->parts = tfx_cpu_min(tfx_cpu_min(MAX_PARTS, p->summed.count), elements / PART_ELEMENTS);
         p->parts = tfx_cpu_max(1, p->parts);
     }
-    if (p->parts > 1)
+    if (p->parts > 1) {
         out->shared = (uint64_t)(p->kept.count * p->parts * (p->inner_kept ? p->inner : 1)) * sizeof(double);
-    out->args = p;
-    out->run = sum_run;
+        out->finish = sum_finish;
+    }
+    out->n_tasks = (p->inner_kept ? p->kept.count * p->slices : tfx_cpu_row_tasks(&p->groups)) * p->parts;
+    out->task = p->inner_kept ? columns_task : rows_task;
     return TFX_OK;
 }
 

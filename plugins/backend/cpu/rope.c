@@ -13,18 +13,11 @@
 
 typedef struct rope_args {
     const tfx_tensor *x, *out;
-    int64_t rows, time, heads, dims, half; /* rows = batch * time; 2 * half dims are rotated */
+    int64_t time, heads, dims, half; /* 2 * half dims are rotated */
     float sign;
     double base;
-    int64_t rows_per_task;
+    tfx_cpu_rows rows; /* batch * time */
 } rope_args;
-
-typedef struct rope_job {
-    const rope_args *p;
-    const float *table; /* [time][2][half]: cosines, sines */
-    const float *x;
-    float *out;
-} rope_job;
 
 TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cosines, const float *sines, float sign,
                                   float *out)
@@ -37,29 +30,21 @@ TFX_CPU_CLONES static void rotate(int64_t half, const float *x, const float *cos
     }
 }
 
-static void rope_task(void *arg, int64_t task, int worker)
+static void rope_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const rope_job *j = arg;
-    const rope_args *p = j->p;
-    (void)worker;
-    int64_t end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
-    for (int64_t r = task * p->rows_per_task; r < end; r++) {
-        const float *cosines = j->table + r % p->time * 2 * p->half;
+    const rope_args *p = args;
+    const float *x = tfx_cpu_at(ctx, p->x);
+    float *out = tfx_cpu_at(ctx, p->out);
+    int64_t end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t r = task * p->rows.per_task; r < end; r++) {
+        const float *cosines = ctx->table + r % p->time * 2 * p->half; /* [time][2][half]: cosines, sines */
         for (int64_t h = 0; h < p->heads; h++) {
-            int64_t at = (r * p->heads + h) * p->dims;
-            rotate(p->half, j->x + at, cosines, cosines + p->half, p->sign, j->out + at);
-            if (j->x != j->out)
-                memcpy(j->out + at + 2 * p->half, j->x + at + 2 * p->half,
-                       (size_t)(p->dims - 2 * p->half) * sizeof(float));
+            int64_t at = (r * p->heads + h) * p->dims, rest = at + 2 * p->half;
+            rotate(p->half, x + at, cosines, cosines + p->half, p->sign, out + at);
+            if (x != out)
+                memcpy(out + rest, x + rest, (size_t)(p->dims - 2 * p->half) * sizeof(float));
         }
     }
-}
-
-static void rope_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const rope_args *p = step->args;
-    rope_job job = {p, step->table, tfx_cpu_at(ctx, p->x), tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), rope_task, &job);
 }
 
 static const char *rope_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -89,21 +74,20 @@ static void rope_fill(const void *args, float *table)
 static tfx_status rope_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    rope_args *p = calloc(1, sizeof(*p));
+    rope_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
-    out->args = p;
     p->x = tfx_cpu_in(c, node, 0);
     p->out = tfx_cpu_out(c, node, 0);
     p->time = p->x->dims[1];
-    p->rows = p->x->dims[0] * p->time;
     p->heads = p->x->dims[2];
     p->dims = p->x->dims[3];
     p->half = node->ints[0] / 2;
     p->sign = (float)node->ints[1];
     p->base = node->reals[0];
-    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->heads * p->dims, TASK);
-    out->run = rope_run;
+    p->rows = tfx_cpu_divide_rows(p->x->dims[0] * p->time, p->heads * p->dims, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = rope_task;
     out->table_bytes = (uint64_t)(p->time * 2 * p->half) * sizeof(float);
     out->fill = rope_fill;
     return TFX_OK;

@@ -120,39 +120,26 @@ TFX_CPU_CLONES static void softmax_grad_row(int64_t n, const float *y, const flo
 
 typedef struct softmax_args {
     const tfx_tensor *x, *dy, *out; /* dy: gradient only; then x is the softmax */
-    int64_t rows, cols, rows_per_task;
+    tfx_cpu_rows rows;
 } softmax_args;
 
-typedef struct softmax_job {
-    const softmax_args *p;
-    const float *x, *dy;
-    float *out;
-} softmax_job;
-
-static void softmax_task(void *arg, int64_t task, int worker)
+static void softmax_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const softmax_job *j = arg;
-    const softmax_args *p = j->p;
-    (void)worker;
-    int64_t n = p->cols, end = tfx_cpu_min(p->rows, (task + 1) * p->rows_per_task);
-    for (int64_t r = task * p->rows_per_task; r < end; r++) {
-        const float *x = j->x + r * n;
-        float *out = j->out + r * n;
-        if (j->dy) {
-            const float *dy = j->dy + r * n;
+    const softmax_args *p = args;
+    const float *all_x = tfx_cpu_at(ctx, p->x), *all_dy = p->dy ? tfx_cpu_at(ctx, p->dy) : NULL;
+    float *all_out = tfx_cpu_at(ctx, p->out);
+    int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
+    for (int64_t r = task * p->rows.per_task; r < end; r++) {
+        const float *x = all_x + r * n;
+        float *out = all_out + r * n;
+        if (all_dy) {
+            const float *dy = all_dy + r * n;
             softmax_grad_row(n, x, dy, (float)tfx_cpu_row_dot(n, x, dy), out);
         } else {
             double sum = tfx_cpu_row_exp(n, x, tfx_cpu_row_max(n, x), out);
             tfx_cpu_row_scale(n, out, (float)(1.0 / sum));
         }
     }
-}
-
-static void softmax_run(const tfx_cpu_step *step, const tfx_cpu_ctx *ctx)
-{
-    const softmax_args *p = step->args;
-    softmax_job job = {p, tfx_cpu_at(ctx, p->x), p->dy ? tfx_cpu_at(ctx, p->dy) : NULL, tfx_cpu_at(ctx, p->out)};
-    tfx_cpu_pool_run(ctx->pool, tfx_cpu_div_up(p->rows, p->rows_per_task), softmax_task, &job);
 }
 
 static const char *softmax_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -168,17 +155,15 @@ static const char *softmax_check(const tfx_cpu_compiler *c, const tfx_node *node
 static tfx_status softmax_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
 {
     const tfx_node *node = step->nodes[0];
-    softmax_args *p = calloc(1, sizeof(*p));
+    softmax_args *p = out->args = calloc(1, sizeof(*p));
     if (!p)
         return TFX_E_MEMORY;
     p->x = tfx_cpu_in(c, node, 0);
     p->dy = node->op == TFX_OP_SOFTMAX_GRAD ? tfx_cpu_in(c, node, 1) : NULL;
     p->out = tfx_cpu_out(c, node, 0);
-    p->cols = p->x->dims[p->x->n_dims - 1];
-    p->rows = tfx_cpu_product(p->x->dims, 0, p->x->n_dims - 1);
-    p->rows_per_task = tfx_cpu_rows_per_task(p->rows, p->cols, TASK);
-    out->args = p;
-    out->run = softmax_run;
+    p->rows = tfx_cpu_last_rows(p->x, TASK);
+    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
+    out->task = softmax_task;
     return TFX_OK;
 }
 
