@@ -22,23 +22,16 @@ tfx_status tfx_fail(tfx_error *err, tfx_status status, const char *fmt, ...)
     return err->status;
 }
 
-static void put_before(tfx_error *err, const char *prefix)
-{
-    char old[sizeof(err->text)];
-    memcpy(old, err->text, sizeof(old));
-    size_t n = (size_t)snprintf(err->text, sizeof(err->text), "%s: ", prefix);
-    if (n < sizeof(err->text))
-        snprintf(err->text + n, sizeof(err->text) - n, "%.*s", (int)(sizeof(err->text) - n - 1), old);
-}
-
 void tfx_error_prefix(tfx_error *err, const char *fmt, ...)
 {
-    char prefix[512];
+    char prefix[512], old[sizeof(err->text)];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(prefix, sizeof(prefix), fmt, ap);
     va_end(ap);
-    put_before(err, prefix);
+    memcpy(old, err->text, sizeof(old));
+    int n = snprintf(err->text, sizeof(err->text), "%s: ", prefix), room = (int)sizeof(err->text) - n;
+    snprintf(err->text + n, (size_t)room, "%.*s", room - 1, old);
 }
 
 void tfx_error_append(tfx_error *err, const char *fmt, ...)
@@ -50,14 +43,6 @@ void tfx_error_append(tfx_error *err, const char *fmt, ...)
     va_end(ap);
 }
 
-static void put_place(tfx_error *err, const char *file, int line)
-{
-    char place[512];
-    snprintf(place, sizeof(place), line ? "%.480s:%d" : "%.480s", file, line);
-    put_before(err, place);
-    err->located = 1;
-}
-
 tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -66,14 +51,16 @@ tfx_status tfx_fail_at(tfx_error *err, const char *file, int line, const char *f
     va_start(ap, fmt);
     tfx_vfail(err, TFX_E_INVALID, fmt, ap);
     va_end(ap);
-    put_place(err, file, line);
+    tfx_error_locate(err, file, line);
     return err->status;
 }
 
 void tfx_error_locate(tfx_error *err, const char *file, int line)
 {
-    if (!err->located)
-        put_place(err, file, line);
+    if (err->located)
+        return;
+    tfx_error_prefix(err, line ? "%.480s:%d" : "%.480s", file, line);
+    err->located = 1;
 }
 
 void tfx_error_locate_in(tfx_error *err, const char *file, int line, const char *fmt, ...)
@@ -85,8 +72,8 @@ void tfx_error_locate_in(tfx_error *err, const char *file, int line, const char 
     va_start(ap, fmt);
     vsnprintf(prefix, sizeof(prefix), fmt, ap);
     va_end(ap);
-    put_before(err, prefix);
-    put_place(err, file, line);
+    tfx_error_prefix(err, "%s", prefix);
+    tfx_error_locate(err, file, line);
 }
 
 int tfx_exit_status(tfx_status status)

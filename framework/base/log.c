@@ -33,8 +33,9 @@ static char *with_prefix(char *prefix, const char *text)
 }
 
 /* A live line that stands there on a terminal goes first. */
-static void say(const char *before, const char *name, const char *after, const char *text)
+static void say(const char *before, const char *after, const char *text)
 {
+    const char *name = process_log.name;
     const char *clear = *name && isatty(STDERR_FILENO) ? "\r\033[K" : "";
     char *lines = *name ? with_prefix(tfx_printf("%s%s%s", before, name, after), text)
                         : tfx_printf("%s%s\n", before, text);
@@ -47,7 +48,7 @@ static void refuse(void)
 {
     char *text = tfx_printf("%s: %s; it goes on without its log", process_log.path, strerror(errno));
     if (!process_log.refused)
-        say("tfx: ", process_log.name, ": ", text);
+        say("tfx: ", ": ", text);
     process_log.refused = 1;
     free(text);
 }
@@ -109,7 +110,7 @@ void tfx_log_close(void)
 void tfx_log_message(const char *fmt, ...)
 {
     FORMATTED(text);
-    say("tfx: ", process_log.name, ": ", text);
+    say("tfx: ", ": ", text);
     append(text);
     free(text);
 }
@@ -117,7 +118,7 @@ void tfx_log_message(const char *fmt, ...)
 void tfx_log_event(const char *fmt, ...)
 {
     FORMATTED(text);
-    say("", process_log.name, "  ", text);
+    say("", "  ", text);
     append(text);
     free(text);
 }

@@ -7,7 +7,7 @@
 
 static void *checked(void *p, size_t n)
 {
-    if (!p && n) {
+    if (!p) {
         fprintf(stderr, "tfx: out of memory (%zu bytes of bookkeeping)\n", n);
         abort();
     }
