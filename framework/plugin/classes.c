@@ -23,54 +23,34 @@ typedef struct kind_row {
     member functions[20];      /* mandatory; ends with a NULL name */
 } kind_row;
 
-#define THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
+/* The columns from `size` to `n_options`. */
+#define TABLE(type, last) \
+    TFX_SIZE_THROUGH(type, last), offsetof(type, name), offsetof(type, summary), offsetof(type, options), \
+        offsetof(type, n_options)
 #define FN(type, m) \
     { \
 #m, offsetof(type, m) \
     }
 
 static const kind_row kinds[] = {
-    {TFX_KIND_LAYER,
-     "layer",
-     THROUGH(tfx_layer_class, build),
-     offsetof(tfx_layer_class, name),
-     offsetof(tfx_layer_class, summary),
-     offsetof(tfx_layer_class, options),
-     offsetof(tfx_layer_class, n_options),
-     {FN(tfx_layer_class, build)}},
+    {TFX_KIND_LAYER, "layer", TABLE(tfx_layer_class, build), {FN(tfx_layer_class, build)}},
     {TFX_KIND_OPTIMIZER,
      "optimizer",
-     THROUGH(tfx_optimizer_class, build_update),
-     offsetof(tfx_optimizer_class, name),
-     offsetof(tfx_optimizer_class, summary),
-     offsetof(tfx_optimizer_class, options),
-     offsetof(tfx_optimizer_class, n_options),
+     TABLE(tfx_optimizer_class, build_update),
      {FN(tfx_optimizer_class, states), FN(tfx_optimizer_class, build_update)}},
     {TFX_KIND_LOADER,
      "loader",
-     THROUGH(tfx_loader_class, seek),
-     offsetof(tfx_loader_class, name),
-     offsetof(tfx_loader_class, summary),
-     offsetof(tfx_loader_class, options),
-     offsetof(tfx_loader_class, n_options),
+     TABLE(tfx_loader_class, seek),
      {FN(tfx_loader_class, open), FN(tfx_loader_class, close), FN(tfx_loader_class, info),
       FN(tfx_loader_class, next_batch), FN(tfx_loader_class, tell), FN(tfx_loader_class, seek)}},
     {TFX_KIND_SCALING,
      "scaling",
-     THROUGH(tfx_scaling_class, grow_param),
-     offsetof(tfx_scaling_class, name),
-     offsetof(tfx_scaling_class, summary),
-     offsetof(tfx_scaling_class, options),
-     offsetof(tfx_scaling_class, n_options),
+     TABLE(tfx_scaling_class, grow_param),
      {FN(tfx_scaling_class, create), FN(tfx_scaling_class, destroy), FN(tfx_scaling_class, n_stages),
       FN(tfx_scaling_class, stage), FN(tfx_scaling_class, should_grow), FN(tfx_scaling_class, grow_param)}},
     {TFX_KIND_BACKEND,
      "backend",
-     THROUGH(tfx_backend_class, profile),
-     offsetof(tfx_backend_class, name),
-     offsetof(tfx_backend_class, summary),
-     offsetof(tfx_backend_class, options),
-     offsetof(tfx_backend_class, n_options),
+     TABLE(tfx_backend_class, profile),
      {FN(tfx_backend_class, open), FN(tfx_backend_class, close), FN(tfx_backend_class, describe),
       FN(tfx_backend_class, memory), FN(tfx_backend_class, measure_flops), FN(tfx_backend_class, buffer_create),
       FN(tfx_backend_class, buffer_destroy), FN(tfx_backend_class, upload), FN(tfx_backend_class, download),
@@ -78,7 +58,7 @@ static const kind_row kinds[] = {
       FN(tfx_backend_class, exec_destroy), FN(tfx_backend_class, run), FN(tfx_backend_class, profile)}},
     {TFX_KIND_OP,
      "op",
-     THROUGH(tfx_op_class, kernels),
+     TFX_SIZE_THROUGH(tfx_op_class, kernels),
      offsetof(tfx_op_class, id),
      offsetof(tfx_op_class, summary),
      0,
@@ -188,9 +168,9 @@ static tfx_status check_options(const tfx_class_info *c, const char *what, tfx_e
         return TFX_OK;
     if (!c->options)
         return tfx_fail(err, TFX_E_DATA, "%s: n_options is %zu, but options is NULL", what, c->n_options);
-    if (!element_size_valid(c->options->struct_size, THROUGH(tfx_option, doc)))
+    if (!element_size_valid(c->options->struct_size, TFX_SIZE_THROUGH(tfx_option, doc)))
         return tfx_fail(err, TFX_E_DATA, "%s: options have struct_size %zu; expected at least %zu", what,
-                        c->options->struct_size, THROUGH(tfx_option, doc));
+                        c->options->struct_size, TFX_SIZE_THROUGH(tfx_option, doc));
     for (size_t i = 0; i < c->n_options; i++) {
         const tfx_option *o = tfx_option_at(c->options, i);
         if (o->struct_size != c->options->struct_size)
@@ -198,9 +178,8 @@ static tfx_status check_options(const tfx_class_info *c, const char *what, tfx_e
                             what, i, o->struct_size, c->options->struct_size, c->n_options);
         if (check_option(o, i, what, err))
             return err->status;
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(tfx_option_at(c->options, j)->name, o->name))
-                return tfx_fail(err, TFX_E_DATA, "%s: option %s is declared twice", what, o->name);
+        if (tfx_option_find(c->options, i, o->name))
+            return tfx_fail(err, TFX_E_DATA, "%s: option %s is declared twice", what, o->name);
     }
     return TFX_OK;
 }
@@ -211,9 +190,9 @@ static tfx_status check_sockets(const tfx_class_info *c, const char *what, tfx_e
         return TFX_OK;
     if (!c->sockets)
         return tfx_fail(err, TFX_E_DATA, "%s: n_slots is %zu, but slots is NULL", what, c->n_sockets);
-    if (!element_size_valid(c->sockets->struct_size, THROUGH(tfx_slot, doc)))
+    if (!element_size_valid(c->sockets->struct_size, TFX_SIZE_THROUGH(tfx_slot, doc)))
         return tfx_fail(err, TFX_E_DATA, "%s: slots have struct_size %zu; expected at least %zu", what,
-                        c->sockets->struct_size, THROUGH(tfx_slot, doc));
+                        c->sockets->struct_size, TFX_SIZE_THROUGH(tfx_slot, doc));
     for (size_t i = 0; i < c->n_sockets; i++) {
         const tfx_slot *s = tfx_socket_at(c->sockets, i);
         if (s->struct_size != c->sockets->struct_size)
@@ -230,9 +209,8 @@ static tfx_status check_sockets(const tfx_class_info *c, const char *what, tfx_e
             if (!strcmp(tfx_socket_at(c->sockets, j)->name, s->name))
                 return tfx_fail(err, TFX_E_DATA, "%s: slot %s is declared twice", what, s->name);
         /* Both are keys of the same section of a spec. */
-        for (size_t j = 0; j < c->n_options; j++)
-            if (!strcmp(tfx_option_at(c->options, j)->name, s->name))
-                return tfx_fail(err, TFX_E_DATA, "%s: %s is both an option and a slot", what, s->name);
+        if (tfx_option_find(c->options, c->n_options, s->name))
+            return tfx_fail(err, TFX_E_DATA, "%s: %s is both an option and a slot", what, s->name);
     }
     return TFX_OK;
 }
@@ -241,9 +219,9 @@ static tfx_status check_kernels(const tfx_op_class *op, const char *what, tfx_er
 {
     for (size_t i = 0; op->kernels && op->kernels[i]; i++) {
         const tfx_kernel *k = op->kernels[i];
-        if (k->struct_size < THROUGH(tfx_kernel, run))
+        if (k->struct_size < TFX_SIZE_THROUGH(tfx_kernel, run))
             return tfx_fail(err, TFX_E_DATA, "%s: kernel %zu has struct_size %zu; expected at least %zu", what, i,
-                            k->struct_size, THROUGH(tfx_kernel, run));
+                            k->struct_size, TFX_SIZE_THROUGH(tfx_kernel, run));
         if (!tfx_name_valid(k->device, 0) || !k->run)
             return tfx_fail(err, TFX_E_DATA, "%s: kernel %zu lacks its %s", what, i,
                             k->run ? "device" : "run function");

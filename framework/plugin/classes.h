@@ -8,6 +8,9 @@
 #include "framework/base/error.h"
 #include "tfx/tfx.h"
 
+/* The size of a struct that ends with this member. */
+#define TFX_SIZE_THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
+
 /* The short name of a kind, "layer" for TFX_KIND_LAYER; NULL for a kind this host does not know. */
 const char *tfx_kind_word(const char *kind);
 

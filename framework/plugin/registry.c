@@ -25,8 +25,6 @@
 #include "framework/plugin/elf_entry.h"
 #include "framework/plugin/host.h"
 
-#define THROUGH(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
-
 enum { MAX_FACTORIES = 1024 }; /* more means that the list lacks its NULL */
 
 typedef struct folder_id {
@@ -51,17 +49,25 @@ static void refuse(tfx_registry *r, const char *path, const char *reason)
     p->hides_from = SIZE_MAX; /* until its folder has been admitted */
 }
 
-static void plugin_finish(tfx_loaded_plugin *p)
+static const char *name_of(const tfx_factory *f)
 {
-    free(p->path);
-    p->path = NULL;
+    return tfx_class_describe(f->kind, f->impl).name;
+}
+
+/* Where a plugin lists the class of a known kind with this name; NULL: nowhere. */
+static const tfx_factory *const *find_offer(const tfx_plugin *p, const char *kind, const char *name)
+{
+    for (const tfx_factory *const *f = p->factories; *f; f++)
+        if (!strcmp((*f)->kind, kind) && !strcmp(name_of(*f), name))
+            return f;
+    return NULL;
 }
 
 static tfx_status check_factory(const tfx_factory *f, size_t index, const tfx_plugin *entry, tfx_error *err)
 {
-    if (f->struct_size < THROUGH(tfx_factory, impl))
+    if (f->struct_size < TFX_SIZE_THROUGH(tfx_factory, impl))
         return tfx_fail(err, TFX_E_DATA, "factory %zu has struct_size %zu; expected at least %zu", index,
-                        f->struct_size, THROUGH(tfx_factory, impl));
+                        f->struct_size, TFX_SIZE_THROUGH(tfx_factory, impl));
     if (!f->kind)
         return tfx_fail(err, TFX_E_DATA, "factory %zu has no kind", index);
     if (!f->impl)
@@ -73,12 +79,8 @@ static tfx_status check_factory(const tfx_factory *f, size_t index, const tfx_pl
     }
     if (tfx_class_check(f->kind, f->impl, err))
         return err->status;
-    const char *name = tfx_class_describe(f->kind, f->impl).name;
-    for (size_t j = 0; j < index; j++) {
-        const tfx_factory *other = entry->factories[j];
-        if (!strcmp(other->kind, f->kind) && !strcmp(tfx_class_describe(f->kind, other->impl).name, name))
-            return tfx_fail(err, TFX_E_DATA, "offers the %s %s twice", tfx_kind_word(f->kind), name);
-    }
+    if (find_offer(entry, f->kind, name_of(f)) != &entry->factories[index])
+        return tfx_fail(err, TFX_E_DATA, "offers the %s %s twice", tfx_kind_word(f->kind), name_of(f));
     return TFX_OK;
 }
 
@@ -127,34 +129,15 @@ static tfx_status load_code(const char *path, const tfx_elf_entry *head, const t
 static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
 {
     tfx_elf_entry head = {0};
-    char file_hash[33];
     tfx_call c;
-    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err) || tfx_file_hash(path, file_hash, err))
+    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err) || tfx_file_hash(path, out->hash, err))
         return err->status;
     tfx_call_begin(&c, NULL, NULL, "dlopen", path);
     tfx_call_end(&c, load_code(path, &head, &out->entry, err), NULL, err);
     if (err->status != TFX_OK)
         return err->status;
     out->path = tfx_strdup(path);
-    memcpy(out->hash, file_hash, sizeof(file_hash));
     return TFX_OK;
-}
-
-/* The name of a class that both plugins offer, for messages; NULL when there is none. */
-static char *common_class(const tfx_plugin *a, const tfx_plugin *b)
-{
-    for (size_t i = 0; a->factories[i]; i++) {
-        const tfx_factory *f = a->factories[i];
-        if (!tfx_kind_word(f->kind))
-            continue;
-        const char *name = tfx_class_describe(f->kind, f->impl).name;
-        for (size_t j = 0; b->factories[j]; j++) {
-            const tfx_factory *g = b->factories[j];
-            if (!strcmp(f->kind, g->kind) && !strcmp(name, tfx_class_describe(g->kind, g->impl).name))
-                return tfx_printf("%s %s", tfx_kind_word(f->kind), name);
-        }
-    }
-    return NULL;
 }
 
 /* Why `a` cannot be in one folder together with `b`; NULL when it can. */
@@ -163,12 +146,13 @@ static char *conflict(const tfx_loaded_plugin *a, const tfx_loaded_plugin *b)
     if (!strcmp(a->entry->name, b->entry->name))
         return tfx_printf("its name \"%s\" is also that of %s in the same folder; neither is used", a->entry->name,
                           b->path);
-    char *class = common_class(a->entry, b->entry);
-    char *why = class ? tfx_printf("it offers the %s, and so does %s in the same folder; neither is used", class,
-                                   b->path)
-                      : NULL;
-    free(class);
-    return why;
+    for (size_t i = 0; a->entry->factories[i]; i++) {
+        const tfx_factory *f = a->entry->factories[i];
+        if (tfx_kind_word(f->kind) && find_offer(b->entry, f->kind, name_of(f)))
+            return tfx_printf("it offers the %s %s, and so does %s in the same folder; neither is used",
+                              tfx_kind_word(f->kind), name_of(f), b->path);
+    }
+    return NULL;
 }
 
 static int has_plugin(const tfx_registry *r, const char *name)
@@ -259,7 +243,7 @@ static void scan_folder(tfx_registry *r, const char *folder, const char *origin)
         if (r->refused[i].hides_from == SIZE_MAX)
             r->refused[i].hides_from = r->n_plugins;
     for (size_t i = 0; i < n_found; i++)
-        plugin_finish(&found[i]);
+        free(found[i].path);
     free(found);
     free(names);
 }
@@ -308,7 +292,7 @@ void tfx_registry_close(tfx_registry *r)
         return;
     tfx_crash_files(NULL, NULL);
     for (size_t i = 0; i < r->n_plugins; i++)
-        plugin_finish(&r->plugins[i]);
+        free(r->plugins[i].path);
     for (size_t i = 0; i < r->n_refused; i++) {
         free(r->refused[i].path);
         free(r->refused[i].reason);
@@ -338,33 +322,29 @@ static const tfx_refused_plugin *hidden_by(const tfx_registry *r, size_t i, cons
 
 /* The class that a spec would get by this name; NULL when there is none. *hides: the refused file in whose
  * place it stands, and which must not be passed over in silence. */
-static const tfx_factory *look_up(const tfx_registry *r, const char *kind, const char *name, size_t *plugin,
+static const tfx_factory *look_up(const tfx_registry *r, const char *kind, const char *name,
                                   const tfx_refused_plugin **hides)
 {
-    for (size_t i = 0; i < r->n_plugins; i++)
-        for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
-            const tfx_factory *f = r->plugins[i].entry->factories[j];
-            if (strcmp(f->kind, kind) || strcmp(tfx_class_describe(kind, f->impl).name, name))
-                continue;
-            *plugin = i;
-            *hides = hidden_by(r, i, name);
-            return f;
-        }
+    for (size_t i = 0; i < r->n_plugins; i++) {
+        const tfx_factory *const *f = find_offer(r->plugins[i].entry, kind, name);
+        if (!f)
+            continue;
+        *hides = hidden_by(r, i, name);
+        return *f;
+    }
     return NULL;
 }
 
 void tfx_registry_suggest(const tfx_registry *r, const char *kind, tfx_suggest *known)
 {
     const tfx_refused_plugin *hides;
-    size_t at;
     for (size_t i = 0; i < r->n_plugins; i++)
         for (size_t j = 0; r->plugins[i].entry->factories[j]; j++) {
             const tfx_factory *f = r->plugins[i].entry->factories[j];
             if (!tfx_kind_word(f->kind) || (kind && strcmp(f->kind, kind)))
                 continue;
-            const char *name = tfx_class_describe(f->kind, f->impl).name;
-            if (look_up(r, f->kind, name, &at, &hides) == f && !hides)
-                tfx_suggest_add(known, "%s", name);
+            if (look_up(r, f->kind, name_of(f), &hides) == f && !hides)
+                tfx_suggest_add(known, "%s", name_of(f));
         }
 }
 
@@ -390,14 +370,13 @@ tfx_status tfx_registry_fail_unknown(const tfx_registry *r, const char *what, tf
 const void *tfx_registry_find(const tfx_registry *r, const char *kind, const char *name, tfx_error *err)
 {
     const tfx_refused_plugin *hides;
-    size_t at;
     assert(tfx_kind_word(kind));
-    const tfx_factory *f = look_up(r, kind, name, &at, &hides);
+    const tfx_factory *f = look_up(r, kind, name, &hides);
     if (f && !hides)
         return f->impl;
     if (f) {
         tfx_fail(err, TFX_E_INVALID, "%s \"%s\": %s would come before %s, but was refused: %s", tfx_kind_word(kind),
-                 name, hides->path, r->plugins[at].path, hides->reason);
+                 name, hides->path, tfx_registry_owner(r, f->impl)->path, hides->reason);
     } else {
         tfx_suggest known = {.name = name};
         tfx_registry_suggest(r, kind, &known);
