@@ -27,6 +27,21 @@ const tfx_option *tfx_option_find(const tfx_option *decl, size_t n, const char *
 
 /* ---- descriptions ---- */
 
+static const struct {
+    const char *takes;
+    int list, ranged; /* ranged: min and max are about its numbers */
+} types[] = {
+    [TFX_OPT_INT] = {"integer", 0, 1},
+    [TFX_OPT_REAL] = {"number", 0, 1},
+    [TFX_OPT_BOOL] = {"true or false", 0, 0},
+    [TFX_OPT_STRING] = {"text", 0, 0},
+    [TFX_OPT_CHOICE] = {"one of: ", 0, 0},
+    [TFX_OPT_PATH] = {"path", 0, 0},
+    [TFX_OPT_INT_LIST] = {"integers separated by commas", 1, 1},
+    [TFX_OPT_REAL_LIST] = {"numbers separated by commas", 1, 1},
+    [TFX_OPT_STRING_LIST] = {"texts separated by commas", 1, 0},
+};
+
 /* As a value may be written: 1T, not 1e+12, which is no integer. */
 static void add_number(tfx_text *t, double x)
 {
@@ -49,9 +64,7 @@ static void add_number(tfx_text *t, double x)
 
 static void add_range(tfx_text *t, const tfx_option *o)
 {
-    if (!(o->min < o->max))
-        return;
-    if (isinf(o->min) && isinf(o->max))
+    if (!(o->min < o->max) || (isinf(o->min) && isinf(o->max)))
         return;
     if (isinf(o->max)) {
         tfx_text_add(t, ", at least ");
@@ -69,45 +82,21 @@ static void add_range(tfx_text *t, const tfx_option *o)
 
 void tfx_option_expectation(tfx_text *t, const tfx_option *o)
 {
-    switch (o->type) {
-    case TFX_OPT_INT:
-        tfx_text_add(t, "integer");
+    tfx_text_add(t, "%s", types[o->type].takes);
+    if (types[o->type].ranged)
         add_range(t, o);
-        break;
-    case TFX_OPT_REAL:
-        tfx_text_add(t, "number");
-        add_range(t, o);
-        break;
-    case TFX_OPT_BOOL: tfx_text_add(t, "true or false"); break;
-    case TFX_OPT_STRING: tfx_text_add(t, "text"); break;
-    case TFX_OPT_CHOICE:
-        tfx_text_add(t, "one of: ");
-        for (size_t i = 0; o->choices && o->choices[i]; i++)
-            tfx_text_add(t, "%s%s", i ? ", " : "", o->choices[i]);
-        break;
-    case TFX_OPT_PATH: tfx_text_add(t, "path"); break;
-    case TFX_OPT_INT_LIST:
-        tfx_text_add(t, "integers separated by commas");
-        add_range(t, o);
-        break;
-    case TFX_OPT_REAL_LIST:
-        tfx_text_add(t, "numbers separated by commas");
-        add_range(t, o);
-        break;
-    case TFX_OPT_STRING_LIST: tfx_text_add(t, "texts separated by commas"); break;
-    }
+    for (size_t i = 0; o->type == TFX_OPT_CHOICE && o->choices && o->choices[i]; i++)
+        tfx_text_add(t, "%s%s", i ? ", " : "", o->choices[i]);
 }
 
 /* ---- messages ---- */
 
-static tfx_status fail_setting(tfx_error *err, const tfx_setting *s, tfx_text *message)
+static void fail_setting(tfx_error *err, const tfx_setting *s, const char *message)
 {
     if (s && s->file)
-        tfx_fail_at(err, s->file, s->line, "%s", message->s);
+        tfx_fail_at(err, s->file, s->line, "%s", message);
     else
-        tfx_fail(err, TFX_E_INVALID, "%s", message->s);
-    tfx_text_free(message);
-    return err->status;
+        tfx_fail(err, TFX_E_INVALID, "%s", message);
 }
 
 static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const char *value, const char *what,
@@ -119,7 +108,8 @@ static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const ch
     tfx_text_add(&t, "; found \"%.100s\"", value);
     if (strstr(value, " #"))
         tfx_text_add(&t, " (a comment after a value starts with \" ;\")");
-    fail_setting(err, s, &t);
+    fail_setting(err, s, t.s);
+    tfx_text_free(&t);
     tfx_suggest known = {.name = value, .listed = 1};
     for (size_t i = 0; o->type == TFX_OPT_CHOICE && o->choices && o->choices[i]; i++)
         tfx_suggest_add(&known, "%s", o->choices[i]);
@@ -128,12 +118,12 @@ static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const ch
 
 static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setting *s, const char *what, tfx_error *err)
 {
-    tfx_text t = {0};
     tfx_suggest known = {.name = s->key};
     for (size_t i = 0; i < n; i++)
         tfx_suggest_add(&known, "%s", tfx_option_at(decl, i)->name);
-    tfx_text_add(&t, "%s: unknown key \"%s\"", what, s->key);
-    fail_setting(err, s, &t);
+    char *message = tfx_printf("%s: unknown key \"%s\"", what, s->key);
+    fail_setting(err, s, message);
+    free(message);
     return tfx_suggest_end(&known, "it takes no options", err);
 }
 
@@ -173,10 +163,7 @@ static tfx_status read_element(const tfx_option *o, option_value *v, const char 
         v->strings[v->n] = tfx_strdup(text);
         break;
     }
-    /* TFX_OPT_BOOL and texts leave number at 0; a range means nothing for them. */
-    int ranged = o->type == TFX_OPT_INT || o->type == TFX_OPT_INT_LIST || o->type == TFX_OPT_REAL ||
-                 o->type == TFX_OPT_REAL_LIST;
-    if (bad || (ranged && o->min < o->max && (number < o->min || number > o->max)))
+    if (bad || (types[o->type].ranged && o->min < o->max && (number < o->min || number > o->max)))
         return fail_value(o, s, text, what, err);
     v->n++;
     return TFX_OK;
@@ -224,7 +211,6 @@ static tfx_status read_value(const tfx_option *o, option_value *v, const char *v
     for (const char *p = value; *p; p++)
         most += *p == ',';
     char *text = tfx_trimmed(value, strlen(value));
-    tfx_status status;
     v->name = tfx_strdup(o->name);
     v->type = o->type;
     v->file = s ? tfx_strdup(s->file) : NULL;
@@ -237,10 +223,7 @@ static tfx_status read_value(const tfx_option *o, option_value *v, const char *v
     case TFX_OPT_REAL_LIST: v->reals = TFX_NEW_ARRAY(double, most); break;
     default: v->strings = TFX_NEW_ARRAY(char *, most + 1); break;
     }
-    if (o->type == TFX_OPT_INT_LIST || o->type == TFX_OPT_REAL_LIST || o->type == TFX_OPT_STRING_LIST)
-        status = read_list(o, v, text, s, what, err);
-    else
-        status = read_element(o, v, text, s, what, err);
+    tfx_status status = (types[o->type].list ? read_list : read_element)(o, v, text, s, what, err);
     if (status == TFX_OK)
         make_text(v);
     free(text);
