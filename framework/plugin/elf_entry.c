@@ -111,9 +111,8 @@ static const char *machine_name(unsigned machine)
 static tfx_status read_headers(image *im)
 {
     Elf64_Ehdr h;
-    unsigned char ident[EI_NIDENT];
+    unsigned char ident[EI_NIDENT] = {0};
     size_t n = im->size < sizeof(ident) ? (size_t)im->size : sizeof(ident);
-    memset(ident, 0, sizeof(ident));
     if (im->size == 0)
         return bad(im, "not a shared object: the file is empty");
     if (read_at(im, 0, ident, n, "the ELF identification"))

@@ -28,44 +28,34 @@ typedef struct line {
     size_t n;
 } line;
 
-static void add(line *l, const char *text)
+/* Up to a NULL. */
+static void add_texts(line *l, const char *const *texts)
 {
-    size_t n = strlen(text), room = sizeof(l->text) - 1 - l->n; /* for the end of the line */
-    n = n < room ? n : room;
-    memcpy(l->text + l->n, text, n);
-    l->n += n;
+    for (; *texts; texts++) {
+        size_t n = strlen(*texts), room = sizeof(l->text) - 1 - l->n; /* for the end of the line */
+        n = n < room ? n : room;
+        memcpy(l->text + l->n, *texts, n);
+        l->n += n;
+    }
 }
+#define ADD(l, ...) add_texts(l, (const char *const[]){__VA_ARGS__, NULL})
 
 /* "layer mlp (/path/mlp.so) crashed in `build` for blocks.3.ffn (SIGSEGV)" */
 static void describe(line *l, const tfx_call *c, const char *signal_name)
 {
     if (!c->kind) {
-        add(l, c->about);
-        add(l, " crashed while it was loaded (");
-        add(l, signal_name);
-        add(l, ")");
+        ADD(l, c->about, " crashed while it was loaded (", signal_name, ")");
         return;
     }
     const tfx_class_info info = tfx_class_describe(c->kind, c->impl);
     const char *file = file_of ? file_of(registry, c->impl) : NULL;
-    add(l, info.kind);
-    add(l, " ");
-    add(l, info.name);
-    if (file) {
-        add(l, " (");
-        add(l, file);
-        add(l, ")");
-    }
-    add(l, " crashed in `");
-    add(l, c->function);
-    add(l, "`");
-    if (c->about) {
-        add(l, " for ");
-        add(l, c->about);
-    }
-    add(l, " (");
-    add(l, signal_name);
-    add(l, ")");
+    ADD(l, info.kind, " ", info.name);
+    if (file)
+        ADD(l, " (", file, ")");
+    ADD(l, " crashed in `", c->function, "`");
+    if (c->about)
+        ADD(l, " for ", c->about);
+    ADD(l, " (", signal_name, ")");
 }
 
 static void report(size_t which)
@@ -73,20 +63,16 @@ static void report(size_t which)
     line l = {.n = 0};
     /* A thread of the plugin's own has no call; the main thread then waits in the one that it works for. */
     const tfx_call *c = tfx_call_current();
-    add(&l, "tfx: ");
-    if (*tfx_log_named()) {
-        add(&l, tfx_log_named());
-        add(&l, ": ");
-    }
+    ADD(&l, "tfx: ");
+    if (*tfx_log_named())
+        ADD(&l, tfx_log_named(), ": ");
     size_t skip = l.n;
     if (!c)
         c = *main_call;
     if (c)
         describe(&l, c, fatal[which].name);
-    else {
-        add(&l, "a bug in tfx, not in a plugin: ");
-        add(&l, fatal[which].name);
-    }
+    else
+        ADD(&l, "a bug in tfx, not in a plugin: ", fatal[which].name);
     l.text[l.n++] = '\n';
     ssize_t unused = write(STDERR_FILENO, l.text, l.n);
     if (record_fd >= 0)
