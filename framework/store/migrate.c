@@ -24,9 +24,9 @@ tfx_status tfx_store_identify(tfx_store *s, int64_t *version, tfx_error *err)
 {
     /* One moment of the file: another process may be creating it, which is one transaction, too. */
     tfx_sql_do(s, err, "SAVEPOINT identify", "");
-    int64_t application = tfx_sql_int(s, err, 0, "PRAGMA application_id", "");
-    int64_t tables = tfx_sql_int(s, err, 0, "SELECT count(*) FROM sqlite_schema", "");
-    *version = tfx_sql_int(s, err, 0, "PRAGMA user_version", "");
+    int64_t application = tfx_sql_int(s, err, "PRAGMA application_id", "");
+    int64_t tables = tfx_sql_int(s, err, "SELECT count(*) FROM sqlite_schema", "");
+    *version = tfx_sql_int(s, err, "PRAGMA user_version", "");
     sqlite3_exec(s->db, "RELEASE identify", NULL, NULL, NULL);
     if (err->status != TFX_OK)
         return err->status;

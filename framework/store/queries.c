@@ -7,7 +7,7 @@
 
 static tfx_rows *by_id(tfx_store *s, const char *sql, tfx_id id, tfx_error *err)
 {
-    return tfx_rows_of(s, tfx_sql(s, err, sql, "k", id));
+    return tfx_sql_rows(s, err, sql, "k", id);
 }
 
 /* ---- several runs: all of it reads the view run_summary ---- */
@@ -49,12 +49,12 @@ tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, t
     static const char some[] = "SELECT run, experiment, arm, seed, status, model, parameters, steps, tokens, "
                                "flops_incl, val_loss, bits_per_byte, seconds, "
                                "replace(substr(started, 1, 16), 'T', ' ')" OF_EXPERIMENT;
-    return tfx_rows_of(s, tfx_sql(s, err, everything ? "SELECT *" OF_EXPERIMENT : some, "t", experiment));
+    return tfx_sql_rows(s, err, everything ? "SELECT *" OF_EXPERIMENT : some, "t", experiment);
 }
 
 tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
 {
-    return tfx_rows_of(s, tfx_sql(s, err, "SELECT DISTINCT name FROM experiment", ""));
+    return tfx_sql_rows(s, err, "SELECT DISTINCT name FROM experiment", "");
 }
 
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err)
@@ -158,7 +158,7 @@ tfx_rows *tfx_query_growth_event(tfx_store *s, tfx_id event, tfx_error *err)
 
 int tfx_query_is_origin(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
-    return tfx_sql_int(s, err, 0,
+    return tfx_sql_int(s, err,
                        "SELECT 1 FROM lineage_edge l JOIN checkpoint c ON c.id = l.child JOIN checkpoint p ON "
                        "p.id = l.parent WHERE l.parent = ? AND (l.growth_event IS NOT NULL OR c.run <> p.run)",
                        "k", checkpoint) != 0;

@@ -1,29 +1,23 @@
 /* Store: what describes a run: experiments, arms, environments, plugins, and its status. */
 #include <assert.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "framework/base/hash.h"
 #include "framework/store/statement.h"
 
-#define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err)
 {
     tfx_error e = {0};
-    tfx_id id = 0;
     char hash[33];
     tfx_bytes_hash(spec, strlen(spec), hash);
-    if (tfx_write_enter(s, "recording an experiment", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
-        tfx_sql_do(s, &e,
-                   "INSERT INTO experiment (name, description, spec_path, profile, spec, created) "
-                   "VALUES (?, ?, ?, ?, ?, " NOW ")",
-                   "ttttt", name, description, spec_path, profile, hash);
-        id = sqlite3_last_insert_rowid(s->db);
-    }
+    tfx_write_enter(s, "recording an experiment", &e);
+    tfx_sql_do(s, &e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
+    tfx_id id = tfx_sql_insert(s, &e,
+                               "INSERT INTO experiment (name, description, spec_path, profile, spec, created) "
+                               "VALUES (?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
+                               "ttttt", name, description, spec_path, profile, hash);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
@@ -31,47 +25,39 @@ tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, cons
                          const char *train_json, tfx_error *err)
 {
     tfx_error e = {0};
-    tfx_id id = 0;
-    if (tfx_write_enter(s, "recording an arm", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "INSERT INTO arm (experiment, name, model, scaling, train) VALUES (?, ?, ?, ?, ?)", "ktttt",
-                   experiment, name, model, scaling, train_json);
-        id = sqlite3_last_insert_rowid(s->db);
-    }
+    tfx_write_enter(s, "recording an arm", &e);
+    tfx_id id = tfx_sql_insert(s, &e,
+                               "INSERT INTO arm (experiment, name, model, scaling, train) VALUES (?, ?, ?, ?, ?)",
+                               "ktttt", experiment, name, model, scaling, train_json);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
 tfx_id tfx_store_add_environment(tfx_store *s, const tfx_environment *v, tfx_error *err)
 {
     tfx_error e = {0};
-    tfx_id id = 0;
-    if (tfx_write_enter(s, "recording the environment", &e) == TFX_OK) {
-        /* IS, not =: two unknown commits are equal here. */
-        id = tfx_sql_int(s, &e, 0,
-                         "SELECT id FROM environment WHERE tfx_version = ? AND abi_version = ? AND git_commit IS ? "
-                         "AND host = ? AND os = ? AND cpu = ? AND n_cores = ? AND memory_bytes = ? AND backend = ? "
-                         "AND libraries IS ?",
-                         "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu,
-                         v->n_cores, v->memory_bytes, v->backend, v->libraries_json);
-        if (!id) {
-            tfx_sql_do(s, &e,
-                       "INSERT INTO environment (tfx_version, abi_version, git_commit, host, os, cpu, n_cores, "
-                       "memory_bytes, backend, libraries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu, v->n_cores,
-                       v->memory_bytes, v->backend, v->libraries_json);
-            id = sqlite3_last_insert_rowid(s->db);
-        }
-    }
+    tfx_write_enter(s, "recording the environment", &e);
+    /* IS, not =: two unknown commits are equal here. */
+    tfx_id id = tfx_sql_int(s, &e,
+                            "SELECT id FROM environment WHERE tfx_version = ? AND abi_version = ? AND git_commit IS ? "
+                            "AND host = ? AND os = ? AND cpu = ? AND n_cores = ? AND memory_bytes = ? AND backend = ? "
+                            "AND libraries IS ?",
+                            "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu,
+                            v->n_cores, v->memory_bytes, v->backend, v->libraries_json);
+    if (!id)
+        id = tfx_sql_insert(s, &e,
+                            "INSERT INTO environment (tfx_version, abi_version, git_commit, host, os, cpu, n_cores, "
+                            "memory_bytes, backend, libraries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            "ttttttiitt", v->tfx_version, v->abi_version, v->git_commit, v->host, v->os, v->cpu,
+                            v->n_cores, v->memory_bytes, v->backend, v->libraries_json);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
 tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err)
 {
     tfx_error e = {0};
-    tfx_id id = 0;
-    if (tfx_write_enter(s, "recording a run", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "INSERT INTO run (arm, seed, created) VALUES (?, ?, " NOW ")", "ki", arm, seed);
-        id = sqlite3_last_insert_rowid(s->db);
-    }
+    tfx_write_enter(s, "recording a run", &e);
+    tfx_id id = tfx_sql_insert(s, &e, "INSERT INTO run (arm, seed, created) VALUES (?, ?, " TFX_SQL_NOW ")", "ki", arm,
+                               seed);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
@@ -79,18 +65,14 @@ tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, 
                                     const char *path, const char *hash, tfx_error *err)
 {
     tfx_error e = {0};
-    if (tfx_write_enter(s, "recording a plugin", &e) == TFX_OK) {
-        tfx_sql_do(s, &e,
-                   "INSERT INTO plugin (name, version, abi, path, hash) VALUES (?, ?, ?, ?, ?) "
-                   "ON CONFLICT DO NOTHING",
-                   "ttttt", name, version, abi, path, hash);
-        tfx_id plugin = tfx_sql_int(s, &e, 0,
-                                    "SELECT id FROM plugin WHERE name = ? AND version = ? AND abi = ? AND path = ? "
-                                    "AND hash = ?",
-                                    "ttttt", name, version, abi, path, hash);
-        tfx_sql_do(s, &e, "INSERT INTO run_plugin (run, plugin) VALUES (?, ?) ON CONFLICT DO NOTHING", "kk", run,
-                   plugin);
-    }
+    tfx_write_enter(s, "recording a plugin", &e);
+    tfx_sql_do(s, &e,
+               "INSERT INTO plugin (name, version, abi, path, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+               "ttttt", name, version, abi, path, hash);
+    tfx_id plugin = tfx_sql_int(
+        s, &e, "SELECT id FROM plugin WHERE name = ? AND version = ? AND abi = ? AND path = ? AND hash = ?", "ttttt",
+        name, version, abi, path, hash);
+    tfx_sql_do(s, &e, "INSERT INTO run_plugin (run, plugin) VALUES (?, ?) ON CONFLICT DO NOTHING", "kk", run, plugin);
     return tfx_write_leave(s, &e, err);
 }
 
@@ -102,13 +84,6 @@ const char *tfx_run_status_name(tfx_run_status status)
     return tfx_run_status_names[status];
 }
 
-/* An UPDATE of one row, by id, must have found it. */
-static void check_found(tfx_store *s, tfx_id run, tfx_error *e)
-{
-    if (e->status == TFX_OK && sqlite3_changes(s->db) == 0)
-        tfx_fail(e, TFX_E_INVALID, "database %s has no run %lld", s->path, (long long)run);
-}
-
 tfx_status tfx_store_start_run(tfx_store *s, tfx_id run, tfx_id environment, const char *directory, int64_t pid,
                                tfx_error *err)
 {
@@ -117,23 +92,21 @@ tfx_status tfx_store_start_run(tfx_store *s, tfx_id run, tfx_id environment, con
     if (gethostname(host, sizeof(host)) != 0)
         strcpy(host, "unknown");
     host[sizeof(host) - 1] = '\0';
-    if (tfx_write_enter(s, "starting a run", &e) == TFX_OK) {
-        tfx_sql_do(s, &e,
-                   "UPDATE run SET status = 'running', detail = NULL, environment = ?, directory = ?, host = ?, "
-                   "pid = ?, started = coalesce(started, " NOW "), ended = NULL WHERE id = ?",
-                   "kttik", environment, directory, host, pid, run);
-        check_found(s, run, &e);
-    }
+    tfx_write_enter(s, "starting a run", &e);
+    tfx_sql_do(s, &e,
+               "UPDATE run SET status = 'running', detail = NULL, environment = ?, directory = ?, host = ?, "
+               "pid = ?, started = coalesce(started, " TFX_SQL_NOW "), ended = NULL WHERE id = ?",
+               "kttik", environment, directory, host, pid, run);
+    tfx_sql_check_found(s, "run", run, &e);
     return tfx_write_leave(s, &e, err);
 }
 
 tfx_status tfx_store_end_run(tfx_store *s, tfx_id run, tfx_run_status status, const char *detail, tfx_error *err)
 {
     tfx_error e = {0};
-    if (tfx_write_enter(s, "ending a run", &e) == TFX_OK) {
-        tfx_sql_do(s, &e, "UPDATE run SET status = ?, detail = ?, ended = " NOW " WHERE id = ?", "ttk",
-                   tfx_run_status_name(status), detail, run);
-        check_found(s, run, &e);
-    }
+    tfx_write_enter(s, "ending a run", &e);
+    tfx_sql_do(s, &e, "UPDATE run SET status = ?, detail = ?, ended = " TFX_SQL_NOW " WHERE id = ?", "ttk",
+               tfx_run_status_name(status), detail, run);
+    tfx_sql_check_found(s, "run", run, &e);
     return tfx_write_leave(s, &e, err);
 }

@@ -14,19 +14,12 @@ struct tfx_rows {
     int is_users;
 };
 
-tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt)
+tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users)
 {
     if (!stmt)
         return NULL;
     tfx_rows *r = TFX_NEW(tfx_rows);
-    *r = (tfx_rows){.store = s, .stmt = stmt};
-    return r;
-}
-
-tfx_rows *tfx_rows_of_user(tfx_store *s, sqlite3_stmt *stmt)
-{
-    tfx_rows *r = tfx_rows_of(s, stmt);
-    r->is_users = 1;
+    *r = (tfx_rows){.store = s, .stmt = stmt, .is_users = is_users};
     return r;
 }
 

@@ -59,59 +59,65 @@ static sqlite3_stmt *prepare(tfx_store *s, tfx_error *err, const char *sql, cons
     return stmt;
 }
 
-sqlite3_stmt *tfx_sql(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
+tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
 {
     va_list ap;
     va_start(ap, types);
     sqlite3_stmt *stmt = prepare(s, err, sql, types, ap);
     va_end(ap);
-    return stmt;
+    return tfx_rows_of(s, stmt, 0);
 }
 
-/* 1: there is a row, 0: no more rows, -1: an error, recorded. */
-static int next_row(tfx_store *s, sqlite3_stmt *stmt, tfx_error *err)
+/* Executes a statement up to its first row, or to its end when it gives none; what the first column holds. */
+static int64_t execute(tfx_store *s, tfx_error *err, const char *sql, const char *types, va_list ap)
 {
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        return 1;
-    if (rc == SQLITE_DONE)
+    sqlite3_stmt *stmt = err->status == TFX_OK ? prepare(s, err, sql, types, ap) : NULL;
+    if (!stmt)
         return 0;
-    tfx_sql_fail(s, err);
-    return -1;
+    int rc = sqlite3_step(stmt);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        tfx_sql_fail(s, err);
+    int64_t value = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    return value;
 }
 
 tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
 {
-    if (err->status != TFX_OK)
-        return err->status;
     va_list ap;
     va_start(ap, types);
-    sqlite3_stmt *stmt = prepare(s, err, sql, types, ap);
+    execute(s, err, sql, types, ap);
     va_end(ap);
-    if (!stmt)
-        return err->status;
-    int more;
-    while ((more = next_row(s, stmt, err)) == 1)
-        ;
-    sqlite3_finalize(stmt);
-    return more < 0 ? err->status : TFX_OK;
+    return err->status;
 }
 
-int64_t tfx_sql_int(tfx_store *s, tfx_error *err, int64_t none, const char *sql, const char *types, ...)
+tfx_id tfx_sql_insert(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
 {
-    if (err->status != TFX_OK)
-        return none;
     va_list ap;
     va_start(ap, types);
-    sqlite3_stmt *stmt = prepare(s, err, sql, types, ap);
+    execute(s, err, sql, types, ap);
     va_end(ap);
-    if (!stmt)
-        return none;
-    int64_t value = none;
-    if (next_row(s, stmt, err) == 1 && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
-        value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    return err->status == TFX_OK ? sqlite3_last_insert_rowid(s->db) : 0;
+}
+
+int64_t tfx_sql_int(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
+{
+    va_list ap;
+    va_start(ap, types);
+    int64_t value = execute(s, err, sql, types, ap);
+    va_end(ap);
     return value;
+}
+
+tfx_status tfx_sql_fail_missing(tfx_store *s, const char *what, tfx_id id, tfx_error *err)
+{
+    return tfx_fail(err, TFX_E_INVALID, "database %s has no %s %lld", s->path, what, (long long)id);
+}
+
+void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *err)
+{
+    if (err->status == TFX_OK && sqlite3_changes(s->db) == 0)
+        tfx_sql_fail_missing(s, what, id, err);
 }
 
 tfx_status tfx_write_enter(tfx_store *s, const char *doing, tfx_error *e)

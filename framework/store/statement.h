@@ -22,18 +22,28 @@ struct tfx_store {
 tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err);
 
 /* Prepares `sql` and binds one argument per letter of `types`: i int64_t, k tfx_id (0 is
- * NULL), t const char * (NULL is NULL; must outlive the statement), r double (not finite
- * is NULL). NULL with a message on error; the caller finalizes. */
-sqlite3_stmt *tfx_sql(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
-/* Prepares, binds, runs to the end. Does nothing when err already holds an error, so that
- * several can follow each other and be checked once. */
-tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
-/* The first column of the first row as an integer; `none` when there is no row or it is NULL. */
-int64_t tfx_sql_int(tfx_store *s, tfx_error *err, int64_t none, const char *sql, const char *types, ...);
+ * NULL), t const char * (NULL is NULL; must outlive the rows), r double (not finite
+ * is NULL). NULL with a message on error. */
+tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
 
-/* The statement's rows; they own it from now on. Of the user's own, mistakes are theirs. NULL stays NULL. */
-tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt);
-tfx_rows *tfx_rows_of_user(tfx_store *s, sqlite3_stmt *stmt);
+/* The same, and execute a statement at once. They do nothing when err already holds an error, so that
+ * several can follow each other and be checked once. */
+tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...); /* one without rows */
+/* The new row's id; 0 on error. */
+tfx_id tfx_sql_insert(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
+/* The first column of the first row as an integer; 0 when there is no row or it is NULL. */
+int64_t tfx_sql_int(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
+
+/* "database ... has no run 7". */
+tfx_status tfx_sql_fail_missing(tfx_store *s, const char *what, tfx_id id, tfx_error *err);
+/* After an UPDATE of one row, by id: fails if there is no such row. */
+void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *err);
+
+/* The moment of writing, in SQL. */
+#define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+/* The statement's rows; they own it from now on. Mistakes in the user's own are theirs. NULL stays NULL. */
+tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users);
 
 /* The names of tfx_run_status, as the table has them. */
 #define TFX_RUN_STATUSES 5

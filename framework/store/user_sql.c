@@ -116,7 +116,7 @@ tfx_rows *tfx_query_user(tfx_store *s, const char *sql, tfx_error *err)
                  sqlite3_bind_parameter_name(stmt, 1) ? sqlite3_bind_parameter_name(stmt, 1) : "?");
     sqlite3_finalize(second);
     if (err->status == TFX_OK)
-        return tfx_rows_of_user(s, stmt);
+        return tfx_rows_of(s, stmt, 1);
     sqlite3_finalize(stmt);
     return NULL;
 }
