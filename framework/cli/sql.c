@@ -3,16 +3,15 @@
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     tfx_format format = TFX_FORMAT_TEXT;
-    tfx_store *store = tfx_cli_format(a, &format, &err) == TFX_OK ? tfx_cli_open_database(a, &err) : NULL;
-    tfx_rows *rows = store ? tfx_query_user(store, tfx_cli_arg(a, 0), &err) : NULL;
-    tfx_table_print(rows, NULL, format, stdout, NULL, &err);
+    tfx_store *store = tfx_cli_format(a, &format, err) == TFX_OK ? tfx_cli_open_database(a, err) : NULL;
+    tfx_rows *rows = store ? tfx_query_user(store, tfx_cli_arg(a, 0), err) : NULL;
+    tfx_table_print(rows, NULL, format, stdout, err);
     tfx_rows_close(rows);
     tfx_store_close(store);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

@@ -103,12 +103,12 @@ static tfx_status print_tree(tfx_store *s, tfx_id checkpoint, FILE *out, tfx_err
 {
     tfx_rows *q = tfx_query_ancestry(s, checkpoint, err);
     tfx_id run = 0;
-    int skipped = 0, first = 1;
+    int skipped = 0;
     while (tfx_rows_next(q, err)) {
         tfx_id of_run = tfx_rows_int(q, TFX_ANCESTRY_RUN, 1, err);
         int grown = !tfx_rows_is_null(q, TFX_ANCESTRY_GROWTH_EVENT);
         int last = tfx_rows_int(q, TFX_ANCESTRY_DISTANCE, 0, err) == 0;
-        if (!first && of_run == run && !grown && !last &&
+        if (of_run == run && !grown && !last &&
             !tfx_query_is_origin(s, tfx_rows_int(q, TFX_ANCESTRY_CHECKPOINT, 1, err), err)) {
             skipped++;
             continue;
@@ -117,14 +117,13 @@ static tfx_status print_tree(tfx_store *s, tfx_id checkpoint, FILE *out, tfx_err
             fprintf(out, "|   ... %d checkpoint%s of training ...\n", skipped, skipped > 1 ? "s" : "");
         skipped = 0;
         if (of_run != run)
-            fprintf(out, "%srun %s: %s / %s, seed %s\n", first ? "" : "|\n", tfx_rows_as_text(q, TFX_ANCESTRY_RUN),
+            fprintf(out, "%srun %s: %s / %s, seed %s\n", run ? "|\n" : "", tfx_rows_as_text(q, TFX_ANCESTRY_RUN),
                     tfx_rows_text(q, TFX_ANCESTRY_EXPERIMENT, err), tfx_rows_text(q, TFX_ANCESTRY_ARM, err),
                     tfx_rows_as_text(q, TFX_ANCESTRY_SEED));
         if (grown)
             print_event(s, tfx_rows_int(q, TFX_ANCESTRY_GROWTH_EVENT, 1, err), out, err);
         print_checkpoint(q, out, err);
         run = of_run;
-        first = 0;
     }
     tfx_rows_close(q);
     return err->status;

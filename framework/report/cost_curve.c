@@ -76,11 +76,10 @@ tfx_status tfx_report_curve(tfx_store *s, tfx_id experiment, const char *x, int 
             {"stage", TFX_CELL_PLAIN},   {"model", TFX_CELL_PLAIN},    {title, axis->cell},
             {"val loss", TFX_CELL_LOSS}, {"bits/byte", TFX_CELL_LOSS},
         };
-        size_t n = 0;
-        tfx_table_print(q, columns, format, out, &n, err);
-        tfx_rows_rewind(q);
-        if (format == TFX_FORMAT_TEXT && n && err->status == TFX_OK)
+        if (tfx_table_print(q, columns, format, out, err) == TFX_OK && format == TFX_FORMAT_TEXT) {
+            tfx_rows_rewind(q);
             draw(q, title, out, err);
+        }
         tfx_rows_close(q);
     }
     free(title);

@@ -12,110 +12,84 @@
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
 
+static const tfx_column stages_columns[] = {
+    {"stage", TFX_CELL_PLAIN},           {"model", TFX_CELL_PLAIN},         {"parameters", TFX_CELL_COUNT},
+    {"FLOPs/token", TFX_CELL_FLOPS},     {"first step", TFX_CELL_PLAIN},    {"steps", TFX_CELL_PLAIN},
+    {"planned", TFX_CELL_PLAIN},         {"planned peak", TFX_CELL_BYTES},  {"peak RSS", TFX_CELL_BYTES},
+    {"from checkpoint", TFX_CELL_PLAIN}, {"started (UTC)", TFX_CELL_PLAIN},
+};
+static const tfx_column metrics_columns[] = {
+    {"metric", TFX_CELL_PLAIN}, {"value", TFX_CELL_PLAIN}, {"stage", TFX_CELL_PLAIN},  {"step", TFX_CELL_PLAIN},
+    {"tokens", TFX_CELL_COUNT}, {"FLOPs", TFX_CELL_FLOPS}, {"time", TFX_CELL_SECONDS},
+};
+static const tfx_column checkpoints_columns[] = {
+    {"id", TFX_CELL_PLAIN},    {"stage", TFX_CELL_PLAIN},  {"step", TFX_CELL_PLAIN},    {"tokens", TFX_CELL_COUNT},
+    {"FLOPs", TFX_CELL_FLOPS}, {"time", TFX_CELL_SECONDS}, {"val loss", TFX_CELL_LOSS}, {"reason", TFX_CELL_PLAIN},
+    {"size", TFX_CELL_BYTES},  {"parent", TFX_CELL_PLAIN}, {"path", TFX_CELL_PLAIN},    {"hash", TFX_CELL_PLAIN},
+};
+static const tfx_column growth_events_columns[] = {
+    {"id", TFX_CELL_PLAIN},
+    {"step", TFX_CELL_PLAIN},
+    {"from", TFX_CELL_PLAIN},
+    {"to", TFX_CELL_PLAIN},
+    {"policy", TFX_CELL_PLAIN},
+    {"before", TFX_CELL_COUNT},
+    {"after", TFX_CELL_COUNT},
+    {"carried", TFX_CELL_COUNT},
+    {"probe loss", TFX_CELL_LOSS},
+    {"after", TFX_CELL_LOSS},
+    {"max |delta logit|", TFX_CELL_SMALL},
+    {"time", TFX_CELL_SECONDS},
+    {"checkpoint", TFX_CELL_PLAIN},
+    {"to checkpoint", TFX_CELL_PLAIN},
+};
+static const tfx_column plugins_columns[] = {
+    {"name", TFX_CELL_PLAIN},      {"version", TFX_CELL_PLAIN}, {"ABI", TFX_CELL_PLAIN},
+    {"file hash", TFX_CELL_PLAIN}, {"path", TFX_CELL_PLAIN},
+};
+
 static const struct section {
     const char *key, *title;
     tfx_run_part part;
-    tfx_column columns[14];
+    const tfx_column *columns;
 } sections[] = {
-    {"stages",
-     "Stages",
-     TFX_PART_STAGES,
-     {{"stage", TFX_CELL_PLAIN},
-      {"model", TFX_CELL_PLAIN},
-      {"parameters", TFX_CELL_COUNT},
-      {"FLOPs/token", TFX_CELL_FLOPS},
-      {"first step", TFX_CELL_PLAIN},
-      {"steps", TFX_CELL_PLAIN},
-      {"planned", TFX_CELL_PLAIN},
-      {"planned peak", TFX_CELL_BYTES},
-      {"peak RSS", TFX_CELL_BYTES},
-      {"from checkpoint", TFX_CELL_PLAIN},
-      {"started (UTC)", TFX_CELL_PLAIN}}},
-    {"metrics",
-     "Latest metrics",
-     TFX_PART_METRICS,
-     {{"metric", TFX_CELL_PLAIN},
-      {"value", TFX_CELL_PLAIN},
-      {"stage", TFX_CELL_PLAIN},
-      {"step", TFX_CELL_PLAIN},
-      {"tokens", TFX_CELL_COUNT},
-      {"FLOPs", TFX_CELL_FLOPS},
-      {"time", TFX_CELL_SECONDS}}},
-    {"checkpoints",
-     "Checkpoints",
-     TFX_PART_CHECKPOINTS,
-     {{"id", TFX_CELL_PLAIN},
-      {"stage", TFX_CELL_PLAIN},
-      {"step", TFX_CELL_PLAIN},
-      {"tokens", TFX_CELL_COUNT},
-      {"FLOPs", TFX_CELL_FLOPS},
-      {"time", TFX_CELL_SECONDS},
-      {"val loss", TFX_CELL_LOSS},
-      {"reason", TFX_CELL_PLAIN},
-      {"size", TFX_CELL_BYTES},
-      {"parent", TFX_CELL_PLAIN},
-      {"path", TFX_CELL_PLAIN},
-      {"hash", TFX_CELL_PLAIN}}},
-    {"growth_events",
-     "Growth events",
-     TFX_PART_GROWTH_EVENTS,
-     {{"id", TFX_CELL_PLAIN},
-      {"step", TFX_CELL_PLAIN},
-      {"from", TFX_CELL_PLAIN},
-      {"to", TFX_CELL_PLAIN},
-      {"policy", TFX_CELL_PLAIN},
-      {"before", TFX_CELL_COUNT},
-      {"after", TFX_CELL_COUNT},
-      {"carried", TFX_CELL_COUNT},
-      {"probe loss", TFX_CELL_LOSS},
-      {"after", TFX_CELL_LOSS},
-      {"max |delta logit|", TFX_CELL_SMALL},
-      {"time", TFX_CELL_SECONDS},
-      {"checkpoint", TFX_CELL_PLAIN},
-      {"to checkpoint", TFX_CELL_PLAIN}}},
-    {"plugins",
-     "Plugins",
-     TFX_PART_PLUGINS,
-     {{"name", TFX_CELL_PLAIN},
-      {"version", TFX_CELL_PLAIN},
-      {"ABI", TFX_CELL_PLAIN},
-      {"file hash", TFX_CELL_PLAIN},
-      {"path", TFX_CELL_PLAIN}}},
+    {"stages", "Stages", TFX_PART_STAGES, stages_columns},
+    {"metrics", "Latest metrics", TFX_PART_METRICS, metrics_columns},
+    {"checkpoints", "Checkpoints", TFX_PART_CHECKPOINTS, checkpoints_columns},
+    {"growth_events", "Growth events", TFX_PART_GROWTH_EVENTS, growth_events_columns},
+    {"plugins", "Plugins", TFX_PART_PLUGINS, plugins_columns},
 };
 
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
-/* The row as "name  value" lines. */
-static void print_row(tfx_rows *q, FILE *out)
+/* A part of one row, if it is there, as "name  value" lines. */
+static void print_row(tfx_store *s, tfx_id run, tfx_run_part part, const char *title, FILE *out, tfx_error *err)
 {
-    for (int i = 0; i < tfx_rows_n_columns(q); i++)
-        if (!tfx_rows_is_null(q, i))
-            fprintf(out, "  %-14s %s\n", tfx_rows_name(q, i), tfx_rows_as_text(q, i));
+    tfx_rows *q = tfx_query_run(s, run, part, 0, err);
+    if (tfx_rows_next(q, err)) {
+        fprintf(out, "%s\n", title);
+        for (int i = 0; i < tfx_rows_n_columns(q); i++)
+            if (!tfx_rows_is_null(q, i))
+                fprintf(out, "  %-14s %s\n", tfx_rows_name(q, i), tfx_rows_as_text(q, i));
+    }
+    tfx_rows_close(q);
 }
 
 static tfx_status print_text(tfx_store *s, tfx_id run, FILE *out, tfx_error *err)
 {
-    tfx_rows *q = tfx_query_run(s, run, TFX_PART_RUN, 0, err);
-    if (tfx_rows_next(q, err)) {
-        fprintf(out, "Run %lld\n", (long long)run);
-        print_row(q, out);
-    }
-    tfx_rows_close(q);
+    char title[32];
+    snprintf(title, sizeof(title), "Run %lld", (long long)run);
+    print_row(s, run, TFX_PART_RUN, title, out, err);
     for (size_t i = 0; i < N_SECTIONS && err->status == TFX_OK; i++) {
-        q = tfx_query_run(s, run, sections[i].part, 0, err);
+        tfx_rows *q = tfx_query_run(s, run, sections[i].part, 0, err);
         if (tfx_rows_next(q, err)) {
             tfx_rows_rewind(q);
             fprintf(out, "\n%s\n", sections[i].title);
-            tfx_table_print(q, sections[i].columns, TFX_FORMAT_TEXT, out, NULL, err);
+            tfx_table_print(q, sections[i].columns, TFX_FORMAT_TEXT, out, err);
         }
         tfx_rows_close(q);
     }
-    q = tfx_query_run(s, run, TFX_PART_ENVIRONMENT, 0, err);
-    if (tfx_rows_next(q, err)) {
-        fputs("\nEnvironment\n", out);
-        print_row(q, out);
-    }
-    tfx_rows_close(q);
+    print_row(s, run, TFX_PART_ENVIRONMENT, "\nEnvironment", out, err);
     return err->status;
 }
 
@@ -136,27 +110,24 @@ static cJSON *rows_of(tfx_store *s, tfx_run_part part, tfx_id run, tfx_error *er
     return rows;
 }
 
+/* A part of one row; null when it is not there. */
+static cJSON *row_of(tfx_store *s, tfx_run_part part, tfx_id run, const char *expanded, tfx_error *err)
+{
+    cJSON *rows = rows_of(s, part, run, err), *row = cJSON_DetachItemFromArray(rows, 0);
+    cJSON_Delete(rows);
+    expand(row, expanded);
+    return row ? row : cJSON_CreateNull();
+}
+
 static tfx_status print_json(tfx_store *s, tfx_id run, FILE *out, tfx_error *err)
 {
-    cJSON *rows = rows_of(s, TFX_PART_RUN, run, err);
-    cJSON *document = rows ? cJSON_DetachItemFromArray(rows, 0) : NULL;
-    cJSON_Delete(rows);
-    if (!document)
-        return err->status;
-    expand(document, "train");
-    for (size_t i = 0; i < N_SECTIONS; i++)
-        if ((rows = rows_of(s, sections[i].part, run, err))) {
-            cJSON *row;
-            cJSON_ArrayForEach(row, rows) expand(row, "parameter_changes");
-            cJSON_AddItemToObject(document, sections[i].key, rows);
-        }
-    if ((rows = rows_of(s, TFX_PART_ENVIRONMENT, run, err))) {
-        cJSON *environment = cJSON_DetachItemFromArray(rows, 0);
-        if (environment)
-            expand(environment, "libraries");
-        cJSON_AddItemToObject(document, "environment", environment ? environment : cJSON_CreateNull());
-        cJSON_Delete(rows);
+    cJSON *document = row_of(s, TFX_PART_RUN, run, "train", err);
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        cJSON *rows = rows_of(s, sections[i].part, run, err), *row;
+        cJSON_ArrayForEach(row, rows) expand(row, "parameter_changes");
+        cJSON_AddItemToObject(document, sections[i].key, rows);
     }
+    cJSON_AddItemToObject(document, "environment", row_of(s, TFX_PART_ENVIRONMENT, run, "libraries", err));
     if (err->status == TFX_OK)
         tfx_json_print(document, out);
     cJSON_Delete(document);

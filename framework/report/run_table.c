@@ -32,7 +32,7 @@ static tfx_status print_spread(tfx_store *s, tfx_id experiment, FILE *out, tfx_e
     if (several) {
         fputc('\n', out);
         tfx_rows_rewind(q);
-        tfx_table_print(q, columns, TFX_FORMAT_TEXT, out, NULL, err);
+        tfx_table_print(q, columns, TFX_FORMAT_TEXT, out, err);
     }
     tfx_rows_close(q);
     return err->status;
@@ -47,7 +47,7 @@ tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE
         {"seconds", TFX_CELL_TENTHS},   {"status", TFX_CELL_PLAIN},
     };
     tfx_rows *q = tfx_query_outcomes(s, experiment, err);
-    tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, NULL, err);
+    tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
     if (err->status == TFX_OK && !json && print_failures(s, experiment, out, err) == TFX_OK)
         print_spread(s, experiment, out, err);
@@ -67,7 +67,7 @@ tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE 
         !tfx_report_find_experiment(s, experiment, err))
         return err->status;
     tfx_rows *q = tfx_query_runs(s, experiment, json, err);
-    tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, NULL, err);
+    tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
     return err->status;
 }

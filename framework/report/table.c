@@ -21,17 +21,12 @@ char *tfx_cell_format(char *buf, tfx_cell cell, double x)
     case TFX_CELL_TENTHS: snprintf(buf, 32, "%.1f", x); return buf;
     case TFX_CELL_SMALL: snprintf(buf, 32, "%.2g", x); return buf;
     case TFX_CELL_FLOPS: {
-        if (x == 0) {
+        snprintf(buf, 32, "%.2e", x);
+        char *e = strchr(buf, 'e'); /* none in an infinity */
+        if (x == 0)
             strcpy(buf, "0");
-            return buf;
-        }
-        char digits[32];
-        snprintf(digits, sizeof(digits), "%.2e", x);
-        char *e = strchr(digits, 'e');
-        if (e)
-            snprintf(buf, 32, "%.*se%d", (int)(e - digits), digits, atoi(e + 1));
-        else
-            snprintf(buf, 32, "%s", digits);
+        else if (e)
+            snprintf(e + 1, 8, "%d", atoi(e + 1));
         return buf;
     }
     default: snprintf(buf, 32, "%.15g", x); return buf;
@@ -84,11 +79,11 @@ static void print_cell(FILE *out, const char *s, size_t width, int right, int la
     fputs(last ? "\n" : "  ", out);
 }
 
-static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, size_t *n_rows, tfx_error *err)
+static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, tfx_error *err)
 {
     int n = tfx_rows_n_columns(q);
     char **cells = NULL;
-    size_t count = 0, cap = 0, rows = 0;
+    size_t count = 0, cap = 0;
     size_t *width = TFX_NEW_ARRAY(size_t, n);
     int *right = TFX_NEW_ARRAY(int, n);
     for (int i = 0; i < n; i++) {
@@ -97,7 +92,7 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
         width[i] = text_width(title);
         right[i] = -1; /* no value seen */
     }
-    while (tfx_rows_next(q, err)) {
+    while (tfx_rows_next(q, err))
         for (int i = 0; i < n; i++) {
             char *s = cell_text(q, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
             tfx_value_type type = tfx_rows_type(q, i);
@@ -107,8 +102,6 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
             if (type != TFX_VALUE_NULL)
                 right[i] = right[i] != 0 && (type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL);
         }
-        rows++;
-    }
     if (err->status == TFX_OK && n > 0) {
         for (size_t k = 0; k < count; k++) {
             int i = (int)(k % (size_t)n), last = i == n - 1;
@@ -120,7 +113,7 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
                     fputs(j == n - 1 ? "\n" : "  ", out);
                 }
         }
-        if (rows == 0)
+        if (count == (size_t)n)
             fputs("(no rows)\n", out);
     }
     for (size_t k = 0; k < count; k++)
@@ -128,8 +121,6 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
     free(cells);
     free(width);
     free(right);
-    if (n_rows)
-        *n_rows = rows;
     return err->status;
 }
 
@@ -184,22 +175,20 @@ static cJSON *row_json(tfx_rows *q)
     return row;
 }
 
-static tfx_status print_json(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *err)
+static tfx_status print_json(tfx_rows *q, FILE *out, tfx_error *err)
 {
-    size_t rows = 0;
+    int any = 0;
     while (tfx_rows_next(q, err)) {
         cJSON *row = row_json(q);
         char *text = cJSON_PrintUnformatted(row);
-        fprintf(out, "%s%s", rows++ ? ",\n " : "[", text);
+        fprintf(out, "%s%s", any ? ",\n " : "[", text);
+        any = 1;
         cJSON_free(text);
         cJSON_Delete(row);
     }
-    if (err->status != TFX_OK)
-        return err->status;
-    fputs(rows ? "]\n" : "[]\n", out);
-    if (n_rows)
-        *n_rows = rows;
-    return TFX_OK;
+    if (err->status == TFX_OK)
+        fputs(any ? "]\n" : "[]\n", out);
+    return err->status;
 }
 
 /* RFC 4180: quotes where needed, quotes inside doubled. */
@@ -226,15 +215,14 @@ static void print_csv_real(FILE *out, double x)
     fprintf(out, strtod(buf, NULL) == x ? "%.15g" : "%.17g", x);
 }
 
-static tfx_status print_csv(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *err)
+static tfx_status print_csv(tfx_rows *q, FILE *out, tfx_error *err)
 {
     int n = tfx_rows_n_columns(q);
-    size_t rows = 0;
     for (int i = 0; i < n; i++) {
         print_csv_field(out, tfx_rows_name(q, i));
         fputs(i == n - 1 ? "\n" : ",", out);
     }
-    while (tfx_rows_next(q, err)) {
+    while (tfx_rows_next(q, err))
         for (int i = 0; i < n; i++) {
             tfx_value_type type = tfx_rows_type(q, i);
             if (type == TFX_VALUE_REAL)
@@ -247,22 +235,17 @@ static tfx_status print_csv(tfx_rows *q, FILE *out, size_t *n_rows, tfx_error *e
                 print_csv_field(out, tfx_rows_as_text(q, i));
             fputs(i == n - 1 ? "\n" : ",", out);
         }
-        rows++;
-    }
-    if (n_rows)
-        *n_rows = rows;
     return err->status;
 }
 
-tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out, size_t *n_rows,
-                           tfx_error *err)
+tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out, tfx_error *err)
 {
     if (!q)
         return err->status;
     switch (format) {
-    case TFX_FORMAT_JSON: return print_json(q, out, n_rows, err);
-    case TFX_FORMAT_CSV: return print_csv(q, out, n_rows, err);
-    default: return print_text(q, columns, out, n_rows, err);
+    case TFX_FORMAT_JSON: return print_json(q, out, err);
+    case TFX_FORMAT_CSV: return print_csv(q, out, err);
+    default: return print_text(q, columns, out, err);
     }
 }
 

@@ -28,9 +28,8 @@ typedef struct tfx_column {
 } tfx_column;
 
 /* Prints every row to the last; none when the query failed (NULL). `columns` has one element per column, or is NULL:
- * their own names, plain. *n_rows may be NULL. */
-tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out, size_t *n_rows,
-                           tfx_error *err);
+ * their own names, plain. */
+tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format format, FILE *out, tfx_error *err);
 
 /* The same rows as a JSON array of objects, for a larger document. The caller deletes it. */
 struct cJSON *tfx_table_json(tfx_rows *q, tfx_error *err);

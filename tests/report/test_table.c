@@ -18,7 +18,7 @@ static char *print(const char *sql, const tfx_column *columns, tfx_format format
     tfx_store *s = NULL;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     tfx_rows *q = tfx_query_user(s, sql, err);
-    tfx_table_print(q, columns, format, f, NULL, err);
+    tfx_table_print(q, columns, format, f, err);
     fclose(f);
     tfx_rows_close(q);
     tfx_store_close(s);

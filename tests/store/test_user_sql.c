@@ -34,7 +34,7 @@ static char *query(const char *sql, tfx_error *err)
     size_t n = 0;
     FILE *f = open_memstream(&out, &n);
     tfx_rows *rows = tfx_query_user(s, sql, err);
-    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, NULL, err);
+    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, err);
     tfx_rows_close(rows);
     fclose(f);
     return out;

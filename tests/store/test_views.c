@@ -228,7 +228,7 @@ static char *run_query(const char *sql)
     tfx_store *s = tfx_store_open(path, TFX_STORE_READ, &err);
     ck_assert_ptr_nonnull(s);
     tfx_rows *rows = tfx_query_user(s, sql, &err);
-    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, NULL, &err);
+    tfx_table_print(rows, NULL, TFX_FORMAT_CSV, f, &err);
     tfx_rows_close(rows);
     ck_assert_msg(err.status == TFX_OK, "%s\n%s", err.text, sql);
     tfx_store_close(s);
