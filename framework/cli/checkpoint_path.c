@@ -10,7 +10,7 @@
 #include "framework/checkpoint/layout.h"
 #include "framework/cli/database.h"
 
-char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
+char *tfx_cli_checkpoint_file(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
     tfx_checkpoint_info info = {0};
     if (tfx_store_checkpoint(s, checkpoint, &info, err) != TFX_OK)
@@ -21,13 +21,11 @@ char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err)
                  folder);
     else /* damaged weights would give plausible numbers, so they are not read at all */
         tfx_checkpoint_check_file(folder, TFX_CHECKPOINT_WEIGHTS, info.hash, err);
-    if (err->status != TFX_OK) {
-        free(folder);
-        folder = NULL;
-    }
+    char *file = err->status == TFX_OK ? tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, folder) : NULL;
+    free(folder);
     free(home);
     tfx_checkpoint_info_finish(&info);
-    return folder;
+    return file;
 }
 
 /* The file that --weights names; in a checkpoint's folder, the weights. */
@@ -83,14 +81,9 @@ char *tfx_cli_checkpoint_weights(const tfx_cli_args *a, const char *experiment, 
     if (tfx_cli_int(a, "checkpoint", 0, 1, INT64_MAX, &id, err) != TFX_OK)
         return NULL;
     tfx_store *s = tfx_cli_open_database(a, err);
-    char *folder = NULL, *file = NULL;
     if (s && !id)
         id = newest_checkpoint(s, experiment, arm, err);
-    if (s && id)
-        folder = tfx_cli_checkpoint_folder(s, id, err);
-    if (folder)
-        file = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, folder);
-    free(folder);
+    char *file = s && id ? tfx_cli_checkpoint_file(s, id, err) : NULL;
     tfx_store_close(s);
     return file;
 }

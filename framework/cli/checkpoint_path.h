@@ -5,9 +5,9 @@
 #include "framework/cli/cli.h"
 #include "framework/store/store.h"
 
-/* The absolute folder of a checkpoint of the database; malloced. NULL with a message when
- * its files are gone or its weights are not those that were recorded. */
-char *tfx_cli_checkpoint_folder(tfx_store *s, tfx_id checkpoint, tfx_error *err);
+/* The weights file of a checkpoint of the database; malloced. NULL with a message when it is gone or not the one
+ * that was recorded. */
+char *tfx_cli_checkpoint_file(tfx_store *s, tfx_id checkpoint, tfx_error *err);
 
 /* The weights file that --weights, --checkpoint or, without either, the newest checkpoint
  * of the arm stands for; malloced. */

@@ -17,13 +17,13 @@ typedef struct tfx_cli_option {
 typedef struct tfx_cli_args tfx_cli_args;
 
 typedef struct tfx_command {
-    const char *name;                  /* "plan", or "plugin list" */
-    const char *synopsis;              /* "SPEC [--json]" */
-    const char *summary;               /* one line for `tfx --help` */
-    const char *example;               /* whole lines for `tfx VERB --help`, "  tfx plan ..." */
-    const tfx_cli_option *options;     /* ends with a NULL name; --help is always there */
-    int min_args, max_args;            /* positional; max_args -1: any number */
-    int (*run)(const tfx_cli_args *a); /* returns the exit status */
+    const char *name;                                  /* "plan", or "plugin list" */
+    const char *synopsis;                              /* "SPEC [--json]" */
+    const char *summary;                               /* one line for `tfx --help` */
+    const char *example;                               /* whole lines for `tfx VERB --help`, "  tfx plan ..." */
+    const tfx_cli_option *options;                     /* ends with a NULL name; --help is always there */
+    int min_args, max_args;                            /* positional; max_args -1: any number */
+    int (*run)(const tfx_cli_args *a, tfx_error *err); /* returns the exit status when err holds none */
 } tfx_command;
 
 /* Values; asking for an undeclared option is a bug (assert). */

@@ -3,21 +3,20 @@
 #include "framework/report/cost_curve.h"
 #include "framework/report/run_table.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     tfx_format format = TFX_FORMAT_TEXT;
     const char *x = tfx_cli_value(a, "x");
     if (tfx_cli_flag(a, "including") && tfx_cli_flag(a, "excluding"))
-        tfx_fail(&err, TFX_E_INVALID, "expected --including or --excluding, found both");
-    else if (tfx_cli_format(a, &format, &err) == TFX_OK) {
-        tfx_store *store = tfx_cli_open_database(a, &err);
-        tfx_id id = store ? tfx_report_find_experiment(store, tfx_cli_arg(a, 0), &err) : 0;
+        tfx_fail(err, TFX_E_INVALID, "expected --including or --excluding, found both");
+    else if (tfx_cli_format(a, &format, err) == TFX_OK) {
+        tfx_store *store = tfx_cli_open_database(a, err);
+        tfx_id id = store ? tfx_report_find_experiment(store, tfx_cli_arg(a, 0), err) : 0;
         if (id)
-            tfx_report_curve(store, id, x ? x : "flops", !tfx_cli_flag(a, "excluding"), format, stdout, &err);
+            tfx_report_curve(store, id, x ? x : "flops", !tfx_cli_flag(a, "excluding"), format, stdout, err);
         tfx_store_close(store);
     }
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

@@ -7,6 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/cli/checkpoint_path.h"
 #include "framework/cli/session.h"
+#include "framework/report/table.h"
 #include "framework/train/inference.h"
 #include "framework/train/token_file.h"
 
@@ -25,9 +26,7 @@ static void print_result(const tfx_cli_args *a, const tfx_arm *arm, const tfx_in
         cJSON_AddItemToObject(o, "loss", isfinite(loss) ? cJSON_CreateNumber(loss) : cJSON_CreateNull());
         cJSON_AddItemToObject(o, "bits_per_byte",
                               isfinite(bits_per_byte) ? cJSON_CreateNumber(bits_per_byte) : cJSON_CreateNull());
-        char *text = cJSON_Print(o);
-        puts(text);
-        free(text);
+        tfx_json_print(o, stdout);
         cJSON_Delete(o);
         return;
     }
@@ -72,25 +71,24 @@ done:
     return err->status;
 }
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     tfx_session s;
-    if (tfx_session_open(&s, a, &err) == TFX_OK) {
+    if (tfx_session_open(&s, a, err) == TFX_OK) {
         const char *name = tfx_cli_value(a, "arm");
         const tfx_arm *arm = NULL;
         if (name)
-            arm = tfx_experiment_arm(s.experiment, name, &err);
+            arm = tfx_experiment_arm(s.experiment, name, err);
         else if (s.experiment->n_arms == 1)
             arm = &s.experiment->arms[0];
         else
-            tfx_fail(&err, TFX_E_INVALID, "%s has %zu arms; choose one with --arm", s.experiment->file,
+            tfx_fail(err, TFX_E_INVALID, "%s has %zu arms; choose one with --arm", s.experiment->file,
                      s.experiment->n_arms);
         if (arm)
-            evaluate(a, &s, arm, &err);
+            evaluate(a, &s, arm, err);
     }
     tfx_session_close(&s);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

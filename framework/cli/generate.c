@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/checkpoint/layout.h"
 #include "framework/cli/checkpoint_path.h"
 #include "framework/cli/database.h"
 #include "framework/cli/session.h"
@@ -79,7 +78,7 @@ static int32_t *read_prompt(const tfx_cli_args *a, int64_t vocab, int is_text, u
     return tokens;
 }
 
-static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, const char *folder, tfx_store *store,
+static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, const char *weights, tfx_store *store,
                            tfx_error *err)
 {
     tfx_run_info info = {0};
@@ -88,7 +87,6 @@ static tfx_status generate(const tfx_cli_args *a, const tfx_checkpoint_info *c, 
     tfx_sampling sampling;
     long long count, top_k, seed;
     int32_t *tokens = NULL;
-    char *weights = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS, folder);
     if (tfx_cli_int(a, "tokens", 200, 1, 1000000, &count, err) != TFX_OK ||
         tfx_cli_int(a, "top-k", 0, 0, 10000000, &top_k, err) != TFX_OK ||
         tfx_cli_int(a, "seed", 1, 0, INT64_MAX, &seed, err) != TFX_OK ||
@@ -119,27 +117,21 @@ done:
     tfx_session_close(&s);
     tfx_run_info_finish(&info);
     free(tokens);
-    free(weights);
     return err->status;
 }
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
-    tfx_store *store = tfx_cli_open_database(a, &err);
+    tfx_store *store = tfx_cli_open_database(a, err);
     tfx_checkpoint_info info = {0};
-    char *folder = NULL;
-    if (store) {
-        tfx_id id = tfx_report_find_checkpoint(store, tfx_cli_arg(a, 0), &err);
-        if (id)
-            folder = tfx_cli_checkpoint_folder(store, id, &err);
-        if (folder && tfx_store_checkpoint(store, id, &info, &err) == TFX_OK)
-            generate(a, &info, folder, store, &err);
-    }
-    free(folder);
+    tfx_id id = store ? tfx_report_find_checkpoint(store, tfx_cli_arg(a, 0), err) : 0;
+    char *weights = id ? tfx_cli_checkpoint_file(store, id, err) : NULL;
+    if (weights && tfx_store_checkpoint(store, id, &info, err) == TFX_OK)
+        generate(a, &info, weights, store, err);
+    free(weights);
     tfx_checkpoint_info_finish(&info);
     tfx_store_close(store);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {
@@ -149,7 +141,7 @@ static const tfx_cli_option options[] = {
     {"temperature", "T", 0, "0: always the most likely token (default 0.8)"},
     {"top-k", "K", 0, "draw among the K most likely tokens only (default 0: all)"},
     {"seed", "N", 0, "the same seed gives the same text (default 1)"},
-    {"db", "FILE", 0, "the database (default: tfx.db)"},
+    TFX_CLI_DB_OPTION,
     {NULL},
 };
 

@@ -2,15 +2,14 @@
 #include "framework/cli/database.h"
 #include "framework/report/ancestry.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
-    tfx_store *store = tfx_cli_open_database(a, &err);
-    tfx_id id = store ? tfx_report_find_checkpoint(store, tfx_cli_arg(a, 0), &err) : 0;
+    tfx_store *store = tfx_cli_open_database(a, err);
+    tfx_id id = store ? tfx_report_find_checkpoint(store, tfx_cli_arg(a, 0), err) : 0;
     if (id)
-        tfx_report_lineage(store, id, tfx_cli_flag(a, "json"), stdout, &err);
+        tfx_report_lineage(store, id, tfx_cli_flag(a, "json"), stdout, err);
     tfx_store_close(store);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

@@ -49,9 +49,10 @@ static void print_usage(FILE *out)
           out);
 }
 
-/* The compute backend knows its library and core; it is a plugin like any other. */
-static void print_backend(void)
+static void print_version(void)
 {
+    printf("tfx %s\nplugin ABI %d.%d\nSQLite %s\n", TFX_VERSION, TFX_ABI_MAJOR, TFX_ABI_MINOR, sqlite3_libversion());
+    /* The compute backend knows its library and core; it is a plugin like any other. */
     tfx_error err = {0};
     tfx_registry *registry = tfx_registry_open(tfx_cli_plugin_dir(), &err);
     const tfx_backend_class *class = registry ? tfx_registry_find(registry, TFX_KIND_BACKEND, "cpu", &err) : NULL;
@@ -65,13 +66,6 @@ static void print_backend(void)
     tfx_call_backend_close(class, backend);
     tfx_options_destroy(options);
     tfx_registry_close(registry);
-}
-
-static int print_version(void)
-{
-    printf("tfx %s\nplugin ABI %d.%d\nSQLite %s\n", TFX_VERSION, TFX_ABI_MAJOR, TFX_ABI_MINOR, sqlite3_libversion());
-    print_backend();
-    return 0;
 }
 
 /* The command that argv starts with; *words is how many arguments its name takes. */
@@ -93,29 +87,24 @@ static const tfx_command *find_command(int argc, char **argv, int *words)
 static int fail_unknown(int argc, char **argv)
 {
     tfx_error err = {0};
-    tfx_text given = {0};
-    const char *names[N_COMMANDS];
-    size_t n = 0, first = strlen(argv[0]);
+    tfx_text all = {0};
+    size_t first = strlen(argv[0]);
     /* When the first word is right ("plugin"), the second one is the question. */
     for (size_t i = 0; i < N_COMMANDS; i++)
         if (!strncmp(commands[i]->name, argv[0], first) && commands[i]->name[first] == ' ')
-            names[n++] = commands[i]->name;
-    if (n > 0) {
+            tfx_text_add(&all, "%s'tfx %s'", all.n ? " or " : "", commands[i]->name);
+    if (all.n) {
         int has_word = argc > 1 && argv[1][0] != '-';
-        tfx_text_add(&given, "%s%s%s", argv[0], has_word ? " " : "", has_word ? argv[1] : "");
-        tfx_text all = {0};
-        for (size_t i = 0; i < n; i++)
-            tfx_text_add(&all, "%s'tfx %s'", i ? " or " : "", names[i]);
-        tfx_fail(&err, TFX_E_INVALID, "expected %s, found 'tfx %s'", all.s, given.s);
-        tfx_text_free(&all);
+        tfx_fail(&err, TFX_E_INVALID, "expected %s, found 'tfx %s%s%s'", all.s, argv[0], has_word ? " " : "",
+                 has_word ? argv[1] : "");
     } else {
         tfx_suggest known = {.name = argv[0]};
-        for (n = 0; n < N_COMMANDS; n++) /* of "plugin list", only the first can be meant */
-            tfx_suggest_add(&known, "%.*s", (int)strcspn(commands[n]->name, " "), commands[n]->name);
+        for (size_t i = 0; i < N_COMMANDS; i++) /* of "plugin list", only the first can be meant */
+            tfx_suggest_add(&known, "%.*s", (int)strcspn(commands[i]->name, " "), commands[i]->name);
         tfx_fail(&err, TFX_E_INVALID, "unknown verb '%s'", argv[0]);
         tfx_suggest_end(&known, NULL, &err);
     }
-    tfx_text_free(&given);
+    tfx_text_free(&all);
     return tfx_cli_fail(&err);
 }
 
@@ -129,8 +118,10 @@ static int dispatch(int argc, char **argv)
         print_usage(stdout);
         return 0;
     }
-    if (!strcmp(argv[0], "--version"))
-        return print_version();
+    if (!strcmp(argv[0], "--version")) {
+        print_version();
+        return 0;
+    }
 
     int words = 0;
     const tfx_command *command = find_command(argc, argv, &words);
@@ -138,29 +129,25 @@ static int dispatch(int argc, char **argv)
         return fail_unknown(argc, argv);
     tfx_error err = {0};
     tfx_cli_args *args = tfx_cli_args_parse(command, argc - words, argv + words, &err);
-    if (!args)
-        return tfx_cli_fail(&err);
     int status = 0;
-    if (tfx_cli_args_help(args))
+    if (args && tfx_cli_args_help(args))
         tfx_cli_print_help(command, stdout);
-    else
-        status = command->run(args);
+    else if (args)
+        status = command->run(args, &err);
     tfx_cli_args_destroy(args);
-    return status;
+    return err.status == TFX_OK ? status : tfx_cli_fail(&err);
 }
 
 /* A standard stream that is closed would give its number to the next file that is opened, a checkpoint
  * for example, and what is printed would end up in it. Writing to what takes its place fails. */
 static void fill_standard_streams(void)
 {
-    while (1) {
-        int fd = open("/dev/null", O_RDONLY);
-        if (fd < 0 || fd > STDERR_FILENO) {
-            if (fd >= 0)
-                close(fd);
-            return;
-        }
-    }
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 int main(int argc, char **argv)

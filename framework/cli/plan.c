@@ -4,16 +4,15 @@
 #include "framework/cli/session.h"
 #include "framework/plan/summary.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     tfx_session s = {0};
     if (tfx_cli_flag(a, "resolved") && tfx_cli_flag(a, "json"))
-        tfx_fail(&err, TFX_E_INVALID, "expected --json or --resolved, found both");
-    else if (tfx_session_open(&s, a, &err) == TFX_OK) {
+        tfx_fail(err, TFX_E_INVALID, "expected --json or --resolved, found both");
+    else if (tfx_session_open(&s, a, err) == TFX_OK) {
         if (tfx_cli_flag(a, "resolved"))
             fputs(s.experiment->resolved, stdout);
-        else if (tfx_session_plan(&s, &err) == TFX_OK) {
+        else if (tfx_session_plan(&s, err) == TFX_OK) {
             tfx_error data = {0};
             if (tfx_session_check_data(&s, NULL, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
@@ -23,7 +22,7 @@ static int run(const tfx_cli_args *a)
         }
     }
     tfx_session_close(&s);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

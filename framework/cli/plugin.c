@@ -6,22 +6,11 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
-#include "framework/cli/cli.h"
+#include "framework/cli/database.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 #include "framework/spec/document.h"
-
-static const tfx_cli_option list_options[] = {
-    {"json", NULL, 0, "print JSON"},
-    {NULL, NULL, 0, NULL},
-};
-
-static const tfx_cli_option show_options[] = {
-    {"json", NULL, 0, "print JSON"},
-    {"markdown", NULL, 0, "instead of NAME: the reference of all spec keys, as a page"},
-    {NULL, NULL, 0, NULL},
-};
 
 /* ---- shared ---- */
 
@@ -33,14 +22,6 @@ static const tfx_loaded_plugin *replaced_by(const tfx_registry *r, const tfx_fac
     return used == f->impl ? NULL : tfx_registry_owner(r, used);
 }
 
-static void print_json(cJSON *json)
-{
-    char *text = cJSON_Print(json);
-    puts(text ? text : "null");
-    cJSON_free(text);
-    cJSON_Delete(json);
-}
-
 static const char *type_word(tfx_option_type type)
 {
     static const char *const words[] = {"",       "integer", "real",         "boolean",   "string",
@@ -48,15 +29,18 @@ static const char *type_word(tfx_option_type type)
     return words[type];
 }
 
+/* What a setting is when it is not given; null: it must be. */
+static void add_default(cJSON *json, const char *def)
+{
+    cJSON_AddItemToObject(json, "default", def ? cJSON_CreateString(def) : cJSON_CreateNull());
+}
+
 static cJSON *option_json(const tfx_option *o)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", o->name);
     cJSON_AddStringToObject(json, "type", type_word(o->type));
-    if (o->def)
-        cJSON_AddStringToObject(json, "default", o->def);
-    else
-        cJSON_AddNullToObject(json, "default");
+    add_default(json, o->def);
     cJSON_AddBoolToObject(json, "required", !o->def);
     if (o->min < o->max) {
         cJSON_AddNumberToObject(json, "min", o->min);
@@ -75,10 +59,7 @@ static cJSON *socket_json(const tfx_slot *s)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "name", s->name);
-    if (s->def)
-        cJSON_AddStringToObject(json, "default", s->def);
-    else
-        cJSON_AddNullToObject(json, "default");
+    add_default(json, s->def);
     cJSON_AddStringToObject(json, "doc", s->doc);
     return json;
 }
@@ -208,24 +189,25 @@ static void list_json(const tfx_registry *r)
         cJSON_AddStringToObject(item, "reason", p->reason);
         cJSON_AddItemToArray(refused, item);
     }
-    print_json(json);
+    tfx_json_print(json, stdout);
+    cJSON_Delete(json);
 }
 
-static int run_list(const tfx_cli_args *a)
+static int run_list(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
-    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);
-    if (!r)
-        return tfx_cli_fail(&err);
-    if (tfx_cli_flag(a, "json"))
-        list_json(r);
-    else
-        list_text(r);
+    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), err);
+    if (r)
+        (tfx_cli_flag(a, "json") ? list_json : list_text)(r);
     tfx_registry_close(r);
     return 0;
 }
 
 /* ---- show ---- */
+
+static void show_default(const char *name, const char *def)
+{
+    printf("    %s%s%s\n", name, def ? " = " : " (required)", def ? def : "");
+}
 
 static void show_class(const tfx_registry *r, const tfx_factory *f)
 {
@@ -242,10 +224,7 @@ static void show_class(const tfx_registry *r, const tfx_factory *f)
         const tfx_option *o = tfx_option_at(c.options, i);
         tfx_text expected = {0};
         tfx_option_expectation(&expected, o);
-        if (o->def)
-            printf("    %s = %s\n", o->name, o->def);
-        else
-            printf("    %s (required)\n", o->name);
+        show_default(o->name, o->def);
         printf("        %s\n        %s\n", o->doc, expected.s ? expected.s : type_word(o->type));
         tfx_text_free(&expected);
     }
@@ -253,10 +232,7 @@ static void show_class(const tfx_registry *r, const tfx_factory *f)
         printf("  slots\n");
     for (size_t i = 0; i < c.n_sockets; i++) {
         const tfx_slot *s = tfx_socket_at(c.sockets, i);
-        if (s->def)
-            printf("    %s = %s\n", s->name, s->def);
-        else
-            printf("    %s (required)\n", s->name);
+        show_default(s->name, s->def);
         printf("        %s\n", s->doc);
     }
     if (!strcmp(f->kind, TFX_KIND_OP)) {
@@ -302,29 +278,11 @@ static void show_document(const tfx_registry *r)
     tfx_text_free(&t);
 }
 
-static int run_show(const tfx_cli_args *a)
+/* The plugins that have this name, or classes of it. */
+static void show_named(const tfx_registry *r, const char *name, int json, tfx_error *err)
 {
-    tfx_error err = {0};
-    const char *name = tfx_cli_arg(a, 0);
-    int json = tfx_cli_flag(a, "json"), markdown = tfx_cli_flag(a, "markdown"), shown = 0, status = 0;
-    cJSON *found = NULL;
-    if (!name == !markdown || (json && markdown)) {
-        tfx_fail(&err, TFX_E_INVALID, "plugin show: expected %s, found %s", tfx_cmd_plugin_show.synopsis,
-                 name               ? "NAME and --markdown"
-                 : json && markdown ? "--json and --markdown"
-                                    : "neither NAME nor --markdown");
-        return tfx_cli_fail(&err);
-    }
-    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), &err);
-    if (!r)
-        return tfx_cli_fail(&err);
-    if (markdown) {
-        show_document(r);
-        tfx_registry_close(r);
-        return 0;
-    }
-    if (json)
-        found = cJSON_CreateArray();
+    cJSON *found = cJSON_CreateArray();
+    int shown = 0;
     for (size_t i = 0; i < tfx_registry_count(r); i++) {
         const tfx_loaded_plugin *p = tfx_registry_at(r, i);
         if (!offers_name(p, name))
@@ -335,16 +293,40 @@ static int run_show(const tfx_cli_args *a)
             show_plugin(r, p, name, shown);
         shown++;
     }
-    if (!shown) {
-        fail_unknown(r, name, &err);
-        status = tfx_cli_fail(&err);
-        cJSON_Delete(found);
-    } else if (json) {
-        print_json(found);
-    }
-    tfx_registry_close(r);
-    return status;
+    if (!shown)
+        fail_unknown(r, name, err);
+    else if (json)
+        tfx_json_print(found, stdout);
+    cJSON_Delete(found);
 }
+
+static int run_show(const tfx_cli_args *a, tfx_error *err)
+{
+    const char *name = tfx_cli_arg(a, 0);
+    int json = tfx_cli_flag(a, "json"), markdown = tfx_cli_flag(a, "markdown");
+    if (!name == !markdown || (json && markdown)) {
+        tfx_fail(err, TFX_E_INVALID, "plugin show: expected %s, found %s", tfx_cmd_plugin_show.synopsis,
+                 name               ? "NAME and --markdown"
+                 : json && markdown ? "--json and --markdown"
+                                    : "neither NAME nor --markdown");
+        return 0;
+    }
+    tfx_registry *r = tfx_registry_open(tfx_cli_plugin_dir(), err);
+    if (r && markdown)
+        show_document(r);
+    else if (r)
+        show_named(r, name, json, err);
+    tfx_registry_close(r);
+    return 0;
+}
+
+static const tfx_cli_option list_options[] = {TFX_CLI_JSON_OPTION, {NULL}};
+
+static const tfx_cli_option show_options[] = {
+    TFX_CLI_JSON_OPTION,
+    {"markdown", NULL, 0, "instead of NAME: the reference of all spec keys, as a page"},
+    {NULL},
+};
 
 const tfx_command tfx_cmd_plugin_list = {
     .name = "plugin list",

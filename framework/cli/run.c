@@ -49,14 +49,13 @@ static void catch_signals(void (*handler)(int))
 }
 
 /* The process that executes one run; started by `tfx run` itself. */
-static int worker(const char *db, tfx_id run)
+static int worker(const char *db, tfx_id run, tfx_error *err)
 {
-    tfx_error err = {0};
     int interrupted = 0;
     if (access(db, F_OK))
-        tfx_fail(&err, TFX_E_INVALID, "run: --worker %lld: no database %s", (long long)run, db);
-    tfx_registry *registry = err.status == TFX_OK ? tfx_registry_open(tfx_cli_plugin_dir(), &err) : NULL;
-    tfx_store *store = registry ? tfx_store_open(db, TFX_STORE_WRITE, &err) : NULL;
+        tfx_fail(err, TFX_E_INVALID, "run: --worker %lld: no database %s", (long long)run, db);
+    tfx_registry *registry = err->status == TFX_OK ? tfx_registry_open(tfx_cli_plugin_dir(), err) : NULL;
+    tfx_store *store = registry ? tfx_store_open(db, TFX_STORE_WRITE, err) : NULL;
     if (store) {
         tfx_worker_params p = {.registry = registry,
                                .store = store,
@@ -64,11 +63,11 @@ static int worker(const char *db, tfx_id run)
                                .tfx_version = TFX_VERSION,
                                .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL,
                                .stop = &stop};
-        tfx_worker_execute(&p, &interrupted, &err);
+        tfx_worker_execute(&p, &interrupted, err);
     }
     tfx_store_close(store);
     tfx_registry_close(registry);
-    return err.status != TFX_OK ? tfx_cli_fail(&err) : interrupted ? EXIT_INTERRUPTED : 0;
+    return interrupted ? EXIT_INTERRUPTED : 0;
 }
 
 /* Everything that will be executed must fit before anything is written. */
@@ -105,23 +104,23 @@ static tfx_status select_runs(tfx_selection *chosen, const tfx_experiment *e, co
     return tfx_selection_create(chosen, e, arms, n_arms, seeds, n_seeds, err);
 }
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     const char *db = tfx_cli_value(a, "db") ? tfx_cli_value(a, "db") : "tfx.db";
     long long worker_run, crash_fd;
-    if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, &err) != TFX_OK ||
-        tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, &err) != TFX_OK)
-        return tfx_cli_fail(&err);
+    if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, err) != TFX_OK ||
+        tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, err) != TFX_OK)
+        return 0;
     tfx_crash_record((int)crash_fd);
     catch_signals(worker_run ? request_stop : leave);
     if (worker_run)
-        return worker(db, worker_run);
+        return worker(db, worker_run, err);
     if (!tfx_cli_arg(a, 0)) {
-        tfx_fail(&err, TFX_E_INVALID, "run: expected a spec file; see tfx run --help");
-        return tfx_cli_fail(&err);
+        tfx_fail(err, TFX_E_INVALID, "run: expected a spec file; see tfx run --help");
+        return 0;
     }
 
+    int resume = tfx_cli_flag(a, "resume");
     tfx_session s;
     tfx_selection chosen = {0};
     tfx_store *store = NULL;
@@ -130,26 +129,26 @@ static int run(const tfx_cli_args *a)
     char program[4096];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
-    if (tfx_session_open(&s, a, &err) != TFX_OK || select_runs(&chosen, s.experiment, a, &err) != TFX_OK ||
-        tfx_session_plan(&s, &err) != TFX_OK || check_fits(&s, &chosen, db, tfx_cli_flag(a, "resume"), &err) != TFX_OK)
+    if (tfx_session_open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK ||
+        tfx_session_plan(&s, err) != TFX_OK || check_fits(&s, &chosen, db, resume, err) != TFX_OK)
         goto done;
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);
     /* A resume only makes sense with a database that exists. */
-    if (tfx_cli_flag(a, "resume") && access(db, F_OK)) {
-        tfx_fail(&err, TFX_E_INVALID, "%s: nothing to resume: there is no such database", db);
+    if (resume && access(db, F_OK)) {
+        tfx_fail(err, TFX_E_INVALID, "%s: nothing to resume: there is no such database", db);
         goto done;
     }
-    store = tfx_store_open(db, TFX_STORE_WRITE, &err);
+    store = tfx_store_open(db, TFX_STORE_WRITE, err);
     if (!store)
         goto done;
-    experiment = tfx_cli_flag(a, "resume") ? tfx_launch_find_interrupted(store, &chosen, &err)
-                                           : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &err);
+    experiment = resume ? tfx_launch_find_interrupted(store, &chosen, err)
+                        : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), err);
     if (!experiment)
         goto done;
     const char *command[] = {program, "run", "--worker", "{run}", "--crash-fd", "{crash}", "--db", db, NULL};
-    if (tfx_launch_runs(store, experiment, &chosen, command, &stop, &result, &err) == TFX_OK)
-        tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, &err);
+    if (tfx_launch_runs(store, experiment, &chosen, command, &stop, &result, err) == TFX_OK)
+        tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, err);
     if (result.interrupted)
         fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n",
                 tfx_cli_arg(a, 0));
@@ -157,8 +156,6 @@ done:
     tfx_store_close(store);
     tfx_selection_finish(&chosen);
     tfx_session_close(&s);
-    if (err.status != TFX_OK)
-        return tfx_cli_fail(&err);
     return result.interrupted ? EXIT_INTERRUPTED : result.n_failed ? EXIT_RUNS_FAILED : 0;
 }
 

@@ -2,14 +2,13 @@
 #include "framework/cli/database.h"
 #include "framework/report/run_table.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
-    tfx_store *store = tfx_cli_open_database(a, &err);
+    tfx_store *store = tfx_cli_open_database(a, err);
     if (store)
-        tfx_report_runs(store, tfx_cli_value(a, "experiment"), tfx_cli_flag(a, "json"), stdout, &err);
+        tfx_report_runs(store, tfx_cli_value(a, "experiment"), tfx_cli_flag(a, "json"), stdout, err);
     tfx_store_close(store);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

@@ -2,22 +2,21 @@
 #include "framework/cli/database.h"
 #include "framework/report/run_detail.h"
 
-static int run(const tfx_cli_args *a)
+static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    tfx_error err = {0};
     int forms = tfx_cli_flag(a, "spec") + tfx_cli_flag(a, "log") + tfx_cli_flag(a, "json");
-    tfx_id id = tfx_cli_run_id(tfx_cli_arg(a, 0), &err);
+    tfx_id id = tfx_cli_run_id(tfx_cli_arg(a, 0), err);
     if (id && forms > 1)
-        tfx_fail(&err, TFX_E_INVALID, "show: expected one of --spec, --log and --json, found %d of them", forms);
-    tfx_store *store = err.status == TFX_OK ? tfx_cli_open_database(a, &err) : NULL;
+        tfx_fail(err, TFX_E_INVALID, "show: expected one of --spec, --log and --json, found %d of them", forms);
+    tfx_store *store = err->status == TFX_OK ? tfx_cli_open_database(a, err) : NULL;
     if (store && tfx_cli_flag(a, "spec"))
-        tfx_report_run_spec(store, id, stdout, &err);
+        tfx_report_run_spec(store, id, stdout, err);
     else if (store && tfx_cli_flag(a, "log"))
-        tfx_report_run_log(store, id, stdout, &err);
+        tfx_report_run_log(store, id, stdout, err);
     else if (store)
-        tfx_report_run(store, id, tfx_cli_flag(a, "json"), stdout, &err);
+        tfx_report_run(store, id, tfx_cli_flag(a, "json"), stdout, err);
     tfx_store_close(store);
-    return err.status == TFX_OK ? 0 : tfx_cli_fail(&err);
+    return 0;
 }
 
 static const tfx_cli_option options[] = {

@@ -7,8 +7,9 @@
 
 #include "tests/check_main.h"
 
-static int nothing(const tfx_cli_args *a)
+static int nothing(const tfx_cli_args *a, tfx_error *err)
 {
+    (void)err;
     (void)a;
     return 0;
 }

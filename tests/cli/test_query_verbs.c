@@ -56,7 +56,9 @@ static int run(const tfx_command *c, char **out, char **errors, char **argv)
         dup2(fileno(caught[i]), i + 1);
     }
     tfx_cli_args *a = tfx_cli_args_parse(c, n, argv, &err);
-    status = a ? c->run(a) : tfx_cli_fail(&err);
+    status = a ? c->run(a, &err) : 0;
+    if (err.status != TFX_OK)
+        status = tfx_cli_fail(&err);
     tfx_cli_args_destroy(a);
     fflush(NULL);
     for (int i = 0; i < 2; i++) {
