@@ -22,28 +22,15 @@ typedef struct layer_builder {
 static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *config, const char *path, tfx_value x,
                              int64_t out_dim);
 
-/* A parameter as a layer asks for it. */
-typedef struct request {
-    uint32_t n_dims;
-    const int64_t *dims;
-    tfx_init init;
-    int grow_axis;
-    uint32_t flags;
-} request;
-
-static request request_of(const tfx_state_tensor *t)
+/* Whether two parameters are alike in what a layer asks for. */
+static int same_request(const tfx_state_tensor *a, const tfx_state_tensor *b)
 {
-    return (request){t->n_dims, t->dims, t->init, t->grow_axis, t->flags};
-}
-
-static int same_request(const request *a, const request *b)
-{
-    return a->n_dims == b->n_dims && (!a->n_dims || !memcmp(a->dims, b->dims, sizeof(*a->dims) * a->n_dims)) &&
+    return a->n_dims == b->n_dims && !memcmp(a->dims, b->dims, sizeof(*a->dims) * a->n_dims) &&
            a->init.kind == b->init.kind && a->init.mean == b->init.mean && a->init.std == b->init.std &&
            a->grow_axis == b->grow_axis && a->flags == b->flags;
 }
 
-static void describe(const request *r, char *buf, size_t n)
+static void describe(const tfx_state_tensor *r, char *buf, size_t n)
 {
     char shape[TFX_SHAPE_TEXT];
     int at = snprintf(buf, n, "%s, ", tfx_format_shape(shape, r->n_dims, r->dims));
@@ -55,18 +42,18 @@ static void describe(const request *r, char *buf, size_t n)
 
 /* One name is one parameter: whoever asks again must ask for the same. When the first time was in
  * another graph, it is the layer that has changed its mind. */
-static tfx_value fail_other(tfx_graph *g, const layer_builder *self, const char *name, uint32_t at, const request *now)
+static tfx_value fail_other(tfx_graph *g, const layer_builder *self, const char *name, uint32_t at,
+                            const tfx_state_tensor *now)
 {
-    const tfx_state_tensor *t = &g->state->tensors[at];
-    request before = request_of(t);
+    const tfx_state_tensor *before = &g->state->tensors[at];
     char first[400], second[400];
-    describe(&before, first, sizeof(first));
+    describe(before, first, sizeof(first));
     describe(now, second, sizeof(second));
     if (at < g->n_state_values && g->state_values[at])
         return tfx_graph_fail(g,
                               "param %s: asked for twice, and not for the same: by %s as %s; by %s, output width "
                               "%" PRId64 ", as %s",
-                              name, t->asked_by, first, g->path, self->out_dim, second);
+                              name, before->asked_by, first, g->path, self->out_dim, second);
     return tfx_graph_fail(g,
                           "build is not a pure function: when the model is built again, param %s is %s; it was %s "
                           "(a layer's build may depend on its options and its input, and on nothing else)",
@@ -78,28 +65,30 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
 {
     const layer_builder *self = (const layer_builder *)b;
     tfx_graph *g = tfx_builder_graph(b);
-    request r = {n_dims, dims, {0}, grow_axis, flags};
+    tfx_state_tensor asked = {.n_dims = n_dims, .grow_axis = grow_axis, .flags = flags};
     if (g->err->status != TFX_OK)
         return TFX_POISON;
     if (!name || !*name || strpbrk(name, "./ "))
         return tfx_graph_fail(g, "param: '%s' is not a name; use letters, digits and _", name ? name : "(null)");
     if (n_dims > TFX_MAX_DIMS || grow_axis < TFX_NOT_GROWABLE || grow_axis >= (int)n_dims)
         return tfx_graph_fail(g, "param %s: rank %u with growable axis %d", name, n_dims, grow_axis);
-    for (uint32_t i = 0; i < n_dims; i++)
+    for (uint32_t i = 0; i < n_dims; i++) {
         if (dims[i] < 1)
             return tfx_graph_fail(g, "param %s: dimension %u is %lld", name, i, (long long)dims[i]);
+        asked.dims[i] = dims[i];
+    }
+    tfx_init *how = &asked.init;
     if (init)
-        memcpy(&r.init, init, init->struct_size < sizeof(r.init) ? init->struct_size : sizeof(r.init));
-    if ((r.init.kind != TFX_INIT_CONSTANT && r.init.kind != TFX_INIT_NORMAL) || !isfinite(r.init.mean) ||
-        !isfinite(r.init.std))
-        return tfx_graph_fail(g, "param %s: its init is none: kind %d, mean %g, std %g", name, (int)r.init.kind,
-                              r.init.mean, r.init.std);
+        memcpy(how, init, init->struct_size < sizeof(*how) ? init->struct_size : sizeof(*how));
+    if ((how->kind != TFX_INIT_CONSTANT && how->kind != TFX_INIT_NORMAL) || !isfinite(how->mean) || !isfinite(how->std))
+        return tfx_graph_fail(g, "param %s: its init is none: kind %d, mean %g, std %g", name, (int)how->kind,
+                              how->mean, how->std);
     char *path = tfx_printf("%s.%s", self->path, name);
     uint32_t at = tfx_state_find(g->state, path);
     if (at == TFX_STATE_NONE && !g->state->frozen) {
         at = tfx_state_add(g->state, TFX_STATE_PARAM, path, TFX_F32, n_dims, dims);
         tfx_state_tensor *t = &g->state->tensors[at];
-        t->init = r.init;
+        t->init = *how;
         t->grow_axis = grow_axis;
         t->flags = flags;
         t->asked_by = tfx_printf("%s, output width %" PRId64, g->path, self->out_dim);
@@ -110,8 +99,7 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
                               "build is not a pure function: when the model is built again, it asks for a param %s "
                               "that it did not ask for before",
                               name);
-    request first = request_of(&g->state->tensors[at]);
-    return same_request(&first, &r) ? tfx_emit_state(g, at) : fail_other(g, self, name, at, &r);
+    return same_request(&g->state->tensors[at], &asked) ? tfx_emit_state(g, at) : fail_other(g, self, name, at, &asked);
 }
 
 /* A message that starts with the name of an option is located where the spec sets it. */

@@ -19,41 +19,36 @@ static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
     return 1;
 }
 
+/* Whether parameter `t` can grow out of what `from` has. */
+static void check_param(const tfx_state_layout *from, const tfx_state_tensor *t, tfx_error *err)
+{
+    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
+    uint32_t at = tfx_state_find(from, t->name);
+    const tfx_state_tensor *old = at == TFX_STATE_NONE ? NULL : &from->tensors[at];
+    if (!old)
+        tfx_fail(err, TFX_E_INVALID, "parameter %s has nothing to grow from", t->name);
+    else if ((old->flags ^ t->flags) & TFX_PARAM_FIXED)
+        tfx_fail(err, TFX_E_INVALID, "parameter %s is trained in one and fixed in the other", t->name);
+    else if (!connects(old, t))
+        tfx_fail(err, TFX_E_INVALID, "parameter %s is %s and would be %s; only %s may change, and only to more",
+                 t->name, tfx_format_shape(a, old->n_dims, old->dims), tfx_format_shape(b, t->n_dims, t->dims),
+                 t->grow_axis < 0    ? "growable parameters"
+                 : t->grow_axis == 0 ? "its first dimension"
+                                     : "its growable dimension");
+}
+
 tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model, const tfx_state_layout *to,
                             const char *to_model, tfx_error *err)
 {
-    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
-    for (uint32_t i = 0; i < to->n; i++) {
-        const tfx_state_tensor *t = &to->tensors[i];
-        if (t->kind != TFX_STATE_PARAM)
-            continue;
-        uint32_t at = tfx_state_find(from, t->name);
-        if (at == TFX_STATE_NONE)
-            return tfx_fail(err, TFX_E_INVALID,
-                            "model '%s' cannot grow into '%s': parameter %s has nothing to grow from", from_model,
-                            to_model, t->name);
-        const tfx_state_tensor *old = &from->tensors[at];
-        if ((old->flags ^ t->flags) & TFX_PARAM_FIXED)
-            return tfx_fail(err, TFX_E_INVALID,
-                            "model '%s' cannot grow into '%s': parameter %s is trained in one and fixed in the other",
-                            from_model, to_model, t->name);
-        if (connects(old, t))
-            continue;
-        tfx_format_shape(a, old->n_dims, old->dims);
-        tfx_format_shape(b, t->n_dims, t->dims);
-        return tfx_fail(err, TFX_E_INVALID,
-                        "model '%s' cannot grow into '%s': parameter %s is %s and would be %s; only %s may change, and "
-                        "only to more",
-                        from_model, to_model, t->name, a, b,
-                        t->grow_axis < 0    ? "growable parameters"
-                        : t->grow_axis == 0 ? "its first dimension"
-                                            : "its growable dimension");
-    }
-    for (uint32_t i = 0; i < from->n; i++)
+    for (uint32_t i = 0; i < to->n && err->status == TFX_OK; i++)
+        if (to->tensors[i].kind == TFX_STATE_PARAM)
+            check_param(from, &to->tensors[i], err);
+    for (uint32_t i = 0; i < from->n && err->status == TFX_OK; i++)
         if (from->tensors[i].kind == TFX_STATE_PARAM && tfx_state_find(to, from->tensors[i].name) == TFX_STATE_NONE)
-            return tfx_fail(err, TFX_E_INVALID, "model '%s' cannot grow into '%s': parameter %s would be lost",
-                            from_model, to_model, from->tensors[i].name);
-    return TFX_OK;
+            tfx_fail(err, TFX_E_INVALID, "parameter %s would be lost", from->tensors[i].name);
+    if (err->status != TFX_OK)
+        tfx_error_prefix(err, "model '%s' cannot grow into '%s'", from_model, to_model);
+    return err->status;
 }
 
 uint64_t tfx_growth_carried(const tfx_state_layout *from)
@@ -68,12 +63,10 @@ uint64_t tfx_growth_carried(const tfx_state_layout *from)
 /* Whether every value behind the old slices is zero. */
 static int new_slices_are_zero(const tfx_state_tensor *old, const tfx_state_tensor *t, const float *data)
 {
-    uint64_t before = 1, after = 1;
-    for (int i = 0; i < t->grow_axis; i++)
-        before *= (uint64_t)t->dims[i];
-    for (uint32_t i = (uint32_t)t->grow_axis + 1; i < t->n_dims; i++)
-        after *= (uint64_t)t->dims[i];
-    uint64_t first = (uint64_t)old->dims[t->grow_axis] * after, run = (uint64_t)t->dims[t->grow_axis] * after;
+    uint32_t axis = (uint32_t)t->grow_axis;
+    uint64_t before = tfx_shape_elements(axis, t->dims);
+    uint64_t after = tfx_shape_elements(t->n_dims - axis - 1, t->dims + axis + 1);
+    uint64_t first = (uint64_t)old->dims[axis] * after, run = (uint64_t)t->dims[axis] * after;
     for (uint64_t i = 0; i < before; i++)
         for (uint64_t k = first; k < run; k++)
             if (data[i * run + k] != 0)
@@ -122,16 +115,12 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
 void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,
                       const void *old_data, void *data)
 {
-    size_t element = tfx_dtype_bytes(t->dtype);
     if (axis < 0 || old->elements == t->elements) {
         memcpy(data, old_data, old->bytes);
         return;
     }
-    size_t before = 1, after = element;
-    for (int i = 0; i < axis; i++)
-        before *= (size_t)t->dims[i];
-    for (uint32_t i = (uint32_t)axis + 1; i < t->n_dims; i++)
-        after *= (size_t)t->dims[i];
+    size_t before = tfx_shape_elements((uint32_t)axis, t->dims);
+    size_t after = tfx_shape_elements(t->n_dims - (uint32_t)axis - 1, t->dims + axis + 1) * tfx_dtype_bytes(t->dtype);
     size_t n_old = (size_t)old->dims[axis], n_new = (size_t)t->dims[axis];
     assert(n_old <= n_new && before * n_new * after == t->bytes);
     for (size_t i = 0; i < before; i++) {
