@@ -98,25 +98,16 @@ static tfx_value b_broadcast(const tfx_builder *b, tfx_value x, uint32_t n_dims,
     return tfx_emit_broadcast(b->impl, given(b, "broadcast", x), n_dims, dims);
 }
 
-static tfx_value b_add(const tfx_builder *b, tfx_value x, tfx_value y)
-{
-    return tfx_emit_binary(b->impl, TFX_OP_ADD, given(b, "add", x), given(b, "add", y));
-}
-
-static tfx_value b_sub(const tfx_builder *b, tfx_value x, tfx_value y)
-{
-    return tfx_emit_binary(b->impl, TFX_OP_SUB, given(b, "sub", x), given(b, "sub", y));
-}
-
-static tfx_value b_mul(const tfx_builder *b, tfx_value x, tfx_value y)
-{
-    return tfx_emit_binary(b->impl, TFX_OP_MUL, given(b, "mul", x), given(b, "mul", y));
-}
-
-static tfx_value b_div(const tfx_builder *b, tfx_value x, tfx_value y)
-{
-    return tfx_emit_binary(b->impl, TFX_OP_DIV, given(b, "div", x), given(b, "div", y));
-}
+#define BINARY(name, op) \
+    static tfx_value b_##name(const tfx_builder *b, tfx_value x, tfx_value y) \
+    { \
+        return tfx_emit_binary(b->impl, op, given(b, #name, x), given(b, #name, y)); \
+    }
+BINARY(add, TFX_OP_ADD)
+BINARY(sub, TFX_OP_SUB)
+BINARY(mul, TFX_OP_MUL)
+BINARY(div, TFX_OP_DIV)
+#undef BINARY
 
 static tfx_value b_affine(const tfx_builder *b, tfx_value x, double scale, double shift)
 {

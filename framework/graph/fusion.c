@@ -211,13 +211,10 @@ void tfx_fuse(tfx_sequence *s, int fuse)
 {
     tfx_graph *g = &s->graph;
     fusion f = {.s = s};
-    f.order = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
-    f.position = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
-    f.mark = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
-    f.scratch = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
-    f.enter = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
-    f.size = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
-    f.first_reader = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
+    uint32_t **arrays[] = {&f.order, &f.position, &f.mark, &f.scratch, &f.enter, &f.size, &f.first_reader};
+    enum { N_ARRAYS = sizeof(arrays) / sizeof(*arrays) };
+    for (size_t i = 0; i < N_ARRAYS; i++)
+        *arrays[i] = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
     find_longest_paths(&f);
     find_readers(&f);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
@@ -248,12 +245,7 @@ void tfx_fuse(tfx_sequence *s, int fuse)
         s->units[kept++] = *unit;
     }
     s->n_units = kept;
-    free(f.order);
-    free(f.position);
-    free(f.mark);
-    free(f.scratch);
-    free(f.enter);
-    free(f.size);
-    free(f.first_reader);
+    for (size_t i = 0; i < N_ARRAYS; i++)
+        free(*arrays[i]);
     free(f.readers);
 }

@@ -191,7 +191,7 @@ double tfx_arm_plan_tokens(const tfx_arm_plan *p)
 {
     double total = 0;
     for (uint32_t i = 0; i < p->n_stages; i++)
-        total += (double)p->stages[i]->steps * (double)(p->stages[i]->batch * p->stages[i]->context);
+        total += tfx_stage_tokens(p->stages[i]);
     return total;
 }
 
@@ -199,7 +199,6 @@ double tfx_arm_plan_flops(const tfx_arm_plan *p)
 {
     double total = 0;
     for (uint32_t i = 0; i < p->n_stages; i++)
-        total += (double)p->stages[i]->steps * (double)(p->stages[i]->batch * p->stages[i]->context) *
-                 p->stages[i]->flops_per_token;
+        total += tfx_stage_tokens(p->stages[i]) * p->stages[i]->flops_per_token;
     return total;
 }

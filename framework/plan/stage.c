@@ -15,6 +15,11 @@ tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s)
     return s->n_micro == 1 ? TFX_PROGRAM_STEP : TFX_PROGRAM_ACCUMULATE;
 }
 
+double tfx_stage_tokens(const tfx_stage_plan *s)
+{
+    return (double)s->steps * (double)s->batch * (double)s->context;
+}
+
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
 {
     return s->state.bytes + s->arena_bytes + s->workspace_bytes;
@@ -100,7 +105,7 @@ static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_v
 
 /* Whether byte counts of the graph and its state stay far from overflowing, however they are
  * added up. No machine has an exabyte, so nothing that could run is lost. */
-static tfx_status check_total(tfx_graph *g)
+static void check_total(tfx_graph *g)
 {
     double total = 0;
     char text[32];
@@ -109,9 +114,8 @@ static tfx_status check_total(tfx_graph *g)
     for (uint32_t i = 0; i < g->state->n; i++)
         total += (double)g->state->tensors[i].elements * (double)tfx_dtype_bytes(g->state->tensors[i].dtype);
     if (total > 0x1p60)
-        return tfx_fail(g->err, TFX_E_INVALID, "the model's values take %s of memory together; no machine has that",
-                        tfx_format_bytes(text, total));
-    return TFX_OK;
+        tfx_graph_fail(g, "the model's values take %s of memory together; no machine has that",
+                       tfx_format_bytes(text, total));
 }
 
 /* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
@@ -133,8 +137,8 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
             at[n++] = tensors[i];
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
-    if (g->err->status == TFX_OK && check_total(g) == TFX_OK)
-        p->placement = tfx_placement_create(g, wanted, n, &options);
+    check_total(g);
+    p->placement = tfx_placement_create(g, wanted, n, &options);
     for (uint32_t i = 0; p->placement && i < n; i++)
         *at[i] = p->placement->program.tensors[p->placement->outputs[i]];
     tfx_graph_finish(g);

@@ -55,6 +55,9 @@ typedef struct tfx_stage_plan {
 /* The program with forward and backward pass: STEP or ACCUMULATE. */
 tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s);
 
+/* That it trains on, over all of its steps. */
+double tfx_stage_tokens(const tfx_stage_plan *s);
+
 /* Bytes that the backend holds while the stage runs: state + arena + workspace. */
 uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);
 /* Bytes that the process holds besides: code and libraries, staging buffers, the probe's

@@ -12,11 +12,6 @@
  * memory traffic); tests/bench prints the figure for the GPT-2 124M step. */
 #define STEP_EFFICIENCY 0.85
 
-static double stage_tokens(const tfx_stage_plan *s)
-{
-    return (double)s->steps * (double)s->batch * (double)s->context;
-}
-
 static double stage_seconds(const tfx_stage_plan *s, double device_flops)
 {
     return (double)s->steps * s->executed_flops / (device_flops * STEP_EFFICIENCY);
@@ -62,8 +57,8 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             total_seconds += seconds;
             fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n",
                     arms[i]->arm->name, k, s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
-                    tfx_format_count(b, stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
-                    stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
+                    tfx_format_count(b, tfx_stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
+                    tfx_stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
                     tfx_format_seconds(f, seconds), fits ? "" : "  DOES NOT FIT");
         }
         if (arms[i]->n_stages > 1)
@@ -128,9 +123,9 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "parameters", (double)s->n_params);
             cJSON_AddNumberToObject(stage, "first_step", (double)s->first_step);
             cJSON_AddNumberToObject(stage, "steps", (double)s->steps);
-            cJSON_AddNumberToObject(stage, "tokens", stage_tokens(s));
+            cJSON_AddNumberToObject(stage, "tokens", tfx_stage_tokens(s));
             cJSON_AddNumberToObject(stage, "flops_per_token", s->flops_per_token);
-            cJSON_AddNumberToObject(stage, "flops", stage_tokens(s) * s->flops_per_token);
+            cJSON_AddNumberToObject(stage, "flops", tfx_stage_tokens(s) * s->flops_per_token);
             cJSON_AddNumberToObject(stage, "executed_flops", (double)s->steps * s->executed_flops);
             cJSON_AddNumberToObject(stage, "peak_bytes", (double)tfx_stage_peak_bytes(s));
             cJSON_AddNumberToObject(stage, "host_bytes", (double)tfx_stage_host_bytes(s));
