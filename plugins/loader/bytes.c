@@ -7,23 +7,19 @@ static const tfx_option options[] = {
     TFX_OPTION("val", TFX_OPT_PATH, NULL, 0, 0, NULL, "held-out file to evaluate on"),
 };
 
-static tfx_status bytes_open(const tfx_host *host, const tfx_loader_config *config, tfx_loader **out)
+static tfx_status layout(tfx_loader *l, const tfx_loader_config *config)
 {
-    tfx_status status;
-    tfx_loader *l = windows_create(host, config, &status);
-    if (!l)
-        return status;
+    (void)config;
     l->file.width = 1;
     l->file.n_tokens = l->file.bytes;
     l->file.vocab = 256;
     l->bytes_per_token = 1.0;
-    status = windows_begin(l);
-    if (status != TFX_OK) {
-        windows_close(l);
-        return status;
-    }
-    *out = l;
     return TFX_OK;
+}
+
+static tfx_status bytes_open(const tfx_host *host, const tfx_loader_config *config, tfx_loader **out)
+{
+    return windows_open(host, config, layout, out);
 }
 
 static const tfx_loader_class class = {

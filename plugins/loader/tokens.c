@@ -49,10 +49,14 @@ static tfx_status read_llmc(token_file *f, int32_t magic)
     return TFX_OK;
 }
 
-static tfx_status read_layout(token_file *f, const char *format)
+static tfx_status layout(tfx_loader *l, const tfx_loader_config *config)
 {
+    token_file *f = &l->file;
     const tfx_host *host = f->host;
+    const char *format = host->opt_string(host, config->options, "format");
     int32_t magic = 0;
+    f->vocab = host->opt_int(host, config->options, "vocab");
+    l->bytes_per_token = host->opt_real(host, config->options, "bytes_per_token");
     if (f->bytes >= 4) {
         tfx_status status = token_file_read_bytes(f, 0, &magic, sizeof(magic));
         if (status != TFX_OK)
@@ -89,23 +93,15 @@ static tfx_status scan(const token_file *f)
 
 static tfx_status tokens_open(const tfx_host *host, const tfx_loader_config *config, tfx_loader **out)
 {
-    tfx_status status;
-    tfx_loader *l = windows_create(host, config, &status);
-    if (!l)
-        return status;
-    l->file.vocab = host->opt_int(host, config->options, "vocab");
-    l->bytes_per_token = host->opt_real(host, config->options, "bytes_per_token");
-    status = read_layout(&l->file, host->opt_string(host, config->options, "format"));
-    if (status == TFX_OK)
-        status = windows_begin(l);
+    tfx_loader *l = NULL;
+    tfx_status status = windows_open(host, config, layout, &l);
     if (status == TFX_OK && l->file.bytes <= SCAN_BYTES)
         status = scan(&l->file);
-    if (status != TFX_OK) {
+    if (status == TFX_OK)
+        *out = l;
+    else
         windows_close(l);
-        return status;
-    }
-    *out = l;
-    return TFX_OK;
+    return status;
 }
 
 static const tfx_loader_class class = {

@@ -55,7 +55,7 @@ struct tfx_loader {
 
 /* ---- files ---- */
 
-/* Opens the file; its layout (first_byte, width, n_tokens) is for the caller to find out. */
+/* Opens the file; its layout (first_byte, width, n_tokens, vocab) is found out after that. */
 static tfx_status token_file_open(token_file *f, const tfx_host *host, const char *path)
 {
     struct stat st;
@@ -103,6 +103,14 @@ static tfx_status token_file_read_bytes(const token_file *f, int64_t offset, voi
     return TFX_OK;
 }
 
+/* Token i of those that were read into raw. */
+static inline uint32_t token_at(const token_file *f, const void *raw, size_t i)
+{
+    return f->width == 1   ? ((const uint8_t *)raw)[i]
+           : f->width == 2 ? ((const uint16_t *)raw)[i]
+                           : ((const uint32_t *)raw)[i];
+}
+
 /* Reads tokens [first, first + n) into raw and checks that all are in the vocabulary. */
 static tfx_status token_file_read(const token_file *f, int64_t first, size_t n, void *raw)
 {
@@ -111,17 +119,14 @@ static tfx_status token_file_read(const token_file *f, int64_t first, size_t n, 
         return status;
     /* The largest token decides; where it is matters only when it is too large. */
     uint32_t largest = 0;
-    const uint8_t *r8 = raw;
-    const uint16_t *r16 = raw;
-    const uint32_t *r32 = raw;
     for (size_t i = 0; i < n; i++) {
-        uint32_t token = f->width == 1 ? r8[i] : f->width == 2 ? r16[i] : r32[i];
+        uint32_t token = token_at(f, raw, i);
         largest = token > largest ? token : largest;
     }
     if (largest < f->vocab)
         return TFX_OK;
     for (size_t i = 0;; i++) {
-        uint32_t token = f->width == 1 ? r8[i] : f->width == 2 ? r16[i] : r32[i];
+        uint32_t token = token_at(f, raw, i);
         if (token >= f->vocab)
             return f->host->fail(
                 f->host, TFX_E_DATA, "%s: token %lld (at byte %lld) is %u, expected less than the vocabulary of %lld",
@@ -184,28 +189,7 @@ static void windows_close(tfx_loader *l)
     free(l);
 }
 
-/* A loader whose file is open but not yet understood; NULL with *status on failure. */
-static tfx_loader *windows_create(const tfx_host *host, const tfx_loader_config *config, tfx_status *status)
-{
-    const char *option = config->split == TFX_SPLIT_VAL ? "val" : "train";
-    tfx_loader *l = calloc(1, sizeof(*l));
-    if (!l) {
-        *status = host->fail(host, TFX_E_MEMORY, "out of memory for a loader");
-        return NULL;
-    }
-    l->split = config->split;
-    l->batch = config->batch;
-    l->context = config->context;
-    l->seed = config->seed;
-    *status = token_file_open(&l->file, host, host->opt_string(host, config->options, option));
-    if (*status != TFX_OK) {
-        windows_close(l);
-        return NULL;
-    }
-    return l;
-}
-
-/* Prepares the windows when l->file is filled in. On failure the caller closes l. */
+/* Prepares the windows when l->file is filled in. */
 static tfx_status windows_begin(tfx_loader *l)
 {
     const tfx_host *host = l->file.host;
@@ -226,6 +210,30 @@ static tfx_status windows_begin(tfx_loader *l)
     return TFX_OK;
 }
 
+/* Opens a loader. `layout` is called when the file is open, and fills in what its tokens are. */
+static tfx_status windows_open(const tfx_host *host, const tfx_loader_config *config,
+                               tfx_status (*layout)(tfx_loader *l, const tfx_loader_config *config), tfx_loader **out)
+{
+    tfx_loader *l = calloc(1, sizeof(*l));
+    if (!l)
+        return host->fail(host, TFX_E_MEMORY, "out of memory for a loader");
+    l->split = config->split;
+    l->batch = config->batch;
+    l->context = config->context;
+    l->seed = config->seed;
+    const char *option = config->split == TFX_SPLIT_VAL ? "val" : "train";
+    tfx_status status = token_file_open(&l->file, host, host->opt_string(host, config->options, option));
+    if (status == TFX_OK)
+        status = layout(l, config);
+    if (status == TFX_OK)
+        status = windows_begin(l);
+    if (status == TFX_OK)
+        *out = l;
+    else
+        windows_close(l);
+    return status;
+}
+
 static void windows_info(const tfx_loader *l, tfx_loader_info *out)
 {
     out->n_tokens = l->file.n_tokens;
@@ -242,15 +250,10 @@ static tfx_status windows_next_batch(tfx_loader *l, int32_t *inputs, int32_t *ta
         if (status != TFX_OK)
             return status;
         int32_t *in = inputs + (size_t)i * context, *target = targets + (size_t)i * context;
-        const uint8_t *r8 = l->raw;
-        const uint16_t *r16 = l->raw;
-        const uint32_t *r32 = l->raw;
         for (size_t t = 0; t < context; t++)
-            in[t] = l->file.width == 1 ? r8[t] : l->file.width == 2 ? r16[t] : (int32_t)r32[t];
+            in[t] = (int32_t)token_at(&l->file, l->raw, t);
         memcpy(target, in + 1, (context - 1) * sizeof(*target));
-        target[context - 1] = l->file.width == 1   ? r8[context]
-                              : l->file.width == 2 ? r16[context]
-                                                   : (int32_t)r32[context];
+        target[context - 1] = (int32_t)token_at(&l->file, l->raw, context);
     }
     l->next++;
     return TFX_OK;
