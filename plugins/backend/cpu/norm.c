@@ -21,20 +21,7 @@
 /* The sum of (x - m)^2. */
 TFX_CPU_CLONES static double row_squares(int64_t n, const float *x, double m)
 {
-    double acc[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++) {
-            double d = (double)x[i + j] - m;
-            acc[j] += d * d;
-        }
-    double sum = 0.0;
-    for (; i < n; i++) {
-        double d = (double)x[i] - m;
-        sum += d * d;
-    }
-    for (int j = 0; j < TFX_CPU_LANES; j++)
-        sum += acc[j];
+    TFX_CPU_SUM(sum, double, k, n, ((double)x[k] - m) * ((double)x[k] - m))
     return sum;
 }
 

@@ -39,4 +39,19 @@
  * that additions overlap. The order of additions is the same on every machine. */
 #define TFX_CPU_LANES 32
 
+/* double sum = the sum over k = 0 .. n-1 of term, an expression of k, in accumulators of `type`. */
+#define TFX_CPU_SUM(sum, type, k, n, term) \
+    type acc_[TFX_CPU_LANES] = {0}; \
+    int64_t from_ = 0; \
+    for (; from_ + TFX_CPU_LANES <= n; from_ += TFX_CPU_LANES) \
+        for (int j_ = 0; j_ < TFX_CPU_LANES; j_++) { \
+            int64_t k = from_ + j_; \
+            acc_[j_] += (term); \
+        } \
+    double sum = 0.0; \
+    for (int64_t k = from_; k < n; k++) \
+        sum += (double)(term); \
+    for (int j_ = 0; j_ < TFX_CPU_LANES; j_++) \
+        sum += (double)acc_[j_];
+
 #endif

@@ -60,16 +60,7 @@ TFX_CPU_CLONES double tfx_cpu_row_exp(int64_t n, const float *x, float shift, fl
 
 TFX_CPU_CLONES static double row_exp_sum(int64_t n, const float *x, float shift)
 {
-    float acc[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++)
-            acc[j] += vm_exp_shifted(x[i + j] - shift);
-    double sum = 0.0;
-    for (; i < n; i++)
-        sum += (double)vm_exp_shifted(x[i] - shift);
-    for (int j = 0; j < TFX_CPU_LANES; j++)
-        sum += (double)acc[j];
+    TFX_CPU_SUM(sum, float, k, n, vm_exp_shifted(x[k] - shift))
     return sum;
 }
 
@@ -97,16 +88,7 @@ TFX_CPU_CLONES void tfx_cpu_row_scale(int64_t n, float *x, float scale)
 
 TFX_CPU_CLONES double tfx_cpu_row_dot(int64_t n, const float *x, const float *y)
 {
-    double acc[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++)
-            acc[j] += (double)x[i + j] * (double)y[i + j];
-    double sum = 0.0;
-    for (; i < n; i++)
-        sum += (double)x[i] * (double)y[i];
-    for (int j = 0; j < TFX_CPU_LANES; j++)
-        sum += acc[j];
+    TFX_CPU_SUM(sum, double, k, n, (double)x[k] * (double)y[k])
     return sum;
 }
 

@@ -7,66 +7,34 @@
 #include "tile_ops.h"
 #include "vmath.h"
 
-#define BINARY(name, expr) \
-    TFX_CPU_CLONES static void name##_vv(const tfx_cpu_tile *t) \
-    { \
-        float *dst = t->dst; \
-        const float *a = t->a, *b = t->b; \
-        int64_t n = t->n; \
-        TFX_CPU_IVDEP \
-        for (int64_t i = 0; i < n; i++) { \
-            float x = a[i], y = b[i]; \
-            (void)x; \
-            dst[i] = (expr); \
-        } \
-    } \
-    TFX_CPU_CLONES static void name##_vs(const tfx_cpu_tile *t) \
-    { \
-        float *dst = t->dst; \
-        const float *a = t->a; \
-        float y = t->b[0]; \
-        int64_t n = t->n; \
-        TFX_CPU_IVDEP \
-        for (int64_t i = 0; i < n; i++) { \
-            float x = a[i]; \
-            (void)x; \
-            dst[i] = (expr); \
-        } \
-    } \
-    TFX_CPU_CLONES static void name##_sv(const tfx_cpu_tile *t) \
-    { \
-        float *dst = t->dst; \
-        const float *b = t->b; \
-        float x = t->a[0]; \
-        (void)x; \
-        int64_t n = t->n; \
-        TFX_CPU_IVDEP \
-        for (int64_t i = 0; i < n; i++) { \
-            float y = b[i]; \
-            dst[i] = (expr); \
-        } \
-    } \
-    static const tfx_cpu_tile_fn name##_table[3] = {name##_vv, name##_vs, name##_sv};
-
-#define BINARY_AFFINE_1(name, x_expr, y_expr, expr) \
+/* dst = expr of x and y, which are made of the operands' elements a[i] and b[i], or of the numbers
+ * a0 and b0 that stand for a whole tile. */
+#define BINARY_LOOP(name, x_expr, y_expr, expr) \
     TFX_CPU_CLONES static void name(const tfx_cpu_tile *t) \
     { \
         float *dst = t->dst; \
         const float *a = t->a, *b = t->b; \
-        float sa = t->scale, ca = t->shift, sb = t->scale_b, cb = t->shift_b; \
-        (void)sa, (void)ca, (void)sb, (void)cb; \
+        float a0 = a[0], b0 = b[0], sa = t->scale, ca = t->shift, sb = t->scale_b, cb = t->shift_b; \
+        (void)a0, (void)b0, (void)sa, (void)ca, (void)sb, (void)cb; \
         int64_t n = t->n; \
         TFX_CPU_IVDEP \
         for (int64_t i = 0; i < n; i++) { \
             float x = (x_expr), y = (y_expr); \
+            (void)x; \
             dst[i] = (expr); \
         } \
     }
 
+#define BINARY(name, expr) \
+    BINARY_LOOP(name##_vv, a[i], b[i], expr) \
+    BINARY_LOOP(name##_vs, a[i], b0, expr) \
+    BINARY_LOOP(name##_sv, a0, b[i], expr) \
+    static const tfx_cpu_tile_fn name##_table[3] = {name##_vv, name##_vs, name##_sv};
+
 #define BINARY_AFFINE(name, expr) \
-    BINARY_AFFINE_1(name##_pa, a[i] * sa + ca, b[i], expr) \
-    BINARY_AFFINE_1(name##_pb, a[i], b[i] * sb + cb, expr) \
-    BINARY_AFFINE_1(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr) \
+    BINARY_LOOP(name##_pa, a[i] * sa + ca, b[i], expr) \
+    BINARY_LOOP(name##_pb, a[i], b[i] * sb + cb, expr) \
+    BINARY_LOOP(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr) \
     static const tfx_cpu_tile_fn name##_affine_table[3] = {name##_pa, name##_pb, name##_pab};
 
 #define UNARY(name, expr) \
@@ -146,7 +114,7 @@ tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind)
         [TFX_RELU] = relu_v,         [TFX_SILU] = silu_v,
         [TFX_GELU_ERF] = gelu_erf_v, [TFX_GELU_TANH] = gelu_tanh_v,
     };
-    return kind >= TFX_NEG && kind <= TFX_GELU_TANH ? table[kind] : NULL;
+    return table[kind];
 }
 
 const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind)
@@ -158,7 +126,7 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind)
         [TFX_RELU] = relu_grad_table,         [TFX_SILU] = silu_grad_table,
         [TFX_GELU_ERF] = gelu_erf_grad_table, [TFX_GELU_TANH] = gelu_tanh_grad_table,
     };
-    return kind >= TFX_NEG && kind <= TFX_GELU_TANH ? table[kind] : NULL;
+    return table[kind];
 }
 
 TFX_CPU_CLONES void tfx_cpu_tile_affine(const tfx_cpu_tile *t)
@@ -265,15 +233,6 @@ TFX_CPU_CLONES void tfx_cpu_fill_bf16(int64_t n, uint16_t *dst, float value)
 
 TFX_CPU_CLONES double tfx_cpu_tile_sum(int64_t n, const float *x)
 {
-    double acc[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++)
-            acc[j] += (double)x[i + j];
-    double sum = 0.0;
-    for (; i < n; i++)
-        sum += (double)x[i];
-    for (int j = 0; j < TFX_CPU_LANES; j++)
-        sum += acc[j];
+    TFX_CPU_SUM(sum, double, k, n, (double)x[k])
     return sum;
 }
