@@ -36,14 +36,6 @@ static void cpu_close(tfx_backend *b)
     free(b);
 }
 
-/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." -> the version. */
-static void blas_version(char *version, size_t size)
-{
-    const char *s = openblas_get_config();
-    const char *v = strncmp(s, "OpenBLAS ", 9) == 0 ? s + 9 : s;
-    snprintf(version, size, "%.*s", (int)strcspn(v, " "), v);
-}
-
 static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx_backend **out)
 {
     int64_t n = host->opt_int(host, options, "threads");
@@ -60,10 +52,10 @@ static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx
         return s;
     }
     openblas_set_num_threads(1);
-    char version[32];
-    blas_version(version, sizeof(version));
-    snprintf(b->text, sizeof(b->text), "OpenBLAS %s (%s), %d thread%s", version, openblas_get_corename(), b->n_threads,
-             b->n_threads == 1 ? "" : "s");
+    const char *version = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
+    version += strncmp(version, "OpenBLAS ", 9) == 0 ? 9 : 0;
+    snprintf(b->text, sizeof(b->text), "OpenBLAS %.*s (%s), %d thread%s", (int)strcspn(version, " "), version,
+             openblas_get_corename(), b->n_threads, b->n_threads == 1 ? "" : "s");
     *out = b;
     return TFX_OK;
 }

@@ -120,11 +120,6 @@ static int resolve(const pointwise_args *p, int s)
     return p->cells[s].kind == CELL_NAME ? p->cells[s].same_as : s;
 }
 
-static int add_computed(pointwise_args *p, tfx_value v)
-{
-    return add_cell(p, CELL_COMPUTED, v, NULL);
-}
-
 static void compile_broadcast(const tfx_cpu_compiler *c, pointwise_args *p, const tfx_node *node)
 {
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
@@ -140,8 +135,6 @@ static void compile_broadcast(const tfx_cpu_compiler *c, pointwise_args *p, cons
 
 static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx_node *node)
 {
-    int a = -1, b = -1;
-    pointwise_instr *in;
     if (node->op == TFX_OP_CONST) {
         int s = add_cell(p, CELL_CONST, node->out[0], NULL);
         p->cells[s].constant = (float)node->reals[0];
@@ -151,56 +144,45 @@ static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx
         compile_broadcast(c, p, node);
         return;
     }
-    a = resolve(p, operand(c, p, node->in[0]));
+    int a = resolve(p, operand(c, p, node->in[0]));
     if (node->op == TFX_OP_STORE) {
         p->stores[p->n_stores++] = (pointwise_store){a, tfx_cpu_in(c, node, 1)};
         return;
     }
     if (node->op == TFX_OP_SUM) {
-        in = add_instr(p, INSTR_SUM, -1, a, -1);
-        in->sum = p->n_sums;
+        add_instr(p, INSTR_SUM, -1, a, -1)->sum = p->n_sums;
         p->sums[p->n_sums++] = tfx_cpu_out(c, node, 0);
         return;
     }
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
-    if (node->op == TFX_OP_CAST) {
-        if (y->dtype == TFX_F32 || tfx_cpu_in(c, node, 0)->dtype == y->dtype) {
-            name_cell(p, a, node->out[0]);
-            return;
-        }
-        int s = add_computed(p, node->out[0]);
-        in = add_instr(p, INSTR_UNARY, s, a, -1);
-        in->unary = tfx_cpu_tile_round_bf16;
+    if (node->op == TFX_OP_CAST && (y->dtype == TFX_F32 || tfx_cpu_in(c, node, 0)->dtype == y->dtype)) {
+        name_cell(p, a, node->out[0]);
         return;
     }
-    if (node->op == TFX_OP_ADD || node->op == TFX_OP_SUB || node->op == TFX_OP_MUL || node->op == TFX_OP_DIV ||
-        node->op == TFX_OP_UNARY_GRAD) {
-        b = resolve(p, operand(c, p, node->in[1]));
-        int s = add_computed(p, node->out[0]);
-        in = add_instr(p, INSTR_BINARY, s, a, b);
-        in->op = node->op;
-        in->binary = node->op == TFX_OP_UNARY_GRAD ? tfx_cpu_tile_unary_grad((tfx_unary)node->ints[0])
-                                                   : tfx_cpu_tile_binary(node->op);
-    } else {
-        int s = add_computed(p, node->out[0]);
-        in = add_instr(p, INSTR_UNARY, s, a, -1);
-        if (node->op == TFX_OP_UNARY) {
-            in->unary = tfx_cpu_tile_unary((tfx_unary)node->ints[0]);
-        } else if (node->op == TFX_OP_AFFINE) {
-            in->op = TFX_OP_AFFINE;
-            in->unary = tfx_cpu_tile_affine;
-            in->scale = (float)node->reals[0];
-            in->shift = (float)node->reals[1];
-        } else { /* DROPOUT */
-            in->unary = tfx_cpu_tile_dropout;
-            in->scale = (float)(1.0 / (1.0 - node->reals[0]));
-            in->key = tfx_cpu_in(c, node, 1);
-            in->stream = (uint64_t)node->ints[0];
-            in->threshold = (uint64_t)ceil(node->reals[0] * 0x1p32);
-            in->per_index = 1;
-        }
+    const tfx_cpu_tile_fn *binary = node->op == TFX_OP_UNARY_GRAD ? tfx_cpu_tile_unary_grad((tfx_unary)node->ints[0])
+                                                                  : tfx_cpu_tile_binary(node->op);
+    int b = binary ? resolve(p, operand(c, p, node->in[1])) : -1;
+    int result = add_cell(p, CELL_COMPUTED, node->out[0], NULL);
+    pointwise_instr *in = add_instr(p, binary ? INSTR_BINARY : INSTR_UNARY, result, a, b);
+    in->op = node->op;
+    in->binary = binary;
+    in->round_bf16 = y->dtype == TFX_BF16 && node->op != TFX_OP_CAST;
+    if (node->op == TFX_OP_CAST) {
+        in->unary = tfx_cpu_tile_round_bf16;
+    } else if (node->op == TFX_OP_UNARY) {
+        in->unary = tfx_cpu_tile_unary((tfx_unary)node->ints[0]);
+    } else if (node->op == TFX_OP_AFFINE) {
+        in->unary = tfx_cpu_tile_affine;
+        in->scale = (float)node->reals[0];
+        in->shift = (float)node->reals[1];
+    } else if (node->op == TFX_OP_DROPOUT) {
+        in->unary = tfx_cpu_tile_dropout;
+        in->scale = (float)(1.0 / (1.0 - node->reals[0]));
+        in->key = tfx_cpu_in(c, node, 1);
+        in->stream = (uint64_t)node->ints[0];
+        in->threshold = (uint64_t)ceil(node->reals[0] * 0x1p32);
+        in->per_index = 1;
     }
-    in->round_bf16 = y->dtype == TFX_BF16;
 }
 
 /* A value that is read after the group is written to its place. */

@@ -16,22 +16,13 @@ typedef struct machine {
 /* n elements from bf16 or f32 memory at element offset `from`. */
 static void load_run(const tfx_tensor *t, const void *base, int64_t from, int64_t n, int64_t stride, float *dst)
 {
-    if (t->dtype == TFX_BF16) {
-        const uint16_t *src = (const uint16_t *)base + from;
-        float one;
-        if (stride) {
-            tfx_cpu_load_bf16(n, dst, src);
-        } else {
-            tfx_cpu_load_bf16(1, &one, src);
-            tfx_cpu_fill(n, dst, one);
-        }
-    } else {
-        const float *src = (const float *)base + from;
-        if (stride)
-            memcpy(dst, src, (size_t)n * sizeof(float));
-        else
-            tfx_cpu_fill(n, dst, *src);
-    }
+    int64_t n_read = stride ? n : 1;
+    if (t->dtype == TFX_BF16)
+        tfx_cpu_load_bf16(n_read, dst, (const uint16_t *)base + from);
+    else
+        memcpy(dst, (const float *)base + from, (size_t)n_read * sizeof(float));
+    if (!stride)
+        tfx_cpu_fill(n, dst, *dst);
 }
 
 /* Makes elements [i, i+n) of a broadcast, bf16 or endangered operand available. */
