@@ -30,32 +30,22 @@ void tfx_hash_digits(const XXH3_state_t *state, char hash[33])
 tfx_status tfx_file_hash(const char *path, char hash[33], tfx_error *err)
 {
     tfx_status status = TFX_OK;
-    unsigned char *piece = NULL;
-    XXH3_state_t *state = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
     if (fd < 0)
         return tfx_fail(err, TFX_E_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    piece = tfx_alloc(PIECE);
-    state = XXH3_createState();
-    if (!state || XXH3_128bits_reset(state) != XXH_OK) {
+    unsigned char *piece = tfx_alloc(PIECE);
+    XXH3_state_t *state = XXH3_createState();
+    if (!state || XXH3_128bits_reset(state) != XXH_OK)
         status = tfx_fail(err, TFX_E_MEMORY, "%s: no memory to hash the file", path);
-        goto out;
-    }
-    for (;;) {
-        ssize_t n = read(fd, piece, PIECE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
+    for (ssize_t n = 1; n != 0 && status == TFX_OK;) {
+        n = read(fd, piece, PIECE);
+        if (n > 0)
+            XXH3_128bits_update(state, piece, (size_t)n);
+        else if (n < 0 && errno != EINTR)
             status = tfx_fail(err, TFX_E_IO, "%s: cannot be read: %s", path, strerror(errno));
-            goto out;
-        }
-        if (n == 0)
-            break;
-        XXH3_128bits_update(state, piece, (size_t)n);
     }
-    tfx_hash_digits(state, hash);
-
-out:
+    if (status == TFX_OK)
+        tfx_hash_digits(state, hash);
     XXH3_freeState(state);
     free(piece);
     close(fd);
