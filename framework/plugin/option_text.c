@@ -72,7 +72,6 @@ int tfx_option_read_bool(const char *s, int64_t *out)
     return -1;
 }
 
-/* The shortest decimal that reads back to the same bits. */
 void tfx_option_add_real(tfx_text *t, double x)
 {
     char buf[40];
@@ -89,38 +88,30 @@ void tfx_option_add_real(tfx_text *t, double x)
 /* The folder of `file`, absolute and without symbolic links where it exists. */
 static char *folder_of(const char *file)
 {
-    char *name = NULL, *real;
-    if (file && strcmp(file, "--set") != 0) {
-        const char *slash = strrchr(file, '/');
-        if (slash)
-            name = tfx_strndup(file, (size_t)(slash - file) + 1);
-    }
-    real = realpath(name ? name : ".", NULL);
-    if (!real && (!name || *name != '/')) {
-        char cwd[PATH_MAX];
-        real = tfx_printf("%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : "", name ? name : "");
-    } else if (!real) {
+    const char *slash = file && strcmp(file, "--set") ? strrchr(file, '/') : NULL;
+    char *name = slash ? tfx_strndup(file, (size_t)(slash - file) + 1) : tfx_strdup("");
+    char *real = realpath(*name ? name : ".", NULL), cwd[PATH_MAX];
+    if (!real && *name == '/')
         real = tfx_strdup(name);
-    }
+    else if (!real)
+        real = tfx_printf("%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : "", name);
     free(name);
     return real;
 }
 
-/* Leading ".." parts are taken off the folder, which
- * has no symbolic links; later ones stay, because their meaning depends on the links that
- * the path itself goes through. */
+/* Leading ".." parts are taken off the folder, which has no symbolic links; later ones stay, because their meaning
+ * depends on the links that the path itself goes through. */
 char *tfx_option_absolute_path(const char *value, const char *file)
 {
     tfx_text t = {0};
-    char *folder = NULL;
     const char *p = value;
     int leading = 1;
     if (*p != '/') {
-        folder = folder_of(file);
-        size_t n = strlen(folder);
-        while (n && folder[n - 1] == '/')
-            folder[--n] = 0;
+        char *folder = folder_of(file);
         tfx_text_add(&t, "%s", folder);
+        free(folder);
+        while (t.n && t.s[t.n - 1] == '/')
+            t.s[--t.n] = 0;
     }
     while (*p) {
         size_t n = strcspn(p, "/");
@@ -139,6 +130,5 @@ char *tfx_option_absolute_path(const char *value, const char *file)
     }
     if (!t.n)
         tfx_text_add(&t, "/");
-    free(folder);
     return t.s;
 }
