@@ -151,7 +151,6 @@ typedef struct reader {
     int line;
     const char *expect_key; /* the last line, when inih owes a key for it */
     size_t expect_length;
-    int in_section;
     tfx_ini *ini;
     tfx_error *err;
 } reader;
@@ -199,21 +198,20 @@ static tfx_status open_section(reader *r, const char *line, size_t n)
         return tfx_fail_at(r->err, r->file, r->line, "%s is already at line %d", tfx_section_title(title, other),
                            other->line);
     tfx_ini_add_section(r->ini, kind, name, r->file, r->line);
-    r->in_section = 1;
     return TFX_OK;
 }
 
 static tfx_status add_setting(reader *r, const char *key, const char *value)
 {
-    char **keys = NULL, title[160];
-    size_t n = 0, cap = 0;
-    if (!r->in_section)
+    char **keys, title[160];
+    size_t n;
+    if (!r->ini->n_sections)
         return tfx_fail_at(r->err, r->file, r->line,
                            "the key \"%.80s\" is in no section; expected a line such as "
                            "[experiment] before it",
                            key);
     tfx_ini_section *s = &r->ini->sections[r->ini->n_sections - 1];
-    const char *wrong = tfx_key_expand(key, &keys, &n, &cap);
+    const char *wrong = tfx_key_expand(key, &keys, &n);
     if (!wrong)
         wrong = tfx_value_check(value);
     for (size_t i = 0; i < n; i++) {

@@ -34,14 +34,14 @@ static const char *check_key(const char *key)
     }
 }
 
-static const char *expand(const char *key, char ***out, size_t *n, size_t *cap, size_t start)
+static const char *expand(const char *key, char ***out, size_t *n, size_t *cap)
 {
     const char *open = strchr(key, '{'), *close = open ? strchr(open, '}') : NULL;
     if (!open) {
         const char *wrong = strchr(key, '}') ? "a \"}\" without \"{\"" : check_key(key);
         if (wrong)
             return wrong;
-        if (*n - start >= TFX_KEY_MAX_EXPANDED)
+        if (*n >= TFX_KEY_MAX_EXPANDED)
             return "the braces stand for more than 1024 keys";
         *TFX_APPEND(*out, *n, *cap) = tfx_strdup(key);
         return NULL;
@@ -52,15 +52,10 @@ static const char *expand(const char *key, char ***out, size_t *n, size_t *cap, 
         return "braces inside braces";
     for (const char *p = open + 1;;) {
         size_t length = strcspn(p, ",}");
-        const char *first = p, *last = p + length;
-        while (first < last && isspace((unsigned char)*first))
-            first++;
-        while (first < last && isspace((unsigned char)last[-1]))
-            last--;
-        if (first == last)
-            return "an empty alternative between braces";
-        char *one = tfx_printf("%.*s%.*s%s", (int)(open - key), key, (int)(last - first), first, close + 1);
-        const char *wrong = expand(one, out, n, cap, start);
+        char *alternative = tfx_trimmed(p, length);
+        char *one = tfx_printf("%.*s%s%s", (int)(open - key), key, alternative, close + 1);
+        const char *wrong = *alternative ? expand(one, out, n, cap) : "an empty alternative between braces";
+        free(alternative);
         free(one);
         if (wrong)
             return wrong;
@@ -71,12 +66,14 @@ static const char *expand(const char *key, char ***out, size_t *n, size_t *cap, 
     }
 }
 
-const char *tfx_key_expand(const char *key, char ***out, size_t *n, size_t *cap)
+const char *tfx_key_expand(const char *key, char ***out, size_t *n)
 {
-    size_t start = *n;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
     const char *wrong = strlen(key) > 4 * TFX_KEY_MAX ? "the key is longer than 1600 characters"
-                                                      : expand(key, out, n, cap, start);
-    while (wrong && *n > start)
+                                                      : expand(key, out, n, &cap);
+    while (wrong && *n)
         free((*out)[--*n]);
     return wrong;
 }

@@ -9,9 +9,9 @@
 #define TFX_KEY_MAX_EXPANDED 1024
 
 /* Expands "a.{b,c}.d" into "a.b.d" and "a.c.d"; several groups give every combination.
- * Appends heap strings to (*out, *n, *cap). Returns NULL, or what is wrong as a static text;
- * then nothing was appended. */
-const char *tfx_key_expand(const char *key, char ***out, size_t *n, size_t *cap);
+ * *out has *n heap strings afterwards and is one itself. Returns NULL, or what is wrong as a
+ * static text; then *n is 0. */
+const char *tfx_key_expand(const char *key, char ***out, size_t *n);
 
 /* NULL when `name` may be the name of a section (they become folder names), else what is
  * wrong, as a static text. */

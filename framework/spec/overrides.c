@@ -13,9 +13,8 @@ tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_ini_section *s
     char *key = tfx_trimmed(text, equals ? (size_t)(equals - text) : strlen(text));
     const char *value = tfx_ini_keep(ini, tfx_trimmed(equals ? equals + 1 : "", equals ? strlen(equals + 1) : 0));
     char **keys = NULL;
-    size_t n_keys = 0, cap_keys = 0;
-    const char *wrong = !equals ? "there is no \"=\"; expected section.key=value"
-                                : tfx_key_expand(key, &keys, &n_keys, &cap_keys);
+    size_t n_keys = 0;
+    const char *wrong = !equals ? "there is no \"=\"; expected section.key=value" : tfx_key_expand(key, &keys, &n_keys);
     if (!wrong)
         wrong = tfx_value_check(value);
     if (!wrong && strlen(value) > TFX_INI_MAX_LINE)
