@@ -49,9 +49,7 @@ static int is_displaced(const char *key, const tfx_setting *over, size_t n)
 void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_ini_section *base,
                          const tfx_setting *over, size_t n)
 {
-    tfx_ini_section old = *base, new = *base;
-    new.keys = NULL;
-    new.n_keys = new.cap_keys = 0;
+    tfx_ini_section old = *base, new = {.kind = base->kind};
     tfx_section_set_all(&new, old.keys, old.n_keys);
     tfx_section_set_all(&new, over, n);
 

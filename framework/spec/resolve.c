@@ -178,43 +178,39 @@ static tfx_status check_profile_name(const chain *c, const char *file, const cha
 
 /* ---- sections that extend another of their kind ---- */
 
-enum { UNTOUCHED = 0, IN_PROGRESS, DONE };
-
-static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at, int *state, tfx_error *err)
+/* What has inherited says `extends` no more; `busy` marks the sections that are at it. */
+static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at, int *busy, tfx_error *err)
 {
     tfx_ini_section *s = &ini->sections[at];
     const tfx_setting *extends = tfx_section_find(s, "extends");
     int named;
-    if (state[at] == DONE || !extends || !tfx_section_kind(s->kind, &named) || !named)
+    if (!extends || !tfx_section_kind(s->kind, &named) || !named)
         return TFX_OK;
     tfx_setting from = *extends;
     const tfx_ini_section *parent = tfx_ini_find(ini, s->kind, from.value);
     if (!*from.value) {
         tfx_section_remove(s, "extends"); /* extends nothing: a profile may want that */
-        state[at] = DONE;
         return TFX_OK;
     }
     if (!parent)
         return tfx_ini_fail_unknown(ini, &from, s->kind, from.value, s, err);
-    state[at] = IN_PROGRESS;
+    busy[at] = 1;
     size_t parent_at = (size_t)(parent - ini->sections);
-    if (state[parent_at] == IN_PROGRESS)
+    if (busy[parent_at])
         return tfx_fail_at(err, from.file, from.line, "extends: [%s %s] extends [%s %s], which extends it in turn",
                            s->kind, s->name, s->kind, from.value);
-    if (inherit(registry, ini, parent_at, state, err) != TFX_OK)
+    if (inherit(registry, ini, parent_at, busy, err) != TFX_OK)
         return err->status;
 
     tfx_section_remove(s, "extends");
-    tfx_ini_section all = {.kind = s->kind, .name = s->name};
+    tfx_ini_section all = {.kind = s->kind, .name = s->name, .file = s->file, .line = s->line};
     for (size_t i = 0; i < parent->n_keys; i++)
         if (strcmp(parent->keys[i].key, "drop")) /* an arm can outlive the one that it extends */
             tfx_section_set(&all, &parent->keys[i]);
     tfx_section_overlay(registry, ini, &all, s->keys, s->n_keys);
     free(s->keys);
-    s->keys = all.keys;
-    s->n_keys = all.n_keys;
-    s->cap_keys = all.cap_keys;
-    state[at] = DONE;
+    *s = all;
+    busy[at] = 0;
     return TFX_OK;
 }
 
@@ -240,7 +236,7 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
 {
     tfx_ini *ini = TFX_NEW(tfx_ini);
     tfx_ini_section vars = {0}, chosen = {0}, set = {0};
-    int *state = NULL;
+    int *busy = NULL;
 
     if (follow_extends(c, err) != TFX_OK || (profile && check_profile_name(c, file, profile, err) != TFX_OK))
         goto done;
@@ -283,23 +279,20 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
             goto done;
     }
     if (profile) {
-        /* A copy: the section moves when others are added. */
+        /* The section moves when others are added; its keys stay where they are. */
         const tfx_ini_section *p = tfx_ini_find(ini, "profile", profile);
-        free(chosen.keys);
-        chosen = (tfx_ini_section){0};
-        tfx_section_set_all(&chosen, p->keys, p->n_keys);
-        if (tfx_override_sections(registry, ini, chosen.keys, chosen.n_keys, 1, err) != TFX_OK)
+        if (tfx_override_sections(registry, ini, p->keys, p->n_keys, 1, err) != TFX_OK)
             goto done;
     }
     if (tfx_override_sections(registry, ini, set.keys, set.n_keys, 1, err) != TFX_OK)
         goto done;
-    state = TFX_NEW_ARRAY(int, ini->n_sections);
+    busy = TFX_NEW_ARRAY(int, ini->n_sections);
     for (size_t i = 0; i < ini->n_sections; i++)
-        if (inherit(registry, ini, i, state, err) != TFX_OK)
+        if (inherit(registry, ini, i, busy, err) != TFX_OK)
             goto done;
     remove_spent(ini, err);
 done:
-    free(state);
+    free(busy);
     free(set.keys);
     free(vars.keys);
     free(chosen.keys);

@@ -21,7 +21,7 @@ typedef struct expander {
 static tfx_status fail_unknown(const expander *x, const tfx_setting *s, const char *name)
 {
     tfx_suggest known = {.name = name};
-    for (size_t i = 0; x->vars && i < x->vars->n_keys; i++)
+    for (size_t i = 0; i < x->vars->n_keys; i++)
         tfx_suggest_add(&known, "%s", x->vars->keys[i].key);
     tfx_fail_at(x->err, s->file, s->line, "%s: unknown variable ${%.80s}", s->key, name);
     return tfx_suggest_end(&known, "there is no [vars] section", x->err);
@@ -100,7 +100,7 @@ static tfx_status expand_var(expander *x, size_t var)
 
 tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err)
 {
-    size_t n = vars ? vars->n_keys : 0;
+    size_t n = vars->n_keys;
     expander x = {vars, TFX_NEW_ARRAY(int, n), TFX_NEW_ARRAY(size_t, n), 0, ini, err};
     for (size_t i = 0; i < n && err->status == TFX_OK; i++)
         expand_var(&x, i);

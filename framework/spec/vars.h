@@ -4,8 +4,8 @@
 
 #include "framework/spec/ini.h"
 
-/* Substitutes the variables of `vars` (may be NULL: none) in each other, in place; strings
- * go to `ini`. Unknown names and cycles are errors. */
+/* Substitutes the variables of `vars` in each other, in place; strings go to `ini`. Unknown names and cycles are
+ * errors. */
 tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err);
 /* Substitutes expanded variables in the value of one setting. */
 tfx_status tfx_vars_substitute(const tfx_ini_section *vars, tfx_setting *s, tfx_ini *ini, tfx_error *err);
