@@ -107,6 +107,12 @@ const char *tfx_options_blamed(const tfx_options *o, const char *message)
     return NULL;
 }
 
+const char *tfx_options_text(const tfx_options *o, const char *name)
+{
+    const option_value *v = find_value(o, name);
+    return v ? v->text : NULL;
+}
+
 size_t tfx_options_count(const tfx_options *o)
 {
     return o->n;

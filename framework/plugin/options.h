@@ -47,6 +47,9 @@ const char *tfx_options_origin(const tfx_options *o, const char *name, int *line
  * colon. NULL: none. */
 const char *tfx_options_blamed(const tfx_options *o, const char *message);
 
+/* The value as text, or NULL when no option has that name. */
+const char *tfx_options_text(const tfx_options *o, const char *name);
+
 /* The number of options, and the i-th one's name and value as text (re-readable). */
 size_t tfx_options_count(const tfx_options *o);
 void tfx_options_at(const tfx_options *o, size_t i, const char **name, const char **value);

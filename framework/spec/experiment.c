@@ -117,7 +117,7 @@ static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const
     e->description = tfx_strdup(tfx_options_string(*host, "description"));
     const char *wrong = tfx_name_check(e->name);
     if (wrong)
-        return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"name", NULL},
+        return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("name"),
                              "name: \"%.100s\" cannot be the name of an experiment: %s", e->name, wrong);
     const int64_t *seeds = tfx_options_int_list(*host, "seeds", &e->n_seeds);
     e->seeds = TFX_NEW_ARRAY(int64_t, e->n_seeds);
@@ -125,12 +125,11 @@ static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const
         e->seeds[i] = seeds[i];
         for (size_t k = 0; k < i; k++)
             if (seeds[k] == seeds[i])
-                return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"seeds", NULL},
+                return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("seeds"),
                                      "seeds: expected different numbers; found %lld twice", (long long)seeds[i]);
     }
     if (!e->n_seeds)
-        return tfx_fail_keys(err, *host, s, NULL, (const char *[]){"seeds", NULL},
-                             "seeds: expected at least one number; found none");
+        return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("seeds"), "seeds: expected at least one number; found none");
     return TFX_OK;
 }
 
@@ -238,9 +237,9 @@ static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const c
     if (!ini || fill_experiment(l, registry, shown, &host, err) != TFX_OK ||
         fill_data(l, registry, shown, err) != TFX_OK || fill_models(l, registry, err) != TFX_OK)
         goto done;
-    if (!count_kind(ini, "model") || !count_kind(ini, "arm")) {
-        const char *kind = count_kind(ini, "model") ? "arm" : "model";
-        tfx_fail_at(err, shown, 0, "expected at least one [%s NAME] section; found none", kind);
+    if (!l->e.n_models || !count_kind(ini, "arm")) {
+        tfx_fail_at(err, shown, 0, "expected at least one [%s NAME] section; found none",
+                    l->e.n_models ? "arm" : "model");
         goto done;
     }
     if (fill_arms(l, registry, err) == TFX_OK)

@@ -48,17 +48,6 @@ static void put_plugin(writer *w, const char *key, const tfx_plugin_use *use)
 
 /* ---- training settings: what all arms share goes into [train], the rest into the arms ---- */
 
-static const char *value_of(const tfx_options *o, const char *name)
-{
-    for (size_t i = 0; i < tfx_options_count(o); i++) {
-        const char *n, *value;
-        tfx_options_at(o, i, &n, &value);
-        if (!strcmp(n, name))
-            return value;
-    }
-    return NULL;
-}
-
 /* Whether all arms have the same value. Options of the optimizer count as shared only when
  * the optimizer is: below another one the same name may mean something else. */
 static int shared(const tfx_experiment *e, const char *name, int optimizer)
@@ -68,8 +57,8 @@ static int shared(const tfx_experiment *e, const char *name, int optimizer)
         const tfx_train_config *t = &e->arms[i].train;
         if (optimizer && strcmp(t->optimizer.name, first->optimizer.name))
             return 0;
-        if (strcmp(value_of(optimizer ? t->optimizer.options : t->options, name),
-                   value_of(optimizer ? first->optimizer.options : first->options, name)))
+        if (strcmp(tfx_options_text(optimizer ? t->optimizer.options : t->options, name),
+                   tfx_options_text(optimizer ? first->optimizer.options : first->options, name)))
             return 0;
     }
     return 1;

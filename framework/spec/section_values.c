@@ -91,21 +91,15 @@ static tfx_status check_required(const values *v, const char *prefix, const tfx_
 
 /* ---- the section ---- */
 
-/* The settings of the host (below = NULL) or those below `below`, without it. */
-static tfx_setting *select_settings(const tfx_ini_section *s, const char *below, const char *not_below, size_t *n)
+/* Parts the settings of the host from those of the plugin, which get the names that they have there. */
+static void part_settings(const values *v, tfx_ini_section *host, tfx_ini_section *plugin)
 {
-    tfx_setting *out = TFX_NEW_ARRAY(tfx_setting, s->n_keys);
-    *n = 0;
-    for (size_t i = 0; i < s->n_keys; i++) {
-        const tfx_setting *k = &s->keys[i];
-        if (below ? !tfx_key_below(k->key, below) : not_below && tfx_key_below(k->key, not_below))
-            continue;
-        out[*n] = *k;
-        if (below)
-            out[*n].key += strlen(below) + 1;
-        ++*n;
+    for (size_t i = 0; i < v->s->n_keys; i++) {
+        tfx_setting one = v->s->keys[i];
+        const char *part = plugin_part(v, one.key);
+        one.key = part ? part : one.key;
+        tfx_section_set(part ? plugin : host, &one);
     }
-    return out;
 }
 
 /* The value of a key that an arm overrides, read under the name that it has there. */
@@ -126,8 +120,7 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
     values v = {.s = s, .arm = arm, .err = err};
     const char *plugin_kind;
     char title[160];
-    tfx_setting *mine = NULL, *theirs = NULL;
-    size_t n_mine, n_theirs;
+    tfx_ini_section mine = {0}, theirs = {0};
 
     *host = NULL;
     v.decl = tfx_spec_declaration(s->kind, &v.n_decl);
@@ -170,17 +163,16 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
     if (check_required(&v, "", v.decl, v.n_decl) != TFX_OK ||
         (v.plugin_key && check_required(&v, v.plugin_key, v.plugin.options, v.plugin.n_options) != TFX_OK))
         goto done;
-    mine = select_settings(s, NULL, v.plugin_key, &n_mine);
-    *host = tfx_options_resolve(v.decl, v.n_decl, mine, n_mine, tfx_section_title(title, s), err);
+    part_settings(&v, &mine, &theirs);
+    *host = tfx_options_resolve(v.decl, v.n_decl, mine.keys, mine.n_keys, tfx_section_title(title, s), err);
     if (*host && v.plugin_key) {
         char *what = tfx_printf("%s %s", v.plugin.kind, v.plugin.name);
-        theirs = select_settings(s, v.plugin_key, NULL, &n_theirs);
-        use->options = tfx_options_resolve(v.plugin.options, v.plugin.n_options, theirs, n_theirs, what, err);
+        use->options = tfx_options_resolve(v.plugin.options, v.plugin.n_options, theirs.keys, theirs.n_keys, what, err);
         free(what);
     }
 done:
-    free(mine);
-    free(theirs);
+    free(mine.keys);
+    free(theirs.keys);
     if (err->status != TFX_OK) {
         tfx_options_destroy(*host);
         *host = NULL;

@@ -17,6 +17,7 @@ tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_sectio
  * that first one, as of the arm. */
 tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const tfx_ini_section *arm,
                          const char *const *keys, const char *fmt, ...) TFX_PRINTF(6, 7);
+#define TFX_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* [train] with the overrides of an arm. `train` may be NULL. On error *out is left empty. */
 tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,

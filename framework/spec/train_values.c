@@ -31,29 +31,28 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
 {
     const tfx_options *o = t->options;
     if (!(t->lr > 0))
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"lr", NULL}, "lr: expected a number above 0; found %g",
-                             t->lr);
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("lr"), "lr: expected a number above 0; found %g", t->lr);
     if (!(t->min_lr >= 0 && t->min_lr <= t->lr))
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"min_lr", "lr", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("min_lr", "lr"),
                              "min_lr: expected a number from 0 to lr (%g); found %g", t->lr, t->min_lr);
     if (t->micro_batch > t->batch || t->batch % t->micro_batch)
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"micro_batch", "batch", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("micro_batch", "batch"),
                              "micro_batch: expected a divisor of batch (%lld); found %lld", (long long)t->batch,
                              (long long)t->micro_batch);
     if (t->steps && t->tokens)
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"tokens", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("tokens"),
                              "tokens: expected either steps or tokens; found both, %lld and %lld", (long long)t->steps,
                              (long long)t->tokens);
     if (!t->steps && !t->tokens)
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"steps", "tokens", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("steps", "tokens"),
                              "steps: expected integer, 1 to 1T, or tokens instead; found %s",
                              tfx_section_find(s, "steps") || tfx_section_find(s, "tokens") ? "\"0\"" : "neither");
     if (t->warmup >= 1 && t->warmup != floor(t->warmup))
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"warmup", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("warmup"),
                              "warmup: expected a fraction below 1, or a whole number of steps; found %.15g", t->warmup);
     /* A rounding error's worth of overlap (0.7 and 0.3) is none. */
     if (t->schedule == TFX_LR_WSD && t->warmup < 1 && t->warmup + t->decay_fraction > 1 + 1e-9)
-        return tfx_fail_keys(err, o, s, arm, (const char *[]){"decay_fraction", "warmup", "schedule", NULL},
+        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("decay_fraction", "warmup", "schedule"),
                              "decay_fraction: expected at most 1 together with warmup; found %g and %g",
                              t->decay_fraction, t->warmup);
     return TFX_OK;
