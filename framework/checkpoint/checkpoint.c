@@ -7,6 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
+#include "framework/checkpoint/atomic_file.h"
 #include "framework/checkpoint/files.h"
 
 #define CHUNK_BYTES ((size_t)4 << 20)
@@ -58,11 +59,9 @@ tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_s
 {
     tfx_staged_dir dir = {0};
     tfx_checkpoint_record record = {.at = *at};
-    char *parent = tfx_strdup(path), *slash = strrchr(parent, '/');
+    char *parent = tfx_parent_dir(path);
     *out = (tfx_checkpoint_written){0};
-    if (slash)
-        *slash = 0;
-    if (tfx_make_dirs(slash ? parent : ".", err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
+    if (tfx_make_dirs(parent, err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
         write_tensors(dir.temp_path, TFX_CHECKPOINT_WEIGHTS, TFX_STATE_PARAM, model, state, io, at->step, &out->bytes,
                       record.weights, err) == TFX_OK &&
         (params_only || write_tensors(dir.temp_path, TFX_CHECKPOINT_OPTIMIZER, TFX_STATE_OPTIMIZER, model, state, io,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,57 +25,64 @@ static tfx_status fail_hash(const char *path, const char *expected, const char *
                     path, expected, found);
 }
 
+/* What checkpoint.json says of tfx_run_standing, in this order. Numbers are text with all their digits: JSON readers
+ * keep only 53 bits. */
+static const struct member {
+    const char *key;
+    enum { BOOLEAN, INTEGER, UNSIGNED, EXACT } type;
+    size_t offset;
+} members[] = {
+    {"stage", INTEGER, offsetof(tfx_run_standing, stage)},
+    {"stage_step", INTEGER, offsetof(tfx_run_standing, stage_step)},
+    {"stage_done", BOOLEAN, offsetof(tfx_run_standing, stage_done)},
+    {"step", INTEGER, offsetof(tfx_run_standing, step)},
+    {"tokens", INTEGER, offsetof(tfx_run_standing, tokens)},
+    {"schedule_first", INTEGER, offsetof(tfx_run_standing, schedule_first)},
+    {"flops", EXACT, offsetof(tfx_run_standing, flops)},
+    {"seconds", EXACT, offsetof(tfx_run_standing, seconds)},
+    {"train_loss", EXACT, offsetof(tfx_run_standing, train_loss)},
+    {"val_loss", EXACT, offsetof(tfx_run_standing, val_loss)},
+    {"val_step", INTEGER, offsetof(tfx_run_standing, val_step)},
+};
+static const struct member position_members[] = {
+    {"batch_index", UNSIGNED, offsetof(tfx_run_standing, position.batch_index)},
+    {"extra0", UNSIGNED, offsetof(tfx_run_standing, position.extra[0])},
+    {"extra1", UNSIGNED, offsetof(tfx_run_standing, position.extra[1])},
+    {"extra2", UNSIGNED, offsetof(tfx_run_standing, position.extra[2])},
+    {"extra3", UNSIGNED, offsetof(tfx_run_standing, position.extra[3])},
+};
+enum {
+    N_MEMBERS = sizeof(members) / sizeof(*members),
+    N_POSITION_MEMBERS = sizeof(position_members) / sizeof(*position_members)
+};
+
 /* ---- writing ---- */
 
-/* Numbers as text with all their digits: JSON readers keep only 53 bits. */
-static void add_exact(cJSON *o, const char *key, double x)
+static void add_members(cJSON *o, const struct member *m, size_t n, const tfx_run_standing *at)
 {
-    char text[64];
-    snprintf(text, sizeof(text), "%.17g", x);
-    cJSON_AddStringToObject(o, key, text);
-}
-
-static void add_integer(cJSON *o, const char *key, int64_t x)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "%" PRId64, x);
-    cJSON_AddStringToObject(o, key, text);
-}
-
-static void add_unsigned(cJSON *o, const char *key, uint64_t x)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "%" PRIu64, x);
-    cJSON_AddStringToObject(o, key, text);
+    for (size_t i = 0; i < n; i++) {
+        const void *value = (const char *)at + m[i].offset;
+        char text[64];
+        switch (m[i].type) {
+        case BOOLEAN: cJSON_AddBoolToObject(o, m[i].key, *(const int *)value); continue;
+        case INTEGER: snprintf(text, sizeof(text), "%" PRId64, *(const int64_t *)value); break;
+        case UNSIGNED: snprintf(text, sizeof(text), "%" PRIu64, *(const uint64_t *)value); break;
+        case EXACT: snprintf(text, sizeof(text), "%.17g", *(const double *)value); break;
+        }
+        cJSON_AddStringToObject(o, m[i].key, text);
+    }
 }
 
 static char *record_text(const tfx_checkpoint_record *r)
 {
-    const tfx_run_standing *p = &r->at;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "format", TFX_CHECKPOINT_FORMAT);
     cJSON *files = cJSON_AddObjectToObject(o, "files");
     cJSON_AddStringToObject(files, TFX_CHECKPOINT_WEIGHTS, r->weights);
     if (*r->optimizer)
         cJSON_AddStringToObject(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer);
-    add_integer(o, "stage", p->stage);
-    add_integer(o, "stage_step", p->stage_step);
-    cJSON_AddBoolToObject(o, "stage_done", p->stage_done);
-    add_integer(o, "step", p->step);
-    add_integer(o, "tokens", p->tokens);
-    add_integer(o, "schedule_first", p->schedule_first);
-    add_exact(o, "flops", p->flops);
-    add_exact(o, "seconds", p->seconds);
-    add_exact(o, "train_loss", p->train_loss);
-    add_exact(o, "val_loss", p->val_loss);
-    add_integer(o, "val_step", p->val_step);
-    cJSON *data = cJSON_AddObjectToObject(o, "data_position");
-    add_unsigned(data, "batch_index", p->position.batch_index);
-    for (int i = 0; i < 4; i++) {
-        char key[16];
-        snprintf(key, sizeof(key), "extra%d", i);
-        add_unsigned(data, key, p->position.extra[i]);
-    }
+    add_members(o, members, N_MEMBERS, &r->at);
+    add_members(cJSON_AddObjectToObject(o, "data_position"), position_members, N_POSITION_MEMBERS, &r->at);
     char *text = cJSON_Print(o);
     cJSON_Delete(o);
     return text;
@@ -101,33 +109,32 @@ static const char *text_of(const cJSON *o, const char *key)
     return cJSON_IsString(v) ? v->valuestring : "";
 }
 
-static int get_unsigned(const cJSON *o, const char *key, uint64_t *out)
+static int get_member(const cJSON *o, const struct member *m, void *value)
 {
-    const char *text = text_of(o, key);
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, m->key);
+    const char *text = text_of(o, m->key), *digits = text + (m->type == INTEGER && *text == '-');
+    char *end;
     errno = 0;
-    *out = strtoull(text, NULL, 10);
-    return *text && !text[strspn(text, "0123456789")] && !errno;
-}
-
-static int get_integer(const cJSON *o, const char *key, int64_t *out)
-{
-    const char *text = text_of(o, key), *digits = text + (*text == '-');
-    errno = 0;
-    *out = strtoll(text, NULL, 10);
+    switch (m->type) {
+    case BOOLEAN: *(int *)value = cJSON_IsTrue(v); return cJSON_IsBool(v);
+    case EXACT: *(double *)value = strtod(text, &end); return end > text && !*end;
+    case INTEGER: *(int64_t *)value = strtoll(text, NULL, 10); break;
+    case UNSIGNED: *(uint64_t *)value = strtoull(text, NULL, 10); break;
+    }
     return *digits && !digits[strspn(digits, "0123456789")] && !errno;
 }
 
-static int get_exact(const cJSON *o, const char *key, double *out)
+static int get_members(const cJSON *o, const struct member *m, size_t n, tfx_run_standing *at)
 {
-    const char *text = text_of(o, key);
-    char *end;
-    *out = strtod(text, &end);
-    return end > text && !*end;
+    int ok = 1;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = get_member(o, &m[i], (char *)at + m[i].offset);
+    return ok;
 }
 
-static int get_hash(const cJSON *o, const char *key, char hash[33])
+static int get_hash(const cJSON *files, const char *file, char hash[33])
 {
-    const char *text = text_of(o, key);
+    const char *text = text_of(files, file);
     snprintf(hash, 33, "%s", text);
     return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
 }
@@ -136,25 +143,12 @@ static int get_record(const cJSON *o, tfx_checkpoint_record *r)
 {
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(o, "files");
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(o, "data_position");
-    const cJSON *done = cJSON_GetObjectItemCaseSensitive(o, "stage_done");
-    tfx_run_standing *p = &r->at;
-    *r = (tfx_checkpoint_record){.at = {.position = {.struct_size = sizeof(p->position)}}};
-    p->stage_done = cJSON_IsTrue(done);
-    int ok = get_hash(files, TFX_CHECKPOINT_WEIGHTS, r->weights) &&
-             (!cJSON_HasObjectItem(files, TFX_CHECKPOINT_OPTIMIZER) ||
-              get_hash(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer)) &&
-             cJSON_IsBool(done) && get_integer(o, "stage", &p->stage) && get_integer(o, "stage_step", &p->stage_step) &&
-             get_integer(o, "step", &p->step) && get_integer(o, "tokens", &p->tokens) &&
-             get_integer(o, "schedule_first", &p->schedule_first) && get_exact(o, "flops", &p->flops) &&
-             get_exact(o, "seconds", &p->seconds) && get_exact(o, "train_loss", &p->train_loss) &&
-             get_exact(o, "val_loss", &p->val_loss) && get_integer(o, "val_step", &p->val_step) &&
-             get_unsigned(data, "batch_index", &p->position.batch_index);
-    for (int i = 0; i < 4 && ok; i++) {
-        char key[16];
-        snprintf(key, sizeof(key), "extra%d", i);
-        ok = get_unsigned(data, key, &p->position.extra[i]);
-    }
-    return ok;
+    *r = (tfx_checkpoint_record){.at = {.position = {.struct_size = sizeof(r->at.position)}}};
+    return get_hash(files, TFX_CHECKPOINT_WEIGHTS, r->weights) &&
+           (!cJSON_HasObjectItem(files, TFX_CHECKPOINT_OPTIMIZER) ||
+            get_hash(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer)) &&
+           get_members(o, members, N_MEMBERS, &r->at) &&
+           get_members(data, position_members, N_POSITION_MEMBERS, &r->at);
 }
 
 /* The whole file, to be freed; NULL with a message. */

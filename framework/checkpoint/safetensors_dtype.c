@@ -10,6 +10,7 @@
 #error "safetensors are read and written without swapping bytes"
 #endif
 
+/* First those of tfx_st_dtype, in its order. */
 static const tfx_st_dtype_info dtypes[] = {
     {"F64", 64, TFX_ST_F64},      {"F32", 32, TFX_ST_F32},      {"F16", 16, TFX_ST_F16},
     {"BF16", 16, TFX_ST_BF16},    {"I64", 64, TFX_ST_I64},      {"I32", 32, TFX_ST_I32},
@@ -31,10 +32,7 @@ const tfx_st_dtype_info *tfx_st_dtype_by_name(const char *name)
 
 const tfx_st_dtype_info *tfx_st_dtype_of(tfx_st_dtype dtype)
 {
-    for (size_t i = 0; i < N_DTYPES; i++)
-        if (dtypes[i].dtype == dtype && dtype != TFX_ST_OTHER)
-            return &dtypes[i];
-    return NULL;
+    return dtype < TFX_ST_OTHER ? &dtypes[dtype] : NULL;
 }
 
 tfx_status tfx_st_dtype_suggest(const char *name, tfx_error *err)

@@ -112,14 +112,6 @@ static tfx_status whole_number(const place *at, const char *what, const cJSON *v
     return TFX_OK;
 }
 
-static void shape_text(tfx_text *t, const tfx_st_tensor *x)
-{
-    tfx_text_add(t, "[");
-    for (uint32_t i = 0; i < x->n_dims; i++)
-        tfx_text_add(t, "%s%lld", i ? ", " : "", (long long)x->dims[i]);
-    tfx_text_add(t, "]");
-}
-
 static tfx_status parse_shape(const place *at, const cJSON *shape, tfx_st_tensor *out)
 {
     if (!cJSON_IsArray(shape))
@@ -170,18 +162,17 @@ static tfx_status parse_tensor(const place *at, const cJSON *object, uint64_t da
     if (begin > end)
         return FAIL_TENSOR(at, "data_offsets [%lld, %lld] run backwards", (long long)begin, (long long)end);
 
-    tfx_text text = {0};
-    shape_text(&text, out);
+    char text[TFX_SHAPE_TEXT];
+    tfx_format_shape(text, out->n_dims, out->dims);
     uint64_t bytes = 0;
     int size = tfx_st_size(info->bits, out->n_dims, out->dims, &bytes);
     if (size == -1)
-        FAIL_TENSOR(at, "shape %s of %s is larger than any file", text.s, info->name);
+        FAIL_TENSOR(at, "shape %s of %s is larger than any file", text, info->name);
     else if (size != 0)
-        FAIL_TENSOR(at, "shape %s of %s is not a whole number of bytes", text.s, info->name);
+        FAIL_TENSOR(at, "shape %s of %s is not a whole number of bytes", text, info->name);
     else if (bytes != (uint64_t)(end - begin))
-        FAIL_TENSOR(at, "shape %s of %s takes %llu bytes, but data_offsets [%lld, %lld] hold %lld", text.s, info->name,
+        FAIL_TENSOR(at, "shape %s of %s takes %llu bytes, but data_offsets [%lld, %lld] hold %lld", text, info->name,
                     (unsigned long long)bytes, (long long)begin, (long long)end, (long long)(end - begin));
-    tfx_text_free(&text);
     out->bytes = bytes;
     out->offset = data_start + (uint64_t)begin;
     return at->err->status;

@@ -15,10 +15,8 @@
 #define BUFFER_BYTES ((size_t)4 << 20)
 
 struct tfx_st_writer {
-    tfx_st_tensor *tensors; /* offset: from the start of the data */
-    size_t n_tensors, cap_tensors;
-    tfx_st_pair *metadata;
-    size_t n_metadata, cap_metadata;
+    tfx_st_header header; /* what was declared, in that order; offsets are from the start of the data */
+    size_t cap_tensors, cap_metadata;
     tfx_atomic_file file;
     XXH3_state_t *hash;
     unsigned char *buffer;
@@ -40,13 +38,13 @@ tfx_st_writer *tfx_st_writer_create(void)
 
 void tfx_st_writer_metadata(tfx_st_writer *w, const char *key, const char *value)
 {
-    for (size_t i = 0; i < w->n_metadata; i++)
-        if (strcmp(w->metadata[i].key, key) == 0) {
-            free(w->metadata[i].value);
-            w->metadata[i].value = tfx_strdup(value);
+    for (size_t i = 0; i < w->header.n_metadata; i++)
+        if (strcmp(w->header.metadata[i].key, key) == 0) {
+            free(w->header.metadata[i].value);
+            w->header.metadata[i].value = tfx_strdup(value);
             return;
         }
-    tfx_st_pair *pair = TFX_APPEND(w->metadata, w->n_metadata, w->cap_metadata);
+    tfx_st_pair *pair = TFX_APPEND(w->header.metadata, w->header.n_metadata, w->cap_metadata);
     pair->key = tfx_strdup(key);
     pair->value = tfx_strdup(value);
 }
@@ -54,7 +52,7 @@ void tfx_st_writer_metadata(tfx_st_writer *w, const char *key, const char *value
 void tfx_st_writer_declare(tfx_st_writer *w, const char *name, tfx_st_dtype dtype, uint32_t n_dims, const int64_t *dims)
 {
     const tfx_st_dtype_info *info = tfx_st_dtype_of(dtype);
-    tfx_st_tensor *t = TFX_APPEND(w->tensors, w->n_tensors, w->cap_tensors);
+    tfx_st_tensor *t = TFX_APPEND(w->header.tensors, w->header.n_tensors, w->cap_tensors);
     t->name = tfx_strdup(name);
     t->dtype = dtype;
     t->offset = w->data_bytes;
@@ -80,12 +78,12 @@ static int by_name(const void *a, const void *b)
 
 static tfx_status check_names(const tfx_st_writer *w, tfx_error *err)
 {
-    const char **names = TFX_NEW_ARRAY(const char *, w->n_tensors);
-    for (size_t i = 0; i < w->n_tensors; i++)
-        names[i] = w->tensors[i].name;
-    if (w->n_tensors > 0)
-        qsort(names, w->n_tensors, sizeof(*names), by_name);
-    for (size_t i = 0; i < w->n_tensors; i++)
+    const char **names = TFX_NEW_ARRAY(const char *, w->header.n_tensors);
+    for (size_t i = 0; i < w->header.n_tensors; i++)
+        names[i] = w->header.tensors[i].name;
+    if (w->header.n_tensors > 0)
+        qsort(names, w->header.n_tensors, sizeof(*names), by_name);
+    for (size_t i = 0; i < w->header.n_tensors; i++)
         if (strcmp(names[i], "__metadata__") == 0 || (i > 0 && strcmp(names[i - 1], names[i]) == 0)) {
             tfx_fail(err, TFX_E_INVALID, "tensor \"%.200s\": %s", names[i],
                      i > 0 && strcmp(names[i - 1], names[i]) == 0 ? "declared twice" : "this name is reserved");
@@ -116,19 +114,19 @@ static void build_header(const tfx_st_writer *w, tfx_text *t)
 {
     const char *separator = "";
     tfx_text_add(t, "{");
-    if (w->n_metadata > 0) {
+    if (w->header.n_metadata > 0) {
         tfx_text_add(t, "\"__metadata__\":{");
-        for (size_t i = 0; i < w->n_metadata; i++) {
+        for (size_t i = 0; i < w->header.n_metadata; i++) {
             tfx_text_add(t, "%s", i ? "," : "");
-            add_string(t, w->metadata[i].key);
+            add_string(t, w->header.metadata[i].key);
             tfx_text_add(t, ":");
-            add_string(t, w->metadata[i].value);
+            add_string(t, w->header.metadata[i].value);
         }
         tfx_text_add(t, "}");
         separator = ",";
     }
-    for (size_t i = 0; i < w->n_tensors; i++, separator = ",") {
-        const tfx_st_tensor *x = &w->tensors[i];
+    for (size_t i = 0; i < w->header.n_tensors; i++, separator = ",") {
+        const tfx_st_tensor *x = &w->header.tensors[i];
         tfx_text_add(t, "%s", separator);
         add_string(t, x->name);
         tfx_text_add(t, ":{\"dtype\":\"%s\",\"shape\":[", tfx_st_dtype_of(x->dtype)->name);
@@ -210,11 +208,12 @@ tfx_status tfx_st_writer_finish(tfx_st_writer *w, uint64_t *bytes, char *hash, t
 {
     if (w->written != w->data_bytes) {
         size_t i = 0; /* the first tensor that is not complete */
-        while (w->tensors[i].offset + w->tensors[i].bytes <= w->written)
+        while (w->header.tensors[i].offset + w->header.tensors[i].bytes <= w->written)
             i++;
         return tfx_fail(err, TFX_E_INTERNAL, "%s: tensor \"%.200s\" is not complete: %llu of %llu bytes written",
-                        w->file.final_path, w->tensors[i].name, (unsigned long long)(w->written - w->tensors[i].offset),
-                        (unsigned long long)w->tensors[i].bytes);
+                        w->file.final_path, w->header.tensors[i].name,
+                        (unsigned long long)(w->written - w->header.tensors[i].offset),
+                        (unsigned long long)w->header.tensors[i].bytes);
     }
     if (flush(w, err) != TFX_OK || tfx_atomic_file_commit(&w->file, err) != TFX_OK)
         return err->status;
@@ -229,14 +228,7 @@ void tfx_st_writer_destroy(tfx_st_writer *w)
     if (!w)
         return;
     tfx_atomic_file_finish(&w->file);
-    for (size_t i = 0; i < w->n_tensors; i++)
-        free(w->tensors[i].name);
-    for (size_t i = 0; i < w->n_metadata; i++) {
-        free(w->metadata[i].key);
-        free(w->metadata[i].value);
-    }
-    free(w->tensors);
-    free(w->metadata);
+    tfx_st_header_finish(&w->header);
     free(w->buffer);
     XXH3_freeState(w->hash);
     free(w);
