@@ -1,9 +1,11 @@
 #include "framework/base/text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
@@ -116,4 +118,12 @@ char *tfx_format_shape(char *buf, uint32_t n_dims, const int64_t *dims)
     if (at < TFX_SHAPE_TEXT)
         snprintf(buf + at, TFX_SHAPE_TEXT - at, "]");
     return buf;
+}
+
+int tfx_parse_integer(const char *text, int64_t *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    return !errno && end != text && !*end;
 }

@@ -18,6 +18,9 @@ void tfx_text_free(tfx_text *t);
  * be a likely misspelling. */
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n);
 
+/* Whether all of `text` is one decimal number that fits, and which. */
+int tfx_parse_integer(const char *text, int64_t *value);
+
 /* Formats into buf (at least 32 bytes) and returns it. */
 char *tfx_format_bytes(char *buf, double bytes); /* "1.5 GB", powers of ten */
 char *tfx_format_count(char *buf, double n);     /* "123.6M" */

@@ -5,13 +5,13 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
+#include "framework/base/text.h"
 
 struct tfx_cli_args {
     const tfx_command *command;
@@ -203,10 +203,8 @@ int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long lon
     *out = def;
     if (!text)
         return 0;
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end || value < min || value > max)
+    int64_t value;
+    if (!tfx_parse_integer(text, &value) || value < min || value > max)
         return tfx_exit_status(tfx_fail(err, TFX_E_INVALID,
                                         "%s: --%s: expected a whole number from %lld to %lld, found '%s'",
                                         a->command->name, name, min, max, text));

@@ -1,8 +1,7 @@
 /* Database: see framework/cli/database.h. */
 #include "framework/cli/database.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include "framework/base/text.h"
 
 tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
 {
@@ -12,10 +11,8 @@ tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
 
 tfx_id tfx_cli_run_id(const char *argument, tfx_error *err)
 {
-    char *end;
-    errno = 0;
-    long long id = strtoll(argument, &end, 10);
-    if (errno || end == argument || *end || id <= 0) {
+    tfx_id id;
+    if (!tfx_parse_integer(argument, &id) || id <= 0) {
         tfx_fail(err, TFX_E_INVALID,
                  "expected the id of a run, found '%s' (`tfx runs` lists them; two runs may share "
                  "a name, so names do not do)",

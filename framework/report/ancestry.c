@@ -2,7 +2,6 @@
 #include "framework/report/ancestry.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,17 +27,16 @@ static char *folder_of(const char *path)
 
 tfx_id tfx_report_find_checkpoint(tfx_store *s, const char *name, tfx_error *err)
 {
-    char *end;
-    errno = 0;
-    long long number = strtoll(name, &end, 10);
-    if (!errno && end != name && !*end) {
+    tfx_id id;
+    if (tfx_parse_integer(name, &id)) {
         tfx_checkpoint_info info;
-        tfx_id id = tfx_store_checkpoint(s, number, &info, err) == TFX_OK ? number : 0;
+        if (tfx_store_checkpoint(s, id, &info, err) != TFX_OK)
+            return 0;
         tfx_checkpoint_info_finish(&info);
         return id;
     }
     char *folder = folder_of(name);
-    tfx_id id = tfx_store_checkpoint_at(s, folder, err);
+    id = tfx_store_checkpoint_at(s, folder, err);
     /* A path from here: make both absolute, then take the database's folder off. */
     char absolute[PATH_MAX], *home = tfx_store_folder(s);
     if (!id && realpath(folder, absolute)) {

@@ -1,10 +1,8 @@
 /* Run tables: see framework/report/run_table.h. */
 #include "framework/report/run_table.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "framework/base/suggest.h"
+#include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
 
@@ -85,12 +83,9 @@ static void fail_unknown(tfx_store *s, const char *name, tfx_error *err)
 
 tfx_id tfx_report_find_experiment(tfx_store *s, const char *name, tfx_error *err)
 {
-    char *end;
-    errno = 0;
-    long long number = strtoll(name, &end, 10);
-    tfx_id id = 0;
-    if (!errno && end != name && !*end)
-        id = tfx_store_has_experiment(s, number, err) ? number : 0;
+    tfx_id number, id = 0;
+    if (tfx_parse_integer(name, &number) && tfx_store_has_experiment(s, number, err))
+        id = number;
     if (!id && err->status == TFX_OK)
         id = tfx_store_newest_experiment(s, name, err);
     if (!id && err->status == TFX_OK)

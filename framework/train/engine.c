@@ -50,25 +50,21 @@ void tfx_engine_destroy(tfx_engine *e)
     free(e);
 }
 
-static void upload(tfx_engine *e, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
+static void upload(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
 {
+    tfx_engine *e = ctx;
     tfx_call_backend_upload(e->device->cls, e->device->backend, e->state, t->offset + first, src, n);
 }
 
-static void io_read(void *ctx, const tfx_state_tensor *t, uint64_t first, void *dst, size_t n)
+static void download(void *ctx, const tfx_state_tensor *t, uint64_t first, void *dst, size_t n)
 {
     tfx_engine *e = ctx;
     tfx_call_backend_download(e->device->cls, e->device->backend, e->state, t->offset + first, dst, n);
 }
 
-static void io_write(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
-{
-    upload(ctx, t, first, src, n);
-}
-
 tfx_state_io tfx_engine_io(tfx_engine *e)
 {
-    return (tfx_state_io){e, io_read, io_write};
+    return (tfx_state_io){e, download, upload};
 }
 
 /* Parameters are made in pieces of this size, to need no second copy of a large one. */

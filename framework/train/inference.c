@@ -66,6 +66,8 @@ tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const t
     *f = (tfx_inference){0};
     if (choose_stage(f, e, arm, registry, device, stage, rows, weights, err) != TFX_OK)
         return err->status;
+    f->tokens = TFX_NEW_ARRAY(int32_t, f->plan->context);
+    f->targets = TFX_NEW_ARRAY(int32_t, f->plan->context);
     f->engine = tfx_engine_create(device, f->plan, err);
     if (!f->engine || tfx_engine_initialise_fixed(f->engine, err) != TFX_OK)
         return err->status;
@@ -77,6 +79,8 @@ void tfx_inference_close(tfx_inference *f)
 {
     tfx_engine_destroy(f->engine);
     tfx_stage_plan_destroy(f->plan);
+    free(f->tokens);
+    free(f->targets);
     *f = (tfx_inference){0};
 }
 
@@ -99,21 +103,20 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
 
 /* Puts `n` tokens into the window and their successors into the targets; what follows them
  * is padding that causal layers never look at. */
-static void set_window(tfx_inference *f, const int32_t *tokens, uint64_t n, int32_t *in, int32_t *targets)
+static void set_window(tfx_inference *f, const int32_t *tokens, uint64_t n)
 {
     uint64_t context = (uint64_t)f->plan->context;
     for (uint64_t i = 0; i < context; i++) {
-        in[i] = i < n ? tokens[i] : 0;
-        targets[i] = i + 1 < n ? tokens[i + 1] : -1;
+        f->tokens[i] = i < n ? tokens[i] : 0;
+        f->targets[i] = i + 1 < n ? tokens[i + 1] : -1;
     }
-    tfx_engine_set_batch(f->engine, in, targets);
+    tfx_engine_set_batch(f->engine, f->tokens, f->targets);
 }
 
 tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
                                 double *loss, tfx_error *err)
 {
     uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab, counted = 0;
-    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
     float *row = TFX_NEW_ARRAY(float, vocab);
     double total = 0;
     tfx_st_writer *w = NULL;
@@ -126,7 +129,7 @@ tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_
     for (uint64_t at = 0; at < n && err->status == TFX_OK; at += context) {
         uint64_t here = n - at < context ? n - at : context;
         float sum;
-        set_window(f, tokens + at, here, in, targets);
+        set_window(f, tokens + at, here);
         if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
             break;
         total += (double)sum;
@@ -139,11 +142,8 @@ tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_
     uint64_t bytes;
     if (w && err->status == TFX_OK)
         tfx_st_writer_finish(w, &bytes, NULL, err);
-    if (w)
-        tfx_st_writer_destroy(w);
+    tfx_st_writer_destroy(w);
     *loss = counted ? total / (double)counted : NAN;
-    free(in);
-    free(targets);
     free(row);
     return err->status;
 }
@@ -158,16 +158,15 @@ static tfx_status check_cut(tfx_inference *f, uint64_t cut, tfx_error *err)
     uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
     uint64_t rows = CAUSAL_VALUES / vocab < 1 ? 1 : CAUSAL_VALUES / vocab < cut ? CAUSAL_VALUES / vocab : cut;
     uint64_t first = cut - rows, n = rows * vocab;
-    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
     float *logits[2] = {0}, sum;
     for (int k = 0; k < 2 && err->status == TFX_OK; k++) {
         for (uint64_t i = 0; i < context; i++) {
             uint64_t drawn = tfx_random_u64(0, tfx_random_stream("causal"), i);
-            in[i] = (int32_t)((drawn + (k && i >= cut)) % vocab);
-            targets[i] = -1;
+            f->tokens[i] = (int32_t)((drawn + (k && i >= cut)) % vocab);
+            f->targets[i] = -1;
         }
         logits[k] = TFX_NEW_ARRAY(float, n);
-        tfx_engine_set_batch(f->engine, in, targets);
+        tfx_engine_set_batch(f->engine, f->tokens, f->targets);
         if (tfx_engine_eval(f->engine, &sum, err) == TFX_OK)
             tfx_engine_logits(f->engine, first * vocab, n, logits[k]);
     }
@@ -182,8 +181,6 @@ static tfx_status check_cut(tfx_inference *f, uint64_t cut, tfx_error *err)
     }
     free(logits[0]);
     free(logits[1]);
-    free(in);
-    free(targets);
     return err->status;
 }
 
@@ -238,11 +235,10 @@ tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32
                                   void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err)
 {
     uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
-    int32_t *in = TFX_NEW_ARRAY(int32_t, context), *targets = TFX_NEW_ARRAY(int32_t, context);
     float *logits = TFX_NEW_ARRAY(float, vocab), *scratch = TFX_NEW_ARRAY(float, vocab), sum;
     for (uint64_t i = 0; i < count && err->status == TFX_OK; i++) {
         uint64_t here = *n < context ? *n : context;
-        set_window(f, tokens + *n - here, here, in, targets);
+        set_window(f, tokens + *n - here, here);
         if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
             break;
         tfx_engine_logits(f->engine, (here - 1) * vocab, vocab, logits);
@@ -250,8 +246,6 @@ tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32
         emit(ctx, tokens[*n]);
         ++*n;
     }
-    free(in);
-    free(targets);
     free(logits);
     free(scratch);
     return err->status;

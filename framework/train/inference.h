@@ -8,7 +8,8 @@
 typedef struct tfx_inference {
     tfx_stage_plan *plan; /* evaluation only */
     tfx_engine *engine;
-    size_t n_missing; /* fixed parameters (tau) the weights file did not have */
+    int32_t *tokens, *targets; /* one window */
+    size_t n_missing;          /* fixed parameters (tau) the weights file did not have */
     uint32_t stage;
 } tfx_inference;
 

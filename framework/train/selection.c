@@ -1,6 +1,5 @@
 #include "framework/train/selection.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +20,9 @@ static tfx_status choose_arm(tfx_selection *s, const char *name, tfx_error *err)
 static tfx_status choose_seed(tfx_selection *s, const char *text, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
-    char *end;
-    errno = 0;
-    long long seed = strtoll(text, &end, 10);
-    for (size_t i = 0; i < e->n_seeds && !errno && *text && !*end; i++)
+    int64_t seed;
+    int is_number = tfx_parse_integer(text, &seed);
+    for (size_t i = 0; i < e->n_seeds && is_number; i++)
         if (e->seeds[i] == seed) {
             s->seeds[i] = 1;
             return TFX_OK;

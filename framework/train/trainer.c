@@ -403,7 +403,6 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
                  .retention = {.store = p->store, .run = p->run, .root = p->root, .config = config}};
     tfx_action a = TFX_ACTION_FAIL;
     t.records.at = &t.at;
-    tfx_progress_begin(&t.progress, p->label, 0, planned_steps(p->plan));
     if (begin(&t, err) == TFX_OK) {
         tfx_progress_begin(&t.progress, p->label, t.at.step, planned_steps(p->plan));
         do
