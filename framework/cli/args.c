@@ -102,28 +102,24 @@ tfx_cli_args *tfx_cli_args_parse(const tfx_command *command, int argc, char **ar
     a->given = TFX_NEW_ARRAY(struct given, count_options(command));
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         a->help |= !strcmp(argv[i], "--help") || !strcmp(argv[i], "-h");
-    for (int i = 0; i < argc && !a->help; i++) {
+    for (int i = 0; i < argc && !a->help && err->status == TFX_OK; i++) {
         if (!only_positional && !strcmp(argv[i], "--"))
             only_positional = 1;
         else if (only_positional || !looks_like_option(argv[i]))
             *TFX_APPEND(a->positional, a->n_positional, a->cap_positional) = argv[i];
-        else if (argv[i][1] != '-' ? fail_unknown(command, argv[i], err) : parse_option(a, argc, argv, &i, err))
-            goto fail;
+        else if (argv[i][1] != '-')
+            fail_unknown(command, argv[i], err);
+        else
+            parse_option(a, argc, argv, &i, err);
     }
-    if (a->help)
-        return a;
-    if (a->n_positional < (size_t)command->min_args) {
+    if (!a->help && a->n_positional < (size_t)command->min_args)
         tfx_fail(err, TFX_E_INVALID, "%s: expected %s, found %s", command->name, command->synopsis,
                  a->n_positional ? "fewer arguments" : "no argument");
-        goto fail;
-    }
-    if (command->max_args >= 0 && a->n_positional > (size_t)command->max_args) {
+    else if (!a->help && command->max_args >= 0 && a->n_positional > (size_t)command->max_args)
         tfx_fail(err, TFX_E_INVALID, "%s: one argument too many: '%s' (expected %s)", command->name,
                  a->positional[command->max_args], command->synopsis);
-        goto fail;
-    }
-    return a;
-fail:
+    if (err->status == TFX_OK)
+        return a;
     tfx_cli_args_destroy(a);
     return NULL;
 }

@@ -23,9 +23,9 @@ static const tfx_cli_option options[] = {
     {"x", "AXIS", 0, "flops (default), tokens, seconds or steps"},
     {"including", NULL, 0, "count what ancestors spent (default)"},
     {"excluding", NULL, 0, "count what the current stage spent only"},
-    TFX_CLI_JSON_OPTION,
-    TFX_CLI_CSV_OPTION,
-    TFX_CLI_DB_OPTION,
+    {TFX_CLI_JSON_OPTION},
+    {TFX_CLI_CSV_OPTION},
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 

@@ -6,18 +6,10 @@
 #include "framework/report/table.h"
 #include "framework/store/store.h"
 
-#define TFX_CLI_DB_OPTION \
-    { \
-        "db", "FILE", 0, "the database (default: tfx.db)" \
-    }
-#define TFX_CLI_JSON_OPTION \
-    { \
-        "json", NULL, 0, "print JSON" \
-    }
-#define TFX_CLI_CSV_OPTION \
-    { \
-        "csv", NULL, 0, "print comma-separated values" \
-    }
+/* Members of a tfx_cli_option. */
+#define TFX_CLI_DB_OPTION "db", "FILE", 0, "the database (default: tfx.db)"
+#define TFX_CLI_JSON_OPTION "json", NULL, 0, "print JSON"
+#define TFX_CLI_CSV_OPTION "csv", NULL, 0, "print comma-separated values"
 
 /* Opens the database that --db names, for reading. */
 tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err);

@@ -100,8 +100,8 @@ static const tfx_cli_option options[] = {
     {"logits", "FILE", 0, "write the logits [tokens, vocab] as safetensors"},
     {"db", "FILE", 0, "the database with the checkpoints (default: tfx.db)"},
     {"json", NULL, 0, "print JSON"},
-    TFX_CLI_PROFILE_OPTION,
-    TFX_CLI_SET_OPTION,
+    {TFX_CLI_PROFILE_OPTION},
+    {TFX_CLI_SET_OPTION},
     {NULL},
 };
 

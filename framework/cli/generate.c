@@ -141,7 +141,7 @@ static const tfx_cli_option options[] = {
     {"temperature", "T", 0, "0: always the most likely token (default 0.8)"},
     {"top-k", "K", 0, "draw among the K most likely tokens only (default 0: all)"},
     {"seed", "N", 0, "the same seed gives the same text (default 1)"},
-    TFX_CLI_DB_OPTION,
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 

@@ -28,8 +28,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 static const tfx_cli_option options[] = {
     {"resolved", NULL, 0, "print the spec with every default, variable and override filled in"},
     {"json", NULL, 0, "print JSON"},
-    TFX_CLI_PROFILE_OPTION,
-    TFX_CLI_SET_OPTION,
+    {TFX_CLI_PROFILE_OPTION},
+    {TFX_CLI_SET_OPTION},
     {NULL},
 };
 

@@ -320,10 +320,10 @@ static int run_show(const tfx_cli_args *a, tfx_error *err)
     return 0;
 }
 
-static const tfx_cli_option list_options[] = {TFX_CLI_JSON_OPTION, {NULL}};
+static const tfx_cli_option list_options[] = {{TFX_CLI_JSON_OPTION}, {NULL}};
 
 static const tfx_cli_option show_options[] = {
-    TFX_CLI_JSON_OPTION,
+    {TFX_CLI_JSON_OPTION},
     {"markdown", NULL, 0, "instead of NAME: the reference of all spec keys, as a page"},
     {NULL},
 };

@@ -13,8 +13,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 
 static const tfx_cli_option options[] = {
     {"experiment", "NAME", 0, "only runs of experiments with this name (or id)"},
-    TFX_CLI_JSON_OPTION,
-    TFX_CLI_DB_OPTION,
+    {TFX_CLI_JSON_OPTION},
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 

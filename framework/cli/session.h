@@ -12,14 +12,9 @@ typedef struct tfx_session {
     tfx_arm_plan **plans; /* [experiment->n_arms]; NULL until tfx_session_plan */
 } tfx_session;
 
-#define TFX_CLI_PROFILE_OPTION \
-    { \
-        "profile", "NAME", 0, "apply the overrides of [profile NAME]" \
-    }
-#define TFX_CLI_SET_OPTION \
-    { \
-        "set", "SECTION.KEY=VALUE", 1, "override a setting" \
-    }
+/* Members of a tfx_cli_option. */
+#define TFX_CLI_PROFILE_OPTION "profile", "NAME", 0, "apply the overrides of [profile NAME]"
+#define TFX_CLI_SET_OPTION "set", "SECTION.KEY=VALUE", 1, "override a setting"
 
 /* Plugins, and the spec that the first argument names, with --profile and --set. */
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err);

@@ -22,8 +22,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 static const tfx_cli_option options[] = {
     {"spec", NULL, 0, "print the resolved spec that the run was started from, and nothing else"},
     {"log", NULL, 0, "print what happened in the run, line by line with times (UTC), and nothing else"},
-    TFX_CLI_JSON_OPTION,
-    TFX_CLI_DB_OPTION,
+    {TFX_CLI_JSON_OPTION},
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 

@@ -15,9 +15,9 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 }
 
 static const tfx_cli_option options[] = {
-    TFX_CLI_JSON_OPTION,
-    TFX_CLI_CSV_OPTION,
-    TFX_CLI_DB_OPTION,
+    {TFX_CLI_JSON_OPTION},
+    {TFX_CLI_CSV_OPTION},
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 

@@ -159,7 +159,7 @@ tfx_status tfx_report_run_log(tfx_store *s, tfx_id run, FILE *out, tfx_error *er
     if (tfx_store_run_info(s, run, &info, err) != TFX_OK)
         return err->status;
     if (info.directory) {
-        char *root = tfx_store_folder(s), *path = tfx_printf("%s/%s/log.txt", root, info.directory), piece[4096];
+        char *path = tfx_store_log(s, info.directory), piece[4096];
         FILE *f = fopen(path, "r");
         if (!f)
             tfx_fail(err, TFX_E_INVALID, "run %lld: cannot read its log %s: %s", (long long)run, path, strerror(errno));
@@ -168,7 +168,6 @@ tfx_status tfx_report_run_log(tfx_store *s, tfx_id run, FILE *out, tfx_error *er
         if (f)
             fclose(f);
         free(path);
-        free(root);
     } else {
         tfx_fail(err, TFX_E_INVALID, "run %lld has no log: it has not been started", (long long)run);
     }

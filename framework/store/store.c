@@ -191,6 +191,13 @@ char *tfx_store_folder(const tfx_store *s)
     return file;
 }
 
+char *tfx_store_log(const tfx_store *s, const char *directory)
+{
+    char *root = tfx_store_folder(s), *path = tfx_printf("%s/%s/log.txt", root, directory);
+    free(root);
+    return path;
+}
+
 tfx_status tfx_store_begin(tfx_store *s, tfx_error *err)
 {
     tfx_error e = {0};

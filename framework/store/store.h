@@ -26,6 +26,8 @@ const char *tfx_store_path(const tfx_store *s);
 /* The folder that holds the file, absolute and without links: paths in the database start there. A
  * heap string. */
 char *tfx_store_folder(const tfx_store *s);
+/* The log of the run whose folder this is. A heap string. */
+char *tfx_store_log(const tfx_store *s, const char *directory);
 
 /* Groups what is written between them into one short transaction. */
 tfx_status tfx_store_begin(tfx_store *s, tfx_error *err);
@@ -34,7 +36,8 @@ void tfx_store_rollback(tfx_store *s);
 
 /* ---- writing; every function returns the new row's id, or 0 with a message ---- */
 
-/* One call of `tfx run`, and those that execute further parts of it. `spec` is the resolved text, `spec_path` the file it came from. */
+/* One call of `tfx run`, and those that execute further parts of it. `spec` is the resolved text, `spec_path` the
+ * file it came from. */
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err);
 /* `train` is the arm's resolved settings as JSON. scaling may be NULL. */

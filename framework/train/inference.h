@@ -24,10 +24,9 @@ void tfx_inference_close(tfx_inference *f);
 tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm, uint64_t *n_tokens,
                                   double *loss, double *bits_per_byte, tfx_error *err);
 
-/* Evaluates tokens cut into windows of the model's context from the start, each on its
- * own; the last may be shorter, which says something of causal models alone. *loss: mean over the tokens that have a successor inside
- * their window; NaN when none has. Writes tensor "logits" [n, vocab], f32, to `logits_file` unless NULL.
- * Needs rows = 1. */
+/* Evaluates tokens cut into windows of the model's context from the start, each on its own; the last may be shorter,
+ * which says something of causal models alone. *loss: mean over the tokens that have a successor inside their window;
+ * NaN when none has. Writes tensor "logits" [n, vocab], f32, to `logits_file` unless NULL. Needs rows = 1. */
 tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
                                 double *loss, tfx_error *err);
 

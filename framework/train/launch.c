@@ -182,10 +182,9 @@ static void say_killed(tfx_store *store, tfx_id run, const char *detail)
     tfx_run_info info = {0};
     tfx_error err = {0};
     if (tfx_store_run_info(store, run, &info, &err) == TFX_OK && info.directory) {
-        char *root = tfx_store_folder(store), *path = tfx_printf("%s/%s/log.txt", root, info.directory);
+        char *path = tfx_store_log(store, info.directory);
         tfx_log_open(path);
         free(path);
-        free(root);
     }
     tfx_log_message("run %lld (arm %s, seed %lld) was %s", (long long)run, info.arm_name ? info.arm_name : "?",
                     (long long)info.seed, detail);

@@ -9,9 +9,9 @@
 #include "framework/train/provenance.h"
 #include "framework/train/trainer.h"
 
-static void open_log(const tfx_worker_params *p, const tfx_run_info *info, const char *root, const char *directory)
+static void open_log(const tfx_worker_params *p, const tfx_run_info *info, const char *directory)
 {
-    char *path = tfx_printf("%s/%s/log.txt", root, directory);
+    char *path = tfx_store_log(p->store, directory);
     tfx_log_open(path);
     tfx_log_note("run %lld of experiment %s: arm %s, seed %lld, by process %lld with tfx %s", (long long)info->run,
                  info->experiment_name, info->arm_name, (long long)info->seed, (long long)getpid(), p->tfx_version);
@@ -34,7 +34,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
     tfx_id environment = plan ? tfx_provenance_environment(p->store, &device, p->tfx_version, p->git_commit, err) : 0;
     if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK) {
-        open_log(p, info, root, claim->directory);
+        open_log(p, info, claim->directory);
         tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err);
     }
     if (claim->lock >= 0 && err->status == TFX_OK) {
