@@ -1,4 +1,4 @@
-/* Text: a growing buffer, nearest names for error messages, numbers for people. */
+/* Text: a growing buffer, nearest names for error messages, numbers for people and from them. */
 #ifndef TFX_BASE_TEXT_H
 #define TFX_BASE_TEXT_H
 

@@ -17,13 +17,10 @@
 static tfx_status check_path(const char *path, tfx_store_mode mode, tfx_error *err)
 {
     struct stat st;
-    if (stat(path, &st) != 0)
-        return mode == TFX_STORE_WRITE ? TFX_OK
-                                       : tfx_fail(err, TFX_E_INVALID,
-                                                  "no database %s (`tfx run` creates it; --db "
-                                                  "names another file)",
-                                                  path);
-    if (S_ISDIR(st.st_mode))
+    int there = stat(path, &st) == 0;
+    if (!there && mode == TFX_STORE_READ)
+        return tfx_fail(err, TFX_E_INVALID, "no database %s (`tfx run` creates it; --db names another file)", path);
+    if (there && S_ISDIR(st.st_mode))
         return tfx_fail(err, TFX_E_INVALID, "database %s: expected a file, found a folder", path);
     return TFX_OK;
 }

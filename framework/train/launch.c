@@ -209,10 +209,8 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_select
             break;
         int done = info.status == TFX_RUN_DONE, status = 0;
         tfx_run_info_finish(&info);
-        if (done) {
-            result->n_done++;
+        if (done)
             continue;
-        }
         if (*stop) {
             result->interrupted = 1;
             break;
@@ -231,8 +229,6 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_select
             break;
         } else if (WEXITSTATUS(status)) {
             result->n_failed++;
-        } else {
-            result->n_done++;
         }
     }
     close(crash);

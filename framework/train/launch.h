@@ -19,7 +19,7 @@ tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *p
 tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx_error *err);
 
 typedef struct tfx_launch_result {
-    size_t n_done, n_failed;
+    size_t n_failed;
     int interrupted;
 } tfx_launch_result;
 

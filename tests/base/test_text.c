@@ -69,6 +69,17 @@ START_TEST(numbers_for_people)
 }
 END_TEST
 
+START_TEST(whole_numbers)
+{
+    static const char *const wrong[] = {"", " ", "7x", "x", "1.5", "9223372036854775808"};
+    int64_t n;
+    ck_assert(tfx_parse_integer("-9223372036854775808", &n) && n == INT64_MIN);
+    ck_assert(tfx_parse_integer("007", &n) && n == 7);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        ck_assert_msg(!tfx_parse_integer(wrong[i], &n), "%s", wrong[i]);
+}
+END_TEST
+
 static Suite *text_suite(void)
 {
     Suite *s = suite_create("text");
@@ -77,6 +88,7 @@ static Suite *text_suite(void)
     tcase_add_test(t, nearest_names);
     tcase_add_test(t, very_long_names);
     tcase_add_test(t, numbers_for_people);
+    tcase_add_test(t, whole_numbers);
     suite_add_tcase(s, t);
     return s;
 }
