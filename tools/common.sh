@@ -58,6 +58,30 @@ json_field() { # json_field FILE KEY
 
 file_sha256() { sha256sum < "$1" | cut -d ' ' -f 1; }
 
+# Makes $out, the folder of the results, if need be, and waits until no other script works there:
+# whoever comes second finds it done. Whole files are renamed from $new into $out. At the end
+# what $scratch lists is removed, and so is $out if it was made here and nothing came of it.
+claim_out() {
+    made_out=''
+    if [[ ! -d $out ]]; then
+        mkdir -p -- "$out" || die "cannot make the folder '$out'"
+        made_out=1
+    fi
+    out=$(cd -- "$out" && pwd -P)
+    new=$out/.new
+    scratch=("$new")
+    exec 9< "$out"
+    flock 9
+    trap leave_out EXIT
+    trap 'exit 130' INT TERM
+    rm -rf -- "$new"
+}
+
+leave_out() {
+    rm -rf -- "${scratch[@]}"
+    [[ ! $made_out ]] || rmdir --ignore-fail-on-non-empty -- "$out" 2> /dev/null || true
+}
+
 # Configures and builds into $root/FOLDER; an existing build is reused, unless the tree
 # was moved or copied since, which makes the folder's absolute paths wrong.
 build_tree() { # build_tree FOLDER [MESON_OPTION...]
