@@ -42,6 +42,14 @@ struct tfx_scaling {
     tfx_carry_state carry;
 };
 
+static int starts_at_zero(const tfx_scaling *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_zero_init; i++)
+        if (!strcmp(s->zero_init[i], name))
+            return 1;
+    return 0;
+}
+
 static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **out)
 {
     tfx_scaling s = {.host = h};
@@ -61,12 +69,7 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
         s.steps = NULL;
     else
         s.tokens = NULL;
-    int zero_key = 0, zero_value = 0;
-    for (size_t i = 0; i < s.n_zero_init; i++) {
-        zero_key |= !strcmp(s.zero_init[i], "key");
-        zero_value |= !strcmp(s.zero_init[i], "value");
-    }
-    if (zero_key && zero_value)
+    if (starts_at_zero(&s, "key") && starts_at_zero(&s, "value"))
         return h->fail(h, TFX_E_INVALID,
                        "zero_init: with new keys and new values both at zero, no gradient ever reaches "
                        "the new slots; leave one of them out");
@@ -111,23 +114,18 @@ static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
 
 static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
 {
-    size_t before = 1, after = 1; /* elements outside and inside of the grown axis */
-    if (p->grow_axis < 0) {
-        for (uint32_t i = 0; i < p->n_dims; i++)
-            after *= (size_t)p->dims[i];
-        int rescaled = (p->flags & TFX_PARAM_FIXED) && !strcmp(p->name, "tau") && !s->keep_tau;
-        if (!rescaled)
-            memcpy(p->data, p->old_data, sizeof(float) * after);
+    int axis = p->grow_axis; /* -1: nothing grows, so all of it is the one run that is copied */
+    if (axis < 0 && (p->flags & TFX_PARAM_FIXED) && !strcmp(p->name, "tau") && !s->keep_tau)
         return TFX_OK;
-    }
-    int zero = 0;
-    for (size_t i = 0; i < s->n_zero_init; i++)
-        zero |= !strcmp(p->name, s->zero_init[i]);
-    for (int i = 0; i < p->grow_axis; i++)
-        before *= (size_t)p->dims[i];
-    for (uint32_t i = (uint32_t)p->grow_axis + 1; i < p->n_dims; i++)
-        after *= (size_t)p->dims[i];
-    size_t old_run = (size_t)p->old_dims[p->grow_axis] * after, new_run = (size_t)p->dims[p->grow_axis] * after;
+    int zero = starts_at_zero(s, p->name);
+    size_t before = 1, after = 1; /* elements outside and inside of the grown axis */
+    for (int i = 0; i < (int)p->n_dims; i++)
+        if (i < axis)
+            before *= (size_t)p->dims[i];
+        else if (i > axis)
+            after *= (size_t)p->dims[i];
+    size_t old_run = axis < 0 ? after : (size_t)p->old_dims[axis] * after;
+    size_t new_run = axis < 0 ? after : (size_t)p->dims[axis] * after;
     for (size_t i = 0; i < before; i++) {
         memcpy(p->data + i * new_run, p->old_data + i * old_run, sizeof(float) * old_run);
         if (zero)
