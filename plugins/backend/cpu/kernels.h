@@ -200,6 +200,29 @@ static inline int tfx_cpu_extends(const tfx_tensor *a, int64_t last, const tfx_t
     return b->n_dims == a->n_dims + 1 && b->dims[a->n_dims] == last && tfx_cpu_same_dims(a, b, a->n_dims);
 }
 
+/* ---- views ---- */
+
+/* How an index maps to memory: dimensions, outermost first, with their strides in elements. */
+typedef struct tfx_cpu_view {
+    uint32_t n_dims;
+    int64_t dims[TFX_MAX_DIMS], strides[TFX_MAX_DIMS];
+} tfx_cpu_view;
+
+/* Adds an innermost dimension, merged with the one before it if the strides allow. */
+static inline void tfx_cpu_view_add(tfx_cpu_view *v, int64_t dim, int64_t stride)
+{
+    uint32_t last = v->n_dims - 1;
+    if (dim == 1)
+        return;
+    if (v->n_dims && v->strides[last] == stride * dim) {
+        v->dims[last] *= dim;
+        v->strides[last] = stride;
+    } else {
+        v->dims[v->n_dims] = dim;
+        v->strides[v->n_dims++] = stride;
+    }
+}
+
 /* ---- arithmetic ---- */
 
 static inline int64_t tfx_cpu_min(int64_t a, int64_t b)

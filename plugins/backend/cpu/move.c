@@ -221,39 +221,25 @@ static tfx_status permute_compile(const tfx_cpu_compiler *c, const tfx_step *ste
     p->bytes = (int)tfx_cpu_dtype_bytes(y->dtype);
 
     /* Dimensions of out with their strides in x, neighbours that stay neighbours merged. */
-    int64_t dims[TFX_MAX_DIMS], from[TFX_MAX_DIMS], to[TFX_MAX_DIMS];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < y->n_dims; i++) {
-        int64_t stride = tfx_cpu_product(x->dims, (uint32_t)node->ints[i] + 1, x->n_dims);
-        if (y->dims[i] == 1)
-            continue;
-        if (n && from[n - 1] == stride * y->dims[i]) {
-            dims[n - 1] *= y->dims[i];
-            from[n - 1] = stride;
-        } else {
-            dims[n] = y->dims[i];
-            from[n++] = stride;
-        }
-    }
-    if (n == 0)
-        dims[n] = 1, from[n++] = 1;
-    int64_t stride = 1;
-    for (uint32_t d = n; d-- > 0;) {
-        to[d] = stride;
-        stride *= dims[d];
-    }
-    p->cols = dims[n - 1];
-    p->col_stride = from[n - 1];
+    tfx_cpu_view v = {0};
+    for (uint32_t i = 0; i < y->n_dims; i++)
+        tfx_cpu_view_add(&v, y->dims[i], tfx_cpu_product(x->dims, (uint32_t)node->ints[i] + 1, x->n_dims));
+    if (v.n_dims == 0) /* a single number */
+        v = (tfx_cpu_view){.n_dims = 1, .dims = {1}, .strides = {1}};
+    uint32_t last = v.n_dims - 1;
+    p->cols = v.dims[last];
+    p->col_stride = v.strides[last];
     p->lines = 1;
-    for (uint32_t d = 0; d + 1 < n; d++) {
-        if (p->col_stride != 1 && from[d] == 1) {
-            p->lines = dims[d];
-            p->line_to = to[d];
+    for (uint32_t d = 0; d < last; d++) {
+        int64_t to = tfx_cpu_product(v.dims, d + 1, v.n_dims);
+        if (p->col_stride != 1 && v.strides[d] == 1) {
+            p->lines = v.dims[d];
+            p->line_to = to;
             continue;
         }
-        p->outer[p->n_outer] = dims[d];
-        p->from[p->n_outer] = from[d];
-        p->to[p->n_outer++] = to[d];
+        p->outer[p->n_outer] = v.dims[d];
+        p->from[p->n_outer] = v.strides[d];
+        p->to[p->n_outer++] = to;
     }
     if (p->col_stride != 1 && p->n_outer < TFX_MAX_DIMS)
         cut_lines(p);

@@ -29,7 +29,7 @@ static pointwise_args *args_create(uint32_t n_nodes, uint32_t n_operands)
 /* ---- views ---- */
 
 /* x broadcast to y's shape, dimensions merged where strides allow. */
-static pointwise_view make_view(const tfx_tensor *x, const tfx_tensor *y)
+static tfx_cpu_view make_view(const tfx_tensor *x, const tfx_tensor *y)
 {
     int64_t strides[TFX_MAX_DIMS] = {0};
     int64_t stride = 1;
@@ -39,25 +39,15 @@ static pointwise_view make_view(const tfx_tensor *x, const tfx_tensor *y)
             strides[y->n_dims - 1 - i] = stride;
         stride *= x->dims[d];
     }
-    pointwise_view v = {0};
-    for (uint32_t i = 0; i < y->n_dims; i++) {
-        if (y->dims[i] == 1)
-            continue;
-        uint32_t last = v.n_dims - 1;
-        if (v.n_dims && v.strides[last] == strides[i] * y->dims[i]) {
-            v.dims[last] *= y->dims[i];
-            v.strides[last] = strides[i];
-        } else {
-            v.dims[v.n_dims] = y->dims[i];
-            v.strides[v.n_dims++] = strides[i];
-        }
-    }
+    tfx_cpu_view v = {0};
+    for (uint32_t i = 0; i < y->n_dims; i++)
+        tfx_cpu_view_add(&v, y->dims[i], strides[i]);
     if (v.n_dims == 1 && v.strides[0] == 0)
         v.n_dims = 0;
     return v;
 }
 
-static int is_plain(const pointwise_view *v, int64_t n)
+static int is_plain(const tfx_cpu_view *v, int64_t n)
 {
     return n == 1 || (v->n_dims == 1 && v->strides[0] == 1);
 }
@@ -87,10 +77,10 @@ static pointwise_instr *add_instr(pointwise_args *p, instr_kind kind, int dst, i
 }
 
 /* Reads memory into a cell; `view` NULL: at the element's own index. */
-static int add_load(pointwise_args *p, tfx_value v, const tfx_tensor *t, const pointwise_view *view)
+static int add_load(pointwise_args *p, tfx_value v, const tfx_tensor *t, const tfx_cpu_view *view)
 {
     int s = add_cell(p, CELL_LOADED, v, t);
-    p->cells[s].view = view ? *view : (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
+    p->cells[s].view = view ? *view : (tfx_cpu_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
     add_instr(p, INSTR_LOAD, s, -1, -1);
     return s;
 }
@@ -124,7 +114,7 @@ static void compile_broadcast(const tfx_cpu_compiler *c, pointwise_args *p, cons
 {
     const tfx_tensor *x = tfx_cpu_in(c, node, 0), *y = tfx_cpu_out(c, node, 0);
     int made_here = find_cell(p, node->in[0]);
-    pointwise_view view = make_view(x, y);
+    tfx_cpu_view view = make_view(x, y);
     if (made_here >= 0) /* of the domain's size, so nothing is stretched */
         name_cell(p, resolve(p, made_here), node->out[0]);
     else if (is_plain(&view, p->n) && x->dtype == TFX_F32)

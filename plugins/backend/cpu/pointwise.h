@@ -16,20 +16,14 @@ typedef enum cell_kind {
     CELL_NAME /* another name of the cell `same_as` */
 } cell_kind;
 
-/* How the index of the domain maps to memory: dims of the domain after merging what can be
- * merged, outermost first, with the operand's strides in elements. The innermost stride is
- * 0 or 1, so the innermost dimension is a run of consecutive or of equal elements. */
-typedef struct pointwise_view {
-    uint32_t n_dims; /* 0: a single number */
-    int64_t dims[TFX_MAX_DIMS], strides[TFX_MAX_DIMS];
-} pointwise_view;
-
 typedef struct pointwise_cell {
     cell_kind kind;
     tfx_value value;          /* 0: none */
     const tfx_tensor *tensor; /* memory of EXTERN and LOADED */
-    pointwise_view view;      /* LOADED */
-    int must_copy;            /* LOADED: a store of this group writes the same memory */
+    /* LOADED: how the index of the domain maps to memory; no dims: a single number. The innermost
+     * stride is 0 or 1, so the innermost dimension is a run of consecutive or of equal elements. */
+    tfx_cpu_view view;
+    int must_copy; /* LOADED: a store of this group writes the same memory */
     float constant;
     int same_as;              /* NAME */
     int reg;                  /* register, or -1 */

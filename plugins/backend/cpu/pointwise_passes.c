@@ -50,7 +50,7 @@ static void load_endangered_sources(pointwise_args *p)
             if (in_place || !overlap(s->tensor, target))
                 continue;
             s->kind = CELL_LOADED;
-            s->view = (pointwise_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
+            s->view = (tfx_cpu_view){.n_dims = 1, .dims = {p->n}, .strides = {1}};
             s->must_copy = 1;
             break;
         }
@@ -79,6 +79,16 @@ static int can_fold(const pointwise_args *p, int cell)
         return 0;
     const pointwise_instr *in = &p->instrs[s->made_by];
     return in->op == TFX_OP_AFFINE && !in->round_bf16 && p->cells[in->a].varies;
+}
+
+/* Has an operand scaled and shifted by the one who reads it, not by the AFFINE that made it. */
+static void fold_operand(pointwise_args *p, int *operand, float *scale, float *shift)
+{
+    pointwise_instr *affine = &p->instrs[p->cells[*operand].made_by];
+    *operand = affine->a;
+    *scale = affine->scale;
+    *shift = affine->shift;
+    affine->unary = NULL;
 }
 
 /* Lets x + y, x - y, x * y and x / y scale and shift their operands themselves where these are
@@ -116,18 +126,10 @@ static void fold_affine(pointwise_args *p)
             continue;
         in->kind = INSTR_BINARY_AFFINE;
         in->unary = tfx_cpu_tile_binary_affine(in->op)[fold_a && fold_b ? 2 : fold_b];
-        if (fold_a) {
-            pointwise_instr *affine = &p->instrs[p->cells[in->a].made_by];
-            in->scale = affine->scale, in->shift = affine->shift;
-            in->a = affine->a;
-            affine->unary = NULL;
-        }
-        if (fold_b) {
-            pointwise_instr *affine = &p->instrs[p->cells[in->b].made_by];
-            in->scale_b = affine->scale, in->shift_b = affine->shift;
-            in->b = affine->a;
-            affine->unary = NULL;
-        }
+        if (fold_a)
+            fold_operand(p, &in->a, &in->scale, &in->shift);
+        if (fold_b)
+            fold_operand(p, &in->b, &in->scale_b, &in->shift_b);
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < p->n_instrs; i++)

@@ -29,7 +29,7 @@ static void load_run(const tfx_tensor *t, const void *base, int64_t from, int64_
 static void load(machine *m, int cell, int64_t i, int64_t n)
 {
     const pointwise_cell *s = &m->p->cells[cell];
-    const pointwise_view *v = &s->view;
+    const tfx_cpu_view *v = &s->view;
     const void *base = tfx_cpu_at(m->ctx, s->tensor);
     float *reg = m->regs + s->reg * m->p->reg_stride;
     m->at[cell] = reg;
