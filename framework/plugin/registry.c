@@ -41,12 +41,11 @@ struct tfx_registry {
     size_t n_folders, cap_folders;
 };
 
-static void refuse(tfx_registry *r, const char *path, const char *reason)
+/* Takes over the strings. */
+static void refuse(tfx_registry *r, char *path, char *reason)
 {
     tfx_refused_plugin *p = TFX_APPEND(r->refused, r->n_refused, r->cap_refused);
-    p->path = tfx_strdup(path);
-    p->reason = tfx_strdup(reason);
-    p->hides_from = SIZE_MAX; /* until its folder has been admitted */
+    *p = (tfx_refused_plugin){path, reason, SIZE_MAX}; /* until its folder has been admitted */
 }
 
 static const char *name_of(const tfx_factory *f)
@@ -126,18 +125,17 @@ static tfx_status load_code(const char *path, const tfx_elf_entry *head, const t
     return check_entry(entry, err);
 }
 
-static tfx_status load(const char *path, tfx_loaded_plugin *out, tfx_error *err)
+/* Fills what is missing behind p->path. */
+static tfx_status load(tfx_loaded_plugin *p, tfx_error *err)
 {
     tfx_elf_entry head = {0};
     tfx_call c;
-    if (tfx_elf_entry_read(path, &head, err) || tfx_elf_entry_check(&head, err) || tfx_file_hash(path, out->hash, err))
+    if (tfx_elf_entry_read(p->path, &head, err) || tfx_elf_entry_check(&head, err) ||
+        tfx_file_hash(p->path, p->hash, err))
         return err->status;
-    tfx_call_begin(&c, NULL, NULL, "dlopen", path);
-    tfx_call_end(&c, load_code(path, &head, &out->entry, err), NULL, err);
-    if (err->status != TFX_OK)
-        return err->status;
-    out->path = tfx_strdup(path);
-    return TFX_OK;
+    tfx_call_begin(&c, NULL, NULL, "dlopen", p->path);
+    tfx_call_end(&c, load_code(p->path, &head, &p->entry, err), NULL, err);
+    return err->status;
 }
 
 /* Why `a` cannot be in one folder together with `b`; NULL when it can. */
@@ -163,8 +161,8 @@ static int has_plugin(const tfx_registry *r, const char *name)
     return 0;
 }
 
-/* Takes over the plugins of one folder that conflict with none of their neighbours and that
- * no earlier folder has. */
+/* Takes over the plugins of one folder: those that conflict with none of their neighbours and that
+ * no earlier folder has are kept. */
 static void admit(tfx_registry *r, tfx_loaded_plugin *found, size_t n)
 {
     char **why = TFX_NEW_ARRAY(char *, n);
@@ -173,13 +171,12 @@ static void admit(tfx_registry *r, tfx_loaded_plugin *found, size_t n)
             if (j != i)
                 why[i] = conflict(&found[i], &found[j]);
     for (size_t i = 0; i < n; i++) {
-        if (why[i]) {
+        if (why[i])
             refuse(r, found[i].path, why[i]);
-        } else if (!has_plugin(r, found[i].entry->name)) {
+        else if (!has_plugin(r, found[i].entry->name))
             *TFX_APPEND(r->plugins, r->n_plugins, r->cap_plugins) = found[i];
-            found[i].path = NULL;
-        }
-        free(why[i]);
+        else
+            free(found[i].path);
     }
     free(why);
 }
@@ -223,27 +220,22 @@ static void scan_folder(tfx_registry *r, const char *folder, const char *origin)
     }
     if (n < 0) {
         char *reason = tfx_printf("%s names this folder, which cannot be read: %s", origin, strerror(errno));
-        refuse(r, folder, reason);
-        free(reason);
+        refuse(r, tfx_strdup(folder), reason);
         return;
     }
     for (int i = 0; i < n; i++) {
         tfx_error err = {0};
-        tfx_loaded_plugin p = {0};
-        char *path = tfx_printf("%s/%s", absolute, names[i]->d_name);
-        if (load(path, &p, &err) == TFX_OK)
+        tfx_loaded_plugin p = {.path = tfx_printf("%s/%s", absolute, names[i]->d_name)};
+        if (load(&p, &err) == TFX_OK)
             *TFX_APPEND(found, n_found, cap_found) = p;
         else
-            refuse(r, path, err.text);
-        free(path);
+            refuse(r, p.path, tfx_strdup(err.text));
         free(names[i]);
     }
     admit(r, found, n_found);
     for (size_t i = 0; i < r->n_refused; i++)
         if (r->refused[i].hides_from == SIZE_MAX)
             r->refused[i].hides_from = r->n_plugins;
-    for (size_t i = 0; i < n_found; i++)
-        free(found[i].path);
     free(found);
     free(names);
 }
