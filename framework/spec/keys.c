@@ -41,7 +41,7 @@ static const char *expand(const char *key, char ***out, size_t *n, size_t *cap)
         const char *wrong = strchr(key, '}') ? "a \"}\" without \"{\"" : check_key(key);
         if (wrong)
             return wrong;
-        if (*n >= TFX_KEY_MAX_EXPANDED)
+        if (*n >= 1024)
             return "the braces stand for more than 1024 keys";
         *TFX_APPEND(*out, *n, *cap) = tfx_strdup(key);
         return NULL;

@@ -4,9 +4,8 @@
 
 #include "framework/spec/ini.h"
 
-/* Longest key and the most keys that one brace expression may stand for. */
+/* The longest key. */
 #define TFX_KEY_MAX 400
-#define TFX_KEY_MAX_EXPANDED 1024
 
 /* Expands "a.{b,c}.d" into "a.b.d" and "a.c.d"; several groups give every combination.
  * *out has *n heap strings afterwards and is one itself. Returns NULL, or what is wrong as a
