@@ -53,12 +53,11 @@ static void put_plugin(writer *w, const char *key, const tfx_plugin_use *use)
 static int shared(const tfx_experiment *e, const char *name, int optimizer)
 {
     const tfx_train_config *first = &e->arms[0].train;
+    const char *value = tfx_options_text(optimizer ? first->optimizer.options : first->options, name);
     for (size_t i = 1; i < e->n_arms; i++) {
         const tfx_train_config *t = &e->arms[i].train;
-        if (optimizer && strcmp(t->optimizer.name, first->optimizer.name))
-            return 0;
-        if (strcmp(tfx_options_text(optimizer ? t->optimizer.options : t->options, name),
-                   tfx_options_text(optimizer ? first->optimizer.options : first->options, name)))
+        if (!value || (optimizer && strcmp(t->optimizer.name, first->optimizer.name)) ||
+            strcmp(tfx_options_text(optimizer ? t->optimizer.options : t->options, name), value))
             return 0;
     }
     return 1;

@@ -204,6 +204,8 @@ START_TEST(resolved_round_trip)
     round_trip(text, NULL, NULL, 0);
     round_trip(text, "p", sets, 2);
     round_trip(SPEC("", "", "", "", ""), NULL, NULL, 0);
+    /* The last optimizer has options that those of both arms before it lack. */
+    round_trip(SPEC("", "", "", "", "[arm b]\nmodel = m\n[arm c]\nmodel = m\ntrain.optimizer = sgd\n"), NULL, NULL, 0);
 
     /* The whole text once, as it is. Both optimizers have the same weight_decay, but that is
      * no setting they share. */
