@@ -11,18 +11,19 @@
 #include "framework/base/error.h"
 #include "tfx/types.h"
 
-typedef enum tfx_st_dtype { /* those of the format that tfx can convert to and from */
-                            TFX_ST_F64,
-                            TFX_ST_F32,
-                            TFX_ST_F16,
-                            TFX_ST_BF16,
-                            TFX_ST_I64,
-                            TFX_ST_I32,
-                            TFX_ST_I16,
-                            TFX_ST_I8,
-                            TFX_ST_U8,
-                            TFX_ST_BOOL,
-                            TFX_ST_OTHER /* known to the format, readable as raw bytes only */
+/* Those of the format that tfx can convert to and from. */
+typedef enum tfx_st_dtype {
+    TFX_ST_F64,
+    TFX_ST_F32,
+    TFX_ST_F16,
+    TFX_ST_BF16,
+    TFX_ST_I64,
+    TFX_ST_I32,
+    TFX_ST_I16,
+    TFX_ST_I8,
+    TFX_ST_U8,
+    TFX_ST_BOOL,
+    TFX_ST_OTHER /* known to the format, readable as raw bytes only */
 } tfx_st_dtype;
 
 typedef struct tfx_st_tensor {

@@ -85,34 +85,23 @@ static tfx_status remove_tree(const char *path, tfx_error *err)
 /* A folder that is not there counts as removed: whoever asks may have been killed halfway before. */
 tfx_status tfx_remove_dir(const char *path, tfx_error *err)
 {
-    char *final = without_trailing_slashes(path), *aside = NULL, *parent = NULL;
+    char *final = without_trailing_slashes(path), *parent = tfx_parent_dir(final);
+    char *aside = tfx_printf("%s" TEMP_MARK "%ld" OLD_MARK, final, (long)getpid());
     struct stat st;
-    int lock = -1;
     if (lstat(final, &st) != 0) {
         if (errno != ENOENT)
             tfx_fail(err, TFX_E_IO, "%s: cannot stat: %s", path, strerror(errno));
-        goto done;
-    }
-    if (!S_ISDIR(st.st_mode)) {
+    } else if (!S_ISDIR(st.st_mode)) {
         tfx_fail(err, TFX_E_INVALID, "%s: cannot remove: is not a folder", path);
-        goto done;
+    } else if (each_entry(final, 0, refuse_deep, err) == TFX_OK && remove_tree(aside, err) == TFX_OK) {
+        int lock = tfx_dir_lock(final, 0); /* nobody takes it for a leftover and removes it, too */
+        if (rename(final, aside) != 0)
+            tfx_fail(err, TFX_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+        else if (remove_tree(aside, err) == TFX_OK)
+            tfx_sync_dir(parent, err);
+        if (lock >= 0)
+            close(lock);
     }
-    if (each_entry(final, 0, refuse_deep, err) != TFX_OK)
-        goto done;
-    aside = tfx_printf("%s" TEMP_MARK "%ld" OLD_MARK, final, (long)getpid());
-    if (remove_tree(aside, err) != TFX_OK)
-        goto done;
-    lock = tfx_dir_lock(final, 0); /* nobody takes it for a leftover and removes it, too */
-    if (rename(final, aside) != 0) {
-        tfx_fail(err, TFX_E_IO, "%s: cannot remove: %s", path, strerror(errno));
-        goto done;
-    }
-    parent = tfx_parent_dir(final);
-    if (remove_tree(aside, err) == TFX_OK)
-        tfx_sync_dir(parent, err);
-done:
-    if (lock >= 0)
-        close(lock);
     free(parent);
     free(aside);
     free(final);
