@@ -86,15 +86,12 @@ static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
     tfx_cpu_tile t = {.n = varies ? n : 1,
                       .dst = dst,
                       .a = m->at[in->a],
+                      .b = in->b >= 0 ? m->at[in->b] : NULL,
                       .scale = in->scale,
                       .shift = in->shift,
                       .scale_b = in->scale_b,
                       .shift_b = in->shift_b};
-    if (in->kind == INSTR_BINARY_AFFINE) {
-        t.b = m->at[in->b];
-        in->unary(&t);
-    } else if (in->kind == INSTR_BINARY) {
-        t.b = m->at[in->b];
+    if (in->kind == INSTR_BINARY) {
         in->binary[varies ? sa && sb ? TFX_CPU_VV : sa ? TFX_CPU_VS : TFX_CPU_SV : TFX_CPU_VV](&t);
     } else {
         if (in->per_index) {

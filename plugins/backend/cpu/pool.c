@@ -135,23 +135,23 @@ tfx_cpu_pool *tfx_cpu_pool_create(int n_threads)
     *pool = (tfx_cpu_pool){.n_threads = n_threads};
     pool->workers = calloc((size_t)n_threads, sizeof(worker));
     pool->queues = posix_memalign(&place, 64, sizeof(queue) * (size_t)n_threads) ? NULL : place;
-    if (!pool->workers || !pool->queues) {
-        tfx_cpu_pool_destroy(pool);
-        return NULL;
-    }
+    if (!pool->workers || !pool->queues)
+        goto fail;
     for (int i = 0; i < n_threads; i++) {
         atomic_init(&pool->queues[i].word, 0);
         pool->workers[i].pool = pool;
         pool->workers[i].index = i;
     }
     for (int i = 1; i < n_threads; i++) {
-        if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i])) {
-            tfx_cpu_pool_destroy(pool);
-            return NULL;
-        }
+        if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]))
+            goto fail;
         pool->n_started++;
     }
     return pool;
+
+fail:
+    tfx_cpu_pool_destroy(pool);
+    return NULL;
 }
 
 void tfx_cpu_pool_destroy(tfx_cpu_pool *pool)

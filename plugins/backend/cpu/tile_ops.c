@@ -37,11 +37,13 @@
     BINARY_LOOP(name##_pab, a[i] * sa + ca, b[i] * sb + cb, expr) \
     static const tfx_cpu_tile_fn name##_affine_table[3] = {name##_pa, name##_pb, name##_pab};
 
-#define UNARY(name, expr) \
-    TFX_CPU_CLONES static void name##_v(const tfx_cpu_tile *t) \
+#define UNARY(linkage, name, expr) \
+    TFX_CPU_CLONES linkage void name(const tfx_cpu_tile *t) \
     { \
         float *dst = t->dst; \
         const float *a = t->a; \
+        float scale = t->scale, shift = t->shift; \
+        (void)scale, (void)shift; \
         int64_t n = t->n; \
         TFX_CPU_IVDEP \
         for (int64_t i = 0; i < n; i++) { \
@@ -60,16 +62,16 @@ BINARY_AFFINE(sub, x - y)
 BINARY_AFFINE(mul, x *y)
 BINARY_AFFINE(div, x / y)
 
-UNARY(neg, -x)
-UNARY(exp, vm_exp(x))
-UNARY(log, vm_log(x))
-UNARY(sqrt, sqrtf(x))
-UNARY(rsqrt, 1.0f / sqrtf(x))
-UNARY(tanh, vm_tanh(x))
-UNARY(relu, x < 0.0f ? 0.0f : x)
-UNARY(silu, vm_silu(x))
-UNARY(gelu_erf, vm_gelu_erf(x))
-UNARY(gelu_tanh, vm_gelu_tanh(x))
+UNARY(static, neg_v, -x)
+UNARY(static, exp_v, vm_exp(x))
+UNARY(static, log_v, vm_log(x))
+UNARY(static, sqrt_v, sqrtf(x))
+UNARY(static, rsqrt_v, 1.0f / sqrtf(x))
+UNARY(static, tanh_v, vm_tanh(x))
+UNARY(static, relu_v, x < 0.0f ? 0.0f : x)
+UNARY(static, silu_v, vm_silu(x))
+UNARY(static, gelu_erf_v, vm_gelu_erf(x))
+UNARY(static, gelu_tanh_v, vm_gelu_tanh(x))
 
 /* x is the operand of the function, y the gradient of its result. */
 BINARY(neg_grad, -y)
@@ -129,16 +131,7 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind)
     return table[kind];
 }
 
-TFX_CPU_CLONES void tfx_cpu_tile_affine(const tfx_cpu_tile *t)
-{
-    float *dst = t->dst;
-    const float *a = t->a;
-    float scale = t->scale, shift = t->shift;
-    int64_t n = t->n;
-    TFX_CPU_IVDEP
-    for (int64_t i = 0; i < n; i++)
-        dst[i] = a[i] * scale + shift;
-}
+UNARY(extern, tfx_cpu_tile_affine, x *scale + shift)
 
 /* Bits 32..63 of the first Philox4x32-10 output (tfx_host.random_u64), for the element with
  * the 64-bit counter (lo, hi). */
@@ -194,15 +187,7 @@ TFX_CPU_INLINE uint32_t round_bf16(float x)
     return (x != x ? u | 0x00400000u : rounded) >> 16;
 }
 
-TFX_CPU_CLONES void tfx_cpu_tile_round_bf16(const tfx_cpu_tile *t)
-{
-    float *dst = t->dst;
-    const float *a = t->a;
-    int64_t n = t->n;
-    TFX_CPU_IVDEP
-    for (int64_t i = 0; i < n; i++)
-        dst[i] = vm_float(round_bf16(a[i]) << 16);
-}
+UNARY(extern, tfx_cpu_tile_round_bf16, vm_float(round_bf16(x) << 16))
 
 TFX_CPU_CLONES void tfx_cpu_fill(int64_t n, float *dst, float value)
 {
