@@ -119,12 +119,8 @@ tfx_value tfx_graph_emit(tfx_graph *g, tfx_emission *e)
 
 tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
 {
-    if (index >= g->n_state_values) {
-        size_t n = g->state->n;
-        g->state_values = tfx_realloc(g->state_values, sizeof(tfx_value) * n);
-        memset(g->state_values + g->n_state_values, 0, sizeof(tfx_value) * (n - g->n_state_values));
-        g->n_state_values = n;
-    }
+    while (index >= g->n_state_values)
+        (void)TFX_APPEND(g->state_values, g->n_state_values, g->cap_state_values);
     if (g->state_values[index])
         return g->state_values[index];
     const tfx_state_tensor *t = &g->state->tensors[index];

@@ -29,9 +29,8 @@ typedef struct fusion {
     uint32_t *scratch;
     /* Per node: where its part of the tree of longest paths begins in a walk through it, and its size. */
     uint32_t *enter, *size;
-    /* Nodes that read a result of node n: readers[first_reader[n] .. first_reader[n + 1]), ascending. */
-    uint32_t *first_reader, *readers;
-    uint32_t at; /* the node that fusion has come to */
+    tfx_edges *readers; /* per node: the nodes that read a result of it, ascending */
+    uint32_t at;        /* the node that fusion has come to */
 } fusion;
 
 /* The tree of longest paths: a node is below the operand that is farthest from any source. */
@@ -61,25 +60,6 @@ static void find_longest_paths(fusion *f)
     }
     free(depth);
     free(above);
-}
-
-static void find_readers(fusion *f)
-{
-    const tfx_graph *g = &f->s->graph;
-    uint32_t n = g->n_nodes, total = 0;
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
-            f->first_reader[g->values[g->nodes[i].in[k]].node + 1]++;
-    for (uint32_t i = 0; i <= n; i++)
-        f->first_reader[i] = total += f->first_reader[i];
-    f->readers = TFX_NEW_ARRAY(uint32_t, total);
-    uint32_t *filled = TFX_NEW_ARRAY(uint32_t, n);
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
-            uint32_t p = g->values[g->nodes[i].in[k]].node;
-            f->readers[f->first_reader[p] + filled[p]++] = i;
-        }
-    free(filled);
 }
 
 /* Whether the edge from the node that makes in[k] of n can vanish inside a unit: not
@@ -116,14 +96,16 @@ static int path_is_near(const fusion *f, uint32_t a, uint32_t b)
     uint32_t queue[STEPS], n = 0, end = f->enter[to->nodes[to->n_nodes - 1]];
     for (; n < from->n_nodes; n++)
         queue[n] = from->nodes[n];
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t r = f->first_reader[queue[i]]; r < f->first_reader[queue[i] + 1] && f->readers[r] <= f->at; r++) {
-            uint32_t node = f->readers[r], unit = f->s->unit_of[node];
+    for (uint32_t i = 0; i < n; i++) {
+        const tfx_edges *readers = &f->readers[queue[i]];
+        for (uint32_t r = 0; r < readers->n && readers->to[r] <= f->at; r++) {
+            uint32_t node = readers->to[r], unit = f->s->unit_of[node];
             if (unit != TFX_NO_UNIT && unit != a && unit != b && end - f->enter[node] < f->size[node])
                 return 1;
             if (n < STEPS)
                 queue[n++] = node;
         }
+    }
     return 0;
 }
 
@@ -211,12 +193,15 @@ void tfx_fuse(tfx_sequence *s, int fuse)
 {
     tfx_graph *g = &s->graph;
     fusion f = {.s = s};
-    uint32_t **arrays[] = {&f.order, &f.position, &f.mark, &f.scratch, &f.enter, &f.size, &f.first_reader};
+    uint32_t **arrays[] = {&f.order, &f.position, &f.mark, &f.scratch, &f.enter, &f.size};
     enum { N_ARRAYS = sizeof(arrays) / sizeof(*arrays) };
     for (size_t i = 0; i < N_ARRAYS; i++)
-        *arrays[i] = TFX_NEW_ARRAY(uint32_t, g->n_nodes + 1);
+        *arrays[i] = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
+    f.readers = TFX_NEW_ARRAY(tfx_edges, g->n_nodes);
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
+            tfx_edge_add(f.readers, g->values[g->nodes[i].in[k]].node, i);
     find_longest_paths(&f);
-    find_readers(&f);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         f.at = i;
         const tfx_graph_node *n = &g->nodes[i];
@@ -247,5 +232,7 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     s->n_units = kept;
     for (size_t i = 0; i < N_ARRAYS; i++)
         free(*arrays[i]);
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        free(f.readers[i].to);
     free(f.readers);
 }

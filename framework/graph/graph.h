@@ -61,7 +61,7 @@ typedef struct tfx_graph {
     uint32_t n_values;       /* including [0] */
     size_t cap_values;
     tfx_value *state_values; /* per state tensor: its value here, or TFX_POISON */
-    size_t n_state_values;
+    size_t n_state_values, cap_state_values;
     tfx_state_layout *state;             /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
     tfx_op_set *ops;                     /* collects; not owned; may be NULL */

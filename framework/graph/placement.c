@@ -294,17 +294,12 @@ static int places_hold(const placer *p, uint64_t arena)
 }
 #endif
 
-/* ---- the program: everything in one allocation ---- */
+/* ---- the program ---- */
 
-typedef struct bump {
-    char *at;
-} bump;
-
-static void *take(bump *b, size_t n)
+/* Memory that lives as long as the program. */
+static void *take(tfx_placement *out, size_t n)
 {
-    void *p = b->at;
-    b->at += (n + 15) / 16 * 16;
-    return p;
+    return *TFX_APPEND(out->memory, out->n_memory, out->cap_memory) = tfx_alloc(n);
 }
 
 static void fill_tensor(const placer *p, tfx_value v, tfx_tensor *t)
@@ -326,31 +321,24 @@ static void fill_tensor(const placer *p, tfx_value v, tfx_tensor *t)
 static void emit_program(const placer *p, tfx_placement *out)
 {
     const tfx_graph *g = &p->s.graph;
-    size_t operands = 0;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
-        operands += g->nodes[i].n_in + g->nodes[i].n_out + 8;
-    size_t bytes = 4096 + (size_t)g->n_values * (sizeof(tfx_tensor) + sizeof(void *) + 16) +
-                   (size_t)g->n_nodes * (sizeof(tfx_node) + sizeof(void *) + 32) +
-                   (size_t)p->s.n_units * (sizeof(tfx_step) + sizeof(void *) + 48) + operands * sizeof(tfx_value);
-    bump b = {out->memory = tfx_alloc(bytes)};
-    const tfx_tensor **tensors = take(&b, sizeof(*tensors) * (g->n_values + 1));
-    tfx_tensor *tensor = take(&b, sizeof(*tensor) * g->n_values);
+    const tfx_tensor **tensors = take(out, sizeof(*tensors) * g->n_values);
+    tfx_tensor *tensor = take(out, sizeof(*tensor) * g->n_values);
     for (tfx_value v = 1; v < g->n_values; v++) {
         fill_tensor(p, v, &tensor[v]);
         tensors[v] = &tensor[v];
     }
-    const tfx_step **steps = take(&b, sizeof(*steps) * (p->s.n_units + 1));
+    const tfx_step **steps = take(out, sizeof(*steps) * p->s.n_units);
     uint32_t n_steps = 0;
     for (uint32_t u = 0; u < p->s.n_units; u++) {
         const tfx_unit *unit = &p->s.units[u];
         if (!unit->n_nodes)
             continue;
-        tfx_step *step = take(&b, sizeof(*step));
-        const tfx_node **nodes = take(&b, sizeof(*nodes) * unit->n_nodes);
+        tfx_step *step = take(out, sizeof(*step));
+        const tfx_node **nodes = take(out, sizeof(*nodes) * unit->n_nodes);
         for (uint32_t i = 0; i < unit->n_nodes; i++) {
             const tfx_graph_node *from = &g->nodes[unit->nodes[i]];
-            tfx_node *to = take(&b, sizeof(*to));
-            tfx_value *in = take(&b, sizeof(*in) * from->n_in), *results = take(&b, sizeof(*in) * from->n_out);
+            tfx_node *to = take(out, sizeof(*to));
+            tfx_value *in = take(out, sizeof(*in) * (from->n_in + from->n_out)), *results = in + from->n_in;
             memcpy(in, from->in, sizeof(*in) * from->n_in);
             for (uint32_t k = 0; k < from->n_out; k++)
                 results[k] = from->out + k;
@@ -418,6 +406,8 @@ void tfx_placement_destroy(tfx_placement *p)
     if (!p)
         return;
     free(p->outputs);
+    for (uint32_t i = 0; i < p->n_memory; i++)
+        free(p->memory[i]);
     free(p->memory);
     free(p);
 }

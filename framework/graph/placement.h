@@ -20,7 +20,9 @@ typedef struct tfx_placement {
     tfx_value *outputs; /* the requested outputs, as handles of the program */
     uint32_t n_outputs;
     tfx_cost cost;
-    void *memory; /* what `program` points into */
+    void **memory; /* what `program` points into, in n_memory pieces */
+    uint32_t n_memory;
+    size_t cap_memory;
 } tfx_placement;
 
 /* Plans what is needed for the stores of g and for outputs[0..n), which keep their memory

@@ -90,21 +90,14 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
 
 /* ---- ordering ---- */
 
-typedef struct edges {
-    uint32_t *to;
-    uint32_t n;
-    size_t cap;
-} edges;
-
-static void add_edge(edges *out, uint32_t from, uint32_t to)
+void tfx_edge_add(tfx_edges *out, uint32_t from, uint32_t to)
 {
-    edges *e = &out[from];
-    if (e->n && e->to[e->n - 1] == to)
-        return;
-    *TFX_APPEND(e->to, e->n, e->cap) = to;
+    tfx_edges *e = &out[from];
+    if (!e->n || e->to[e->n - 1] != to)
+        *TFX_APPEND(e->to, e->n, e->cap) = to;
 }
 
-static int reaches(const edges *out, uint32_t from, uint32_t to, uint32_t *mark, uint32_t stamp)
+static int reaches(const tfx_edges *out, uint32_t from, uint32_t to, uint32_t *mark, uint32_t stamp)
 {
     if (from == to)
         return 1;
@@ -135,18 +128,18 @@ static int may_overwrite(const tfx_sequence *s, uint32_t unit, tfx_value target)
 
 /* Decides which stores happen in place, and adds the edges that keep readers of the old
  * contents before their overwriting. */
-static void order_stores(tfx_sequence *s, edges *out)
+static void order_stores(tfx_sequence *s, tfx_edges *out)
 {
     const tfx_graph *g = &s->graph;
     uint32_t *mark = TFX_NEW_ARRAY(uint32_t, s->n_units), stamp = 0;
-    edges *readers = TFX_NEW_ARRAY(edges, g->n_nodes); /* per PARAM node: units that read it */
-    char *placed = TFX_NEW_ARRAY(char, g->n_values);   /* computed right into some place, or an output */
+    tfx_edges *readers = TFX_NEW_ARRAY(tfx_edges, g->n_nodes); /* per PARAM node: units that read it */
+    char *placed = TFX_NEW_ARRAY(char, g->n_values);           /* computed right into some place, or an output */
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; s->unit_of[i] != TFX_NO_UNIT && g->nodes[i].op != TFX_OP_STORE && k < g->nodes[i].n_in;
              k++) {
             uint32_t source = g->values[tfx_value_base(g, g->nodes[i].in[k])].node;
             if (g->nodes[source].op == TFX_OP_PARAM)
-                add_edge(readers, source, s->unit_of[i]);
+                tfx_edge_add(readers, source, s->unit_of[i]);
         }
     for (uint32_t k = 0; k < s->n_outputs; k++)
         placed[s->outputs[k]] = 1;
@@ -155,7 +148,7 @@ static void order_stores(tfx_sequence *s, edges *out)
         if (store->op != TFX_OP_STORE)
             continue;
         tfx_value value = store->in[0], target = store->in[1];
-        const edges *r = &readers[g->values[target].node];
+        const tfx_edges *r = &readers[g->values[target].node];
         uint32_t producer = tfx_unit_of_value(s, value);
         int direct = producer != TFX_NO_UNIT && !placed[value] && may_overwrite(s, producer, target);
         for (uint32_t k = 0; k < r->n && direct; k++)
@@ -163,7 +156,7 @@ static void order_stores(tfx_sequence *s, edges *out)
         uint32_t writer = direct ? producer : s->unit_of[i];
         for (uint32_t k = 0; k < r->n; k++)
             if (r->to[k] != writer)
-                add_edge(out, r->to[k], writer);
+                tfx_edge_add(out, r->to[k], writer);
         s->in_place[i] = direct;
         placed[value] |= (char)direct;
     }
@@ -212,13 +205,13 @@ static uint32_t heap_pop(heap *h)
 static void order_units(tfx_sequence *s)
 {
     const tfx_graph *g = &s->graph;
-    edges *out = TFX_NEW_ARRAY(edges, s->n_units);
+    tfx_edges *out = TFX_NEW_ARRAY(tfx_edges, s->n_units);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
         for (uint32_t k = 0; s->unit_of[i] != TFX_NO_UNIT && k < n->n_in; k++) {
             uint32_t from = tfx_unit_of_value(s, tfx_value_base(g, n->in[k]));
             if (from != TFX_NO_UNIT && from != s->unit_of[i])
-                add_edge(out, from, s->unit_of[i]);
+                tfx_edge_add(out, from, s->unit_of[i]);
         }
     }
     order_stores(s, out);

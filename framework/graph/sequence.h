@@ -39,6 +39,16 @@ void tfx_sequence_finish(tfx_sequence *s);
 /* The part of it in fusion.c: fills s->units (unordered) and s->unit_of from s->graph. */
 void tfx_fuse(tfx_sequence *s, int fuse);
 
+/* What comes after a node, or a unit. */
+typedef struct tfx_edges {
+    uint32_t *to;
+    uint32_t n;
+    size_t cap;
+} tfx_edges;
+
+/* Adds one to out[from], unless it was the last to be added there. */
+void tfx_edge_add(tfx_edges *out, uint32_t from, uint32_t to);
+
 /* The unit that makes v, or TFX_NO_UNIT. */
 static inline uint32_t tfx_unit_of_value(const tfx_sequence *s, tfx_value v)
 {
