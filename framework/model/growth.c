@@ -51,15 +51,6 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
     return err->status;
 }
 
-uint64_t tfx_growth_carried(const tfx_state_layout *from)
-{
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < from->n; i++)
-        if (from->tensors[i].kind == TFX_STATE_PARAM)
-            n += from->tensors[i].elements;
-    return n;
-}
-
 /* Whether every value behind the old slices is zero. */
 static int new_slices_are_zero(const tfx_state_tensor *old, const tfx_state_tensor *t, const float *data)
 {

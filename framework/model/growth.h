@@ -17,9 +17,6 @@
 tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model, const tfx_state_layout *to,
                             const char *to_model, tfx_error *err);
 
-/* Elements of the old parameters, all of which are carried over. */
-uint64_t tfx_growth_carried(const tfx_state_layout *from);
-
 /* Appends what became of one parameter to the inside of a JSON array, if it changed: path,
  * old and new shape, and as "rule" what was found in it: "zero" or "nonzero" new slices, or
  * "rewritten" old values. */

@@ -190,7 +190,7 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
                           .policy = t->p->plan->arm->scaling.name,
                           .params_before = (int64_t)from->n_params,
                           .params_after = (int64_t)t->stage->n_params,
-                          .carried_params = (int64_t)tfx_growth_carried(&from->state),
+                          .carried_params = (int64_t)from->n_params, /* all of them */
                           .params_json = changes,
                           .probe_loss_before = before->loss,
                           .probe_loss_after = loss_after,
