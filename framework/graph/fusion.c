@@ -10,11 +10,11 @@
  * has made. There, however, a path is near: nearly everything is on the longest path to the later
  * one, and what is not, like one of several branches, leads there in a few steps. The longest paths to all nodes
  * are a tree, in which it takes two comparisons to see who is above whom. */
+#include "framework/graph/fusion.h"
+
 #include <string.h>
 
-#include "framework/base/memory.h"
 #include "framework/graph/emit.h"
-#include "framework/graph/sequence.h"
 
 /* A unit's program must stay small enough for a backend to keep its tiles in cache. */
 #define MAX_UNIT_NODES 64

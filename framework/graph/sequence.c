@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/fusion.h"
 #include "framework/graph/ops.h"
 
 /* ---- rewriting: drop dead nodes; give each reader its own constant or broadcast ---- */
@@ -89,13 +90,6 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
 }
 
 /* ---- ordering ---- */
-
-void tfx_edge_add(tfx_edges *out, uint32_t from, uint32_t to)
-{
-    tfx_edges *e = &out[from];
-    if (!e->n || e->to[e->n - 1] != to)
-        *TFX_APPEND(e->to, e->n, e->cap) = to;
-}
 
 static int reaches(const tfx_edges *out, uint32_t from, uint32_t to, uint32_t *mark, uint32_t stamp)
 {
