@@ -1,6 +1,7 @@
 /* Store: what a run reads back: itself, the other runs of its experiment, and the
  * checkpoints to continue from or to prune. */
 #include "framework/base/memory.h"
+#include "framework/store/rows.h"
 #include "framework/store/statement.h"
 
 static char *text_or_null(tfx_rows *q, int column, tfx_error *err)

@@ -23,6 +23,15 @@ tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users)
     return r;
 }
 
+tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
+{
+    va_list ap;
+    va_start(ap, types);
+    sqlite3_stmt *stmt = tfx_sql_prepare(s, err, sql, types, ap);
+    va_end(ap);
+    return tfx_rows_of(s, stmt, 0);
+}
+
 int tfx_rows_next(tfx_rows *r, tfx_error *err)
 {
     if (!r || err->status != TFX_OK)

@@ -32,7 +32,7 @@ tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
     }
 }
 
-static sqlite3_stmt *prepare(tfx_store *s, tfx_error *err, const char *sql, const char *types, va_list ap)
+sqlite3_stmt *tfx_sql_prepare(tfx_store *s, tfx_error *err, const char *sql, const char *types, va_list ap)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
@@ -59,19 +59,10 @@ static sqlite3_stmt *prepare(tfx_store *s, tfx_error *err, const char *sql, cons
     return stmt;
 }
 
-tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...)
-{
-    va_list ap;
-    va_start(ap, types);
-    sqlite3_stmt *stmt = prepare(s, err, sql, types, ap);
-    va_end(ap);
-    return tfx_rows_of(s, stmt, 0);
-}
-
 /* Executes a statement up to its first row, or to its end when it gives none; what the first column holds. */
 static int64_t execute(tfx_store *s, tfx_error *err, const char *sql, const char *types, va_list ap)
 {
-    sqlite3_stmt *stmt = err->status == TFX_OK ? prepare(s, err, sql, types, ap) : NULL;
+    sqlite3_stmt *stmt = err->status == TFX_OK ? tfx_sql_prepare(s, err, sql, types, ap) : NULL;
     if (!stmt)
         return 0;
     int rc = sqlite3_step(stmt);

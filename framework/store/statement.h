@@ -4,8 +4,8 @@
 #define TFX_STORE_STATEMENT_H
 
 #include <sqlite3.h>
+#include <stdarg.h>
 
-#include "framework/store/rows.h"
 #include "framework/store/store.h"
 
 struct tfx_store {
@@ -22,11 +22,17 @@ struct tfx_store {
 tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err);
 
 /* Prepares `sql` and binds one argument per letter of `types`: i int64_t, k tfx_id (0 is
- * NULL), t const char * (NULL is NULL; must outlive the rows), r double (not finite
+ * NULL), t const char * (NULL is NULL; must outlive the statement), r double (not finite
  * is NULL). NULL with a message on error. */
-tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
+sqlite3_stmt *tfx_sql_prepare(tfx_store *s, tfx_error *err, const char *sql, const char *types, va_list ap);
 
-/* The same, and execute a statement at once. They do nothing when err already holds an error, so that
+/* The same for rows, which rows.c reads. */
+typedef struct tfx_rows tfx_rows;
+tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
+/* The statement's rows; they own it from now on. Mistakes in the user's own are theirs. NULL stays NULL. */
+tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users);
+
+/* These execute a statement at once. They do nothing when err already holds an error, so that
  * several can follow each other and be checked once. */
 tfx_status tfx_sql_do(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...); /* one without rows */
 /* The new row's id; 0 on error. */
@@ -41,9 +47,6 @@ void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *e
 
 /* The moment of writing, in SQL. */
 #define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-
-/* The statement's rows; they own it from now on. Mistakes in the user's own are theirs. NULL stays NULL. */
-tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users);
 
 /* The names of tfx_run_status, as the table has them. */
 #define TFX_RUN_STATUSES 5
