@@ -192,3 +192,20 @@ char *sample_ask(const char *path, const char *sql)
     sqlite3_close(db);
     return answer;
 }
+
+tfx_store *sample_open(tfx_store_mode mode, char **folder, char **path)
+{
+    tfx_store *s = NULL;
+    *folder = sample_folder();
+    *path = sample_path(*folder, "tfx.db");
+    sample_fill(*path);
+    OK(s = tfx_store_open(*path, mode, oops));
+    return s;
+}
+
+void sample_close(tfx_store *s, char *folder, char *path)
+{
+    tfx_store_close(s);
+    free(path);
+    sample_remove(folder);
+}

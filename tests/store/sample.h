@@ -28,6 +28,10 @@ char *sample_path(const char *folder, const char *name); /* malloced */
 /* Creates the database; fails the test when something does not work. */
 void sample_fill(const char *path);
 
+/* The fixture of most tests: such a database in a folder of its own, open. close removes it all. */
+tfx_store *sample_open(tfx_store_mode mode, char **folder, char **path);
+void sample_close(tfx_store *s, char *folder, char *path);
+
 /* Writes one metric at a step of a run. */
 void sample_metric(tfx_store *s, tfx_id run, tfx_id stage, const char *name, int64_t step, double flops, double value);
 

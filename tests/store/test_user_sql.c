@@ -14,17 +14,12 @@ static tfx_store *s;
 
 static void set_up(void)
 {
-    folder = sample_folder();
-    path = sample_path(folder, "tfx.db");
-    sample_fill(path);
-    OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
+    s = sample_open(TFX_STORE_READ, &folder, &path);
 }
 
 static void tear_down(void)
 {
-    tfx_store_close(s);
-    free(path);
-    sample_remove(folder);
+    sample_close(s, folder, path);
 }
 
 /* Runs a query; returns what it printed (malloced), with the error in *err. */
