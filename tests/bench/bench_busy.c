@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +108,7 @@ static pid_t start_disturbance(void)
     pid_t child = fork();
     REQUIRE(child >= 0, "cannot start a process\n");
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* stopped, it would see nothing else */
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(0, &set);

@@ -222,6 +222,7 @@ static void step_task(void *arg, int64_t task, int worker)
     const step_job *j = arg;
     tfx_cpu_ctx ctx = j->ctx;
     ctx.scratch += j->stride * (uint64_t)worker;
+    ctx.worker = worker;
     j->step->task(j->step->args, &ctx, task);
 }
 
@@ -230,6 +231,7 @@ tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
     tfx_backend *b = e->backend;
     step_job job = {
         NULL, e->stride, {.scratch = e->scratch, .shared = e->scratch + e->stride * (uint64_t)b->n_threads}};
+    job.ctx.pool = b->pool;
     job.ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
     job.ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
     double before = tfx_cpu_seconds();

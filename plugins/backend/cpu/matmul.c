@@ -1,7 +1,7 @@
 /* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads.
  *
  * A product is divided between threads along the longer side of the result, one part each, and
- * long parts once more (see LONG).
+ * long parts once more when a thread is held up (see LONG).
  * Measured per half on a Zen 4 core at the shapes of a GPT-2 124M step (rows x columns x
  * inner, GFLOP/s of 103 possible), rows against columns divided: 1024x768x768 98:95,
  * 1024x768x2304 100:93, 2304x768x1024 103:96, 50304x768x1024 99:96, but 1024x2304x768
@@ -21,10 +21,10 @@
  * rows at once would grow every thread's area to 64 MB, and gain nothing. */
 #define MAX_ROWS 8192
 
-/* A part that takes milliseconds is two tasks, of two thirds and one third of its rows: when
- * something else runs on a thread's core and halves its speed, another thread takes the third
- * over and both end at the same time. More tasks cost more than they gain: each copies the
- * other operand into OpenBLAS's work area again, which for 512 rows costs 2 to 5% a time. Rows
+/* A part that takes milliseconds is cut in two, two thirds and one third of its rows, while
+ * something else runs on a thread's core and halves its speed: another thread takes the third
+ * over and both end at the same time. Each cut copies the other operand into OpenBLAS's work area
+ * again, which for 512 rows costs 2 to 5%: therefore no more cuts, and none while all is quiet. Rows
  * are cut where no kernel of OpenBLAS 0.3.21 gives other bits than without the cut: at
  * multiples of 12 from a call's first row (Haswell's and Zen's; the others' anywhere).
  * Columns cannot be cut so on Haswell and Zen. */
@@ -45,7 +45,7 @@ typedef struct matmul_args {
     int64_t parts;  /* per matrix */
     int over_rows;  /* the parts are rows */
     int64_t blocks; /* per part, of MAX_ROWS rows */
-    int64_t pieces; /* per block: 1 or 2 */
+    int64_t pieces; /* per block: 1 or 2, of which the first is all of it while no thread is held up */
 } matmul_args;
 
 static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta)
@@ -60,7 +60,7 @@ typedef struct matmul_share {
     int64_t matrix, row, row_end, col, col_end;
 } matmul_share;
 
-static matmul_share share_of(const matmul_args *p, int64_t task)
+static matmul_share share_of(const matmul_args *p, int64_t task, int held_up)
 {
     int64_t piece = task % p->pieces, block = task / p->pieces % p->blocks;
     int64_t part = task / (p->pieces * p->blocks) % p->parts;
@@ -75,7 +75,7 @@ static matmul_share share_of(const matmul_args *p, int64_t task)
     s.row = tfx_cpu_min(s.row_end, s.row + block * MAX_ROWS);
     s.row_end = tfx_cpu_min(s.row_end, s.row + MAX_ROWS);
     if (p->pieces == 2) {
-        int64_t cut = s.row + (s.row_end - s.row) * 2 / 3 / ROW_STEP * ROW_STEP;
+        int64_t cut = held_up ? s.row + (s.row_end - s.row) * 2 / 3 / ROW_STEP * ROW_STEP : s.row_end;
         *(piece ? &s.row : &s.row_end) = cut;
     }
     return s;
@@ -84,7 +84,7 @@ static matmul_share share_of(const matmul_args *p, int64_t task)
 static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
     const matmul_args *p = args;
-    matmul_share s = share_of(p, task);
+    matmul_share s = share_of(p, task, tfx_cpu_pool_held_up(ctx->pool));
     int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
     if (rows == 0 || cols == 0)
         return;
@@ -102,9 +102,13 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
         scale(out, p->n, rows, cols, p->beta);
         return;
     }
+    double before = p->pieces == 2 ? tfx_cpu_seconds() : 0;
     cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
                 (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,
                 out, (blasint)p->n);
+    if (p->pieces == 2)
+        tfx_cpu_pool_report(ctx->pool, ctx->worker,
+                            (tfx_cpu_seconds() - before) / ((double)rows * (double)cols * (double)p->k));
 }
 
 static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
