@@ -71,4 +71,12 @@ static inline void check_message(const tfx_error *err, const char *const *parts)
 }
 #define MESSAGE(err, ...) check_message(err, (const char *const[]){__VA_ARGS__, NULL})
 
+/* The smallest spec, with room for more lines in each section. Line numbers: the comment. */
+#define SPEC(experiment, data, train, arm, more) \
+    "[experiment]\nname = demo\n" experiment              /* 1, 2; experiment 3 */ \
+    "[data]\nloader = bytes\nloader.train = t.bin\n" data /* 3, 4, 5; data 6 */ \
+    "[train]\nsteps = 100\nbatch = 8\n" train             /* 6, 7, 8; train 9 */ \
+    "[model m]\ndim = 4\n"                                /* 9, 10 */ \
+    "[arm a]\nmodel = m\n" arm more                       /* 11, 12; arm 13 */
+
 #endif

@@ -226,7 +226,7 @@ START_TEST(variables)
 }
 END_TEST
 
-#define SPEC \
+#define WHOLE \
     "[experiment]\nname = x\n[vars]\nw = 10\n[data]\nloader = bytes\n" \
     "[train]\nsteps = 100\noptimizer.beta2 = 0.9\n" \
     "[model tf_1.4b]\ndim = ${w}\nblocks.ffn = mlp\nblocks.ffn.wide = 4\n[model tf_1]\ndim = 2\n" \
@@ -235,7 +235,7 @@ END_TEST
 
 START_TEST(profiles)
 {
-    tfx_ini *ini = good(SPEC
+    tfx_ini *ini = good(WHOLE
                         "[profile smoke]\ntrain.steps = 2\nmodel.tf_1.4b.blocks.ffn = pattention\n"
                         "model.tf_1.4b.blocks.ffn.slots = 3\nmodel.*.dim = 7\nmodel.tf_1.dim = 8\nvars.w = 99\n"
                         "arm.*.train.steps = 1\nscaling.s.policy.n = ${w}\nexperiment.name = y\ndata.loader.path = z\n"
@@ -257,7 +257,7 @@ START_TEST(profiles)
     is(ini, "data", NULL, "loader.path", "z");
     tfx_ini_destroy(ini);
 
-    ini = good(SPEC "[profile p]\nmodel.{tf_1,big}.blocks.{q,k}.x = 5\n", "p", NULL);
+    ini = good(WHOLE "[profile p]\nmodel.{tf_1,big}.blocks.{q,k}.x = 5\n", "p", NULL);
     is(ini, "model", "tf_1", "blocks.q.x", "5");
     is(ini, "model", "big", "blocks.k.x", "5");
     is(ini, "model", "tf_1.4b", "blocks.q.x", NULL);
@@ -268,19 +268,19 @@ END_TEST
 START_TEST(replaced_defaults)
 {
     /* [train] says nothing of its optimizer, so beta2 is an option of the default one. */
-    tfx_ini *ini = good(SPEC, NULL, SETS("train.optimizer=sgd"));
+    tfx_ini *ini = good(WHOLE, NULL, SETS("train.optimizer=sgd"));
     is(ini, "train", NULL, "optimizer", "sgd");
     is(ini, "train", NULL, "optimizer.beta2", NULL);
     tfx_ini_destroy(ini);
-    ini = good(SPEC, NULL, SETS("train.optimizer=adamw"));
+    ini = good(WHOLE, NULL, SETS("train.optimizer=adamw"));
     is(ini, "train", NULL, "optimizer.beta2", "0.9");
     tfx_ini_destroy(ini);
-    ini = good(SPEC, NULL, SETS("arm.a.train.optimizer=sgd"));
+    ini = good(WHOLE, NULL, SETS("arm.a.train.optimizer=sgd"));
     is(ini, "train", NULL, "optimizer.beta2", "0.9");
     is(ini, "arm", "a", "train.optimizer.beta2", NULL);
     tfx_ini_destroy(ini);
     /* What [train] becomes is what the arm's settings are compared with. */
-    ini = good(SPEC, NULL, SETS("arm.a.train.optimizer=sgd", "train.optimizer=sgd"));
+    ini = good(WHOLE, NULL, SETS("arm.a.train.optimizer=sgd", "train.optimizer=sgd"));
     is(ini, "arm", "a", "train.optimizer.beta2", "0.8");
     tfx_ini_destroy(ini);
 }
@@ -288,7 +288,7 @@ END_TEST
 
 START_TEST(sets)
 {
-    tfx_ini *ini = good(SPEC "[profile p]\ntrain.steps = 3\nvars.w = 4\n", "p",
+    tfx_ini *ini = good(WHOLE "[profile p]\ntrain.steps = 3\nvars.w = 4\n", "p",
                         SETS("train.steps = 5 ", "model.*.blocks.{q,k}.n=${w}", "vars.w=6", "model.tf_1.4b.note=a=b",
                              "train.steps=7", "train.empty="));
     is(ini, "train", NULL, "steps", "7");
@@ -362,7 +362,7 @@ END_TEST
 
 START_TEST(overrides_refused)
 {
-#define BAD_SET(set, ...) bad(SPEC, NULL, SETS(set), SETS("--set", __VA_ARGS__))
+#define BAD_SET(set, ...) bad(WHOLE, NULL, SETS(set), SETS("--set", __VA_ARGS__))
     BAD_SET("train.steps", "train.steps", "no \"=\"");
     BAD_SET("=5", "no key");
     BAD_SET("steps=5", "no section is called \"steps\"");
@@ -384,14 +384,14 @@ START_TEST(overrides_refused)
     BAD_SET("train.{a=1", "without \"}\"");
     bad("[experiment]\nname = x\n", NULL, SETS("scaling.*.policy=x"), SETS("--set", "no [scaling NAME] section"));
 
-    bad(SPEC "[profile smoke]\ntrain.steps = 1\n", "smok", NULL,
+    bad(WHOLE "[profile smoke]\ntrain.steps = 1\n", "smok", NULL,
         SETS("a.ini", "--profile smok", "did you mean \"smoke\"?"));
-    bad(SPEC, "smoke", NULL, SETS("a.ini", "--profile smoke", "has no profiles"));
+    bad(WHOLE, "smoke", NULL, SETS("a.ini", "--profile smoke", "has no profiles"));
     /* A profile is checked whether it is chosen or not. */
-    BAD(SPEC "[profile p]\nmodel.bgi.dim = 1\n", "a.ini:27", "model.bgi.dim", "did you mean \"big\"?");
-    BAD(SPEC "[profile p]\nvars.ww = 1\n", "a.ini:27", "vars.ww", "did you mean \"w\"?");
-    BAD(SPEC "[profile p]\ntrain.steps = ${q}\n", "a.ini:27", "${q}");
-    BAD(SPEC "[profile p]\nsteps = 1\n", "a.ini:27", "no section is called \"steps\"");
+    BAD(WHOLE "[profile p]\nmodel.bgi.dim = 1\n", "a.ini:27", "model.bgi.dim", "did you mean \"big\"?");
+    BAD(WHOLE "[profile p]\nvars.ww = 1\n", "a.ini:27", "vars.ww", "did you mean \"w\"?");
+    BAD(WHOLE "[profile p]\ntrain.steps = ${q}\n", "a.ini:27", "${q}");
+    BAD(WHOLE "[profile p]\nsteps = 1\n", "a.ini:27", "no section is called \"steps\"");
 }
 END_TEST
 
