@@ -24,8 +24,8 @@ static const tfx_loaded_plugin *replaced_by(const tfx_registry *r, const tfx_fac
 
 static const char *type_word(tfx_option_type type)
 {
-    static const char *const words[] = {"",       "integer", "real",         "boolean",   "string",
-                                        "choice", "path",    "integer list", "real list", "string list"};
+    static const char *const words[] = {"",     "integer",      "real",      "boolean",     "string",        "choice",
+                                        "path", "integer list", "real list", "string list", "real or choice"};
     return words[type];
 }
 
@@ -46,7 +46,7 @@ static cJSON *option_json(const tfx_option *o)
         cJSON_AddNumberToObject(json, "min", o->min);
         cJSON_AddNumberToObject(json, "max", o->max);
     }
-    if (o->type == TFX_OPT_CHOICE) {
+    if (tfx_option_has_choices(o)) {
         cJSON *choices = cJSON_AddArrayToObject(json, "choices");
         for (size_t i = 0; o->choices[i]; i++)
             cJSON_AddItemToArray(choices, cJSON_CreateString(o->choices[i]));

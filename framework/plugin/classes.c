@@ -138,11 +138,11 @@ static tfx_status check_option(const tfx_option *o, size_t index, const char *wh
 {
     if (!tfx_name_valid(o->name, 0))
         return tfx_fail(err, TFX_E_DATA, "%s: option %zu has no valid name", what, index);
-    if (o->type < TFX_OPT_INT || o->type > TFX_OPT_STRING_LIST)
+    if (o->type < TFX_OPT_INT || o->type > TFX_OPT_REAL_OR_CHOICE)
         return tfx_fail(err, TFX_E_DATA, "%s: option %s: unknown type %d", what, o->name, (int)o->type);
     if (!o->doc)
         return tfx_fail(err, TFX_E_DATA, "%s: option %s has no doc line", what, o->name);
-    if (o->type == TFX_OPT_CHOICE && (!o->choices || !o->choices[0]))
+    if (tfx_option_has_choices(o) && (!o->choices || !o->choices[0]))
         return tfx_fail(err, TFX_E_DATA, "%s: option %s is a choice without choices", what, o->name);
     if (o->min != o->min || o->max != o->max)
         return tfx_fail(err, TFX_E_DATA, "%s: option %s: its range is not a number", what, o->name);

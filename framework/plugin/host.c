@@ -41,8 +41,8 @@ static void host_log(const tfx_host *host, tfx_log_level level, const char *fmt,
 /* Whether an option was declared with one of the types in `mask`; reports a bug otherwise. */
 static int declared(const tfx_options *o, const char *name, unsigned mask, const char *getter)
 {
-    static const char *const words[] = {"none",   "int",  "real",     "bool",      "string",
-                                        "choice", "path", "int list", "real list", "string list"};
+    static const char *const words[] = {"none", "int",      "real",      "bool",        "string",        "choice",
+                                        "path", "int list", "real list", "string list", "real or choice"};
     tfx_option_type type = o && name ? tfx_options_type(o, name) : (tfx_option_type)0;
     if (mask >> type & 1)
         return 1;
@@ -67,7 +67,8 @@ static int64_t host_opt_int(const tfx_host *host, const tfx_options *o, const ch
 static double host_opt_real(const tfx_host *host, const tfx_options *o, const char *name)
 {
     (void)host;
-    return declared(o, name, 1u << TFX_OPT_REAL, "opt_real") ? tfx_options_real(o, name) : 0.0;
+    unsigned mask = 1u << TFX_OPT_REAL | 1u << TFX_OPT_REAL_OR_CHOICE;
+    return declared(o, name, mask, "opt_real") ? tfx_options_real(o, name) : 0.0;
 }
 
 static int host_opt_bool(const tfx_host *host, const tfx_options *o, const char *name)
@@ -78,7 +79,7 @@ static int host_opt_bool(const tfx_host *host, const tfx_options *o, const char 
 
 static const char *host_opt_string(const tfx_host *host, const tfx_options *o, const char *name)
 {
-    unsigned mask = 1u << TFX_OPT_STRING | 1u << TFX_OPT_CHOICE | 1u << TFX_OPT_PATH;
+    unsigned mask = 1u << TFX_OPT_STRING | 1u << TFX_OPT_CHOICE | 1u << TFX_OPT_PATH | 1u << TFX_OPT_REAL_OR_CHOICE;
     (void)host;
     return declared(o, name, mask, "opt_string") ? tfx_options_string(o, name) : NULL;
 }

@@ -46,8 +46,8 @@ int64_t tfx_options_int(const tfx_options *o, const char *name)
 
 double tfx_options_real(const tfx_options *o, const char *name)
 {
-    const option_value *v = find_typed(o, name, TFX_OPT_REAL);
-    return v ? v->reals[0] : 0.0;
+    const option_value *v = find_value(o, name);
+    return v && (v->type == TFX_OPT_REAL || v->type == TFX_OPT_REAL_OR_CHOICE) ? v->reals[0] : 0.0;
 }
 
 int tfx_options_bool(const tfx_options *o, const char *name)
@@ -59,7 +59,8 @@ int tfx_options_bool(const tfx_options *o, const char *name)
 const char *tfx_options_string(const tfx_options *o, const char *name)
 {
     const option_value *v = find_value(o, name);
-    int text = v && (v->type == TFX_OPT_STRING || v->type == TFX_OPT_CHOICE || v->type == TFX_OPT_PATH);
+    int text = v && (v->type == TFX_OPT_STRING || v->type == TFX_OPT_CHOICE || v->type == TFX_OPT_PATH ||
+                     v->type == TFX_OPT_REAL_OR_CHOICE);
     return text ? v->strings[0] : NULL;
 }
 

@@ -29,18 +29,34 @@ const tfx_option *tfx_option_find(const tfx_option *decl, size_t n, const char *
 
 static const struct {
     const char *takes;
-    int list, ranged; /* ranged: min and max are about its numbers */
+    int list, ranged;   /* ranged: min and max are about its numbers */
+    const char *choice; /* what leads to its choices; NULL: it has none */
 } types[] = {
-    [TFX_OPT_INT] = {"integer", 0, 1},
-    [TFX_OPT_REAL] = {"number", 0, 1},
-    [TFX_OPT_BOOL] = {"true or false", 0, 0},
-    [TFX_OPT_STRING] = {"text", 0, 0},
-    [TFX_OPT_CHOICE] = {"one of: ", 0, 0},
-    [TFX_OPT_PATH] = {"path", 0, 0},
-    [TFX_OPT_INT_LIST] = {"integers separated by commas", 1, 1},
-    [TFX_OPT_REAL_LIST] = {"numbers separated by commas", 1, 1},
-    [TFX_OPT_STRING_LIST] = {"texts separated by commas", 1, 0},
+    [TFX_OPT_INT] = {"integer", 0, 1, NULL},
+    [TFX_OPT_REAL] = {"number", 0, 1, NULL},
+    [TFX_OPT_BOOL] = {"true or false", 0, 0, NULL},
+    [TFX_OPT_STRING] = {"text", 0, 0, NULL},
+    [TFX_OPT_CHOICE] = {"", 0, 0, "one of: "},
+    [TFX_OPT_PATH] = {"path", 0, 0, NULL},
+    [TFX_OPT_INT_LIST] = {"integers separated by commas", 1, 1, NULL},
+    [TFX_OPT_REAL_LIST] = {"numbers separated by commas", 1, 1, NULL},
+    [TFX_OPT_STRING_LIST] = {"texts separated by commas", 1, 0, NULL},
+    [TFX_OPT_REAL_OR_CHOICE] = {"number", 0, 1, ", or "},
 };
+
+int tfx_option_has_choices(const tfx_option *o)
+{
+    return types[o->type].choice != NULL;
+}
+
+/* Its index among the choices; -1: it is none of them. */
+static int choice_of(const tfx_option *o, const char *text)
+{
+    for (int i = 0; tfx_option_has_choices(o) && o->choices && o->choices[i]; i++)
+        if (!strcmp(o->choices[i], text))
+            return i;
+    return -1;
+}
 
 /* As a value may be written: 1T, not 1e+12, which is no integer. */
 static void add_number(tfx_text *t, double x)
@@ -85,8 +101,8 @@ void tfx_option_expectation(tfx_text *t, const tfx_option *o)
     tfx_text_add(t, "%s", types[o->type].takes);
     if (types[o->type].ranged)
         add_range(t, o);
-    for (size_t i = 0; o->type == TFX_OPT_CHOICE && o->choices && o->choices[i]; i++)
-        tfx_text_add(t, "%s%s", i ? ", " : "", o->choices[i]);
+    for (size_t i = 0; tfx_option_has_choices(o) && o->choices && o->choices[i]; i++)
+        tfx_text_add(t, "%s%s", i ? ", " : types[o->type].choice, o->choices[i]);
 }
 
 /* ---- messages ---- */
@@ -111,7 +127,7 @@ static tfx_status fail_value(const tfx_option *o, const tfx_setting *s, const ch
     fail_setting(err, s, t.s);
     tfx_text_free(&t);
     tfx_suggest known = {.name = value, .listed = 1};
-    for (size_t i = 0; o->type == TFX_OPT_CHOICE && o->choices && o->choices[i]; i++)
+    for (size_t i = 0; tfx_option_has_choices(o) && o->choices && o->choices[i]; i++)
         tfx_suggest_add(&known, "%s", o->choices[i]);
     return tfx_suggest_end(&known, NULL, err);
 }
@@ -133,7 +149,7 @@ static tfx_status fail_unknown(const tfx_option *decl, size_t n, const tfx_setti
 static tfx_status read_element(const tfx_option *o, option_value *v, const char *text, const tfx_setting *s,
                                const char *what, tfx_error *err)
 {
-    int bad = 0;
+    int bad = 0, ranged = types[o->type].ranged;
     double number = 0;
     switch (o->type) {
     case TFX_OPT_INT:
@@ -157,13 +173,19 @@ static tfx_status read_element(const tfx_option *o, option_value *v, const char 
         v->strings[v->n] = *text ? tfx_option_absolute_path(text, s ? s->file : NULL) : tfx_strdup("");
         break;
     case TFX_OPT_CHOICE:
-        bad = 1;
-        for (size_t n = 0; o->choices && o->choices[n]; n++)
-            bad &= strcmp(o->choices[n], text) != 0;
+        bad = choice_of(o, text) < 0;
         v->strings[v->n] = tfx_strdup(text);
         break;
+    case TFX_OPT_REAL_OR_CHOICE:
+        ranged = choice_of(o, text) < 0;
+        if (ranged)
+            bad = tfx_option_read_real(text, &v->reals[v->n]);
+        else
+            v->strings[v->n] = tfx_strdup(text);
+        number = v->reals[v->n];
+        break;
     }
-    if (bad || (types[o->type].ranged && o->min < o->max && (number < o->min || number > o->max)))
+    if (bad || (ranged && o->min < o->max && (number < o->min || number > o->max)))
         return fail_value(o, s, text, what, err);
     v->n++;
     return TFX_OK;
@@ -194,12 +216,12 @@ static void make_text(option_value *v)
             tfx_text_add(&t, ", ");
         if (v->type == TFX_OPT_BOOL)
             tfx_text_add(&t, "%s", v->ints[i] ? "true" : "false");
+        else if (v->strings && v->strings[i])
+            tfx_text_add(&t, "%s", v->strings[i]);
         else if (v->ints)
             tfx_text_add(&t, "%lld", (long long)v->ints[i]);
-        else if (v->reals)
-            tfx_option_add_real(&t, v->reals[i]);
         else
-            tfx_text_add(&t, "%s", v->strings[i]);
+            tfx_option_add_real(&t, v->reals[i]);
     }
     v->text = t.s;
 }
@@ -221,6 +243,10 @@ static tfx_status read_value(const tfx_option *o, option_value *v, const char *v
     case TFX_OPT_INT_LIST: v->ints = TFX_NEW_ARRAY(int64_t, most); break;
     case TFX_OPT_REAL:
     case TFX_OPT_REAL_LIST: v->reals = TFX_NEW_ARRAY(double, most); break;
+    case TFX_OPT_REAL_OR_CHOICE:
+        v->reals = TFX_NEW_ARRAY(double, most);
+        v->strings = TFX_NEW_ARRAY(char *, most + 1);
+        break;
     default: v->strings = TFX_NEW_ARRAY(char *, most + 1); break;
     }
     tfx_status status = (types[o->type].list ? read_list : read_element)(o, v, text, s, what, err);

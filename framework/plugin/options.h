@@ -28,11 +28,14 @@ const tfx_option *tfx_option_at(const tfx_option *decl, size_t i);
 /* The one with this name, or NULL. */
 const tfx_option *tfx_option_find(const tfx_option *decl, size_t n, const char *name);
 
+/* Whether its type has `choices`. */
+int tfx_option_has_choices(const tfx_option *o);
+
 /* Values by name; see tfx_host.opt_*. The name must be declared with that type. */
 int64_t tfx_options_int(const tfx_options *o, const char *name);
-double tfx_options_real(const tfx_options *o, const char *name);
+double tfx_options_real(const tfx_options *o, const char *name); /* REAL, REAL_OR_CHOICE */
 int tfx_options_bool(const tfx_options *o, const char *name);
-const char *tfx_options_string(const tfx_options *o, const char *name); /* STRING, CHOICE, PATH */
+const char *tfx_options_string(const tfx_options *o, const char *name); /* STRING, CHOICE, PATH, REAL_OR_CHOICE */
 const int64_t *tfx_options_int_list(const tfx_options *o, const char *name, size_t *n);
 const double *tfx_options_real_list(const tfx_options *o, const char *name, size_t *n);
 const char *const *tfx_options_string_list(const tfx_options *o, const char *name, size_t *n);

@@ -18,11 +18,16 @@ typedef enum tfx_option_type {
     TFX_OPT_REAL = 2, /* double */
     TFX_OPT_BOOL = 3, /* true/false, yes/no, on/off, 1/0 */
     TFX_OPT_STRING = 4,
-    TFX_OPT_CHOICE = 5,     /* one of `choices` */
-    TFX_OPT_PATH = 6,       /* a file or folder; relative to the spec that names it */
-    TFX_OPT_INT_LIST = 7,   /* comma separated */
-    TFX_OPT_REAL_LIST = 8,  /* comma separated */
-    TFX_OPT_STRING_LIST = 9 /* comma separated */
+    TFX_OPT_CHOICE = 5,      /* one of `choices` */
+    TFX_OPT_PATH = 6,        /* a file or folder; relative to the spec that names it */
+    TFX_OPT_INT_LIST = 7,    /* comma separated */
+    TFX_OPT_REAL_LIST = 8,   /* comma separated */
+    TFX_OPT_STRING_LIST = 9, /* comma separated */
+#if TFX_NEEDS_MINOR >= 1
+    /* Since 1.1. A number as REAL, or one of `choices`: words for numbers that the class works out
+     * itself. opt_string gives the word, or NULL for a number; opt_real the number, or 0 for a word. */
+    TFX_OPT_REAL_OR_CHOICE = 10
+#endif
 } tfx_option_type;
 
 /* One declared option. Arrays of these are walked by the first element's struct_size. */
@@ -31,8 +36,8 @@ typedef struct tfx_option {
     const char *name; /* lower_case */
     tfx_option_type type;
     const char *def;            /* default as a spec would write it; NULL: the option is required */
-    double min, max;            /* INT, REAL and their lists: inclusive range when min < max */
-    const char *const *choices; /* CHOICE: NULL-terminated */
+    double min, max;            /* numbers: inclusive range when min < max */
+    const char *const *choices; /* CHOICE and REAL_OR_CHOICE: NULL-terminated */
     const char *doc;            /* one line, with the unit */
 } tfx_option;
 

@@ -1,11 +1,11 @@
 /* linear: y = x W^T [+ b]. */
-#include <math.h>
-
-#include "tfx/layer.h"
+#define TFX_NEEDS_MINOR 1
+#include "init_std.h"
 
 static const tfx_option options[] = {
     TFX_OPTION("bias", TFX_OPT_BOOL, "false", 0, 0, NULL, "add a learned bias to the output"),
-    TFX_OPTION("init_std", TFX_OPT_REAL, "0.02", 0, 10, NULL, "standard deviation of the initial weights"),
+    INIT_STD_OPTION("init_std", "0.02",
+                    "standard deviation of the initial weights; fan_in: 1 / sqrt(width of the input)"),
     TFX_OPTION("residual_init", TFX_OPT_BOOL, "false", 0, 0, NULL,
                "divide init_std by sqrt(2 n_blocks), as GPT-2 does where a projection writes into the residual "
                "stream"),
@@ -14,12 +14,12 @@ static const tfx_option options[] = {
 static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 {
     const tfx_host *h = b->host;
-    double std = h->opt_real(h, b->options, "init_std");
+    int64_t shape[2] = {out_dim, b->dim_of(b, x, -1)};
+    double std = init_std(b, "init_std", shape[1]);
     if (h->opt_bool(h, b->options, "residual_init"))
         std /= sqrt(2.0 * (double)b->n_blocks);
     tfx_init normal = tfx_init_normal(std), zero = tfx_init_constant(0.0);
 
-    int64_t shape[2] = {out_dim, b->dim_of(b, x, -1)};
     tfx_value w = b->param(b, "weight", 2, shape, &normal, TFX_NOT_GROWABLE, 0);
     tfx_value y = b->matmul(b, x, w, TFX_TRANS_B, 1.0);
     if (h->opt_bool(h, b->options, "bias"))

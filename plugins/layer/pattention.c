@@ -13,10 +13,10 @@
  *
  * tau is stored with the weights, so that growing n need not change it: sqrt(n) at
  * creation, and n for softmax. */
-#include <math.h>
+#define TFX_NEEDS_MINOR 1
 #include <string.h>
 
-#include "tfx/layer.h"
+#include "init_std.h"
 
 static const char *const scores[] = {"l2_norm_gelu", "gelu_l2_norm", "softmax", NULL};
 static const char *const gelus[] = {"erf", "tanh", NULL};
@@ -28,9 +28,9 @@ static const tfx_option options[] = {
     TFX_OPTION("eps", TFX_OPT_REAL, "1e-12", 0, 1, NULL, "added to the sum of squares under the root"),
     TFX_OPTION("tau", TFX_OPT_REAL, "0", 0, 1e9, NULL,
                "score scale at creation; 0: sqrt(slots), and slots for softmax"),
-    TFX_OPTION("key_std", TFX_OPT_REAL, "0.02", 0, 10, NULL, "standard deviation of the initial keys"),
-    TFX_OPTION("value_std", TFX_OPT_REAL, "0", 0, 10, NULL,
-               "standard deviation of the initial values; 0: 2 / (n_blocks sqrt(dim))"),
+    INIT_STD_OPTION("key_std", "0.02", "standard deviation of the initial keys; fan_in: 1 / sqrt(width of the input)"),
+    INIT_STD_OPTION("value_std", "0",
+                    "standard deviation of the initial values; fan_in: 1 / sqrt(slots); 0: 2 / (n_blocks sqrt(dim))"),
 };
 
 static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
@@ -40,7 +40,7 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     const char *score = h->opt_string(h, b->options, "score");
     double eps = h->opt_real(h, b->options, "eps");
     double tau_value = h->opt_real(h, b->options, "tau");
-    double value_std = h->opt_real(h, b->options, "value_std");
+    double value_std = init_std(b, "value_std", slots);
     tfx_unary gelu = strcmp(h->opt_string(h, b->options, "gelu"), "erf") ? TFX_GELU_TANH : TFX_GELU_ERF;
     int softmax = !strcmp(score, "softmax");
     if (tau_value == 0)
@@ -48,9 +48,9 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     if (value_std == 0)
         value_std = 2.0 / ((double)b->n_blocks * sqrt((double)b->dim));
 
-    tfx_init key_init = tfx_init_normal(h->opt_real(h, b->options, "key_std"));
-    tfx_init value_init = tfx_init_normal(value_std), tau_init = tfx_init_constant(tau_value);
     int64_t key_shape[2] = {slots, b->dim_of(b, x, -1)}, value_shape[2] = {slots, out_dim};
+    tfx_init key_init = tfx_init_normal(init_std(b, "key_std", key_shape[1]));
+    tfx_init value_init = tfx_init_normal(value_std), tau_init = tfx_init_constant(tau_value);
     tfx_value key = b->param(b, "key", 2, key_shape, &key_init, 0, 0);
     tfx_value value = b->param(b, "value", 2, value_shape, &value_init, 0, 0);
     tfx_value tau = b->param(b, "tau", 0, NULL, &tau_init, TFX_NOT_GROWABLE, TFX_PARAM_FIXED);

@@ -19,9 +19,9 @@ typedef struct bench {
     tfx_value tokens;
 } bench;
 
-static void bench_open(bench *b)
+static void bench_open_spec(bench *b, const char *spec)
 {
-    fixture_open(&b->f, text);
+    fixture_open(&b->f, spec);
     b->err = (tfx_error){0};
     b->m = tfx_model_create(b->f.registry, b->f.experiment->arms[0].model, &b->err);
     ck_assert_msg(b->m != NULL, "%s", b->err.text);
@@ -29,6 +29,11 @@ static void bench_open(bench *b)
     tfx_graph_init(&b->g, &b->state, &b->err);
     b->tokens = tfx_emit_state(&b->g,
                                tfx_state_add(&b->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, (int64_t[]){3, 6}));
+}
+
+static void bench_open(bench *b)
+{
+    bench_open_spec(b, text);
 }
 
 static void bench_close(bench *b)
@@ -93,6 +98,46 @@ START_TEST(paths_and_shapes)
     ck_assert_uint_ne(tfx_model_build(b.m, &again, tfx_emit_state(&again, 0), 0), TFX_POISON);
     ck_assert_uint_eq(b.state.n, n);
     tfx_graph_finish(&again);
+    bench_close(&b);
+}
+END_TEST
+
+/* The standard deviation that a parameter is initialised with. */
+static double std_of(const bench *b, const char *path)
+{
+    uint32_t at = tfx_state_find(&b->state, path);
+    ck_assert_msg(at != TFX_STATE_NONE, "%s", path);
+    ck_assert_int_eq(b->state.tensors[at].init.kind, TFX_INIT_NORMAL);
+    return b->state.tensors[at].init.std;
+}
+
+/* fan_in: 1 / sqrt of how many products the layer sums up, whatever those are. */
+START_TEST(stds_in_words)
+{
+    bench b;
+    bench_open_spec(
+        &b, SPEC_HEAD SPEC_TRAIN
+        "[model m]\nn_blocks = 2\ndim = 8\ncontext = 6\nvocab = 11\n"
+        "embedding.init_std = fan_in\nembedding.positions = 6\n"
+        "embedding.logit_scale = rsqrt_dim\nblocks.mixer.heads = 2\nblocks.mixer.{q,k,v} = pattention\n"
+        "blocks.mixer.{q,k,v}.{key_std,value_std} = fan_in\nblocks.ffn = pattention\n"
+        "blocks.ffn.{key_std,value_std} = fan_in\nblocks.mixer.{q,k,v}.slots = 5\n"
+        "blocks.ffn.slots = 24\nblocks.1.ffn = mlp\nblocks.1.ffn.hidden = 10\n"
+        "blocks.1.ffn.{up,down}.init_std = fan_in\nblocks.1.ffn.down.residual_init = true\n[arm a]\nmodel = m\n");
+    tfx_value logits = tfx_model_build(b.m, &b.g, b.tokens, 0);
+    ck_assert_msg(logits != TFX_POISON, "%s", b.err.text);
+    ck_assert_double_eq(std_of(&b, "embedding.weight"), 1);
+    ck_assert_double_eq(std_of(&b, "embedding.position"), 1);
+    ck_assert_double_eq(std_of(&b, "blocks.0.mixer.q.key"), 1 / sqrt(8.0));
+    ck_assert_double_eq(std_of(&b, "blocks.0.mixer.q.value"), 1 / sqrt(5.0));
+    ck_assert_double_eq(std_of(&b, "blocks.0.ffn.value"), 1 / sqrt(24.0));
+    ck_assert_double_eq(std_of(&b, "blocks.0.mixer.o.weight"), 0.02); /* not set */
+    ck_assert_double_eq(std_of(&b, "blocks.1.ffn.up.weight"), 1 / sqrt(8.0));
+    ck_assert_double_eq(std_of(&b, "blocks.1.ffn.down.weight"), 1 / sqrt(10.0) / sqrt(4.0));
+    const tfx_graph_node *head = &b.g.nodes[b.g.n_nodes - 1];
+    while (head->op != TFX_OP_MATMUL)
+        head--;
+    ck_assert_double_eq(head->reals[0], 1 / sqrt(8.0));
     bench_close(&b);
 }
 END_TEST
@@ -417,6 +462,7 @@ static Suite *suite(void)
     Suite *s = suite_create("model/build");
     TCase *c = tcase_create("build");
     tcase_add_test(c, paths_and_shapes);
+    tcase_add_test(c, stds_in_words);
     tcase_add_test(c, regions);
     tcase_add_loop_test(c, mistakes_of_layers, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)));
     tcase_add_test(c, both_places_are_named);

@@ -21,6 +21,8 @@ static const tfx_option decl[] = {
     TFX_OPTION("flag", TFX_OPT_BOOL, "yes", 0, 0, NULL, "a flag"),
     TFX_OPTION("text", TFX_OPT_STRING, "hello", 0, 0, NULL, "a text"),
     TFX_OPTION("mode", TFX_OPT_CHOICE, "slow", 0, 0, modes, "a choice"),
+    TFX_OPTION("number", TFX_OPT_REAL_OR_CHOICE, "1.5", 0, 9, modes, "a number or a choice"),
+    TFX_OPTION("word", TFX_OPT_REAL_OR_CHOICE, "slow", 0, 9, modes, "a number or a choice"),
     TFX_OPTION("ints", TFX_OPT_INT_LIST, "1, 2, 3", 0, 0, NULL, "some integers"),
     TFX_OPTION("reals", TFX_OPT_REAL_LIST, "0.5, 1.5", 0, 0, NULL, "some reals"),
     TFX_OPTION("texts", TFX_OPT_STRING_LIST, "a, b", 0, 0, NULL, "some texts"),
@@ -95,6 +97,10 @@ START_TEST(options_are_forwarded)
     ck_assert_int_eq(h->opt_bool(h, o, "flag"), 1);
     ck_assert_str_eq(h->opt_string(h, o, "text"), "hello");
     ck_assert_str_eq(h->opt_string(h, o, "mode"), "slow");
+    ck_assert_double_eq(h->opt_real(h, o, "number"), 1.5);
+    ck_assert_ptr_null(h->opt_string(h, o, "number"));
+    ck_assert_double_eq(h->opt_real(h, o, "word"), 0);
+    ck_assert_str_eq(h->opt_string(h, o, "word"), "slow");
     ck_assert_int_eq(h->opt_int_list(h, o, "ints", &n)[2], 3);
     ck_assert_uint_eq(n, 3);
     ck_assert_double_eq(h->opt_real_list(h, o, "reals", &n)[1], 1.5);

@@ -11,6 +11,7 @@
 #include "tests/check_main.h"
 
 static const char *const modes[] = {"keep", "rescale", NULL};
+static const char *const std_words[] = {"fan_in", "fan_out", NULL};
 static const tfx_option decl[] = {
     TFX_OPTION("slots", TFX_OPT_INT, "576", 1, 100000, NULL, "number of slots"),
     TFX_OPTION("steps", TFX_OPT_INT, "0", 0, 0, NULL, "without a range"),
@@ -23,6 +24,7 @@ static const tfx_option decl[] = {
     TFX_OPTION("sizes", TFX_OPT_INT_LIST, "1, 2", 0, 5000, NULL, "sizes"),
     TFX_OPTION("rates", TFX_OPT_REAL_LIST, "", 0, 1, NULL, "rates"),
     TFX_OPTION("names", TFX_OPT_STRING_LIST, "key,value", 0, 0, NULL, "names"),
+    TFX_OPTION("std", TFX_OPT_REAL_OR_CHOICE, "0.02", 0, 10, std_words, "a number or a word"),
 };
 #define N_DECL (sizeof(decl) / sizeof(*decl))
 
@@ -206,6 +208,30 @@ START_TEST(bools_and_choices)
     tfx_options_destroy(o);
     BAD("tau", "recsale", "tau", "one of: keep, rescale", "recsale", "did you mean \"rescale\"?");
     BAD("tau", "", "one of: keep, rescale");
+}
+END_TEST
+
+START_TEST(numbers_or_choices)
+{
+    tfx_options *o = good("std", "2e-1");
+    ck_assert_double_eq(tfx_options_real(o, "std"), 0.2);
+    ck_assert_ptr_null(tfx_options_string(o, "std"));
+    ck_assert_str_eq(text_of(o, "std"), "0.2");
+    tfx_options_destroy(o);
+    o = good("std", " fan_in ");
+    ck_assert_str_eq(tfx_options_string(o, "std"), "fan_in");
+    ck_assert_double_eq(tfx_options_real(o, "std"), 0);
+    ck_assert_str_eq(text_of(o, "std"), "fan_in");
+    tfx_options_destroy(o);
+    o = good("tau", "keep"); /* with std at its default */
+    ck_assert_double_eq(tfx_options_real(o, "std"), 0.02);
+    tfx_options_destroy(o);
+    BAD("std", "fan_on", "std", "number, 0 to 10, or fan_in, fan_out", "fan_on", "did you mean \"fan_in\"?");
+    BAD("std", "11", "number, 0 to 10, or fan_in", "11");
+    BAD("std", "-1", "number, 0 to 10");
+    BAD("std", "", "number, 0 to 10");
+    BAD("std", "fan_in, 1", "number, 0 to 10");
+    BAD("eps", "fan_in", "number, 0 to 1; found");
 }
 END_TEST
 
@@ -396,6 +422,7 @@ static Suite *suite(void)
     tcase_add_test(c, integers);
     tcase_add_test(c, reals);
     tcase_add_test(c, bools_and_choices);
+    tcase_add_test(c, numbers_or_choices);
     tcase_add_test(c, lists);
     tcase_add_test(c, names_and_required);
     tcase_add_test(c, origins_and_types);
