@@ -42,7 +42,8 @@ typedef struct tfx_op_set {
 /* Values, each with who made it; in the order in which they were made. */
 typedef struct tfx_made_value {
     tfx_value value;
-    char *by; /* "layer blocks.3 (mlp)" */
+    char *by;                      /* "layer blocks.3 (mlp)" */
+    uint32_t first_node, end_node; /* emitted meanwhile */
 } tfx_made_value;
 
 typedef struct tfx_made_values {

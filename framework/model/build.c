@@ -153,6 +153,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
     const void *outer_owner = g->owner;
+    uint32_t first_node = g->n_nodes;
     g->path = label;
     g->owner = config;
     if (out_dim < 1)
@@ -161,7 +162,8 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     tfx_value y = tfx_call_layer_build(config->cls, plugin ? plugin->path : NULL, &self.b, path, x, out_dim);
     assert(g->path == label); /* the layers within put it back */
     if (g->made && y)
-        *TFX_APPEND(g->made->items, g->made->n, g->made->cap) = (tfx_made_value){y, tfx_strdup(label)};
+        *TFX_APPEND(g->made->items, g->made->n, g->made->cap) = (tfx_made_value){y, tfx_strdup(label), first_node,
+                                                                                 g->n_nodes};
     g->path = outer;
     g->owner = outer_owner;
     free(label);
