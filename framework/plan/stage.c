@@ -293,23 +293,37 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     free(s);
 }
 
-tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device,
-                                       int training, tfx_made_values *made, tfx_error *err)
+tfx_value tfx_stage_forward(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device, int training,
+                            tfx_made_values *made, tfx_graph *g, tfx_error *err)
 {
     const tfx_stage_params p = {.registry = registry, .device = device};
     const stage_builder b = {.p = &p, .s = s, .err = err};
-    tfx_placement_options options = placement_options(&b);
-    tfx_graph g;
     assert(s->state.frozen);
-    begin_graph(&b, &g, training);
-    g.made = made;
-    g.dropout_key = tfx_emit_state(&g, s->key);
-    tfx_model_build(s->model, &g, tfx_emit_state(&g, s->tokens), 0);
+    begin_graph(&b, g, training);
+    g->made = made;
+    g->dropout_key = tfx_emit_state(g, s->key);
+    return tfx_model_build(s->model, g, tfx_emit_state(g, s->tokens), 0);
+}
+
+tfx_placement *tfx_stage_forward_place(tfx_graph *g, const tfx_device *device, const tfx_value *wanted, uint32_t n)
+{
+    const tfx_stage_params p = {.device = device};
+    const stage_builder b = {.p = &p};
+    tfx_placement_options options = placement_options(&b);
+    tfx_placement *placement = tfx_placement_create(g, wanted, n, &options);
+    tfx_graph_finish(g);
+    return placement;
+}
+
+tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device,
+                                       int training, tfx_made_values *made, tfx_error *err)
+{
+    tfx_graph g;
+    tfx_stage_forward(s, registry, device, training, made, &g, err);
     tfx_value *values = TFX_NEW_ARRAY(tfx_value, made->n);
     for (uint32_t i = 0; i < made->n; i++)
         values[i] = made->items[i].value;
-    tfx_placement *placement = tfx_placement_create(&g, values, made->n, &options);
+    tfx_placement *placement = tfx_stage_forward_place(&g, device, values, made->n);
     free(values);
-    tfx_graph_finish(&g);
     return placement;
 }

@@ -79,8 +79,16 @@ typedef struct tfx_stage_params {
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err);
 void tfx_stage_plan_destroy(tfx_stage_plan *s);
 
-/* A forward pass whose outputs are what the layers give back, those within others first; with dropout when
- * `training`. It is no part of the plan: it is for finding out where a value comes from. NULL with a message. */
+/* The graph of a forward pass, with dropout when `training`, for programs that are no part of the plan: they find
+ * something out about the model. Returns the logits, or TFX_POISON with a message. `made` gets what the layers give
+ * back, those within others first. */
+tfx_value tfx_stage_forward(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device, int training,
+                            tfx_made_values *made, tfx_graph *g, tfx_error *err);
+/* The program that computes `wanted` of it, or NULL when the graph has an error. Finishes the graph. */
+tfx_placement *tfx_stage_forward_place(tfx_graph *g, const tfx_device *device, const tfx_value *wanted, uint32_t n);
+
+/* A forward pass whose outputs are what the layers give back, in that order: for finding out where a value comes
+ * from. NULL with a message. */
 tfx_placement *tfx_stage_layers_create(tfx_stage_plan *s, const tfx_registry *registry, const tfx_device *device,
                                        int training, tfx_made_values *made, tfx_error *err);
 
