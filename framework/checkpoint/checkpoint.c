@@ -54,11 +54,11 @@ static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kin
 }
 
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_standing *at, int params_only,
+                                const tfx_state_io *io, const tfx_run_standing *at, const char *policy, int params_only,
                                 tfx_checkpoint_written *out, tfx_error *err)
 {
     tfx_staged_dir dir = {0};
-    tfx_checkpoint_record record = {.at = *at};
+    tfx_checkpoint_record record = {.at = *at, .policy = policy ? tfx_strdup(policy) : NULL};
     char *parent = tfx_parent_dir(path);
     *out = (tfx_checkpoint_written){0};
     if (tfx_make_dirs(parent, err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
@@ -69,6 +69,7 @@ tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_s
         tfx_checkpoint_record_write(dir.temp_path, &record, &out->bytes, out->json_hash, err) == TFX_OK)
         tfx_staged_dir_commit(&dir, err);
     memcpy(out->hash, record.weights, sizeof(out->hash));
+    tfx_checkpoint_record_finish(&record);
     tfx_staged_dir_finish(&dir);
     free(parent);
     return err->status;
@@ -177,10 +178,10 @@ tfx_status tfx_weights_check(const char *file, const tfx_state_layout *state, tf
 tfx_status tfx_checkpoint_check(const char *path, const char *json_hash, int params_only, tfx_error *err)
 {
     tfx_checkpoint_record record;
-    if (tfx_checkpoint_record_read(path, json_hash, &record, err) != TFX_OK)
-        return err->status;
-    if (tfx_checkpoint_check_file(path, TFX_CHECKPOINT_WEIGHTS, record.weights, err) == TFX_OK && !params_only)
+    if (tfx_checkpoint_record_read(path, json_hash, &record, err) == TFX_OK &&
+        tfx_checkpoint_check_file(path, TFX_CHECKPOINT_WEIGHTS, record.weights, err) == TFX_OK && !params_only)
         tfx_checkpoint_check_file(path, TFX_CHECKPOINT_OPTIMIZER, record.optimizer, err);
+    tfx_checkpoint_record_finish(&record);
     return err->status;
 }
 

@@ -22,10 +22,10 @@ typedef struct tfx_checkpoint_written {
     char json_hash[33]; /* of checkpoint.json: of everything */
 } tfx_checkpoint_written;
 
-/* Writes the folder `path` (parents are made), without optimizer state if `params_only`. Peak extra
- * memory: a few MiB. */
+/* Writes the folder `path` (parents are made), without optimizer state if `params_only`; `policy` is what the
+ * scaling policy remembers, or NULL. Peak extra memory: a few MiB. */
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_standing *at, int params_only,
+                                const tfx_state_io *io, const tfx_run_standing *at, const char *policy, int params_only,
                                 tfx_checkpoint_written *out, tfx_error *err);
 
 /* Whether every file (the optimizer's unless `params_only`) is the one that was written; json_hash is the one

@@ -82,6 +82,8 @@ static char *record_text(const tfx_checkpoint_record *r)
     if (*r->optimizer)
         cJSON_AddStringToObject(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer);
     add_members(o, members, N_MEMBERS, &r->at);
+    if (r->policy)
+        cJSON_AddStringToObject(o, "policy", r->policy);
     add_members(cJSON_AddObjectToObject(o, "data_position"), position_members, N_POSITION_MEMBERS, &r->at);
     char *text = cJSON_Print(o);
     cJSON_Delete(o);
@@ -102,6 +104,12 @@ tfx_status tfx_checkpoint_record_write(const char *folder, const tfx_checkpoint_
 }
 
 /* ---- reading ---- */
+
+void tfx_checkpoint_record_finish(tfx_checkpoint_record *r)
+{
+    free(r->policy);
+    r->policy = NULL;
+}
 
 static const char *text_of(const cJSON *o, const char *key)
 {
@@ -143,8 +151,10 @@ static int get_record(const cJSON *o, tfx_checkpoint_record *r)
 {
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(o, "files");
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(o, "data_position");
-    *r = (tfx_checkpoint_record){.at = {.position = {.struct_size = sizeof(r->at.position)}}};
-    return get_hash(files, TFX_CHECKPOINT_WEIGHTS, r->weights) &&
+    const cJSON *policy = cJSON_GetObjectItemCaseSensitive(o, "policy");
+    r->at.position.struct_size = sizeof(r->at.position);
+    r->policy = cJSON_IsString(policy) ? tfx_strdup(policy->valuestring) : NULL;
+    return (!policy || r->policy) && get_hash(files, TFX_CHECKPOINT_WEIGHTS, r->weights) &&
            (!cJSON_HasObjectItem(files, TFX_CHECKPOINT_OPTIMIZER) ||
             get_hash(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer)) &&
            get_members(o, members, N_MEMBERS, &r->at) &&
@@ -193,6 +203,7 @@ tfx_status tfx_checkpoint_record_read(const char *folder, const char *hash, tfx_
     char *path = tfx_printf("%s/" RECORD, folder), *old = tfx_printf("%s/" RECORD_OF_FORMAT_1, folder), found[33];
     size_t n = 0;
     char *text = NULL;
+    *out = (tfx_checkpoint_record){0};
     if ((hash && !*hash) || (access(path, F_OK) != 0 && access(old, F_OK) == 0)) {
         tfx_fail(err, TFX_E_UNSUPPORTED,
                  "%s: is of format 1 (tfx 0.1.0), without hashes of the optimizer state and the data position: a run "
@@ -226,9 +237,10 @@ tfx_status tfx_checkpoint_check_file(const char *folder, const char *file, const
 tfx_status tfx_checkpoint_check_weights(const char *folder, tfx_error *err)
 {
     char *path = tfx_printf("%s/" RECORD, folder);
-    tfx_checkpoint_record r;
+    tfx_checkpoint_record r = {0};
     if (access(path, F_OK) == 0 && tfx_checkpoint_record_read(folder, NULL, &r, err) == TFX_OK)
         tfx_checkpoint_check_file(folder, TFX_CHECKPOINT_WEIGHTS, r.weights, err);
+    tfx_checkpoint_record_finish(&r);
     free(path);
     return err->status;
 }

@@ -33,12 +33,15 @@ typedef struct tfx_run_standing {
 typedef struct tfx_checkpoint_record {
     tfx_run_standing at;
     char weights[33], optimizer[33]; /* hashes of the files; an empty one: no such file */
+    char *policy;                    /* what the scaling policy remembers; NULL: nothing */
 } tfx_checkpoint_record;
+
+void tfx_checkpoint_record_finish(tfx_checkpoint_record *r);
 
 /* Writes checkpoint.json into a folder, adds its size to *bytes, and gives its hash. */
 tfx_status tfx_checkpoint_record_write(const char *folder, const tfx_checkpoint_record *r, uint64_t *bytes,
                                        char hash[33], tfx_error *err);
-/* Reads and checks it. `hash`: the one that was recorded; NULL: not known; "": none was recorded. */
+/* Reads and checks it; to be finished in any case. `hash`: the one that was recorded; NULL: not known; "": none was recorded. */
 tfx_status tfx_checkpoint_record_read(const char *folder, const char *hash, tfx_checkpoint_record *out, tfx_error *err);
 
 /* Whether a file of the folder has this hash; a message when not. */

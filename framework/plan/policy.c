@@ -58,3 +58,15 @@ tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const
 {
     return ended(arm, tfx_call_scaling_should_grow(arm->scaling.impl, policy, signals, grow, err), err);
 }
+
+const char *tfx_policy_save(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err)
+{
+    const char *text = policy ? tfx_call_scaling_save(arm->scaling.impl, policy, err) : NULL;
+    ended(arm, err->status, err);
+    return text;
+}
+
+tfx_status tfx_policy_load(const tfx_arm *arm, tfx_scaling *policy, const char *text, tfx_error *err)
+{
+    return text && policy ? ended(arm, tfx_call_scaling_load(arm->scaling.impl, policy, text, err), err) : TFX_OK;
+}

@@ -22,4 +22,9 @@ tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint3
 tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,
                                   tfx_error *err);
 
+/* What the policy wants to be kept with a checkpoint, until the next call; NULL: nothing, or an error. */
+const char *tfx_policy_save(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err);
+/* Gives it back before a run goes on from that checkpoint; NULL: nothing was kept. */
+tfx_status tfx_policy_load(const tfx_arm *arm, tfx_scaling *policy, const char *text, tfx_error *err);
+
 #endif

@@ -229,6 +229,16 @@ static tfx_status check_kernels(const tfx_op_class *op, const char *what, tfx_er
     return TFX_OK;
 }
 
+/* What one of them keeps would be lost without the other. */
+static tfx_status check_policy(const tfx_scaling_class *c, const char *what, tfx_error *err)
+{
+    int saves = TFX_HAS(c, save) != 0, loads = TFX_HAS(c, load) != 0;
+    if (saves != loads)
+        return tfx_fail(err, TFX_E_DATA, "%s: has `%s`, but not `%s`; expected both or neither", what,
+                        saves ? "save" : "load", saves ? "load" : "save");
+    return TFX_OK;
+}
+
 tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
 {
     const kind_row *row = find_kind(kind);
@@ -253,5 +263,7 @@ tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
         return err->status;
     if (!strcmp(kind, TFX_KIND_OP))
         return check_kernels(impl, what, err);
+    if (!strcmp(kind, TFX_KIND_SCALING))
+        return check_policy(impl, what, err);
     return TFX_OK;
 }

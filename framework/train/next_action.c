@@ -1,14 +1,16 @@
 #include "framework/train/next_action.h"
 
+static int falls_on(int64_t step, int64_t every)
+{
+    return every && step % every == 0;
+}
+
 void tfx_run_state_begin(tfx_run_state *s, int from_checkpoint, int64_t evaluated_step)
 {
     s->saved = from_checkpoint;
     s->evaluated = s->stage_step > 0 && evaluated_step == s->step;
-}
-
-static int falls_on(int64_t step, int64_t every)
-{
-    return every && step % every == 0;
+    /* No checkpoint is made between the two. */
+    s->decided = s->evaluated || !falls_on(s->step, s->eval_every);
 }
 
 tfx_action tfx_next_action(const tfx_run_state *s)
@@ -19,6 +21,8 @@ tfx_action tfx_next_action(const tfx_run_state *s)
         return TFX_ACTION_FAIL;
     if (evaluation_due && !s->stop)
         return TFX_ACTION_EVALUATE;
+    if (!s->decided && !first && !s->stage_done && !evaluation_due)
+        return TFX_ACTION_DECIDE;
     if (s->stage_done && !evaluation_due) {
         if (!s->saved)
             return TFX_ACTION_END_STAGE;
@@ -38,7 +42,11 @@ void tfx_action_done(tfx_run_state *s, tfx_action a)
         s->evaluated = 1;
         s->saved &= s->stage_step == 0; /* what a grown checkpoint says is from before growth */
         break;
-    case TFX_ACTION_STEP: s->evaluated = s->saved = 0; break;
+    case TFX_ACTION_STEP: s->evaluated = s->decided = s->saved = 0; break;
+    case TFX_ACTION_DECIDE:
+        s->decided = 1;
+        s->saved = 0; /* it may remember something else now */
+        break;
     case TFX_ACTION_CHECKPOINT:
     case TFX_ACTION_END_STAGE:
     case TFX_ACTION_SAVE: s->saved = 1; break;

@@ -41,8 +41,10 @@ typedef struct trainer {
     tfx_prefetch *prefetch;
     int32_t *tokens, *targets;
     tfx_progress progress;
-    char trouble[160];    /* what is not finite; */
-    int in_step, updated; /* whether that came up in a step, and whether its update was made */
+    double lr, norm, tokens_per_second; /* of the last step */
+    int recorded;                       /* whether that step has its row */
+    char trouble[160];                  /* what is not finite; */
+    int in_step, updated;               /* whether that came up in a step, and whether its update was made */
 } trainer;
 
 /* A NaN of either sign prints as nan. */
@@ -149,8 +151,11 @@ static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_e
     s->path = tfx_printf("%s/%s", t->p->root, s->relative);
     /* Optimizer state is of no use to a run that is over. */
     int params_only = !strcmp(reason, "final") && !t->config->keep_optimizer;
-    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, params_only, &s->files,
-                                err);
+    const char *policy = tfx_policy_save(t->p->plan->arm, t->p->plan->policy, err);
+    if (err->status != TFX_OK)
+        return err->status;
+    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, policy, params_only,
+                                &s->files, err);
 }
 
 /* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
@@ -235,17 +240,17 @@ done:
 
 /* ---- steps ---- */
 
-static tfx_status train_step(trainer *t, double *lr, double *norm, double *seconds, tfx_error *err)
+static tfx_status train_step(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
     float loss, grad_norm = NAN;
-    *lr = tfx_learning_rate(t->config, t->at.step - t->at.schedule_first, s->schedule_steps);
+    t->lr = tfx_learning_rate(t->config, t->at.step - t->at.schedule_first, s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;
         tfx_engine_set_batch(t->engine, t->tokens, t->targets);
-        tfx_engine_set_step(t->engine, *lr, (uint64_t)t->p->seed, (uint64_t)(t->at.step * s->n_micro + i));
+        tfx_engine_set_step(t->engine, t->lr, (uint64_t)t->p->seed, (uint64_t)(t->at.step * s->n_micro + i));
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;
@@ -256,30 +261,50 @@ static tfx_status train_step(trainer *t, double *lr, double *norm, double *secon
     t->updated = s->n_micro == 1 || isfinite(total); /* where a step has one pass, that has made it */
     if (t->updated && tfx_engine_update(t->engine, &grad_norm, err) != TFX_OK)
         return err->status;
-    *seconds = tfx_now() - started;
-    *norm = (double)grad_norm;
+    double seconds = tfx_now() - started;
+    t->norm = (double)grad_norm;
+    t->tokens_per_second = (double)(s->batch * s->context) / seconds;
     t->at.train_loss = total / (double)s->n_micro;
     t->at.step++;
     t->at.stage_step++;
     t->at.tokens += s->batch * s->context;
     t->at.flops += s->flops_per_token * (double)(s->batch * s->context);
-    t->at.seconds += *seconds;
+    t->at.seconds += seconds;
+    t->at.stage_done = t->at.stage_step >= s->steps;
     t->state.diverged = !isfinite(t->at.train_loss) || !isfinite(grad_norm);
     if (t->state.diverged && t->updated)
         snprintf(t->trouble, sizeof(t->trouble), "the loss is %g and the gradient norm %g at learning rate %g",
-                 without_sign(t->at.train_loss), without_sign((double)grad_norm), *lr);
+                 without_sign(t->at.train_loss), without_sign(t->norm), t->lr);
     else if (t->state.diverged)
         snprintf(t->trouble, sizeof(t->trouble), "the loss is %g at learning rate %g", without_sign(t->at.train_loss),
-                 *lr);
+                 t->lr);
     return TFX_OK;
 }
 
-/* Whether the stage is complete, by its steps or by the policy's decision. */
-static tfx_status decide_growth(trainer *t, tfx_error *err)
+static tfx_status record_step(trainer *t, tfx_error *err)
+{
+    t->recorded = 1;
+    return tfx_record_step(&t->records, t->lr, t->norm, t->tokens_per_second, err);
+}
+
+/* One step, and its row, which is there wherever a stage may end that an interrupted run has yet to evaluate. */
+static tfx_status advance(trainer *t, tfx_error *err)
+{
+    const tfx_train_config *c = t->config;
+    if (train_step(t, err) != TFX_OK || t->state.diverged)
+        return err->status;
+    t->recorded = 0;
+    tfx_progress_step(&t->progress, t->at.step, t->tokens_per_second, t->at.train_loss);
+    if (t->at.step % c->log_every == 0 || (c->eval_every && t->at.step % c->eval_every == 0) || t->at.stage_done)
+        record_step(t, err);
+    return err->status;
+}
+
+/* Whether the stage ends here although it has steps left. */
+static tfx_status decide(trainer *t, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
-    t->at.stage_done = t->at.stage_step >= t->stage->steps;
-    if (t->at.stage_done || !plan->policy || t->at.stage + 1 >= plan->n_stages)
+    if (!plan->policy || last_stage(t))
         return TFX_OK;
     tfx_growth_signals signals = {.struct_size = sizeof(signals),
                                   .stage = (uint32_t)t->at.stage,
@@ -290,19 +315,9 @@ static tfx_status decide_growth(trainer *t, tfx_error *err)
                                   .train_loss = t->at.train_loss,
                                   .val_loss = t->at.val_loss,
                                   .val_step = t->at.val_step};
-    return tfx_policy_should_grow(plan->arm, plan->policy, &signals, &t->at.stage_done, err);
-}
-
-/* One step, and its row. */
-static tfx_status advance(trainer *t, tfx_error *err)
-{
-    double lr = 0, norm = 0, seconds = 1;
-    if (train_step(t, &lr, &norm, &seconds, err) != TFX_OK || t->state.diverged || decide_growth(t, err) != TFX_OK)
-        return err->status;
-    double tokens_per_second = (double)(t->stage->batch * t->stage->context) / seconds;
-    tfx_progress_step(&t->progress, t->at.step, tokens_per_second, t->at.train_loss);
-    if (t->at.step % t->config->log_every == 0 || t->at.stage_done)
-        tfx_record_step(&t->records, lr, norm, tokens_per_second, err);
+    if (tfx_policy_should_grow(plan->arm, plan->policy, &signals, &t->at.stage_done, err) == TFX_OK &&
+        t->at.stage_done && !t->recorded)
+        record_step(t, err);
     return err->status;
 }
 
@@ -328,9 +343,13 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
     tfx_checkpoint_record record;
     if (latest->json_hash && strlen(latest->json_hash) < sizeof(t->json_hash))
         strcpy(t->json_hash, latest->json_hash); /* otherwise none was recorded */
-    if (tfx_checkpoint_record_read(t->checkpoint_path, t->json_hash, &record, err) != TFX_OK)
-        return err->status;
+    if (tfx_checkpoint_record_read(t->checkpoint_path, t->json_hash, &record, err) == TFX_OK)
+        tfx_policy_load(t->p->plan->arm, t->p->plan->policy, record.policy, err);
     t->at = record.at;
+    tfx_checkpoint_record_finish(&record);
+    if (err->status != TFX_OK)
+        return err->status;
+    t->recorded = 1; /* the last step, by the run that made it */
     if (t->at.stage < 0 || t->at.stage >= t->p->plan->n_stages)
         return tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
     tfx_run_state_begin(observe(t), 1, t->at.val_step);
@@ -373,6 +392,7 @@ static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
     switch (a) {
     case TFX_ACTION_EVALUATE: return evaluate(t, err);
     case TFX_ACTION_STEP: advance(t, err); break;
+    case TFX_ACTION_DECIDE: decide(t, err); break;
     case TFX_ACTION_CHECKPOINT: checkpoint(t, "periodic", NULL, 0, err); break;
     case TFX_ACTION_END_STAGE: checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
     case TFX_ACTION_GROW: grow(t, err); break;

@@ -43,7 +43,7 @@ typedef struct tfx_growth_signals {
     int64_t tokens;     /* tokens seen in the run */
     double flops;       /* spent in the run */
     double train_loss;  /* of the last step; NaN before the first */
-    double val_loss;    /* of the last evaluation; NaN before the first */
+    double val_loss;    /* of the last evaluation, one at this step included; NaN before the first */
     int64_t val_step;   /* step of that evaluation */
 } tfx_growth_signals;
 
@@ -82,7 +82,8 @@ typedef struct tfx_scaling_class {
     uint32_t (*n_stages)(const tfx_scaling *s);
     /* [main] Fills *out (struct_size already set); its strings live as long as `s`. */
     tfx_status (*stage)(const tfx_scaling *s, uint32_t index, tfx_stage *out);
-    /* [main] Asked after every step before the stage's last; nonzero ends the stage now. */
+    /* [main] Asked after every step before the stage's last, and after the evaluation where one is due at that
+     * step; nonzero ends the stage now. Each step is asked about once, also when the run was interrupted there. */
     int (*should_grow)(tfx_scaling *s, const tfx_growth_signals *signals);
     /* [main] Writes p->data. Called once for each parameter of the grown model. */
     tfx_status (*grow_param)(tfx_scaling *s, const tfx_grown_param *p);
@@ -90,6 +91,15 @@ typedef struct tfx_scaling_class {
      * paths of the n parameters whose shapes change when it begins: the place to refuse
      * options that fit none of them. */
     tfx_status (*check)(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n);
+#if TFX_NEEDS_MINOR >= 1
+    /* [main] Since 1.1, optional, but only both together: what should_grow remembers from step to step, as a text
+     * of at most 64 KiB. It is kept with every checkpoint, and a run that resumes from one gets it back before
+     * anything else is asked, so that it decides as an uninterrupted run. Returns a string that lives until the next
+     * call with `s`, or NULL for nothing. (printf's %a writes a double exactly.) */
+    const char *(*save)(tfx_scaling *s);
+    /* [main] Takes that text back; not called where there was none. TFX_E_DATA for one that is not its own. */
+    tfx_status (*load)(tfx_scaling *s, const char *text);
+#endif
 } tfx_scaling_class;
 
 #ifdef __cplusplus

@@ -43,6 +43,8 @@ static void io_write(void *ctx, const tfx_state_tensor *t, uint64_t first, const
 
 static const tfx_state_io io = {NULL, io_read, io_write};
 
+static const char *policy; /* what one remembers */
+
 /* The same weights each time, so that only the rest tells two checkpoints apart. */
 static tfx_checkpoint_written save(const char *name, int64_t step)
 {
@@ -59,7 +61,7 @@ static tfx_checkpoint_written save(const char *name, int64_t step)
         device[0][i] = (float)i;
         device[1][i] = (float)(step + i);
     }
-    tfx_checkpoint_write(temp_path(name), "m", &layout, &io, &at, 0, &files, &err);
+    tfx_checkpoint_write(temp_path(name), "m", &layout, &io, &at, policy, 0, &files, &err);
     ck_assert_msg(err.status == TFX_OK, "%s", err.text);
     return files;
 }
@@ -101,6 +103,19 @@ static void change(const char *name, const char *old, const char *new)
     free(data);
 }
 
+START_TEST(what_a_policy_remembers_comes_back)
+{
+    tfx_error err = {0};
+    policy = "3 \"0x1.8p+1\"\n";
+    tfx_checkpoint_written files = save("p", 8);
+    tfx_checkpoint_record r;
+    ck_assert_int_eq(tfx_checkpoint_record_read(temp_path("p"), files.json_hash, &r, &err), TFX_OK);
+    ck_assert_str_eq(r.policy, policy);
+    tfx_checkpoint_record_finish(&r);
+    policy = NULL;
+}
+END_TEST
+
 START_TEST(what_was_saved_comes_back)
 {
     tfx_error err = {0};
@@ -110,6 +125,7 @@ START_TEST(what_was_saved_comes_back)
     ck_assert_int_eq(load("a", files.json_hash, 0, &err), TFX_OK);
     ck_assert(device[0][5] == 5 && device[1][5] == 13);
     ck_assert_int_eq(tfx_checkpoint_record_read(temp_path("a"), files.json_hash, &r, &err), TFX_OK);
+    ck_assert_ptr_null(r.policy);
     ck_assert_int_eq(r.at.stage, 1);
     ck_assert_int_eq(r.at.step, 8);
     ck_assert_int_eq(r.at.tokens, 1LL << 60);
@@ -258,6 +274,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("checkpoint");
     tcase_add_checked_fixture(t, temp_dir_setup, temp_dir_teardown);
     tcase_add_test(t, what_was_saved_comes_back);
+    tcase_add_test(t, what_a_policy_remembers_comes_back);
     tcase_add_test(t, changed_files);
     tcase_add_test(t, pipes);
     tcase_add_test(t, files_of_another_checkpoint);

@@ -232,6 +232,58 @@ START_TEST(a_decision_to_grow)
 }
 END_TEST
 
+static const char *kept;
+static char taken[16];
+
+static const char *save(tfx_scaling *s)
+{
+    (void)s;
+    return kept;
+}
+
+static tfx_status load(tfx_scaling *s, const char *text)
+{
+    (void)s;
+    snprintf(taken, sizeof(taken), "%s", text);
+    return *text == '!' ? TFX_E_DATA : TFX_OK;
+}
+
+START_TEST(what_a_policy_remembers)
+{
+    tfx_error err = {0};
+    tfx_scaling_class remembers = scaling;
+    remembers.struct_size = sizeof(remembers);
+    remembers.save = save;
+    remembers.load = load;
+    ck_assert_ptr_null(tfx_call_scaling_save(&remembers, NULL, &err));
+    kept = "3 0x1.8p+1\n";
+    ck_assert_ptr_eq(tfx_call_scaling_save(&remembers, NULL, &err), kept);
+    ck_assert_int_eq(tfx_call_scaling_load(&remembers, NULL, kept, &err), TFX_OK);
+    ck_assert_str_eq(taken, kept);
+    ck_assert_int_eq(tfx_call_scaling_load(&remembers, NULL, "!", &err), TFX_E_DATA);
+
+    static char big[TFX_POLICY_TEXT_LIMIT + 2];
+    memset(big, 'x', sizeof(big) - 1);
+    const char *const bad[][2] = {
+        {"a\x01", "the byte 0x01 at 1"}, {"\xff", "the byte 0xff at 0"}, {big, "more than 65536"}};
+    for (size_t i = 0; i < 3; i++) {
+        err = (tfx_error){0};
+        kept = bad[i][0];
+        ck_assert_ptr_null(tfx_call_scaling_save(&remembers, NULL, &err));
+        SAYS(&err, bad[i][1]);
+    }
+    err = (tfx_error){0};
+    big[sizeof(big) - 2] = 0; /* just as long as it may be */
+    ck_assert_ptr_eq(tfx_call_scaling_save(&remembers, NULL, &err), big);
+
+    /* A policy of 1.0 remembers nothing, and cannot be given what another one did. */
+    ck_assert_ptr_null(tfx_call_scaling_save(&scaling, NULL, &err));
+    ck_assert_int_eq(err.status, TFX_OK);
+    ck_assert_int_eq(tfx_call_scaling_load(&scaling, NULL, "1", &err), TFX_E_INTERNAL);
+    SAYS(&err, "no `load`");
+}
+END_TEST
+
 START_TEST(grown_values_are_numbers)
 {
     float data[4] = {0};
@@ -429,6 +481,7 @@ static Suite *calls_suite(void)
     tcase_add_test(t, a_policy_without_sense);
     tcase_add_test(t, a_stage_without_sense);
     tcase_add_test(t, a_decision_to_grow);
+    tcase_add_test(t, what_a_policy_remembers);
     tcase_add_test(t, grown_values_are_numbers);
     tcase_add_test(t, shape_of_an_op);
     tcase_add_test(t, lowering_of_an_op);

@@ -271,6 +271,7 @@ START_TEST(refuses_with_the_reason)
         {"class_twice", "offers the layer class_twice twice"},
         {"short_class", "its layer table has struct_size"},
         {"null_build", "its mandatory function `build` is NULL"},
+        {"save_only", "scaling save_only: has `save`, but not `load`; expected both or neither"},
         {"bad_default", "option width: its default \"0\" is not valid; expected integer, 1 to 10"},
         {"bad_option", "option mode is a choice without choices"},
         {"option_twice", "option width is declared twice"},

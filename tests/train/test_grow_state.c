@@ -162,7 +162,7 @@ START_TEST(counters_of_vectors)
         char *inner = tfx_printf("%s/vectors", g.folder);
         tfx_run_standing at = {.position = {.struct_size = sizeof(tfx_loader_position)}};
         tfx_checkpoint_written files;
-        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &at, 0, &files, &g.f.err);
+        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &at, NULL, 0, &files, &g.f.err);
         tfx_text changes = {0};
         tfx_grow_from_checkpoint(&plan, 1, inner, 1, new, &changes, &g.f.err);
         fixture_ok(&g.f);

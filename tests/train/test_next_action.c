@@ -35,9 +35,10 @@ typedef struct player {
     size_t n;
 } player;
 
-static const char letters[] = {[TFX_ACTION_EVALUATE] = 'E',  [TFX_ACTION_STEP] = 'S', [TFX_ACTION_CHECKPOINT] = 'C',
-                               [TFX_ACTION_END_STAGE] = 'Z', [TFX_ACTION_GROW] = 'G', [TFX_ACTION_END] = 'X',
-                               [TFX_ACTION_SAVE] = 'I',      [TFX_ACTION_STOP] = 'Q', [TFX_ACTION_FAIL] = 'F'};
+static const char letters[] = {
+    [TFX_ACTION_EVALUATE] = 'E', [TFX_ACTION_STEP] = 'S',  [TFX_ACTION_CHECKPOINT] = 'C', [TFX_ACTION_END_STAGE] = 'Z',
+    [TFX_ACTION_GROW] = 'G',     [TFX_ACTION_END] = 'X',   [TFX_ACTION_SAVE] = 'I',       [TFX_ACTION_STOP] = 'Q',
+    [TFX_ACTION_FAIL] = 'F',     [TFX_ACTION_DECIDE] = 'D'};
 
 /* Check writes a line for each assertion that holds, and there are millions here. */
 static void hold(int condition, const char *what)
@@ -69,8 +70,10 @@ static void carry_out(player *r, tfx_action a)
         const plan *p = r->p;
         at->step++;
         at->stage_step++;
-        at->stage_done = at->stage_step == p->steps[at->stage] || at->stage_step == p->early[at->stage];
+        at->stage_done = at->stage_step == p->steps[at->stage];
     }
+    if (a == TFX_ACTION_DECIDE)
+        at->stage_done = at->stage_step == r->p->early[at->stage];
     if (a == TFX_ACTION_GROW) {
         at->stage++;
         at->stage_step = 0;
@@ -112,7 +115,8 @@ static int play(player *r, int stop, int within, int kill)
     return -1;
 }
 
-/* The events; with `effective`, without those of interruptions, and an evaluation that was repeated counts once. */
+/* The events; with `effective`, without those of interruptions, and an evaluation that was repeated counts once; a
+ * decision does not: a policy that remembers must not be asked twice. */
 static char *trace(const player *r, int effective)
 {
     tfx_text t = {0};
@@ -120,7 +124,8 @@ static char *trace(const player *r, int effective)
     for (size_t i = 0; i < r->n; i++) {
         if (effective && (r->event[i] == 'I' || r->event[i] == 'Q'))
             continue;
-        if (effective && last >= 0 && r->event[i] == r->event[last] && r->step[i] == r->step[last])
+        if (effective && r->event[i] != 'D' && last >= 0 && r->event[i] == r->event[last] &&
+            r->step[i] == r->step[last])
             continue;
         tfx_text_add(&t, "%s%c%lld", last < 0 ? "" : " ", r->event[i], (long long)r->step[i]);
         last = (int)i;
@@ -138,7 +143,12 @@ static char *expected(const plan *p)
         for (int64_t k = 1; k <= steps; k++) {
             r.at.step++;
             note(&r, 'S');
-            if (k == steps || (p->eval_every && r.at.step % p->eval_every == 0))
+            int planned_end = k == p->steps[i], due = p->eval_every && r.at.step % p->eval_every == 0;
+            if (planned_end || due)
+                note(&r, 'E');
+            if (!planned_end)
+                note(&r, 'D'); /* which may rest on that evaluation */
+            if (k == steps && !planned_end && !due)
                 note(&r, 'E');
             if (k == steps)
                 note(&r, 'Z');
@@ -188,12 +198,13 @@ START_TEST(examples)
         plan p;
         const char *events;
     } cases[] = {
-        {{1, {3}, {0}, 0, 0}, "E0 S1 S2 S3 E3 Z3 X3"},
+        {{1, {3}, {0}, 0, 0}, "E0 S1 D1 S2 D2 S3 E3 Z3 X3"},
         {{1, {1}, {0}, 1, 1}, "E0 S1 E1 Z1 X1"},
-        {{1, {3}, {0}, 1, 1}, "E0 S1 E1 C1 S2 E2 C2 S3 E3 Z3 X3"},
-        {{1, {5}, {0}, 2, 4}, "E0 S1 S2 E2 S3 S4 E4 C4 S5 E5 Z5 X5"},
-        {{2, {2, 2}, {0}, 2, 2}, "E0 S1 S2 E2 Z2 G2 E2 S3 S4 E4 Z4 X4"},
-        {{2, {9, 2}, {1, 0}, 0, 1}, "E0 S1 E1 Z1 G1 E1 S2 C2 S3 E3 Z3 X3"},
+        {{1, {3}, {0}, 1, 1}, "E0 S1 E1 D1 C1 S2 E2 D2 C2 S3 E3 Z3 X3"},
+        {{1, {5}, {0}, 2, 4}, "E0 S1 D1 S2 E2 D2 S3 D3 S4 E4 D4 C4 S5 E5 Z5 X5"},
+        {{2, {2, 2}, {0}, 2, 2}, "E0 S1 D1 S2 E2 Z2 G2 E2 S3 D3 S4 E4 Z4 X4"},
+        {{2, {9, 2}, {1, 0}, 0, 1}, "E0 S1 D1 E1 Z1 G1 E1 S2 D2 C2 S3 E3 Z3 X3"},
+        {{2, {9, 1}, {2, 0}, 2, 0}, "E0 S1 D1 S2 E2 D2 Z2 G2 E2 S3 E3 Z3 X3"},
         {{3, {1, 1, 1}, {0}, 0, 0}, "E0 S1 E1 Z1 G1 E1 S2 E2 Z2 G2 E2 S3 E3 Z3 X3"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "framework/plugin/host.h"
 
@@ -107,4 +108,32 @@ tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scalin
     snprintf(about, sizeof(about), "stage %" PRIu32, stage);
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "check", about);
     return tfx_call_end(&c, cls->check(s, stage, paths, n), "", err);
+}
+
+const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
+{
+    tfx_call c;
+    if (!TFX_HAS(cls, save))
+        return NULL;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "save", NULL);
+    const char *text = cls->save(s);
+    size_t n = text ? strnlen(text, TFX_POLICY_TEXT_LIMIT + 1) : 0;
+    if (n > TFX_POLICY_TEXT_LIMIT)
+        tfx_call_bug(&c, "`save` returned a text of more than %zu bytes", TFX_POLICY_TEXT_LIMIT);
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < ' ' && text[i] != '\n' && text[i] != '\t') { /* bytes above 127 included */
+            tfx_call_bug(&c, "`save` returned a text with the byte 0x%02x at %zu; expected printable ASCII",
+                         (unsigned char)text[i], i);
+            break;
+        }
+    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
+}
+
+tfx_status tfx_call_scaling_load(const tfx_scaling_class *cls, tfx_scaling *s, const char *text, tfx_error *err)
+{
+    tfx_call c;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "load", NULL);
+    if (!TFX_HAS(cls, load))
+        tfx_call_bug(&c, "the checkpoint holds what the policy remembered, and it has no `load` to take that back");
+    return tfx_call_end(&c, TFX_HAS(cls, load) ? cls->load(s, text) : TFX_OK, "", err);
 }

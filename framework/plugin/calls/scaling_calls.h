@@ -26,4 +26,10 @@ tfx_status tfx_call_scaling_grow_param(const tfx_scaling_class *cls, tfx_scaling
 tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
                                   const char *const *paths, size_t n, tfx_error *err);
 
+/* What the policy wants to be kept with a checkpoint; lives until the next call. NULL: nothing, or an error. */
+#define TFX_POLICY_TEXT_LIMIT ((size_t)64 << 10)
+const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err);
+/* Gives it back; an error for a policy that has no `load`. */
+tfx_status tfx_call_scaling_load(const tfx_scaling_class *cls, tfx_scaling *s, const char *text, tfx_error *err);
+
 #endif
