@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Growth that the loss decides: at the step that an independent computation says, and at the same step, to the same
+bits, when the run is killed or interrupted before, at and after the decision."""
+import math
+
+from harness import *
+
+SPEC = TINY[:TINY.index("[scaling grow]")].replace("seeds = 1, 2", "seeds = 1") + """
+[scaling grow]
+policy = plateau
+policy.models = tokenformer_32, tokenformer_48
+policy.max_steps = 20, 4
+policy.half_life = 3
+policy.patience = 2
+policy.slope = 0
+
+[arm grown]
+model = tokenformer_16
+scaling = grow
+"""
+SETTINGS = ["--set", "train.steps=30", "--set", "train.log_every=1", "--arm", "grown"]
+NEVER = ["--set", "scaling.grow.policy.patience=1000"]
+
+
+def losses(f, name, stage):
+    """(step, ln FLOPs, loss) of what the policy is asked about: not of the evaluation that a stage begins with."""
+    return [(step, math.log(flops), value) for step, flops, value in
+            f.sql("SELECT m.step, m.flops, m.value FROM metric m JOIN stage s ON s.id = m.stage WHERE m.name = ? AND "
+                  "m.superseded = 0 AND s.number = ? AND m.step > s.first_step ORDER BY m.step", name, stage)]
+
+
+def slopes(points, half_life):
+    """(step, -slope) after each observation, from the sums over all of them."""
+    found = []
+    for n in range(2, len(points) + 1):
+        weights = [2 ** ((i - n + 1) / half_life) for i in range(n)]
+        total = sum(weights)
+        mx = sum(w * x for w, (_, x, _) in zip(weights, points)) / total
+        my = sum(w * y for w, (_, _, y) in zip(weights, points)) / total
+        xy = sum(w * (x - mx) * (y - my) for w, (_, x, y) in zip(weights, points))
+        xx = sum(w * (x - mx) ** 2 for w, (_, x, _) in zip(weights, points))
+        found.append((points[n - 1][0], -xy / xx, n))
+    return found
+
+
+def growth_step(points, limit, half_life=3, patience=2, min_step=0):
+    """The step of the decision; None: it never comes."""
+    below = 0
+    for step, slope, n in slopes(points, half_life):
+        below = below + 1 if n >= 2 * half_life and slope < limit else 0
+        if below >= patience and step >= min_step:
+            return step
+    return None
+
+
+def choose(points, wanted, half_life=3, patience=2):
+    """A limit under which growth comes at about that step and which no slope is close to."""
+    found = sorted(s for step, s, n in slopes(points, half_life) if n >= 2 * half_life)
+    between = [(a + b) / 2 for a, b in zip(found, found[1:])]
+    reached = [(abs(step - wanted), limit, step) for limit in between if (step := growth_step(points, limit))]
+    expect(reached, "some limit leads to growth", found)
+    return min(reached)[1:]
+
+
+def grown_at(f):
+    return [step for (step,) in f.sql("SELECT step FROM growth_event WHERE superseded = 0 ORDER BY step")]
+
+
+def test_where_it_grows():
+    for kind, every in (("train", 0), ("val", 1), ("val", 2)):
+        settings = [*SETTINGS, "--set", f"train.eval_every={every}", "--set", f"scaling.grow.policy.loss={kind}"]
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", *settings, *NEVER)
+            same(grown_at(f), [30, 50], "without a decision it grows where the stages end")
+            limit, expected = choose(losses(f, f"{kind}_loss", 0), 20)
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", *settings, "--set", f"scaling.grow.policy.slope={limit!r}")
+            at = grown_at(f)
+            same(at[0], expected, f"the step of the first growth, {kind} loss, eval_every {every}")
+            # The second model begins with no observations.
+            second = growth_step(losses(f, f"{kind}_loss", 1), limit)
+            same(at[1], second or at[0] + 20, "the step of the second")
+            row = f.sql("SELECT 1 FROM metric WHERE name = 'train_loss' AND step = ?", at[0])
+            expect(row, "the step at which it grows has a row")
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", *settings, "--set", f"scaling.grow.policy.slope={limit!r}",
+                  "--set", "scaling.grow.policy.min_steps=25", "--set", "scaling.grow.policy.max_steps=25, 4")
+            same(grown_at(f)[0], growth_step(losses(f, f"{kind}_loss", 0), limit, min_step=25) or 30, "not before min_steps")
+
+
+def test_killed_around_the_decision():
+    """A checkpoint at every other step, so that the state of the policy is kept at many moments."""
+    settings = [*SETTINGS, "--set", "train.eval_every=3", "--set", "train.checkpoint_every=2"]
+    with folder(SPEC) as f:
+        f.tfx("run", "tiny.ini", *settings, *NEVER)
+        limit, expected = choose(losses(f, "train_loss", 0), 18)
+    settings += ["--set", f"scaling.grow.policy.slope={limit!r}"]
+    with folder(SPEC) as f:
+        log = f.path / "log"
+        f.tfx("run", "tiny.ini", *settings, env=preload({"CRASH_IN": "worker", "CRASH_LOG": str(log)}))
+        same(grown_at(f)[0], expected, "growth")
+        right = outcome(f, 1)
+        changes = [line.split(" ", 2) for line in log.read_text().splitlines()]
+        named = next(int(n) for n, call, path in changes if call == "renameat2" and path.endswith("-stage_end"))
+    moments = [(at, signal.SIGKILL) for at in (named // 2, named - 25, named - 9, named - 1, named, named + 2, named + 12)]
+    moments += [(at, signal.SIGINT) for at in (named // 3, named - 14, named - 6)]
+    for at, sig in moments:
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", *settings, status=None, env=crashing(at, sig=sig))
+            expect(f.one("SELECT status FROM run") != "done", f"the run ended at change {at}")
+            f.tfx("run", "tiny.ini", *settings, "--resume")
+            same_outcome(outcome(f, 1), right, f"{sig.name} at change {at}, {at - named} from the decision's checkpoint")
+
+
+def test_refused():
+    for settings, words in ((["policy.max_steps=4"], ("policy.max_steps", "one entry for each of the 2 models; found 1")),
+                            (["policy.min_steps=21"], ("policy.min_steps", "20 of 'tokenformer_32'; found 21")),
+                            (["policy.patience=0"], ("patience", "integer, 1 to 1T")),
+                            (["policy.loss=valid"], ("loss", "one of: train, val", "did you mean \"val\"?")),
+                            (["policy.zero_init=key, value"], ("policy.zero_init", "no gradient")),
+                            (["policy.models="], ("policy.models", "at least one model"))):
+        with folder(SPEC) as f:
+            r = f.tfx("plan", "tiny.ini", *[w for s in settings for w in ("--set", f"scaling.grow.{s}")], status=2)
+            message(r, *words)
+
+
+main(globals())
