@@ -1,8 +1,8 @@
 /* Ops: what the host knows of each op, in one table.
  *
  * Whatever differs from op to op, and is no backend's business, is looked up here: emitting,
- * autodiff, fusion, sequence, placement and cost have no list of ops of their own. A new op is a number
- * in include/tfx/ir.h, a row in ops.c, a rule in shapes.c, a derivative in vjp.c, and a
+ * autodiff, axes, fusion, sequence, placement and cost have no list of ops of their own. A new op is a number
+ * in include/tfx/ir.h, a row in ops.c, a rule in shapes.c, a derivative in vjp.c, a rule in axis_rules.c, and a
  * function in emit.c that layers or derivatives call. */
 #ifndef TFX_GRAPH_OPS_H
 #define TFX_GRAPH_OPS_H
@@ -43,6 +43,10 @@ typedef struct tfx_vjp_args {
 } tfx_vjp_args;
 typedef void tfx_vjp_rule(tfx_graph *g, const tfx_vjp_args *v);
 
+/* One op's axis rule: which dimensions are the same (axis_walk.h). */
+struct tfx_axis_walk;
+typedef void tfx_axis_rule(struct tfx_axis_walk *w, const tfx_graph_node *n);
+
 typedef struct tfx_op_info {
     const char *name;
     uint32_t min_in, max_in, n_out;
@@ -57,6 +61,7 @@ typedef struct tfx_op_info {
     tfx_shape_rule *shape; /* NULL: the results have the shapes that were asked for */
     double (*flops)(const tfx_graph *g, const tfx_graph_node *n); /* NULL: none that count */
     tfx_vjp_rule *vjp;                                            /* NULL: no derivative */
+    tfx_axis_rule *axes;                                          /* NULL: none known, as of adjoints */
 } tfx_op_info;
 
 const tfx_op_info *tfx_op_info_of(tfx_op op); /* `op` is one of the set */
@@ -67,7 +72,7 @@ static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
     return k < 32 && (tfx_op_info_of(op)->overwrites >> k & 1);
 }
 
-/* The rules in shapes.c, and the derivatives in vjp.c. */
+/* The rules in shapes.c, the derivatives in vjp.c, and the rules in axis_rules.c. */
 extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_cast, tfx_shape_dropout,
     tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad, tfx_shape_concat,
     tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention, tfx_shape_attention_grad,
@@ -76,5 +81,8 @@ extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_
     tfx_vjp_dropout, tfx_vjp_broadcast, tfx_vjp_reshape, tfx_vjp_permute, tfx_vjp_slice, tfx_vjp_pad, tfx_vjp_concat,
     tfx_vjp_sum, tfx_vjp_matmul, tfx_vjp_softmax, tfx_vjp_norm, tfx_vjp_rope, tfx_vjp_attention, tfx_vjp_gather,
     tfx_vjp_cross_entropy, tfx_vjp_custom;
+extern tfx_axis_rule tfx_axes_like_first, tfx_axes_pointwise, tfx_axes_reshape, tfx_axes_permute, tfx_axes_slice,
+    tfx_axes_pad, tfx_axes_concat, tfx_axes_sum, tfx_axes_matmul, tfx_axes_softmax, tfx_axes_norm, tfx_axes_rope,
+    tfx_axes_attention, tfx_axes_gather, tfx_axes_cross_entropy;
 
 #endif

@@ -1,0 +1,79 @@
+/* Axes: which axes of which parameters are one dimension of the model, found in the graph of its forward pass.
+ *
+ * No layer says anything about this. A product, an addition or a norm forces sizes to be equal; a reshape
+ * makes a dimension a product of others (a width is heads times head_dim). What comes out is a list of
+ * classes, and each axis of each parameter as an ordered product of classes, outermost first: element e of an
+ * axis [heads, head_dim] is head e / head_dim. An axis of size 1 is a product of none.
+ *
+ * Roles, of which an axis can have both: PRODUCED, it becomes a dimension of what the model computes (a free axis
+ * of a product, an added bias, a factor that is multiplied in, the columns of a table); CONSUMED, it is summed
+ * over or indexed. To grow a class is to add elements to every member; who duplicates one divides it where
+ * it is consumed. */
+#ifndef TFX_GRAPH_AXES_H
+#define TFX_GRAPH_AXES_H
+
+#include "framework/graph/graph.h"
+
+enum { TFX_AXIS_PRODUCED = 1, TFX_AXIS_CONSUMED = 2 };
+
+/* What is known of a class. The first four: something is normalised over it, which decides what zeros and
+ * copies do. The order of elements means something in a class that is ROTATED (a head's dimensions, by rope) or
+ * INDEXED (rows of a table, outputs that targets choose from); of others any order will do. */
+enum {
+    TFX_AXIS_LAYER_NORM = 1 << 0,
+    TFX_AXIS_RMS_NORM = 1 << 1,
+    TFX_AXIS_L2_NORM = 1 << 2,
+    TFX_AXIS_SOFTMAX = 1 << 3,
+    TFX_AXIS_ROTATED = 1 << 4,
+    TFX_AXIS_INDEXED = 1 << 5
+};
+
+/* One factor of one axis of one parameter. */
+typedef struct tfx_axis_member {
+    uint32_t param;        /* index in tfx_axes.params */
+    uint32_t axis, factor; /* factor 0 is the outermost */
+    uint32_t cls;          /* index in tfx_axes.classes */
+    uint32_t roles;        /* TFX_AXIS_PRODUCED | TFX_AXIS_CONSUMED; 0: not used at all */
+} tfx_axis_member;
+
+typedef struct tfx_axis_class {
+    char *name; /* NULL until given one (framework/model/axis_names.h); owned */
+    int64_t size;
+    uint32_t marks;                  /* TFX_AXIS_LAYER_NORM ... */
+    const char *rigid;               /* why its size cannot change; NULL: it can. Static text */
+    const tfx_axis_member **members; /* [n_members], in the order of parameters, axes and factors */
+    uint32_t n_members;
+} tfx_axis_class;
+
+typedef struct tfx_param_axes {
+    uint32_t state; /* index in the state layout */
+    uint32_t n_axes;
+    /* Axis i has the factors [first[i], first[i + 1]) of tfx_axes.members. */
+    uint32_t first[TFX_MAX_DIMS + 1];
+    /* It is the last product before something is added to a residual stream, or a bias that is added after that
+     * product: with all of these zero, the branch writes zeros. */
+    int writes_residual;
+} tfx_param_axes;
+
+typedef struct tfx_axes {
+    tfx_axis_class *classes; /* in the order in which members first have them */
+    uint32_t n_classes;
+    tfx_param_axes *params; /* of the graph, in the order of the state layout */
+    uint32_t n_params;
+    tfx_axis_member *members; /* in the order of params */
+    uint32_t n_members;
+    /* Classes whose product is the last dimension of the residual stream; none: there is no stream, or
+     * it has no parameter along it. */
+    uint32_t *residual, n_residual;
+} tfx_axes;
+
+/* The axes of all parameters in the forward graph g; needs nothing of g afterwards. Ops without a rule, the
+ * adjoints and custom ones that were not lowered, make what they use rigid: build g with device NULL. Time
+ * grows about linearly with the graph. */
+tfx_axes *tfx_axes_create(const tfx_graph *g);
+void tfx_axes_destroy(tfx_axes *a);
+
+/* The parameter with that index in the state layout; NULL: the graph does not have it. */
+const tfx_param_axes *tfx_axes_of_param(const tfx_axes *a, uint32_t state);
+
+#endif
