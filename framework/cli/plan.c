@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "framework/cli/session.h"
+#include "framework/plan/axes.h"
 #include "framework/plan/summary.h"
 #include "framework/report/initial_scales.h"
 
@@ -13,6 +14,13 @@ static tfx_status print_initial(tfx_session *s, int json, tfx_error *err)
     return err->status;
 }
 
+static tfx_status print_axes(tfx_session *s, int json, tfx_error *err)
+{
+    if (tfx_session_plan(s, err) == TFX_OK)
+        (json ? tfx_axes_print_json : tfx_axes_print)(s->experiment, s->plans, s->registry, stdout, err);
+    return err->status;
+}
+
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     tfx_session s = {0};
@@ -20,11 +28,16 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         tfx_fail(err, TFX_E_INVALID, "expected --json or --resolved, found both");
     else if (tfx_cli_flag(a, "resolved") && tfx_cli_flag(a, "init"))
         tfx_fail(err, TFX_E_INVALID, "expected --init or --resolved, found both");
+    else if (tfx_cli_flag(a, "axes") && (tfx_cli_flag(a, "resolved") || tfx_cli_flag(a, "init")))
+        tfx_fail(err, TFX_E_INVALID, "expected --axes or --%s, found both",
+                 tfx_cli_flag(a, "resolved") ? "resolved" : "init");
     else if (tfx_session_open(&s, a, err) == TFX_OK) {
         if (tfx_cli_flag(a, "resolved"))
             fputs(s.experiment->resolved, stdout);
         else if (tfx_cli_flag(a, "init"))
             print_initial(&s, tfx_cli_flag(a, "json"), err);
+        else if (tfx_cli_flag(a, "axes"))
+            print_axes(&s, tfx_cli_flag(a, "json"), err);
         else if (tfx_session_plan(&s, err) == TFX_OK) {
             tfx_error data = {0};
             if (tfx_session_check_data(&s, NULL, &data) != TFX_OK)
@@ -41,6 +54,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 static const tfx_cli_option options[] = {
     {"resolved", NULL, 0, "print the spec with every default, variable and override filled in"},
     {"init", NULL, 0, "print instead how large parameters, what blocks write and logits are at initialisation"},
+    {"axes", NULL, 0, "print instead which axes of which parameters are one dimension of the model"},
     {"json", NULL, 0, "print JSON"},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
@@ -49,11 +63,12 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_plan = {
     "plan",
-    "SPEC [--init] [--json | --resolved] [--profile NAME] [--set SECTION.KEY=VALUE]...",
+    "SPEC [--init | --axes] [--json | --resolved] [--profile NAME] [--set SECTION.KEY=VALUE]...",
     "Show parameters, FLOPs, memory and time of every stage.",
     "  tfx plan experiments/quickstart.ini\n"
     "  tfx plan experiments/scale_124m_to_1.4b.ini --profile smoke --json\n"
-    "  tfx plan experiments/quickstart.ini --init\n",
+    "  tfx plan experiments/quickstart.ini --init\n"
+    "  tfx plan experiments/quickstart.ini --axes\n",
     options,
     1,
     1,
