@@ -37,7 +37,7 @@ static const struct member {
     {"stage_done", BOOLEAN, offsetof(tfx_run_standing, stage_done)},
     {"step", INTEGER, offsetof(tfx_run_standing, step)},
     {"tokens", INTEGER, offsetof(tfx_run_standing, tokens)},
-    {"schedule_first", INTEGER, offsetof(tfx_run_standing, schedule_first)},
+    {"schedule_done", EXACT, offsetof(tfx_run_standing, schedule_done)},
     {"flops", EXACT, offsetof(tfx_run_standing, flops)},
     {"seconds", EXACT, offsetof(tfx_run_standing, seconds)},
     {"train_loss", EXACT, offsetof(tfx_run_standing, train_loss)},

@@ -22,7 +22,7 @@ typedef struct tfx_run_standing {
     int64_t stage, stage_step;   /* current stage and the steps done in it */
     int stage_done;              /* the stage has ended; growth or the end comes next */
     int64_t step, tokens;        /* of the run */
-    int64_t schedule_first;      /* the step at which the learning-rate schedule last (re)started */
+    double schedule_done;        /* steps of the learning-rate schedule, as planned, when the stage began */
     double flops, seconds;       /* of the run; seconds of training steps */
     double train_loss, val_loss; /* last known; NaN: none */
     int64_t val_step;

@@ -8,22 +8,27 @@ static int64_t part_of(double fraction, int64_t steps)
     return (int64_t)ceil(fraction * (double)steps * (1.0 - 1e-12));
 }
 
-double tfx_learning_rate(const tfx_train_config *t, int64_t step, int64_t steps)
+double tfx_schedule_done(const tfx_stage_plan *s, double before, int64_t stage_step)
 {
-    int64_t warm = t->warmup < 1 ? part_of(t->warmup, steps) : (int64_t)t->warmup;
-    if (step >= steps)
-        step = steps - 1;
+    int64_t left = s->schedule_steps - (s->first_step - s->schedule_first); /* planned from this stage on */
+    return before + (double)stage_step * ((double)s->schedule_steps - before) / (double)left;
+}
+
+double tfx_learning_rate(const tfx_train_config *t, double step, int64_t steps)
+{
+    double warm = t->warmup < 1 ? (double)part_of(t->warmup, steps) : floor(t->warmup), all = (double)steps;
+    if (step >= all)
+        step = all - 1;
     if (step < warm)
-        return t->lr * (double)(step + 1) / (double)warm;
+        return t->lr * (step + 1) / warm;
     double fall = t->lr - t->min_lr;
-    double done = (double)(step - warm + 1) / (double)(steps - warm); /* (0, 1]: 1 in the last step */
+    double done = (step - warm + 1) / (all - warm); /* (0, 1]: 1 in the last step */
     switch (t->schedule) {
     case TFX_LR_LINEAR: return t->lr - fall * done;
     case TFX_LR_COSINE: return t->min_lr + fall * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
     case TFX_LR_WSD: {
-        int64_t decay = part_of(t->decay_fraction, steps);
-        int64_t left = steps - step; /* 1 in the last step */
-        return left > decay ? t->lr : t->lr - fall * (double)(decay - left + 1) / (double)decay;
+        double decay = (double)part_of(t->decay_fraction, steps), left = all - step; /* 1 in the last step */
+        return left > decay ? t->lr : t->lr - fall * (decay - left + 1) / decay;
     }
     case TFX_LR_CONSTANT: break;
     }

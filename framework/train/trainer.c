@@ -220,12 +220,11 @@ static tfx_status grow(trainer *t, tfx_error *err)
 
     if (tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
         goto done;
+    int restarts = t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step;
+    t->at.schedule_done = restarts ? 0 : tfx_schedule_done(from, t->at.schedule_done, t->at.stage_step);
     t->at.stage = to;
     t->at.stage_step = 0;
     t->at.stage_done = 0;
-    /* Where the plan restarts the schedule it restarts, also when growth came early. */
-    if (t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step)
-        t->at.schedule_first = t->at.step;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
         tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes, err) ==
@@ -245,7 +244,8 @@ static tfx_status train_step(trainer *t, tfx_error *err)
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
     float loss, grad_norm = NAN;
-    t->lr = tfx_learning_rate(t->config, t->at.step - t->at.schedule_first, s->schedule_steps);
+    t->lr = tfx_learning_rate(t->config, tfx_schedule_done(s, t->at.schedule_done, t->at.stage_step + 1) - 1,
+                              s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;

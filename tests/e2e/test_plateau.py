@@ -88,9 +88,29 @@ def test_where_it_grows():
             same(grown_at(f)[0], growth_step(losses(f, f"{kind}_loss", 0), limit, min_step=25) or 30, "not before min_steps")
 
 
+def test_one_schedule_over_all_stages():
+    """A stage that ends early leaves more of the schedule to the others: no jump, and min_lr in the last step."""
+    settings = [*SETTINGS, "--set", "scaling.grow.policy.slope=1e6", "--set", "scaling.grow.policy.lr=continue"]
+    for schedule in ("linear", "cosine", "wsd"):
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", *settings, "--set", f"train.schedule={schedule}", "--set", "train.decay_fraction=0.5",
+                  "--set", "train.warmup=2", "--set", "train.min_lr=1e-4")
+            same(grown_at(f), [7, 14], "growth as early as can be")
+            lr = [value for (value,) in f.sql("SELECT value FROM metric WHERE name = 'lr' ORDER BY step")]
+            same(len(lr), 18, "steps")
+            expect(abs(lr[-1] - 1e-4) < 1e-12, f"{schedule}: the last step has min_lr", lr)
+            falls = [a - b for a, b in zip(lr[1:], lr[2:])]
+            expect(min(falls) >= 0 and lr[1] == max(lr), f"{schedule}: after the warm-up it only falls", lr)
+            # One planned step of 54 is this much at most; stages go through 54 - 7 planned steps in 24 and the rest in 4.
+            expect(max(falls[:6]) <= 2.9e-3 * 3 / 52, f"{schedule}: the first stage has the rates of the plan", lr)
+            for first, last, left, steps in ((7, 14, 47, 24),):
+                expect(max(falls[first:last - 2]) <= 2.9e-3 * 3.2 / 52 * left / steps, f"{schedule}: no jump at growth", lr)
+
+
 def test_killed_around_the_decision():
     """A checkpoint at every other step, so that the state of the policy is kept at many moments."""
-    settings = [*SETTINGS, "--set", "train.eval_every=3", "--set", "train.checkpoint_every=2"]
+    settings = [*SETTINGS, "--set", "train.eval_every=3", "--set", "train.checkpoint_every=2",
+                "--set", "scaling.grow.policy.lr=continue"]
     with folder(SPEC) as f:
         f.tfx("run", "tiny.ini", *settings, *NEVER)
         limit, expected = choose(losses(f, "train_loss", 0), 18)
