@@ -92,6 +92,8 @@ static char *with_numbers(const char *text, const char *numbers)
 static void group_rows(rows *r, int64_t n_blocks)
 {
     uint32_t n = 0;
+    if (!r->n)
+        return; /* as where all of a class is in one block; qsort wants an array */
     qsort(r->items, r->n, sizeof(*r->items), by_text);
     for (uint32_t i = 0, end; i < r->n; i = end) {
         for (end = i + 1; end < r->n && !strcmp(r->items[end].text, r->items[i].text);)
