@@ -20,8 +20,9 @@ static const tfx_option options[] = {
     TFX_OPTION("max_steps", TFX_OPT_INT_LIST, NULL, 1, 1e12, NULL,
                "steps to train each of them: the last as many, others at most; stage 0 at most train.steps"),
     TFX_OPTION("min_steps", TFX_OPT_INT, "0", 0, 1e12, NULL, "steps that a stage has at least before growth"),
-    TFX_OPTION("loss", TFX_OPT_CHOICE, "train", 0, 0, losses,
-               "what is observed: the loss of every step, or that of every evaluation"),
+    TFX_OPTION(
+        "loss", TFX_OPT_CHOICE, "train", 0, 0, losses,
+        "what is observed: the loss of every step, or that of every evaluation (train.eval_every must not be 0)"),
     TFX_OPTION("slope", TFX_OPT_REAL, "0.1", 0, 1e6, NULL,
                "grow when the loss falls by less than this while the FLOPs of the run grow by a factor e"),
     TFX_OPTION("half_life", TFX_OPT_REAL, "100", 0.1, 1e12, NULL,
