@@ -5,6 +5,7 @@
 #ifndef TFX_GRAPH_STATE_H
 #define TFX_GRAPH_STATE_H
 
+#include "framework/base/name_table.h"
 #include "tfx/graph.h"
 
 typedef enum tfx_state_kind {
@@ -35,13 +36,12 @@ typedef struct tfx_state_layout {
     tfx_state_tensor *tensors;
     uint32_t n;
     size_t cap;
-    uint64_t bytes;    /* so far; offsets are multiples of 64 */
-    uint32_t *by_name; /* hash table: index + 1 of a tensor, or 0 */
-    size_t cap_by_name;
-    int frozen; /* complete: no program has been given places before, and none adds a tensor after */
+    uint64_t bytes;         /* so far; offsets are multiples of 64 */
+    tfx_name_table by_name; /* their indices */
+    int frozen;             /* complete: no program has been given places before, and none adds a tensor after */
 } tfx_state_layout;
 
-#define TFX_STATE_NONE UINT32_MAX
+#define TFX_STATE_NONE TFX_NAME_NONE
 
 /* Appends a tensor; its name must be new. Returns its index. */
 uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype, uint32_t n_dims,

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/name_table.h"
 
 typedef struct naming {
     tfx_axes *a;
     const tfx_state_layout *state;
     const tfx_model *m;
-    uint32_t *taken; /* hash table: index + 1 of the class that has a name */
-    size_t n_taken;  /* a power of two */
+    tfx_name_table taken; /* names, and the classes that have them */
 } naming;
 
 static const char *path_of(const naming *n, const tfx_axis_member *m)
@@ -21,28 +21,14 @@ static const char *path_of(const naming *n, const tfx_axis_member *m)
 
 /* ---- names, each given once ---- */
 
-static uint32_t *place_of(const naming *n, const char *name)
-{
-    uint64_t h = 1469598103934665603u; /* FNV-1a */
-    for (const char *c = name; *c; c++)
-        h = (h ^ (uint8_t)*c) * 1099511628211u;
-    for (size_t i = h ^ h >> 32;; i++) {
-        uint32_t *at = &n->taken[i & (n->n_taken - 1)];
-        if (!*at || !strcmp(n->a->classes[*at - 1].name, name))
-            return at;
-    }
-}
-
 /* Takes the name, heap, unless another class has it. */
 static int give(naming *n, uint32_t cls, char *name)
 {
-    uint32_t *at = place_of(n, name);
-    if (*at) {
+    if (!tfx_name_table_add(&n->taken, name, cls)) {
         free(name);
         return 0;
     }
     n->a->classes[cls].name = name;
-    *at = cls + 1;
     return 1;
 }
 
@@ -178,10 +164,7 @@ static void by_member(naming *n, uint32_t cls)
 
 void tfx_axes_name(tfx_axes *a, const tfx_state_layout *state, const tfx_model *m)
 {
-    naming n = {.a = a, .state = state, .m = m, .n_taken = 16};
-    while (n.n_taken < 2 * (size_t)a->n_classes)
-        n.n_taken *= 2;
-    n.taken = TFX_NEW_ARRAY(uint32_t, n.n_taken);
+    naming n = {.a = a, .state = state, .m = m};
     name_stream(&n);
     name_vocabulary(&n);
     for (uint32_t c = 0; c < a->n_classes; c++) {
@@ -191,5 +174,5 @@ void tfx_axes_name(tfx_axes *a, const tfx_state_layout *state, const tfx_model *
         if (!by_option(&n, c, first, deepest_layer(&n, &a->classes[c])) && !by_outer_factor(&n, c))
             by_member(&n, c);
     }
-    free(n.taken);
+    tfx_name_table_finish(&n.taken);
 }
