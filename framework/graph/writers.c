@@ -6,8 +6,9 @@
 typedef struct search {
     tfx_writers *r;
     const tfx_axis_walk *w;
-    tfx_value *stream; /* per value: what the stream starts with that it is a state of, or TFX_POISON */
-    uint32_t *seen;    /* per value: the search that met it last */
+    tfx_value *stream;  /* per value: what the stream starts with that it is a state of, or TFX_POISON */
+    uint8_t *of_params; /* per value: whether parameters go into it */
+    uint32_t *seen;     /* per value: the search that met it last */
     uint32_t id;
     tfx_atom_list todo;
 } search;
@@ -25,16 +26,17 @@ static void add(search *s, tfx_value v)
     *TFX_APPEND(s->todo.items, s->todo.n, s->todo.cap) = v;
 }
 
-/* Marks the parameters that the weights v are made of; 0: there are none. */
-static int mark_params(search *s, tfx_value v)
+/* Marks the parameters that the weights v are made of. */
+static void mark_params(search *s, tfx_value v)
 {
     const tfx_graph_node *n = node_of(s, v);
-    int found = n->op == TFX_OP_PARAM;
-    if (found)
+    if (s->seen[v] == s->id)
+        return;
+    s->seen[v] = s->id;
+    if (n->op == TFX_OP_PARAM)
         s->r->writes[n->ints[0]] = 1;
     for (uint32_t k = 0; k < n->n_in; k++)
-        found |= mark_params(s, n->in[k]);
-    return found;
+        mark_params(s, n->in[k]);
 }
 
 /* What a branch ends with: products with weights, the nearest ones, and what is added to them. What weighs a sum does
@@ -50,8 +52,10 @@ static void mark_writers(search *s, tfx_value stream, tfx_value branch)
         if (s->stream[v] == stream)
             continue;
         for (uint32_t k = 0; k < n->n_in; k++)
-            if (s->w->values[n->in[k]].weights && (product || n->op == TFX_OP_ADD || n->op == TFX_OP_SUB))
-                ended |= mark_params(s, n->in[k]) && product;
+            if (s->w->values[n->in[k]].weights && (product || n->op == TFX_OP_ADD || n->op == TFX_OP_SUB)) {
+                mark_params(s, n->in[k]);
+                ended |= product && s->of_params[n->in[k]];
+            }
         if (n->op == TFX_OP_ATTENTION)
             add(s, n->in[2]);
         else
@@ -81,6 +85,13 @@ void tfx_writers_find(tfx_writers *r, const tfx_axis_walk *w)
     tfx_residuals_find(g, &found);
     *r = (tfx_writers){.writes = TFX_NEW_ARRAY(uint8_t, g->state->n)};
     s.seen = TFX_NEW_ARRAY(uint32_t, g->n_values);
+    s.of_params = TFX_NEW_ARRAY(uint8_t, g->n_values);
+    for (tfx_value v = 1; v < g->n_values; v++) {
+        const tfx_graph_node *n = node_of(&s, v);
+        s.of_params[v] = n->op == TFX_OP_PARAM;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            s.of_params[v] |= s.of_params[n->in[k]];
+    }
     s.stream = TFX_NEW_ARRAY(tfx_value, g->n_values);
     for (uint32_t i = 0; i < found.n; i++) {
         const tfx_residual *add_to = &found.items[i];
@@ -93,6 +104,7 @@ void tfx_writers_find(tfx_writers *r, const tfx_axis_walk *w)
     }
     tfx_residuals_finish(&found);
     free(s.seen);
+    free(s.of_params);
     free(s.stream);
     free(s.todo.items);
 }

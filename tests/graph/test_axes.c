@@ -351,6 +351,19 @@ START_TEST(residual_streams)
 }
 END_TEST
 
+/* A weight that is made of one parameter on very many ways. */
+START_TEST(weights_of_weights)
+{
+    tfx_value x = linear("stem", input("/x", TFX_F32, DIMS(3, 7)), 8), w = param("w", DIMS(8, 8));
+    for (int i = 0; i < 60; i++)
+        w = plus(w, w);
+    plus(x, tfx_emit_matmul(&t.g, x, w, 0, 1.0, TFX_POISON));
+    infer();
+    ck_assert(axes_of("w")->writes_residual);
+    ck_assert(!axes_of("stem")->writes_residual);
+}
+END_TEST
+
 /* Heads that are added to the stream as they are: the stream is their product. */
 START_TEST(stream_that_is_a_product)
 {
@@ -385,6 +398,7 @@ static Suite *suite(void)
     tcase_add_test(c, divisions_that_do_not_fit);
     tcase_add_test(c, unknown_op);
     tcase_add_test(c, residual_streams);
+    tcase_add_test(c, weights_of_weights);
     tcase_add_test(c, stream_that_is_a_product);
     suite_add_tcase(s, c);
     return s;
