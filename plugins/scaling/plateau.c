@@ -41,7 +41,7 @@ typedef struct line {
 } line;
 
 struct tfx_scaling {
-    prefix_copy how;
+    prefix_copy how;          /* first */
     const int64_t *max_steps; /* for each model */
     int64_t min_steps, patience;
     double limit, half_life;
@@ -79,16 +79,6 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     return TFX_OK;
 }
 
-static void destroy(tfx_scaling *s)
-{
-    free(s);
-}
-
-static uint32_t n_stages(const tfx_scaling *s)
-{
-    return (uint32_t)s->how.n_models + 1;
-}
-
 static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 {
     prefix_copy_stage(&s->how, index, out);
@@ -119,17 +109,6 @@ static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
     int known = (double)l->n >= 2 * s->half_life && l->xx > 0;
     l->below = known && -l->xy / l->xx < s->limit ? l->below + 1 : 0;
     return l->below >= s->patience && signals->stage_step >= s->min_steps;
-}
-
-static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
-{
-    prefix_copy_param(&s->how, p);
-    return TFX_OK;
-}
-
-static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
-{
-    return prefix_copy_check(&s->how, stage, paths, n);
 }
 
 static const char *save(tfx_scaling *s)

@@ -118,4 +118,27 @@ static tfx_status prefix_copy_check(const prefix_copy *c, uint32_t stage, const 
     return TFX_OK;
 }
 
+/* ---- functions of the class, for instances that begin with a prefix_copy ---- */
+
+static void destroy(tfx_scaling *s)
+{
+    free(s);
+}
+
+static uint32_t n_stages(const tfx_scaling *s)
+{
+    return (uint32_t)((const prefix_copy *)s)->n_models + 1;
+}
+
+static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
+{
+    prefix_copy_param((const prefix_copy *)s, p);
+    return TFX_OK;
+}
+
+static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
+{
+    return prefix_copy_check((const prefix_copy *)s, stage, paths, n);
+}
+
 #endif

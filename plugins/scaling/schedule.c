@@ -11,7 +11,7 @@ static const tfx_option options[] = {
 };
 
 struct tfx_scaling {
-    prefix_copy how;
+    prefix_copy how;               /* first */
     const int64_t *steps, *tokens; /* one of them has an entry for each model, the other is NULL */
 };
 
@@ -40,16 +40,6 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     return TFX_OK;
 }
 
-static void destroy(tfx_scaling *s)
-{
-    free(s);
-}
-
-static uint32_t n_stages(const tfx_scaling *s)
-{
-    return (uint32_t)s->how.n_models + 1;
-}
-
 static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 {
     prefix_copy_stage(&s->how, index, out);
@@ -64,17 +54,6 @@ static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
 {
     (void)s, (void)signals;
     return 0; /* the stages' step counts say it all */
-}
-
-static tfx_status grow_param(tfx_scaling *s, const tfx_grown_param *p)
-{
-    prefix_copy_param(&s->how, p);
-    return TFX_OK;
-}
-
-static tfx_status check(const tfx_scaling *s, uint32_t stage, const char *const *paths, size_t n)
-{
-    return prefix_copy_check(&s->how, stage, paths, n);
 }
 
 static const tfx_scaling_class scaling = {
