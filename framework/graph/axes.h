@@ -5,16 +5,17 @@
  * classes, and each axis of each parameter as an ordered product of classes, outermost first: element e of an
  * axis [heads, head_dim] is head e / head_dim. An axis of size 1 is a product of none.
  *
- * Roles, of which an axis can have both: PRODUCED, it becomes a dimension of what the model computes (a free axis
+ * Roles, of which an axis can have several: PRODUCED, it becomes a dimension of what the model computes (a free axis
  * of a product, an added bias, a factor that is multiplied in, the columns of a table); CONSUMED, it is summed
  * over or indexed. To grow a class is to add elements to every member; who duplicates one divides it where
- * it is consumed. */
+ * it is consumed. NORMALISED says more of an axis that is produced: its elements go into a norm over this class, and
+ * whatever one of them is multiplied by, so is what the norm sees in its place. */
 #ifndef TFX_GRAPH_AXES_H
 #define TFX_GRAPH_AXES_H
 
 #include "framework/graph/graph.h"
 
-enum { TFX_AXIS_PRODUCED = 1, TFX_AXIS_CONSUMED = 2 };
+enum { TFX_AXIS_PRODUCED = 1, TFX_AXIS_CONSUMED = 2, TFX_AXIS_NORMALISED = 4 };
 
 /* What is known of a class. The first four: something is normalised over it, which decides what zeros and
  * copies do. The order of elements means something in a class that is ROTATED (a head's dimensions, by rope) or
@@ -33,7 +34,7 @@ typedef struct tfx_axis_member {
     uint32_t param;        /* index in tfx_axes.params */
     uint32_t axis, factor; /* factor 0 is the outermost */
     uint32_t cls;          /* index in tfx_axes.classes */
-    uint32_t roles;        /* TFX_AXIS_PRODUCED | TFX_AXIS_CONSUMED; 0: not used at all */
+    uint32_t roles;        /* TFX_AXIS_PRODUCED ...; 0: not used at all */
 } tfx_axis_member;
 
 typedef struct tfx_axis_class {

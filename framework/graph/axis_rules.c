@@ -20,13 +20,37 @@ static void align(tfx_axis_walk *w, tfx_value x, tfx_value y)
 /* The result is like the first operand; others are no tensors of its shape. */
 void tfx_axes_like_first(tfx_axis_walk *w, const tfx_graph_node *n)
 {
+    tfx_axis_bends(w, (n->op == TFX_OP_UNARY && n->ints[0] != TFX_NEG) || (n->op == TFX_OP_AFFINE && n->reals[1] != 0));
     align(w, n->in[0], n->out);
+}
+
+/* Whether the value is one and the same all along dimension i. */
+static int is_even(const tfx_axis_walk *w, tfx_value v, uint32_t i)
+{
+    const tfx_graph_node *n = &w->g->nodes[w->g->values[v].node];
+    if (n->op != TFX_OP_BROADCAST)
+        return n->op == TFX_OP_CONST;
+    uint32_t more = rank_of(w, v) - rank_of(w, n->in[0]);
+    return i < more || w->g->values[n->in[0]].dims[i - more] != w->g->values[v].dims[i];
+}
+
+/* A product is proportional to either factor; but who scales both has scaled it twice. Of a weight and what it is
+ * multiplied with, the weight is the one that goes into the norm. */
+static int bends_product(const tfx_axis_walk *w, const tfx_graph_node *n, uint32_t k, uint32_t i)
+{
+    tfx_value x = n->in[k], other = n->in[!k];
+    if (x == other)
+        return 1;
+    return !is_even(w, other, i) && (w->values[other].weights ? !w->values[x].weights || k == 1 : 0);
 }
 
 void tfx_axes_pointwise(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     for (uint32_t k = 0; k < n->n_in; k++)
-        align(w, n->in[k], n->out);
+        for (uint32_t i = 0; i < rank_of(w, n->out); i++) {
+            tfx_axis_bends(w, n->op == TFX_OP_MUL ? bends_product(w, n, k, i) : n->op == TFX_OP_DIV && k == 1);
+            tfx_axis_link(w, n->in[k], i, n->out, i);
+        }
 }
 
 void tfx_axes_reshape(tfx_axis_walk *w, const tfx_graph_node *n)
@@ -102,6 +126,7 @@ void tfx_axes_matmul(tfx_axis_walk *w, const tfx_graph_node *n)
 
 void tfx_axes_softmax(tfx_axis_walk *w, const tfx_graph_node *n)
 {
+    tfx_axis_bends(w, 1);
     align(w, n->in[0], n->out);
     tfx_axis_mark(w, n->out, rank_of(w, n->out) - 1, TFX_AXIS_SOFTMAX, NULL);
 }
@@ -110,12 +135,16 @@ void tfx_axes_norm(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     static const uint32_t marks[] = {
         [TFX_NORM_LAYER] = TFX_AXIS_LAYER_NORM, [TFX_NORM_RMS] = TFX_AXIS_RMS_NORM, [TFX_NORM_L2] = TFX_AXIS_L2_NORM};
+    uint32_t last = rank_of(w, n->out) - 1;
+    tfx_axis_bends(w, 1);
     align(w, n->in[0], n->out);
-    tfx_axis_mark(w, n->out, rank_of(w, n->out) - 1, marks[n->ints[0]], NULL);
+    tfx_axis_normalise(w, n->in[0], last);
+    tfx_axis_mark(w, n->out, last, marks[n->ints[0]], NULL);
 }
 
 void tfx_axes_rope(tfx_axis_walk *w, const tfx_graph_node *n)
 {
+    tfx_axis_bends(w, 1);
     align(w, n->in[0], n->out);
     tfx_axis_mark(w, n->out, 3, TFX_AXIS_ROTATED, NULL);
 }
@@ -124,8 +153,9 @@ void tfx_axes_rope(tfx_axis_walk *w, const tfx_graph_node *n)
 void tfx_axes_attention(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     tfx_value q = n->in[0], k = n->in[1], v = n->in[2], o = n->out, lse = n->out + 1;
-    tfx_axis_link_all(w, q, 0, o, 0, 3);
     tfx_axis_link_all(w, v, 2, o, 2, 2);
+    tfx_axis_bends(w, 1);
+    tfx_axis_link_all(w, q, 0, o, 0, 3);
     tfx_axis_tie(w, q, 3, k, 3);
     tfx_axis_tie(w, k, 3, v, 3); /* the op wants them of one size */
     tfx_axis_consume(w, q, 3);

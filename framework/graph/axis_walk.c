@@ -34,35 +34,48 @@ static uint32_t count_parts(tfx_axis_walk *w, tfx_value x, uint32_t from, uint32
     return parts.n;
 }
 
-/* Gives n roles from `at` on what these m have: one by one where they are the same parts, else each of all. */
-static void add_roles(uint8_t *at, uint32_t n, const uint8_t *roles, uint32_t m)
+/* Gives n roles from `at` on which of these m have: one by one where they are the same parts, else each of all. */
+static void add_roles(uint8_t *at, uint32_t n, const uint8_t *roles, uint32_t m, uint8_t which)
 {
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = n == m ? i : 0; k < (n == m ? i + 1 : m); k++)
-            at[i] |= roles[k];
+            at[i] |= roles[k] & which;
+}
+
+static void add_role(tfx_axis_walk *w, tfx_value x, uint32_t i, uint32_t n, uint8_t role)
+{
+    uint8_t *at = w->values[x].roles + count_parts(w, x, 0, i);
+    for (uint32_t p = count_parts(w, x, i, i + n); p-- > 0;)
+        at[p] |= role;
 }
 
 /* Dimensions of the operand x [i, i + n) are used as those of the result y [k, k + m). */
 static void carry_roles(tfx_axis_walk *w, tfx_value x, uint32_t i, uint32_t n, tfx_value y, uint32_t k, uint32_t m)
 {
-    if (!w->values[x].weights)
-        return;
-    uint8_t *at = w->values[x].roles + count_parts(w, x, 0, i), produced = TFX_AXIS_PRODUCED;
-    uint32_t parts = count_parts(w, x, i, i + n);
-    if (w->values[y].weights)
-        add_roles(at, parts, w->values[y].roles + count_parts(w, y, 0, k), count_parts(w, y, k, k + m));
-    else
-        for (uint32_t p = 0; p < parts; p++)
-            at[p] |= produced;
+    uint8_t which = w->bends ? 0 : TFX_AXIS_NORMALISED;
+    if (w->values[x].weights && w->values[y].weights)
+        which |= TFX_AXIS_PRODUCED | TFX_AXIS_CONSUMED;
+    else if (w->values[x].weights)
+        add_role(w, x, i, n, TFX_AXIS_PRODUCED);
+    add_roles(w->values[x].roles + count_parts(w, x, 0, i), count_parts(w, x, i, i + n),
+              w->values[y].roles + count_parts(w, y, 0, k), count_parts(w, y, k, k + m), which);
 }
 
 void tfx_axis_consume(tfx_axis_walk *w, tfx_value x, uint32_t i)
 {
-    if (!w->backwards || !w->values[x].weights)
-        return;
-    uint8_t *at = w->values[x].roles + count_parts(w, x, 0, i);
-    for (uint32_t p = count_parts(w, x, i, i + 1); p-- > 0;)
-        at[p] |= TFX_AXIS_CONSUMED;
+    if (w->backwards && w->values[x].weights)
+        add_role(w, x, i, 1, TFX_AXIS_CONSUMED);
+}
+
+void tfx_axis_normalise(tfx_axis_walk *w, tfx_value x, uint32_t i)
+{
+    if (w->backwards)
+        add_role(w, x, i, 1, TFX_AXIS_NORMALISED);
+}
+
+void tfx_axis_bends(tfx_axis_walk *w, int bends)
+{
+    w->bends = bends;
 }
 
 /* ---- statements about operand and result ---- */
@@ -132,6 +145,7 @@ void tfx_axis_index(tfx_axis_walk *w, tfx_value indices, tfx_value x, uint32_t i
 static void visit(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     const tfx_op_info *op = tfx_op_info_of(n->op);
+    w->bends = 0;
     if (op->axes)
         op->axes(w, n);
     else /* an op whose use of its operands is not known */
@@ -160,8 +174,7 @@ void tfx_axis_walk_run(tfx_axis_walk *w, const tfx_graph *g)
     }
     w->backwards = 1;
     for (tfx_value v = 1; v < g->n_values; v++)
-        if (w->values[v].weights)
-            w->values[v].roles = TFX_NEW_ARRAY(uint8_t, count_parts(w, v, 0, g->values[v].n_dims));
+        w->values[v].roles = TFX_NEW_ARRAY(uint8_t, count_parts(w, v, 0, g->values[v].n_dims));
     for (uint32_t i = g->n_nodes; i-- > 0;)
         visit(w, &g->nodes[i]);
 }

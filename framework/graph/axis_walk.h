@@ -14,7 +14,9 @@ typedef struct tfx_axis_value {
     uint32_t dims[TFX_MAX_DIMS]; /* atoms */
     int weights;                 /* made of parameters and constants alone */
     uint32_t range;              /* of an i32 input: the dimension that its numbers index, once known */
-    uint8_t *roles;              /* second time, of weights: per undivided part of each dimension in turn */
+    /* Second time, per undivided part of each dimension in turn; of what is not made of weights: at most
+     * TFX_AXIS_NORMALISED. */
+    uint8_t *roles;
 } tfx_axis_value;
 
 typedef struct tfx_axis_walk {
@@ -22,6 +24,7 @@ typedef struct tfx_axis_walk {
     tfx_atoms atoms;
     tfx_axis_value *values;
     int backwards; /* the second time */
+    int bends;     /* see tfx_axis_bends */
 } tfx_axis_walk;
 
 /* Dimension i of the operand x is dimension k of the result y. */
@@ -32,6 +35,11 @@ void tfx_axis_link_all(tfx_axis_walk *w, tfx_value x, uint32_t i, tfx_value y, u
 void tfx_axis_tie(tfx_axis_walk *w, tfx_value x, uint32_t i, tfx_value y, uint32_t k);
 /* A dimension is summed over, or indexed. */
 void tfx_axis_consume(tfx_axis_walk *w, tfx_value x, uint32_t i);
+/* Whether in what the rule says next an element of the result is something else than proportional to that of the
+ * operand in its place: then a norm of the one says nothing of the other. Every rule starts with 0. */
+void tfx_axis_bends(tfx_axis_walk *w, int bends);
+/* A norm goes over the dimension. */
+void tfx_axis_normalise(tfx_axis_walk *w, tfx_value x, uint32_t i);
 /* x and y have the same elements in the same order. */
 void tfx_axis_regroup(tfx_axis_walk *w, tfx_value x, tfx_value y);
 /* Some of dimension i of the operand x is some of dimension k of the result y: neither can change. */

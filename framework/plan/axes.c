@@ -96,7 +96,7 @@ static void add_class(cJSON *list, const tfx_axis_class *c, const tfx_axes *a, c
         cJSON_AddStringToObject(item, "parameter", state->tensors[a->params[m->param].state].name);
         cJSON_AddNumberToObject(item, "axis", m->axis);
         cJSON_AddNumberToObject(item, "factor", m->factor);
-        add_strings(item, "roles", m->roles, tfx_axis_role_names, 2);
+        add_strings(item, "roles", m->roles, tfx_axis_role_names, TFX_N_AXIS_ROLES);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "framework/base/text.h"
 
 const char *const tfx_axis_norm_names[] = {"layer norm", "rms norm", "l2 norm", "softmax"};
-const char *const tfx_axis_role_names[] = {"produced", "consumed"};
+const char *const tfx_axis_role_names[] = {"produced", "consumed", "normalised"};
 
 /* ---- what is alike but for the number of the block ---- */
 
@@ -142,10 +142,10 @@ static char *member_text(const tfx_axis_member *m, const tfx_state_layout *state
     tfx_text_add(&t, "%s[%" PRIu32, state->tensors[p->state].name, m->axis);
     if (p->first[m->axis + 1] - p->first[m->axis] > 1)
         tfx_text_add(&t, ".%" PRIu32, m->factor);
-    tfx_text_add(&t, "] %s",
-                 m->roles == 3 ? "produced, consumed"
-                 : m->roles    ? tfx_axis_role_names[m->roles - 1]
-                               : "unused");
+    tfx_text_add(&t, "] %s", m->roles ? "" : "unused");
+    for (uint32_t i = 0, n = 0; i < TFX_N_AXIS_ROLES; i++)
+        if (m->roles >> i & 1)
+            tfx_text_add(&t, "%s%s", n++ ? ", " : "", tfx_axis_role_names[i]);
     if (p->writes_residual && m->roles & TFX_AXIS_PRODUCED)
         tfx_text_add(&t, ", writes to the stream");
     return t.s;

@@ -7,9 +7,10 @@
 #include "framework/graph/axes.h"
 #include "framework/model/tree.h"
 
-/* By bit: those of TFX_AXIS_LAYER_NORM to SOFTMAX, and of TFX_AXIS_PRODUCED and CONSUMED. */
+/* By bit: those of TFX_AXIS_LAYER_NORM to SOFTMAX, and of TFX_AXIS_PRODUCED to NORMALISED. */
 #define TFX_N_AXIS_NORMS 4
-extern const char *const tfx_axis_norm_names[TFX_N_AXIS_NORMS], *const tfx_axis_role_names[2];
+#define TFX_N_AXIS_ROLES 3
+extern const char *const tfx_axis_norm_names[TFX_N_AXIS_NORMS], *const tfx_axis_role_names[TFX_N_AXIS_ROLES];
 
 /* Classes that are alike in several blocks are one row; so are members. */
 void tfx_axes_print_model(const tfx_model *m, const tfx_state_layout *state, const tfx_axes *a, FILE *out);

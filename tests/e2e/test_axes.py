@@ -54,6 +54,10 @@ def test_gpt2():
              {f"blocks.0.mixer.{x}.{p}[0]": ["produced"] for x in "qkv" for p in ("weight", "bias")} |
              {"blocks.0.mixer.o.weight[1]": ["consumed"]}, "members of heads")
         same(c["residual"]["normalised"], ["layer norm"], "what is normalised")
+        same(sorted(k for k, roles in members(c["residual"]).items() if "normalised" in roles),
+             sorted(["embedding.weight[1]", "embedding.position[1]"] +
+                    [f"blocks.{i}.{x}[0]" for i in range(4) for x in ("mixer.o.weight", "mixer.o.bias", "ffn.down.weight")]),
+             "what goes into the norms")
         same((c["vocab"]["indexed"], c["vocab"]["rigid"]), (True, None), "the vocabulary")
         expect("input" in c["embedding.positions"]["rigid"], "positions are as many as the input has",
                c["embedding.positions"])
@@ -80,7 +84,8 @@ def test_tokenformer():
             for x in "qkvo":
                 q = c[f"blocks.1.mixer.{x}.slots"]
                 same((q["size"], q["normalised"]), (slots, ["l2 norm"]), "slots")
-                same(members(q), {f"blocks.1.mixer.{x}.key[0]": ["produced"], f"blocks.1.mixer.{x}.value[0]": ["consumed"]},
+                same(members(q), {f"blocks.1.mixer.{x}.key[0]": ["produced", "normalised"],
+                      f"blocks.1.mixer.{x}.value[0]": ["consumed"]},
                      "members of slots")
             same(c["blocks.0.ffn.slots"]["size"], 4 * slots, "slots of the feed-forward layer")
 
@@ -101,7 +106,7 @@ def test_text_groups_blocks():
         f.spec.write_text(TINY + GPT2.replace("ffn.hidden = 64", "ffn.hidden = 64\nblocks.2.ffn.hidden = 32"))
         lines = [" ".join(line.split()) for line in f.tfx("plan", "tiny.ini", "--axes").stdout.partition("model gpt2")[2].splitlines()]
         for line in ("blocks.{0-1,3}.ffn.hidden 64 x3", "blocks.2.ffn.hidden 32", "blocks.*.mixer.heads 4 x4",
-                     "blocks.*.ffn.down.weight[0] produced, writes to the stream",
+                     "blocks.*.ffn.down.weight[0] produced, normalised, writes to the stream",
                      "blocks.*.mixer.o.weight[1.0] consumed", "residual 64 layer norm"):
             expect(line in lines, f"the line '{line}'", "\n".join(lines))
 

@@ -91,7 +91,7 @@ static void check_other(const char *x, uint32_t i, const char *y, uint32_t k)
     ck_assert_msg(factor(x, i, 0)->cls != factor(y, k, 0)->cls, "%s[%u] and %s[%u]", x, i, y, k);
 }
 
-enum { P = TFX_AXIS_PRODUCED, C = TFX_AXIS_CONSUMED };
+enum { P = TFX_AXIS_PRODUCED, C = TFX_AXIS_CONSUMED, N = TFX_AXIS_NORMALISED };
 
 /* x [2, 3, 8] W1^T b f W2: all of one size, and yet five dimensions. */
 START_TEST(products)
@@ -381,6 +381,56 @@ START_TEST(stream_that_is_a_product)
 }
 END_TEST
 
+static void normalise(tfx_value x)
+{
+    tfx_emit_norm(&t.g, TFX_NORM_RMS, x, 0.1);
+}
+
+static tfx_value times(tfx_value x, tfx_value y)
+{
+    return tfx_emit_binary(&t.g, TFX_OP_MUL, x, y);
+}
+
+/* What goes into a norm in proportion, through sums and views, and what does not: behind a function, what the norm's
+ * result is multiplied with, what a weight multiplies. */
+START_TEST(normalised)
+{
+    tfx_value in = input("/x", TFX_F32, DIMS(1, 3, 7)), x = linear("stem", in, 8);
+    normalise(plus(tfx_emit_affine(&t.g, x, 0.5, 0), param("position", DIMS(3, 8))));
+    x = plus(x, linear("branch", times(tfx_emit_norm(&t.g, TFX_NORM_LAYER, x, 0.1), param("gain", DIMS(8))), 8));
+    normalise(plus(x, times(linear("scaled", in, 8), param("scale", DIMS(8)))));
+    tfx_value h = linear("keys", in, 5);
+    linear("reader", h, 8);
+    normalise(times(h, param("tau", DIMS(1))));
+    normalise(tfx_emit_unary(&t.g, TFX_TANH, linear("bent", in, 5)));
+    normalise(tfx_emit_affine(&t.g, linear("shifted", in, 5), 1, 1));
+    normalise(times(tfx_emit_unary(&t.g, TFX_SILU, linear("gate", in, 5)), linear("up", in, 5)));
+    tfx_value y = linear("square", in, 5);
+    normalise(times(y, y));
+    tfx_value q = tfx_emit_reshape(&t.g, linear("q", in, 8), DIMS(1, 3, 2, 4));
+    tfx_value v = tfx_emit_reshape(&t.g, linear("v", in, 8), DIMS(1, 3, 2, 4));
+    normalise(tfx_emit_attention(&t.g, q, q, v, 1));
+    normalise(tfx_emit_matmul(&t.g, in, times(param("first", DIMS(7, 5)), param("second", DIMS(7, 5))), 0, 1, 0));
+    infer();
+    static const struct {
+        const char *param;
+        uint32_t axis, factor, roles;
+    } expected[] = {
+        {"stem", 0, 0, P | N},   {"stem", 1, 0, C},      {"position", 1, 0, P | N},
+        {"branch", 0, 0, P | N}, {"branch", 1, 0, C},    {"gain", 0, 0, P},
+        {"scaled", 0, 0, P},     {"scale", 0, 0, P | N}, {"keys", 0, 0, P | N},
+        {"reader", 1, 0, C},     {"reader", 0, 0, P},    {"bent", 0, 0, P},
+        {"shifted", 0, 0, P},    {"gate", 0, 0, P},      {"up", 0, 0, P | N},
+        {"square", 0, 0, P},     {"q", 0, 1, P},         {"v", 0, 1, P | N},
+        {"v", 0, 0, P},          {"first", 1, 0, P | N}, {"second", 1, 0, P},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+        ck_assert_msg(factor(expected[i].param, expected[i].axis, expected[i].factor)->roles == expected[i].roles,
+                      "%s[%u.%u]: %u", expected[i].param, expected[i].axis, expected[i].factor,
+                      factor(expected[i].param, expected[i].axis, expected[i].factor)->roles);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("axes");
@@ -397,6 +447,7 @@ static Suite *suite(void)
     tcase_add_test(c, refinement);
     tcase_add_test(c, divisions_that_do_not_fit);
     tcase_add_test(c, unknown_op);
+    tcase_add_test(c, normalised);
     tcase_add_test(c, residual_streams);
     tcase_add_test(c, weights_of_weights);
     tcase_add_test(c, stream_that_is_a_product);
