@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
@@ -29,7 +30,7 @@ static const char *nearest(const tfx_suggest *s)
     size_t length = strlen(s->name);
     for (size_t i = 0; i < s->n; i++) {
         size_t n = strlen(s->known[i]);
-        if (n > length && s->known[i][n - length - 1] == '.' && !strcmp(s->known[i] + n - length, s->name))
+        if (n > length && s->known[i][n - length - 1] == '.' && !strcasecmp(s->known[i] + n - length, s->name))
             return s->known[i];
     }
     return tfx_nearest(s->name, (const char *const *)s->known, s->n);

@@ -1,5 +1,6 @@
 #include "framework/base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -32,6 +33,7 @@ void tfx_text_free(tfx_text *t)
     *t = (tfx_text){0};
 }
 
+/* Letters that differ only in case are the same. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t na = strlen(a), nb = strlen(b);
@@ -44,7 +46,7 @@ static size_t edit_distance(const char *a, const char *b)
         size_t diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
+            size_t substitute = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
             diagonal = row[j];
             size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             row[j] = substitute < shift ? substitute : shift;

@@ -14,8 +14,8 @@ typedef struct tfx_text {
 void tfx_text_add(tfx_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tfx_text_free(tfx_text *t);
 
-/* The candidate nearest to `name` by edit distance, or NULL when none is near enough to
- * be a likely misspelling. */
+/* The candidate nearest to `name` by edit distance, capital letters or small, or NULL when none is near
+ * enough to be a likely misspelling. */
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n);
 
 /* Whether all of `text` is one decimal number that fits, and which. */

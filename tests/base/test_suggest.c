@@ -29,6 +29,7 @@ START_TEST(ends_of_messages)
     ck_assert_str_eq(suggested("linear", NULL, 0, none), "x; there is none");
     /* What lacks only the parts before it is meant, though "patch" is nearer by letters. */
     ck_assert_str_eq(suggested("path", NULL, 0, keys), "x; did you mean \"loader.path\"?");
+    ck_assert_str_eq(suggested("PATH", NULL, 0, keys), "x; did you mean \"loader.path\"?");
 }
 END_TEST
 

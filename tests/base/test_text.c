@@ -29,6 +29,8 @@ START_TEST(nearest_names)
     ck_assert_str_eq(tfx_nearest("atention", names, 4), "attention");
     ck_assert_str_eq(tfx_nearest("lienar", names, 4), "linear");
     ck_assert_str_eq(tfx_nearest("mlp", names, 4), "mlp");
+    ck_assert_str_eq(tfx_nearest("MLP", names, 4), "mlp");
+    ck_assert_str_eq(tfx_nearest("PatTention", names, 4), "pattention");
     ck_assert_ptr_null(tfx_nearest("convolution", names, 4));
     ck_assert_ptr_null(tfx_nearest("x", names, 0));
 }
