@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/base/block_rows.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"
@@ -15,16 +16,11 @@
 /* Parameters of one name, shape and initialisation in several blocks are one line. */
 typedef struct line {
     char *layer; /* "blocks.*.ffn" where it stands for several */
-    const char *param;
+    char *param;
     const tfx_initial_param *first;
     uint32_t n;
     double least, most; /* standard deviation */
 } line;
-
-typedef struct lines {
-    line *items;
-    size_t n, cap;
-} lines;
 
 static char *layer_of(const char *path)
 {
@@ -36,45 +32,36 @@ static const char *param_of(const char *path)
     return strrchr(path, '.') + 1;
 }
 
-/* The digits behind "blocks.", or NULL. */
-static const char *block_number(const char *path)
+/* What a line is about: the path, and what must be the same in all of it. */
+static char *key_of(const tfx_initial_param *p)
 {
-    static const char blocks[] = "blocks.";
-    return strncmp(path, blocks, sizeof(blocks) - 1) ? NULL : path + sizeof(blocks) - 1;
+    const tfx_state_tensor *t = p->tensor;
+    char shape[TFX_SHAPE_TEXT];
+    return tfx_printf("%s\t%s %d %.17g %.17g", t->name, tfx_format_shape(shape, t->n_dims, t->dims), (int)t->init.kind,
+                      t->init.mean, t->init.std);
 }
 
-static int same_but_for_block(const tfx_initial_param *a, const tfx_initial_param *b)
+/* The lines of a model; the caller frees them, and `layer` and `param` of each. */
+static line *gather(const tfx_initial *x, uint32_t *n)
 {
-    const tfx_state_tensor *s = a->tensor, *t = b->tensor;
-    const char *x = block_number(s->name), *y = block_number(t->name);
-    return x && y && !strcmp(x + strspn(x, "0123456789"), y + strspn(y, "0123456789")) && s->n_dims == t->n_dims &&
-           !memcmp(s->dims, t->dims, sizeof(*s->dims) * s->n_dims) && s->init.kind == t->init.kind &&
-           s->init.mean == t->init.mean && s->init.std == t->init.std;
-}
-
-static lines gather(const tfx_initial *x)
-{
-    lines all = {0};
-    for (uint32_t i = 0; i < x->n_params; i++) {
-        const tfx_initial_param *p = &x->params[i];
-        line *l = NULL;
-        for (size_t k = 0; k < all.n && !l; k++)
-            if (same_but_for_block(all.items[k].first, p))
-                l = &all.items[k];
-        if (!l) {
-            l = TFX_APPEND(all.items, all.n, all.cap);
-            *l = (line){layer_of(p->tensor->name), param_of(p->tensor->name), p, 0, p->std, p->std};
-        } else if (l->n == 1) {
-            const char *rest = block_number(p->tensor->name);
-            char *one = layer_of(rest + strspn(rest, "0123456789"));
-            free(l->layer);
-            l->layer = tfx_printf("blocks.*%s", one);
-            free(one);
+    tfx_block_rows rows = {0};
+    for (uint32_t i = 0; i < x->n_params; i++)
+        tfx_block_rows_add(&rows, key_of(&x->params[i]));
+    tfx_block_rows_group(&rows, x->plan->model->n_blocks);
+    line *all = TFX_NEW_ARRAY(line, rows.n);
+    for (uint32_t i = 0; i < rows.n; i++) {
+        const tfx_block_row *row = &rows.items[i];
+        const tfx_initial_param *first = &x->params[row->of[0]];
+        *strchr(row->text, '\t') = '\0';
+        all[i] = (line){layer_of(row->text), tfx_strdup(param_of(row->text)), first, row->n, first->std, first->std};
+        for (uint32_t k = 1; k < row->n; k++) {
+            double std = x->params[row->of[k]].std;
+            all[i].least = std < all[i].least ? std : all[i].least;
+            all[i].most = std > all[i].most ? std : all[i].most;
         }
-        l->n++;
-        l->least = p->std < l->least ? p->std : l->least;
-        l->most = p->std > l->most ? p->std : l->most;
     }
+    *n = rows.n;
+    tfx_block_rows_finish(&rows);
     return all;
 }
 
@@ -99,19 +86,20 @@ static int wider(int width, const char *text)
 
 static void print_params(const tfx_initial *x, FILE *out)
 {
-    lines all = gather(x);
+    uint32_t n;
+    line *all = gather(x, &n);
     char shape[TFX_SHAPE_TEXT];
     int layer = 5, param = 9, dims = 5;
-    for (size_t i = 0; i < all.n; i++) {
-        const tfx_state_tensor *t = all.items[i].first->tensor;
-        layer = wider(layer, all.items[i].layer);
-        param = wider(param, all.items[i].param);
+    for (uint32_t i = 0; i < n; i++) {
+        const tfx_state_tensor *t = all[i].first->tensor;
+        layer = wider(layer, all[i].layer);
+        param = wider(param, all[i].param);
         dims = wider(dims, tfx_format_shape(shape, t->n_dims, t->dims));
     }
     fprintf(out, "%-*s  %-*s  %-*s  %7s  %-14s  %s\n", layer, "layer", param, "parameter", dims, "shape", "tensors",
             "init", "std");
-    for (size_t i = 0; i < all.n; i++) {
-        const line *l = &all.items[i];
+    for (uint32_t i = 0; i < n; i++) {
+        const line *l = &all[i];
         const tfx_state_tensor *t = l->first->tensor;
         char *init = init_text(&t->init), *std = std_text(l);
         fprintf(out, "%-*s  %-*s  %-*s  %7" PRIu32 "  %-14s  %s\n", layer, l->layer, param, l->param, dims,
@@ -119,8 +107,9 @@ static void print_params(const tfx_initial *x, FILE *out)
         free(init);
         free(std);
         free(l->layer);
+        free(l->param);
     }
-    free(all.items);
+    free(all);
 }
 
 /* ---- the stream ---- */
