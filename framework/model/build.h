@@ -3,7 +3,7 @@
 #define TFX_MODEL_BUILD_H
 
 #include "framework/graph/graph.h"
-#include "framework/model/tree.h"
+#include "framework/spec/tree.h"
 
 /* Logits [batch, time, vocab] for tokens (i32 [batch, time]). Parameters that g->state
  * does not have yet are added to it. With `regions` every block becomes a recomputation

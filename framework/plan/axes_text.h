@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "framework/graph/axes.h"
-#include "framework/model/tree.h"
+#include "framework/spec/tree.h"
 
 /* By bit: those of TFX_AXIS_LAYER_NORM to SOFTMAX, and of TFX_AXIS_PRODUCED to NORMALISED. */
 #define TFX_N_AXIS_NORMS 4

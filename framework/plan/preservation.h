@@ -7,7 +7,7 @@
 #define TFX_PLAN_PRESERVATION_H
 
 #include "framework/graph/graph.h"
-#include "framework/model/tree.h"
+#include "framework/spec/tree.h"
 
 /* Where zeros count: a node, and the length of its axis. */
 typedef struct tfx_zeros_count {

@@ -7,7 +7,7 @@
 #define TFX_PLAN_STAGE_H
 
 #include "framework/graph/placement.h"
-#include "framework/model/tree.h"
+#include "framework/spec/tree.h"
 #include "framework/plan/device.h"
 #include "framework/plan/preservation.h"
 #include "framework/spec/experiment.h"

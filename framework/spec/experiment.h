@@ -52,7 +52,7 @@ typedef struct tfx_train_config {
     tfx_options *options; /* all of the above as text, for the database */
 } tfx_train_config;
 
-/* [model NAME]: the settings as written; framework/model/tree.h makes a layer tree of
+/* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
  * them. */
 typedef struct tfx_model_spec {
     char *name;

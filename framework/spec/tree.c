@@ -1,4 +1,4 @@
-#include "framework/model/tree.h"
+#include "framework/spec/tree.h"
 
 #include <inttypes.h>
 #include <stdio.h>

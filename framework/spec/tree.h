@@ -9,8 +9,8 @@
  *     blocks.3.ffn = mlp                  in block 3 alone (counted from 0)
  *
  * A parameter's path is its layer's path and its own name: "blocks.3.mixer.q.key". */
-#ifndef TFX_MODEL_TREE_H
-#define TFX_MODEL_TREE_H
+#ifndef TFX_SPEC_TREE_H
+#define TFX_SPEC_TREE_H
 
 #include "framework/plugin/registry.h"
 #include "framework/spec/experiment.h"
