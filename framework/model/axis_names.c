@@ -152,6 +152,27 @@ static int by_outer_factor(naming *n, uint32_t cls)
     return 0;
 }
 
+/* Where the factor before it has size 1, such as a single head, there is no class to be called after. The layer that
+ * has all members says so: one whole number among its options is 1. */
+static int by_single_outer(naming *n, uint32_t cls, const char *path, size_t length)
+{
+    const tfx_layer_config *c = layer_at(n->m, path, length);
+    const char *single = NULL;
+    for (size_t i = 0; c && c->n_children && i < tfx_options_count(c->options); i++) {
+        const char *option, *value;
+        tfx_options_at(c->options, i, &option, &value);
+        if (!is_size(c->options, option) || tfx_options_int(c->options, option) != 1)
+            continue;
+        if (single)
+            return 0;
+        single = option;
+    }
+    size_t letters = single ? strlen(single) : 0;
+    return letters > 1 &&
+           give(n, cls,
+                tfx_printf("%.*s.%.*s_dim", (int)length, path, (int)(letters - (single[letters - 1] == 's')), single));
+}
+
 static void by_member(naming *n, uint32_t cls)
 {
     const tfx_axis_member *m = n->a->classes[cls].members[0];
@@ -171,7 +192,8 @@ void tfx_axes_name(tfx_axes *a, const tfx_state_layout *state, const tfx_model *
         if (a->classes[c].name)
             continue;
         const char *first = path_of(&n, a->classes[c].members[0]);
-        if (!by_option(&n, c, first, deepest_layer(&n, &a->classes[c])) && !by_outer_factor(&n, c))
+        size_t length = deepest_layer(&n, &a->classes[c]);
+        if (!by_option(&n, c, first, length) && !by_outer_factor(&n, c) && !by_single_outer(&n, c, first, length))
             by_member(&n, c);
     }
     tfx_name_table_finish(&n.taken);

@@ -109,6 +109,19 @@ def test_text_groups_blocks():
                      "blocks.*.ffn.down.weight[0] produced, normalised, writes to the stream",
                      "blocks.*.mixer.o.weight[1.0] consumed", "residual 64 layer norm"):
             expect(line in lines, f"the line '{line}'", "\n".join(lines))
+        text = f.tfx("plan", "tiny.ini", "--axes").stdout
+        same([line for line in text.splitlines() if line != line.rstrip()], [], "lines that end in blanks")
+
+
+def test_one_block():
+    """A single block is called by its number, here and in what --init prints; a single head leaves the name of the other factor."""
+    with folder(TINY.replace("n_blocks = 2", "n_blocks = 1").replace("heads = 2", "heads = 1")) as f:
+        text = f.tfx("plan", "tiny.ini", "--axes").stdout
+        for name in ("blocks.0.ffn.hidden", "blocks.0.mixer.head_dim", "blocks.0.ffn.slots"):
+            expect(f"  {name} " in text, f"the class {name}", text)
+        expect("blocks.*" not in text and " x1" not in text, "one block is not several", text)
+        text = f.tfx("plan", "tiny.ini", "--init").stdout
+        expect("\nblocks.0.ffn.down " in text and "blocks.*" not in text, "one block is not several", text)
 
 
 def test_refused():

@@ -38,7 +38,7 @@ static const model_case cases[] = {
      {"residual", "vocab", "blocks.0.mixer.q.slots"}},
     {"dim = 12\ncontext = 5\nblocks.mixer.heads = 1\nblocks.ffn = block_prenorm\nblocks.ffn.mixer = linear\n"
      "blocks.ffn.ffn.hidden = 4\n",
-     {"residual", "vocab", "blocks.0.ffn.ffn.hidden"}},
+     {"residual", "vocab", "blocks.0.ffn.ffn.hidden", "blocks.0.mixer.head_dim", "blocks.1.mixer.head_dim"}},
     {"dim = 12\ncontext = 5\nblocks = mlp\nblocks.up = pattention\nblocks.up.slots = 3\nhead = pattention\n"
      "head.slots = 4\n",
      {"blocks.0.up.slots", "blocks.0.hidden", "head.slots", "vocab"}},
