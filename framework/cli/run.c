@@ -88,9 +88,6 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
         fprintf(stderr, "tfx: evaluation: %s\n", text);
         free(text);
     }
-    /* A data file that is not there is a mistake in the spec like any other. */
-    if (err->status == TFX_E_IO)
-        err->status = TFX_E_INVALID;
     if (err->status == TFX_OK && !resume) /* a resume has part of its checkpoints already */
         tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), e->file, db, err);
     free(plans);

@@ -16,6 +16,9 @@ tfx_status tfx_data_open(const tfx_experiment *e, tfx_split split, int64_t batch
         return TFX_OK;
     tfx_call_loader_close(cls, *out);
     *out = NULL;
+    /* A data file that is not there is a mistake in the spec like any other. */
+    if (err->status == TFX_E_IO)
+        err->status = TFX_E_INVALID;
     tfx_plugin_use_locate(&e->loader, err);
     return err->status;
 }

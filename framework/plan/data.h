@@ -6,7 +6,8 @@
 #include "tfx/loader.h"
 
 /* A loader for rows of `context` tokens, `batch` at a time, and what it says of its data. On error
- * *out is NULL and the message names the key of the spec. The caller closes it (tfx_call_loader_close). */
+ * *out is NULL and the message names the key of the spec; a file that cannot be read is invalid input like one
+ * that does not fit. The caller closes it (tfx_call_loader_close). */
 tfx_status tfx_data_open(const tfx_experiment *e, tfx_split split, int64_t batch, int64_t context, uint64_t seed,
                          tfx_loader **out, tfx_loader_info *info, tfx_error *err);
 
