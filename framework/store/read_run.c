@@ -136,13 +136,18 @@ static tfx_status read_checkpoint(tfx_rows *q, tfx_checkpoint_info *out, tfx_err
     return err->status;
 }
 
-tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err)
+tfx_status tfx_store_checkpoint_before(tfx_store *s, tfx_id run, int64_t step, tfx_checkpoint_info *out, tfx_error *err)
 {
     return read_checkpoint(tfx_sql_rows(s, err,
-                                        CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.superseded = 0 AND "
+                                        CHECKPOINT_COLUMNS "WHERE c.run = ? AND c.step < ? AND c.superseded = 0 AND "
                                                            "c.deleted IS NULL ORDER BY c.step DESC, c.id DESC LIMIT 1",
-                                        "k", run),
+                                        "ki", run, step),
                            out, err);
+}
+
+tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err)
+{
+    return tfx_store_checkpoint_before(s, run, INT64_MAX, out, err);
 }
 
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err)

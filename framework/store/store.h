@@ -171,6 +171,9 @@ typedef struct tfx_checkpoint_info {
 } tfx_checkpoint_info;
 /* The newest whole checkpoint of a run that is neither superseded nor deleted. id 0 when there is none. */
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err);
+/* The newest of them before `step`. */
+tfx_status tfx_store_checkpoint_before(tfx_store *s, tfx_id run, int64_t step, tfx_checkpoint_info *out,
+                                       tfx_error *err);
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
 /* The checkpoint whose recorded path this is; 0 without message when none. */

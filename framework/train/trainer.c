@@ -22,6 +22,7 @@
 #include "framework/train/prefetch.h"
 #include "framework/train/progress.h"
 #include "framework/train/records.h"
+#include "framework/train/resume.h"
 #include "framework/train/retention.h"
 
 typedef struct trainer {
@@ -335,14 +336,14 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
     return err->status;
 }
 
-/* The state of the newest checkpoint. Nothing changes before all of it has been read. */
-static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_error *err)
+/* The state of a checkpoint. Nothing changes before all of it has been read. */
+static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *from, tfx_error *err)
 {
-    t->checkpoint = latest->id;
-    t->checkpoint_path = tfx_printf("%s/%s", t->p->root, latest->path);
+    t->checkpoint = from->id;
+    t->checkpoint_path = tfx_printf("%s/%s", t->p->root, from->path);
     tfx_checkpoint_record record;
-    if (latest->json_hash && strlen(latest->json_hash) < sizeof(t->json_hash))
-        strcpy(t->json_hash, latest->json_hash); /* otherwise none was recorded */
+    if (from->json_hash && strlen(from->json_hash) < sizeof(t->json_hash))
+        strcpy(t->json_hash, from->json_hash); /* otherwise none was recorded */
     if (tfx_checkpoint_record_read(t->checkpoint_path, t->json_hash, &record, err) == TFX_OK)
         tfx_policy_load(t->p->plan->arm, t->p->plan->policy, record.policy, err);
     t->at = record.at;
@@ -359,17 +360,19 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *latest, tfx_
     tfx_state_io io = tfx_engine_io(t->engine);
     if (tfx_checkpoint_load(t->checkpoint_path, t->json_hash, &t->stage->state, &io, over, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
-        tfx_retention_apply(&t->retention, latest->id, latest->parent, err) == TFX_OK)
-        tfx_log_event("continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, latest->id);
+        tfx_retention_apply(&t->retention, from->id, from->parent, err) == TFX_OK)
+        tfx_log_event("continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, from->id);
     return err->status;
 }
 
 static tfx_status begin(trainer *t, tfx_error *err)
 {
-    tfx_checkpoint_info latest = {0};
-    if (tfx_store_latest_checkpoint(t->p->store, t->p->run, &latest, err) == TFX_OK)
-        latest.id ? begin_from(t, &latest, err) : begin_new(t, err);
-    tfx_checkpoint_info_finish(&latest);
+    tfx_checkpoint_info from = {0};
+    if (tfx_resume_find(t->p->store, t->p->run, t->p->root, &from, err) == TFX_OK)
+        from.id ? begin_from(t, &from, err) : begin_new(t, err);
+    if (err->status != TFX_OK && from.id)
+        tfx_resume_advise(t->p->store, &from, t->p->root, err);
+    tfx_checkpoint_info_finish(&from);
     return err->status;
 }
 

@@ -209,7 +209,6 @@ DAMAGES = {
                          "checkpoint.json", "damaged"),
     "another stage": (lambda p: change(p / "checkpoint.json", '"stage":\t"0"', '"stage":\t"7"'), "checkpoint.json"),
     "a checkpoint of format 1": (as_format_1, "format 1", "0.1.0"),
-    "no folder": (shutil.rmtree, "step-00000008"),
 }
 
 
@@ -238,7 +237,7 @@ def test_damaged_checkpoints():
             r = f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=3)
             arm, state, detail = status(f)[0]
             same(state, "failed", f"status with {what}")
-            for word in words:
+            for word in [*words, "of step 4, is whole", f"remove the folder {newest} "]:
                 expect(word in detail and word in r.stderr, f"{what}: the message says '{word}'", detail + r.stderr)
             same(f.sql("SELECT * FROM metric WHERE run = 1 ORDER BY id"), metrics, f"metrics with {what}")
             same(f.sql("SELECT * FROM checkpoint WHERE run = 1 ORDER BY id"), checkpoints, f"checkpoints with {what}")
@@ -246,6 +245,16 @@ def test_damaged_checkpoints():
                 expect(p.read_bytes() == data, f"{what}: {p} is untouched")
             shutil.rmtree(newest, ignore_errors=True)
             shutil.copytree(copy, newest)
+        # Whoever removes it, as the message says, goes on from the one before; without any there is no going on.
+        older = f.path / f.one("SELECT path FROM checkpoint WHERE run = 1 AND step = 4")
+        shutil.rmtree(newest)
+        shutil.move(older, f.path / "away")
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", status=3)
+        expect("step-00000008" in status(f)[0][2] and "whole" not in status(f)[0][2], "no checkpoint is left", status(f)[0][2])
+        shutil.move(f.path / "away", older)
+        f.tfx("run", "tiny.ini", *ONE_SEED, "--resume", "--arm", "transformer")
+        same_outcome(outcome(f, 1), undamaged[1], "run 1, resumed from an older checkpoint")
+        expect("continues from step 4 " in f.tfx("show", 1, "--log").stdout, "it stepped back")
         shutil.rmtree(copy)
         # With its checkpoint put back, the run still ends as if nothing had happened.
         f.tfx("run", "tiny.ini", *ONE_SEED, "--resume")

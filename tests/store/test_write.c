@@ -253,6 +253,12 @@ START_TEST(checkpoints)
     ck_assert_str_eq(c.path, "runs/3/step-000040-final");
     ck_assert_str_eq(c.hash, "0123456789abcdef0123456789abcdef");
     tfx_checkpoint_info_finish(&c);
+    OK(tfx_store_checkpoint_before(s, 3, 40, &c, oops));
+    ck_assert_int_eq(c.id, 5);
+    tfx_checkpoint_info_finish(&c);
+    OK(tfx_store_checkpoint_before(s, 3, 20, &c, oops));
+    ck_assert_int_eq(c.id, 3);
+    tfx_checkpoint_info_finish(&c);
     /* Without it: of the two at step 20, the one recorded later. */
     static const tfx_id order[] = {6, 5, 4, 3, 0};
     for (int i = 0; i < 5; i++) {
