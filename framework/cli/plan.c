@@ -21,6 +21,13 @@ static tfx_status print_axes(tfx_session *s, int json, tfx_error *err)
     return err->status;
 }
 
+/* What cannot be planned is no spec to be given away. */
+static void print_resolved(tfx_session *s, tfx_error *err)
+{
+    if (tfx_session_plan(s, err) == TFX_OK)
+        fputs(s->experiment->resolved, stdout);
+}
+
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     tfx_session s = {0};
@@ -33,7 +40,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                  tfx_cli_flag(a, "resolved") ? "resolved" : "init");
     else if (tfx_session_open(&s, a, err) == TFX_OK) {
         if (tfx_cli_flag(a, "resolved"))
-            fputs(s.experiment->resolved, stdout);
+            print_resolved(&s, err);
         else if (tfx_cli_flag(a, "init"))
             print_initial(&s, tfx_cli_flag(a, "json"), err);
         else if (tfx_cli_flag(a, "axes"))

@@ -51,12 +51,12 @@ static tfx_status locate_largest(const tfx_arm_plan *p, const tfx_stage_plan *s,
     const tfx_setting *set = tfx_model_spec_set(s->spec);
     static const char *const keys[] = {"batch", "micro_batch"};
     if (set)
-        tfx_error_locate_in(err, set->file, 0, "model.%s.%s", s->model->name, set->key);
+        tfx_error_locate(err, set->file, 0);
     for (size_t i = 0; i < 2; i++) {
         int line;
         const char *file = tfx_options_origin(p->arm->train.options, keys[i], &line);
-        if (file && !strcmp(file, "--set"))
-            tfx_error_locate_in(err, file, 0, "train.%s", keys[i]);
+        if (file && !line)
+            tfx_error_locate(err, file, 0);
     }
     tfx_error_locate(err, p->arm->file, p->arm->line);
     return err->status;

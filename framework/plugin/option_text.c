@@ -88,7 +88,7 @@ void tfx_option_add_real(tfx_text *t, double x)
 /* The folder of `file`, absolute and without symbolic links where it exists. */
 static char *folder_of(const char *file)
 {
-    const char *slash = file && strcmp(file, "--set") ? strrchr(file, '/') : NULL;
+    const char *slash = file ? strrchr(file, '/') : NULL;
     char *name = slash ? tfx_strndup(file, (size_t)(slash - file) + 1) : tfx_strdup("");
     char *real = realpath(*name ? name : ".", NULL), cwd[PATH_MAX];
     if (!real && *name == '/')

@@ -14,7 +14,7 @@ int tfx_option_read_bool(const char *s, int64_t *out);
 /* The shortest decimal that reads back to the same bits; appended to t. */
 void tfx_option_add_real(tfx_text *t, double x);
 
-/* Joins the folder of `file` (NULL or "--set": the working directory) and a relative path. */
+/* Joins the folder of `file` (NULL: the working directory) and a relative path. */
 char *tfx_option_absolute_path(const char *value, const char *file);
 
 #endif

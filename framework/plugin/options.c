@@ -170,7 +170,7 @@ static tfx_status read_element(const tfx_option *o, option_value *v, const char 
         break;
     case TFX_OPT_PATH:
         /* An empty path means that there is none. */
-        v->strings[v->n] = *text ? tfx_option_absolute_path(text, s ? s->file : NULL) : tfx_strdup("");
+        v->strings[v->n] = *text ? tfx_option_absolute_path(text, s && s->line ? s->file : NULL) : tfx_strdup("");
         break;
     case TFX_OPT_CHOICE:
         bad = choice_of(o, text) < 0;

@@ -9,8 +9,8 @@
 /* One `key = value` of a spec with the place it came from. */
 typedef struct tfx_setting {
     const char *key, *value;
-    const char *file; /* or "--set" */
-    int line;         /* 0: none */
+    const char *file; /* or "--set SECTION.KEY" */
+    int line;         /* 0: of --set */
 } tfx_setting;
 
 /* Checks `settings` against the declaration and fills in defaults. Errors name file, line,

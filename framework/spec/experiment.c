@@ -11,6 +11,7 @@
 #include "framework/spec/resolved_text.h"
 #include "framework/spec/section_values.h"
 #include "framework/spec/sockets.h"
+#include "framework/spec/tree.h"
 
 /* The experiment with what it points into. */
 typedef struct loaded {
@@ -63,7 +64,7 @@ const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m)
 {
     const tfx_setting *set = NULL;
     for (size_t i = 0; i < m->n_settings; i++)
-        if (!strcmp(m->settings[i].file, "--set") && (!set || !strchr(m->settings[i].key, '.')))
+        if (!m->settings[i].line && (!set || !strchr(m->settings[i].key, '.')))
             set = &m->settings[i];
     return set;
 }
@@ -72,7 +73,7 @@ void tfx_model_spec_locate(const tfx_model_spec *m, tfx_error *err)
 {
     const tfx_setting *set = tfx_model_spec_set(m);
     if (set)
-        tfx_error_locate_in(err, set->file, 0, "model.%s.%s: [model %s]", m->name, set->key, m->name);
+        tfx_error_locate_in(err, set->file, 0, "[model %s]", m->name);
     else
         tfx_error_locate_in(err, m->file, m->line, "[model %s]", m->name);
 }
@@ -243,7 +244,7 @@ static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const c
         goto done;
     }
     if (fill_arms(l, registry, err) == TFX_OK)
-        l->e.resolved = tfx_resolved_text(&l->e, host, err);
+        l->e.resolved = tfx_resolved_text(registry, &l->e, host, err);
 done:
     tfx_options_destroy(host);
     if (err->status == TFX_OK)
@@ -252,11 +253,74 @@ done:
     return NULL;
 }
 
-tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
-                                    const char *const *sets, size_t n_sets, tfx_error *err)
+static tfx_experiment *load(const tfx_registry *registry, const char *path, const char *profile,
+                            const char *const *sets, size_t n_sets, tfx_error *err)
 {
     return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, err), path,
                  realpath(path, NULL), err);
+}
+
+/* ---- profiles that were not chosen ---- */
+
+static int is_used(const tfx_experiment *e, const tfx_model_spec *m)
+{
+    for (size_t i = 0; i < e->n_arms; i++)
+        if (e->arms[i].model == m ||
+            (e->arms[i].scaling_name && tfx_plugin_use_option_with(&e->arms[i].scaling, m->name)))
+            return 1;
+    return 0;
+}
+
+static int can_be_made(const tfx_registry *registry, const tfx_model_spec *m, tfx_error *err)
+{
+    tfx_model *made = tfx_model_create(registry, m, err);
+    tfx_model_destroy(made);
+    return made != NULL;
+}
+
+/* Whether the models that are used in `with` can be made there, too, if they can be made in `e`. */
+static void check_models(const tfx_registry *registry, const tfx_experiment *e, const tfx_experiment *with,
+                         tfx_error *err)
+{
+    for (size_t i = 0; i < e->n_models && err->status == TFX_OK; i++) {
+        tfx_error quiet = {0};
+        const tfx_model_spec *m = tfx_experiment_model(with, e->models[i].name, &quiet);
+        if (m && is_used(with, m) && can_be_made(registry, &e->models[i], &quiet))
+            can_be_made(registry, m, err);
+    }
+}
+
+/* A slip in a profile shows before somebody needs it. What fails with --set alone is not the profile's fault. */
+static tfx_status check_profile(const tfx_registry *registry, const tfx_experiment *e, const char *path,
+                                const char *profile, const char *const *sets, size_t n_sets, tfx_error *err)
+{
+    tfx_error wrong = {0};
+    for (int with_sets = n_sets > 0; with_sets >= 0; with_sets--) {
+        wrong = (tfx_error){0};
+        tfx_experiment *with = load(registry, path, profile, sets, with_sets ? n_sets : 0, &wrong);
+        if (with)
+            check_models(registry, e, with, &wrong);
+        tfx_experiment_destroy(with);
+        if (wrong.status == TFX_OK)
+            return TFX_OK;
+    }
+    tfx_error_append(&wrong, " (with --profile %s)", profile);
+    *err = wrong;
+    return err->status;
+}
+
+tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
+                                    const char *const *sets, size_t n_sets, tfx_error *err)
+{
+    tfx_experiment *e = load(registry, path, profile, sets, n_sets, err);
+    const tfx_ini *ini = e ? ((const loaded *)e)->ini : NULL;
+    for (size_t i = 0; e && i < ini->n_sections && err->status == TFX_OK; i++)
+        if (!strcmp(ini->sections[i].kind, "profile") && (!profile || strcmp(ini->sections[i].name, profile)))
+            check_profile(registry, e, path, ini->sections[i].name, sets, n_sets, err);
+    if (err->status == TFX_OK)
+        return e;
+    tfx_experiment_destroy(e);
+    return NULL;
 }
 
 tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err)

@@ -30,10 +30,14 @@ tfx_status tfx_override_parse(const char *text, tfx_ini *ini, tfx_ini_section *s
     return err->status;
 }
 
-/* The setting under the key that it has within a section. */
-static void set_as(tfx_ini_section *section, const tfx_setting *s, const char *key)
+/* The setting under the key that it has within the section `kind` `name` (may be NULL). What --set says has no line;
+ * its place is the whole key, which names one section also where the argument names several. */
+static void set_as(tfx_ini *ini, tfx_ini_section *section, const char *kind, const char *name, const tfx_setting *s,
+                   const char *key)
 {
     tfx_setting one = {key, s->value, s->file, s->line};
+    if (!s->line)
+        one.file = tfx_ini_keep(ini, tfx_printf("--set %s%s%s.%s", kind, name ? "." : "", name ? name : "", key));
     tfx_section_set(section, &one);
 }
 
@@ -42,7 +46,7 @@ static const char *vars_key(const tfx_setting *s)
     return tfx_key_below(s->key, "vars") ? s->key + 5 : NULL;
 }
 
-tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, size_t n, tfx_error *err)
+tfx_status tfx_override_vars(tfx_ini *ini, tfx_ini_section *vars, const tfx_setting *over, size_t n, tfx_error *err)
 {
     for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
         const char *name = vars_key(&over[i]);
@@ -50,7 +54,7 @@ tfx_status tfx_override_vars(tfx_ini_section *vars, const tfx_setting *over, siz
             continue;
         tfx_setting *old = tfx_section_find(vars, name);
         if (old) {
-            set_as(vars, &over[i], old->key);
+            set_as(ini, vars, "vars", NULL, &over[i], old->key);
             continue;
         }
         tfx_suggest known = {.name = name};
@@ -80,7 +84,7 @@ static tfx_status fail_address(const tfx_ini *ini, const tfx_setting *s, const c
 
 /* Adds the override to the layers of the sections it addresses. `wild` chooses between
  * addresses with "*" and those with a name, so that a name wins over "*". */
-static tfx_status address(const tfx_ini *ini, tfx_ini_section *layers, const tfx_setting *s, int wild, tfx_error *err)
+static tfx_status address(tfx_ini *ini, tfx_ini_section *layers, const tfx_setting *s, int wild, tfx_error *err)
 {
     size_t n_kinds, length = strcspn(s->key, ".");
     const char *const *kinds = tfx_section_kinds(&n_kinds);
@@ -108,7 +112,7 @@ static tfx_status address(const tfx_ini *ini, tfx_ini_section *layers, const tfx
                         kind);
         for (size_t i = 0; i < ini->n_sections && !wild; i++)
             if (!strcmp(ini->sections[i].kind, kind))
-                set_as(&layers[i], s, rest);
+                set_as(ini, &layers[i], kind, NULL, s, rest);
     } else if (!strncmp(rest, "*.", 2)) {
         int found = 0;
         for (size_t i = 0; i < ini->n_sections; i++) {
@@ -116,7 +120,7 @@ static tfx_status address(const tfx_ini *ini, tfx_ini_section *layers, const tfx
                 continue;
             found = 1;
             if (wild)
-                set_as(&layers[i], s, rest + 2);
+                set_as(ini, &layers[i], kind, ini->sections[i].name, s, rest + 2);
         }
         if (!found)
             tfx_fail_at(err, s->file, s->line, "%s: the spec has no [%s NAME] section", s->key, kind);
@@ -133,7 +137,7 @@ static tfx_status address(const tfx_ini *ini, tfx_ini_section *layers, const tfx
         else if (strchr(rest, '*'))
             tfx_fail_at(err, s->file, s->line, "%s: \"*\" can stand only for the name of a section", s->key);
         else if (!wild)
-            set_as(&layers[best], s, rest + strlen(ini->sections[best].name) + 1);
+            set_as(ini, &layers[best], kind, ini->sections[best].name, s, rest + strlen(ini->sections[best].name) + 1);
     }
     free(kind);
     return err->status;

@@ -25,8 +25,8 @@ static void locate(const tfx_plugin_use *use, const char *option, tfx_error *err
         file = use->file, line = use->line;
     if (line)
         tfx_error_locate_in(err, file, line, "%s.%s", use->key, option);
-    else /* without a line, the section says which of several it is */
-        tfx_error_locate_in(err, file, line, "%s: %s.%s", use->section, use->key, option);
+    else /* the place is the key */
+        tfx_error_locate(err, file, line);
 }
 
 static int has_value(const tfx_options *o, const char *name, const char *text, const char *value)
@@ -57,13 +57,18 @@ void tfx_plugin_use_locate(const tfx_plugin_use *use, tfx_error *err)
     locate(use, about, err);
 }
 
-void tfx_plugin_use_locate_value(const tfx_plugin_use *use, const char *value, tfx_error *err)
+const char *tfx_plugin_use_option_with(const tfx_plugin_use *use, const char *value)
 {
-    const char *about = NULL, *name, *text;
-    for (size_t i = 0; !about && i < tfx_options_count(use->options); i++) {
+    const char *name, *text;
+    for (size_t i = 0; i < tfx_options_count(use->options); i++) {
         tfx_options_at(use->options, i, &name, &text);
         if (has_value(use->options, name, text, value))
-            about = name;
+            return name;
     }
-    locate(use, about, err);
+    return NULL;
+}
+
+void tfx_plugin_use_locate_value(const tfx_plugin_use *use, const char *value, tfx_error *err)
+{
+    locate(use, tfx_plugin_use_option_with(use, value), err);
 }

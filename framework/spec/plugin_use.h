@@ -23,5 +23,7 @@ void tfx_plugin_use_finish(tfx_plugin_use *use);
 void tfx_plugin_use_locate(const tfx_plugin_use *use, tfx_error *err);
 /* The same for the option that has `value`, by itself or in its list. */
 void tfx_plugin_use_locate_value(const tfx_plugin_use *use, const char *value, tfx_error *err);
+/* The first option that has it; NULL: none has. */
+const char *tfx_plugin_use_option_with(const tfx_plugin_use *use, const char *value);
 
 #endif

@@ -216,13 +216,13 @@ static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at,
 
 /* ---- everything in order ---- */
 
-/* Variables, profiles and dropped arms go when others have taken over what they say. */
+/* Variables and dropped arms go when others have taken over what they say. */
 static void remove_spent(tfx_ini *ini, tfx_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < ini->n_sections; i++) {
         const tfx_ini_section *s = &ini->sections[i];
-        if (!strcmp(s->kind, "vars") || !strcmp(s->kind, "profile") || is_dropped(s, err))
+        if (!strcmp(s->kind, "vars") || is_dropped(s, err))
             free(s->keys);
         else
             ini->sections[kept++] = *s;
@@ -247,8 +247,9 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
     vars = gather(c, "vars", NULL);
     if (profile)
         chosen = gather(c, "profile", profile);
-    if (tfx_override_vars(&vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
-        tfx_override_vars(&vars, set.keys, set.n_keys, err) != TFX_OK || tfx_vars_expand(&vars, ini, err) != TFX_OK)
+    if (tfx_override_vars(ini, &vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
+        tfx_override_vars(ini, &vars, set.keys, set.n_keys, err) != TFX_OK ||
+        tfx_vars_expand(&vars, ini, err) != TFX_OK)
         goto done;
     for (size_t i = c->n; i-- > 0;)
         for (size_t k = 0; k < c->files[i]->n_sections; k++)
@@ -273,7 +274,7 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
             continue;
         tfx_ini_section scratch = {0};
         tfx_section_set_all(&scratch, vars.keys, vars.n_keys);
-        tfx_override_vars(&scratch, p->keys, p->n_keys, err);
+        tfx_override_vars(ini, &scratch, p->keys, p->n_keys, err);
         free(scratch.keys);
         if (err->status != TFX_OK || tfx_override_sections(registry, ini, p->keys, p->n_keys, 0, err) != TFX_OK)
             goto done;

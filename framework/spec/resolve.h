@@ -4,7 +4,8 @@
  * --set's variables replace those of [vars]; variables are substituted; each file's sections
  * are laid over those of the file it extends; the profile and then --set are laid over the
  * result; and sections that extend another take over its settings. What comes out has
- * [experiment], [data], [train], [model NAME], [scaling NAME] and [arm NAME] only. */
+ * [experiment], [data], [train], [model NAME], [scaling NAME] and [arm NAME] only, and the
+ * profiles as written. */
 #ifndef TFX_SPEC_RESOLVE_H
 #define TFX_SPEC_RESOLVE_H
 

@@ -1,11 +1,15 @@
 #include "framework/spec/resolved_text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
+#include "framework/spec/sockets.h"
+#include "framework/spec/tree.h"
 
 typedef struct writer {
     tfx_text t;
@@ -81,6 +85,77 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
     }
 }
 
+/* ---- models ---- */
+
+/* A layer, and all below it, with every option. */
+static void put_layer(writer *w, const char *path, const tfx_layer_config *c)
+{
+    char *prefix = tfx_printf("%s.", path);
+    put(w, "", path, c->cls->name);
+    put_options(w, prefix, c->options);
+    for (size_t i = 0; i < c->n_children; i++) {
+        char *inside = tfx_printf("%s%s", prefix, c->children[i]->socket);
+        put_layer(w, inside, c->children[i]);
+        free(inside);
+    }
+    free(prefix);
+}
+
+static int has_own_settings(const tfx_model_spec *spec, int64_t block)
+{
+    int64_t number;
+    for (size_t i = 0; i < spec->n_settings; i++) {
+        const char *key = spec->settings[i].key;
+        if (tfx_key_below(key, "blocks") && tfx_key_numbered(key + strlen("blocks."), &number) && number == block)
+            return 1;
+    }
+    return 0;
+}
+
+static void put_blocks(writer *w, const tfx_model_spec *spec, const tfx_model *m)
+{
+    int general = 0;
+    for (int64_t b = 0; b < m->n_blocks; b++) {
+        int own = has_own_settings(spec, b);
+        char *path = own ? tfx_printf("blocks.%" PRId64, b) : tfx_strdup("blocks");
+        if (own || !general)
+            put_layer(w, path, m->blocks[b]);
+        general |= !own;
+        free(path);
+    }
+}
+
+static void put_size(writer *w, const char *key, int64_t size)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, size);
+    put(w, "", key, text);
+}
+
+/* A section that nothing uses may be no whole model; it stays as it is written. */
+static void put_model(writer *w, const tfx_registry *registry, const tfx_model_spec *spec)
+{
+    tfx_error incomplete = {0};
+    tfx_model *m = tfx_model_create(registry, spec, &incomplete);
+    section(w, "model", spec->name);
+    for (size_t k = 0; k < spec->n_settings && !m; k++)
+        put(w, "", spec->settings[k].key, spec->settings[k].value);
+    if (!m)
+        return;
+    put_size(w, "n_blocks", m->n_blocks);
+    put_size(w, "dim", m->dim);
+    put_size(w, "context", m->context);
+    put_size(w, "vocab", m->vocab);
+    put_layer(w, "embedding", m->embedding);
+    put_blocks(w, spec, m);
+    put_layer(w, "norm", m->norm);
+    if (m->head)
+        put_layer(w, "head", m->head);
+    else
+        put(w, "", "head", "tied");
+    tfx_model_destroy(m);
+}
+
 /* ---- everything ---- */
 
 /* Several arms may share a scaling; it is written once. */
@@ -92,7 +167,7 @@ static int first_use(const tfx_experiment *e, size_t arm)
     return 1;
 }
 
-char *tfx_resolved_text(const tfx_experiment *e, const tfx_options *host, tfx_error *err)
+char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, const tfx_options *host, tfx_error *err)
 {
     writer w = {.err = err};
     section(&w, "experiment", NULL);
@@ -103,11 +178,8 @@ char *tfx_resolved_text(const tfx_experiment *e, const tfx_options *host, tfx_er
     put_plugin(&w, "loader", &e->loader);
     section(&w, "train", NULL);
     put_train(&w, e, &e->arms[0].train, "", 1);
-    for (size_t i = 0; i < e->n_models; i++) {
-        section(&w, "model", e->models[i].name);
-        for (size_t k = 0; k < e->models[i].n_settings; k++)
-            put(&w, "", e->models[i].settings[k].key, e->models[i].settings[k].value);
-    }
+    for (size_t i = 0; i < e->n_models; i++)
+        put_model(&w, registry, &e->models[i]);
     for (size_t i = 0; i < e->n_arms; i++) {
         if (!e->arms[i].scaling_name || !first_use(e, i))
             continue;

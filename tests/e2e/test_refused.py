@@ -9,7 +9,7 @@ from harness import *
 # What is wrong, the words that the message must have, and the settings that make it wrong.
 SETTINGS = [
     ("unknown key", ['unknown key "stesp" in [train]', 'did you mean "steps"?'], ["train.stesp=3"]),
-    ("unknown option of a plugin", ["slot", "slots"], ["model.tokenformer_16.blocks.ffn.slot=3"]),
+    ("unknown option of a plugin", ["--set model.tokenformer_16.blocks.ffn.slot: ", "'slot'", 'did you mean "slots"?'], ["model.tokenformer_16.blocks.ffn.slot=3"]),
     ("wrong type", ["steps", "expected integer", '"abc"'], ["train.steps=abc"]),
     ("a fraction for an integer", ["batch", "integer", '"1.5"'], ["train.batch=1.5"]),
     ("out of range", ["steps", "1 to", '"0"'], ["train.steps=0"]),
@@ -36,6 +36,8 @@ SETTINGS = [
     ("a folder as data", ["sub", "folder"], ["data.loader.val=sub"]),
     ("empty data", ["empty.ini"], ["data.loader.train=empty.ini"]),
     ("data shorter than a row", ["too short", "100001"], ["model.*.context=100000"]),
+    ("an option of every model's layers that is none", ["--set model.transformer.blocks.mixer.Heads: ", 'did you mean "heads"?'],
+     ["model.*.blocks.mixer.Heads=2"]),
     ("a vocabulary smaller than the data's", ["vocab = 100", "255"], ["model.*.vocab=100"]),
     ("tokens beyond the stated vocabulary", ["train.txt", "vocabulary of 256"],
      ["data.loader=tokens", "data.loader.train=train.txt", "data.loader.val=val.txt", "data.loader.vocab=256"]),
@@ -47,20 +49,20 @@ SETTINGS = [
     ("growth into another context", ["context"], ["model.tokenformer_32.context=64"]),
     ("growth into a model that does not exist", ["policy.models: there is no [model nope]", "tokenformer_32"],
      ["scaling.grow.policy.models=nope,tokenformer_48"]),
-    ("a list that does not fit another", ["--set: [scaling grow]: policy.steps: expected one entry for each of the 2 models; found 1"], ["scaling.grow.policy.steps=8"]),
+    ("a list that does not fit another", ["--set scaling.grow.policy.steps: expected one entry for each of the 2 models; found 1"], ["scaling.grow.policy.steps=8"]),
     ("new keys and new values both zero", ["policy.zero_init", "no gradient"], ["scaling.grow.policy.zero_init=key,value"]),
-    ("more memory than the machine has", ["--set: model.transformer.dim: [arm transformer]", "needs", "TB of memory", "this machine has"],
+    ("more memory than the machine has", ["--set model.transformer.dim: [arm transformer]", "needs", "TB of memory", "this machine has"],
      ["model.transformer.dim=65536", "model.transformer.n_blocks=64"]),
-    ("a batch that no machine holds", ["--set: train.batch: [arm transformer]", "TB of memory", "this machine has", "train.micro_batch"],
+    ("a batch that no machine holds", ["--set train.batch: [arm transformer]", "TB of memory", "this machine has", "train.micro_batch"],
      ["train.batch=1000000000"]),
     ("a vocabulary that no machine holds", ["[arm transformer]", "PB of memory"],
      ["model.transformer.vocab=1000000000000"]),
-    ("a width that no number counts", ["--set: model.transformer.dim: [model transformer]: layer blocks.0.mixer.q (linear)", "more memory than any machine has"],
+    ("a width that no number counts", ["--set model.transformer.dim: [model transformer]: layer blocks.0.mixer.q (linear)", "more memory than any machine has"],
      ["model.transformer.dim=100000000000"]),
     ("values that no number adds up", ["[model transformer]", "PB of memory together"], ["model.transformer.dim=30000000"]),
     ("heads that do not divide", ["blocks.0.mixer (attention)", "heads: expected a divisor of the width 32; found 3"], ["model.transformer.blocks.mixer.heads=3"]),
     ("micro_batch that does not divide", ["micro_batch", "divisor of batch (4)", "3"], ["train.micro_batch=3"]),
-    ("bf16 moments of an arm that cannot hold", ["--set: [arm grown]: train.optimizer.beta2", "0.999"],
+    ("bf16 moments of an arm that cannot hold", ["--set arm.grown.train.optimizer.beta2: ", "0.999"],
      ["arm.grown.train.optimizer.moments=bf16", "arm.grown.train.optimizer.beta2=0.999"]),
     ("bf16 moments that cannot hold", ["beta2", "0.999"],
      ["train.optimizer.moments=bf16", "train.optimizer.beta2=0.999"]),
@@ -152,6 +154,31 @@ def test_messages_name_file_and_line():
             first = TINY[:TINY.index(old)].count("\n") + 1
             expect(first <= int(line[1]) <= first + new.count("\n"), f"the line is that of '{new}', {first}", r.stderr)
             same(f.files(), ["tiny.ini", "train.txt", "val.txt"], "files in the folder")
+
+
+def test_unused_profiles():
+    """Mistakes in a profile that nobody asked for, down to the options of layers and of models that arms grow into."""
+    for setting, words in [
+        ("train.stesp = 1", ['unknown key "stesp" in [train]', 'did you mean "steps"?']),
+        ("train.steps = many", ["steps: expected integer", '"many"']),
+        ("model.transformer.blocks.mixer.headz = 2", ["layer 'attention' (at blocks.mixer)", 'did you mean "heads"?']),
+        ("model.tokenformer_48.blocks.ffn.slots = few", ["slots: expected integer", '"few"']),
+    ]:
+        with folder(TINY + f"\n[profile good]\ntrain.steps = 2\n\n[profile later]\n{setting}\n") as f:
+            line = TINY.count("\n") + 6
+            for command in (["run"], ["plan"], ["plan", "--profile", "good"]):
+                report([refuse(f, setting, [f"tiny.ini:{line}: ", *words, "(with --profile later)"],
+                               [command[0], "tiny.ini", *command[1:]])])
+            message(f.tfx("plan", "tiny.ini", "--profile", "later", status=2), f"tiny.ini:{line}: ", *words)
+
+
+def test_resolved_refuses_what_plan_refuses():
+    with folder() as f:
+        for setting, words in [("model.transformer.blocks.mixer.headz=2", ['did you mean "heads"?']),
+                               ("model.transformer.blocks.mixer.heads=3", ["expected a divisor of the width 32; found 3"]),
+                               ("model.tokenformer_32.blocks.ffn.slots=4", ["[arm grown]", "cannot grow"])]:
+            for how in ([], ["--resolved"]):
+                report([refuse(f, setting, words, ["plan", "tiny.ini", *how, "--set", setting])])
 
 
 def test_broken_plugins():

@@ -48,9 +48,12 @@ def test_resolved_text_is_a_fixed_point():
     """What --resolved prints is a spec that says the same thing, wherever it lies; profile and settings included."""
     profile = "\n[profile small]\ntrain.steps = 3\nmodel.*.context = 16\n"
     with folder(TINY + profile) as f:
-        options = ["--profile", "small", "--set", "train.optimizer.beta1=0.8", "--set", "data.loader.val=./val.txt"]
+        options = ["--profile", "small", "--set", "train.optimizer.beta1=0.8", "--set", "data.loader.val=./val.txt",
+                   "--set", "model.transformer.blocks.1.ffn=pattention", "--set", "model.transformer.blocks.1.ffn.slots=5"]
         resolved = f.tfx("plan", "tiny.ini", "--resolved", *options).stdout
-        for line in ("steps = 3", "context = 16", "optimizer.beta1 = 0.8", f"loader.val = {f.path}/val.txt"):
+        for line in ("steps = 3", "context = 16", "optimizer.beta1 = 0.8", f"loader.val = {f.path}/val.txt",
+                     "head = tied", "blocks = block_prenorm", "blocks.norm1.eps = 1e-05", "blocks.ffn.activation = gelu_erf",
+                     "blocks.1.ffn = pattention", "blocks.1.ffn.slots = 5", "blocks.1.mixer.heads = 2"):
             expect(line in resolved.splitlines(), f"it has '{line}'", resolved)
         elsewhere = f.path / "elsewhere"
         elsewhere.mkdir()

@@ -140,18 +140,24 @@ START_TEST(sets_refused)
     static const struct {
         const char *set, *parts[4];
     } cases[] = {
-        {"train.steps=x", {"--set", "steps", "integer, 0 to 1T", "\"x\""}},
-        {"train.stesp=1", {"--set", "\"stesp\"", "did you mean \"steps\"?", ""}},
-        {"train.optimizer=adm", {"--set: optimizer", "\"adm\"", "", ""}},
-        {"arm.a.model=n", {"--set", "no [model n]", "", ""}},
-        {"train.micro_batch=5", {"--set", "micro_batch", "divisor", ""}},
-        {"experiment.name=a b", {"--set", "name", "a b", ""}},
-        /* What an arm overrides is called as in the arm. */
-        {"arm.a.train.lr=x", {"--set: [arm a]: train.lr: expected number", "\"x\"", "", ""}},
-        {"arm.a.train.lr=0", {"--set: [arm a]: train.lr: expected a number above 0", "", "", ""}},
-        {"arm.a.train.micro_batch=5", {"--set: [arm a]: train.micro_batch: expected a divisor", "", "", ""}},
-        {"arm.a.train.optimizer=adm", {"--set: [arm a]: train.optimizer: there is no optimizer", "", "", ""}},
-        {"arm.a.train.optimizer.beta2=7", {"--set: [arm a]: train.optimizer.beta2: expected number", "", "", ""}},
+        {"train.steps=x", {"--set train.steps: ", "integer, 0 to 1T", "\"x\"", ""}},
+        {"train.stesp=1", {"--set train.stesp: unknown key \"stesp\" in [train]", "did you mean \"steps\"?", "", ""}},
+        {"train.STEPS=1", {"--set train.STEPS: ", "did you mean \"steps\"?", "", ""}},
+        {"train.optimizer=adm", {"--set train.optimizer: optimizer", "\"adm\"", "", ""}},
+        {"arm.a.model=n", {"--set arm.a.model: ", "no [model n]", "", ""}},
+        {"train.micro_batch=5", {"--set train.micro_batch: micro_batch", "divisor", "", ""}},
+        {"experiment.name=a b", {"--set experiment.name: name", "a b", "", ""}},
+        {"data.loader.order=x", {"--set data.loader.order: loader bytes: order", "\"x\"", "", ""}},
+        /* What an arm overrides is called as in the arm, also where the argument is about all arms. */
+        {"arm.a.train.lr=x", {"--set arm.a.train.lr: [arm a]: train.lr: expected number", "\"x\"", "", ""}},
+        {"arm.*.train.lr=x", {"--set arm.a.train.lr: [arm a]: train.lr: expected number", "\"x\"", "", ""}},
+        {"arm.a.train.lr=0", {"--set arm.a.train.lr: [arm a]: train.lr: expected a number above 0", "", "", ""}},
+        {"arm.a.train.micro_batch=5",
+         {"--set arm.a.train.micro_batch: [arm a]: train.micro_batch: expected a divisor", "", "", ""}},
+        {"arm.a.train.optimizer=adm",
+         {"--set arm.a.train.optimizer: [arm a]: train.optimizer: there is no optimizer", "", "", ""}},
+        {"arm.a.train.optimizer.beta2=7",
+         {"--set arm.a.train.optimizer.beta2: [arm a]: train.optimizer.beta2: expected number", "", "", ""}},
     };
     write_text("a.ini", SPEC("", "", "", "", ""));
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -161,6 +167,30 @@ START_TEST(sets_refused)
                                                   cases[i].parts[3], NULL});
         ck_assert_ptr_null(strstr(err.text, "--set:0"));
     }
+}
+END_TEST
+
+/* A profile that is not chosen is loaded as if it were. */
+START_TEST(unused_profiles_refused)
+{
+    tfx_error err = {0};
+    static const char *const set = "train.batch=3";
+    BAD(SPEC("", "", "", "", "[profile p]\ntrain.stesp = 1\n"), "a.ini:14: unknown key \"stesp\" in [train]",
+        "did you mean \"steps\"?", "(with --profile p)");
+    BAD(SPEC("", "", "", "", "[profile good]\ntrain.steps = 1\n[profile p]\narm.a.train.optimizer.beta1 = x\n"),
+        "a.ini:16", "train.optimizer.beta1", "\"x\"", "(with --profile p)");
+    BAD(SPEC("", "", "", "", "[profile p]\ndata.loader = byte\n"), "a.ini:14: loader", "did you mean \"bytes\"?");
+    /* The key is right, and so is its value, but not both with what else the spec says. */
+    BAD(SPEC("", "", "micro_batch = 4\n", "", "[profile p]\ntrain.batch = 2\n"), "a.ini:9", "divisor of batch (2)",
+        "(with --profile p)");
+
+    /* --set, too, may go only with what it is meant for. */
+    write_text("a.ini", SPEC("", "", "", "", "[profile p]\ntrain.micro_batch = 4\n"));
+    tfx_experiment *e = tfx_experiment_load(registry, "a.ini", NULL, &set, 1, &err);
+    ck_assert_msg(e != NULL, "%s", err.text);
+    tfx_experiment_destroy(e);
+    ck_assert_ptr_null(tfx_experiment_load(registry, "a.ini", "p", &set, 1, &err));
+    MESSAGE(&err, "a.ini:14", "divisor of batch (3)");
 }
 END_TEST
 
@@ -205,6 +235,7 @@ static Suite *suite(void)
     tcase_add_test(c, values_refused);
     tcase_add_test(c, arms_refused);
     tcase_add_test(c, sets_refused);
+    tcase_add_test(c, unused_profiles_refused);
     tcase_add_test(c, unwritable_path);
     tcase_add_test(c, truncated);
     suite_add_tcase(s, c);

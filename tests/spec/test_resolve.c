@@ -78,7 +78,7 @@ START_TEST(file_extends)
     is(ini, "model", "m", "ffnx", "3");
     is(ini, "arm", "z", "model", "m");
     ck_assert_ptr_null(tfx_ini_find(ini, "vars", NULL));
-    ck_assert_ptr_null(tfx_ini_find(ini, "profile", "p"));
+    ck_assert_ptr_nonnull(tfx_ini_find(ini, "profile", "p"));
     const tfx_setting *seeds = tfx_section_find(tfx_ini_find(ini, "experiment", NULL), "seeds");
     ck_assert_str_eq(seeds->file, "lib/deep/root.ini");
     ck_assert_int_eq(seeds->line, 3);
@@ -297,8 +297,11 @@ START_TEST(sets)
     is(ini, "model", "tf_1.4b", "note", "a=b");
     is(ini, "model", "tf_1", "blocks.k.n", "6");
     const tfx_setting *s = tfx_section_find(tfx_ini_find(ini, "train", NULL), "steps");
-    ck_assert_str_eq(s->file, "--set");
+    ck_assert_str_eq(s->file, "--set train.steps");
     ck_assert_int_eq(s->line, 0);
+    /* Where the argument means several places, each is called by its name. */
+    s = tfx_section_find(tfx_ini_find(ini, "model", "tf_1"), "blocks.k.n");
+    ck_assert_str_eq(s->file, "--set model.tf_1.blocks.k.n");
     tfx_ini_destroy(ini);
     /* A section that the spec lacks. */
     ini = good("[experiment]\nname = x\n", NULL, SETS("train.steps=1", "data.loader=bytes"));
