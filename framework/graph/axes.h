@@ -14,20 +14,7 @@
 #define TFX_GRAPH_AXES_H
 
 #include "framework/graph/graph.h"
-
-enum { TFX_AXIS_PRODUCED = 1, TFX_AXIS_CONSUMED = 2, TFX_AXIS_NORMALISED = 4 };
-
-/* What is known of a class. The first four: something is normalised over it, which decides what zeros and
- * copies do. The order of elements means something in a class that is ROTATED (a head's dimensions, by rope) or
- * INDEXED (rows of a table, outputs that targets choose from); of others any order will do. */
-enum {
-    TFX_AXIS_LAYER_NORM = 1 << 0,
-    TFX_AXIS_RMS_NORM = 1 << 1,
-    TFX_AXIS_L2_NORM = 1 << 2,
-    TFX_AXIS_SOFTMAX = 1 << 3,
-    TFX_AXIS_ROTATED = 1 << 4,
-    TFX_AXIS_INDEXED = 1 << 5
-};
+#include "tfx/growth.h"
 
 /* One factor of one axis of one parameter. */
 typedef struct tfx_axis_member {

@@ -30,6 +30,7 @@ typedef struct tfx_state_tensor {
     /* OPTIMIZER and SCRATCH only */
     uint32_t owner; /* index of the parameter */
     int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
+    int power;      /* of the gradient, with which it scales */
 } tfx_state_tensor;
 
 typedef struct tfx_state_layout {

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "framework/base/memory.h"
 #include "framework/base/random.h"
+#include "framework/base/text.h"
 #include "framework/plugin/calls/scaling_calls.h"
 
 static int connects(const tfx_state_tensor *old, const tfx_state_tensor *t)
@@ -51,35 +51,6 @@ tfx_status tfx_growth_check(const tfx_state_layout *from, const char *from_model
     return err->status;
 }
 
-/* Whether every value behind the old slices is zero. */
-static int new_slices_are_zero(const tfx_state_tensor *old, const tfx_state_tensor *t, const float *data)
-{
-    uint32_t axis = (uint32_t)t->grow_axis;
-    uint64_t before = tfx_shape_elements(axis, t->dims);
-    uint64_t after = tfx_shape_elements(t->n_dims - axis - 1, t->dims + axis + 1);
-    uint64_t first = (uint64_t)old->dims[axis] * after, run = (uint64_t)t->dims[axis] * after;
-    for (uint64_t i = 0; i < before; i++)
-        for (uint64_t k = first; k < run; k++)
-            if (data[i * run + k] != 0)
-                return 0;
-    return 1;
-}
-
-void tfx_growth_describe(const tfx_state_tensor *old, const float *old_data, const tfx_state_tensor *t,
-                         const float *data, tfx_text *json)
-{
-    char a[TFX_SHAPE_TEXT], b[TFX_SHAPE_TEXT];
-    const char *rule;
-    if (old->elements != t->elements)
-        rule = new_slices_are_zero(old, t, data) ? "zero" : "nonzero";
-    else if (memcmp(old_data, data, t->bytes))
-        rule = "rewritten";
-    else
-        return;
-    tfx_text_add(json, "%s{\"path\":\"%s\",\"from\":%s,\"to\":%s,\"rule\":\"%s\"}", json->n > 1 ? "," : "", t->name,
-                 tfx_format_shape(a, old->n_dims, old->dims), tfx_format_shape(b, t->n_dims, t->dims), rule);
-}
-
 tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, const tfx_state_tensor *old,
                             const tfx_state_tensor *t, const float *old_data, uint64_t seed, float *data,
                             tfx_error *err)
@@ -101,28 +72,4 @@ tfx_status tfx_growth_param(const tfx_scaling_class *cls, tfx_scaling *policy, c
         .data = data,
     };
     return tfx_call_scaling_grow_param(cls, policy, &p, err);
-}
-
-void tfx_growth_state(const tfx_state_tensor *old, const tfx_state_tensor *t, int axis, int repeat_last,
-                      const void *old_data, void *data)
-{
-    if (axis < 0 || old->elements == t->elements) {
-        memcpy(data, old_data, old->bytes);
-        return;
-    }
-    size_t before = tfx_shape_elements((uint32_t)axis, t->dims);
-    size_t after = tfx_shape_elements(t->n_dims - (uint32_t)axis - 1, t->dims + axis + 1) * tfx_dtype_bytes(t->dtype);
-    size_t n_old = (size_t)old->dims[axis], n_new = (size_t)t->dims[axis];
-    assert(n_old <= n_new && before * n_new * after == t->bytes);
-    for (size_t i = 0; i < before; i++) {
-        const char *from = (const char *)old_data + i * n_old * after;
-        char *to = (char *)data + i * n_new * after;
-        memcpy(to, from, n_old * after);
-        for (size_t k = n_old; k < n_new; k++) {
-            if (repeat_last)
-                memcpy(to + k * after, from + (n_old - 1) * after, after);
-            else
-                memset(to + k * after, 0, after);
-        }
-    }
 }

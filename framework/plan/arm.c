@@ -4,8 +4,8 @@
 #include <inttypes.h>
 
 #include "framework/base/memory.h"
-#include "framework/model/growth.h"
 #include "framework/plan/data.h"
+#include "framework/plan/event.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
 
@@ -39,7 +39,8 @@ static tfx_status check_growth_options(const tfx_arm_plan *p, uint32_t i, tfx_er
     size_t n = 0;
     for (uint32_t k = 0; k < to->n; k++) {
         const tfx_state_tensor *t = &to->tensors[k];
-        if (t->kind == TFX_STATE_PARAM && t->elements != from->tensors[tfx_state_find(from, t->name)].elements)
+        uint32_t old = t->kind == TFX_STATE_PARAM ? tfx_state_find(from, t->name) : 0;
+        if (t->kind == TFX_STATE_PARAM && (old == TFX_STATE_NONE || t->elements != from->tensors[old].elements))
             paths[n++] = t->name;
     }
     tfx_policy_check(p->arm, p->policy, i, paths, n, err);
@@ -48,11 +49,14 @@ static tfx_status check_growth_options(const tfx_arm_plan *p, uint32_t i, tfx_er
 }
 
 /* Whether stage `i` can be grown into from the one before it. */
-static tfx_status check_growth(const tfx_arm_plan *p, uint32_t i, tfx_error *err)
+static tfx_status check_growth(const tfx_arm_plan *p, uint32_t i, const tfx_registry *registry, tfx_error *err)
 {
-    const tfx_stage_plan *from = p->stages[i - 1], *to = p->stages[i];
+    tfx_stage_plan *from = p->stages[i - 1], *to = p->stages[i];
     const char *a = from->model->name, *b = to->model->name;
-    if (tfx_growth_check(&from->state, a, &to->state, b, err) == TFX_OK) {
+    /* Random choices are those of a run only later; whether they fit does not depend on them. */
+    tfx_growth_map *map = tfx_event_map_create(p->arm, i, from, to, registry, 0, err);
+    tfx_growth_map_destroy(map);
+    if (map) {
         if (from->context != to->context)
             tfx_fail(err, TFX_E_INVALID,
                      "model '%s' cannot grow into '%s': context is %" PRId64 " and would be %" PRId64, a, b,
@@ -124,6 +128,19 @@ static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
     return TFX_OK;
 }
 
+/* Keys about an event that never comes would say nothing. */
+static tfx_status check_events(const tfx_arm_plan *p, tfx_error *err)
+{
+    for (size_t i = 1; i < p->arm->n_events; i++) {
+        const tfx_event_spec *e = &p->arm->events[i];
+        if (e->event >= p->n_stages)
+            return tfx_fail_at(err, e->file, e->line,
+                               "%s: settings for growth event %" PRId64 "; the policy has %u, counted from 1",
+                               p->arm->scaling.section, e->event, p->n_stages - 1);
+    }
+    return TFX_OK;
+}
+
 static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tfx_registry *registry,
                               const tfx_device *device, tfx_error *err)
 {
@@ -147,7 +164,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         s->carry = stage.carry;
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
-        if (i && check_growth(p, i, err) == TFX_OK) {
+        if (i && check_growth(p, i, registry, err) == TFX_OK) {
             const tfx_stage_plan *before = p->stages[i - 1];
             p->notes[i] = tfx_preservation_note(&before->zeros_count, before->model->name, &s->zeros_count,
                                                 s->model->name);
@@ -166,7 +183,7 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
 {
     tfx_arm_plan *p = TFX_NEW(tfx_arm_plan);
     p->arm = arm;
-    if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK &&
+    if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK && check_events(p, err) == TFX_OK &&
         plan_stages(p, e, registry, device, err) == TFX_OK)
         return p;
     tfx_arm_plan_destroy(p);

@@ -20,17 +20,18 @@ static void locate(const tfx_train_config *train, tfx_error *err)
         tfx_plugin_use_locate(&train->optimizer, err);
 }
 
-static uint32_t add_state(tfx_state_layout *s, uint32_t param, const char *name, tfx_state_kind kind, tfx_dtype dtype,
-                          int per_slice)
+static uint32_t add_state(tfx_state_layout *s, uint32_t param, const tfx_state *state, tfx_state_kind kind)
 {
+    int per_slice = state->shape == TFX_STATE_PER_SLICE;
     tfx_state_tensor p = s->tensors[param];
-    char *path = tfx_printf("%s/%s", p.name, name);
+    char *path = tfx_printf("%s/%s", p.name, state->name);
     for (uint32_t d = 0; per_slice && d < p.n_dims; d++)
         p.dims[d] = (int)d == p.grow_axis ? p.dims[d] : 1;
-    uint32_t at = tfx_state_add(s, kind, path, dtype, p.n_dims, p.dims);
+    uint32_t at = tfx_state_add(s, kind, path, state->dtype, p.n_dims, p.dims);
     s->tensors[at].owner = param;
     s->tensors[at].grow_axis = p.grow_axis;
     s->tensors[at].per_slice = per_slice;
+    s->tensors[at].power = per_slice ? 0 : state->gradient_power;
     free(path);
     return at;
 }
@@ -46,6 +47,7 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
     }
     for (size_t k = 0; k < t->n_states; k++)
         t->state_names[k] = tfx_strdup(states[k].name);
+    const tfx_state accumulator = {sizeof(accumulator), ACCUMULATOR, TFX_STATE_LIKE_PARAM, TFX_F32, 1};
     uint32_t n = s->n; /* inputs and parameters so far: an optimizer's state has no state */
     assert(!t->items && !s->frozen);
     t->items = TFX_NEW_ARRAY(tfx_trained_param, n);
@@ -55,9 +57,8 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
         tfx_trained_param *p = &t->items[t->n++];
         p->param = i;
         for (size_t k = 0; k < t->n_states; k++)
-            p->state[k] = add_state(s, i, states[k].name, TFX_STATE_OPTIMIZER, states[k].dtype,
-                                    states[k].shape == TFX_STATE_PER_SLICE);
-        p->accumulator = accumulate ? add_state(s, i, ACCUMULATOR, TFX_STATE_SCRATCH, TFX_F32, 0) : TFX_STATE_NONE;
+            p->state[k] = add_state(s, i, &states[k], TFX_STATE_OPTIMIZER);
+        p->accumulator = accumulate ? add_state(s, i, &accumulator, TFX_STATE_SCRATCH) : TFX_STATE_NONE;
     }
     return TFX_OK;
 }

@@ -39,6 +39,11 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
         return arm->model;
     if (ended(arm, tfx_call_scaling_stage(arm->scaling.impl, policy, index, out, err), err) != TFX_OK)
         return NULL;
+    const tfx_event_spec *event = tfx_arm_event(arm, index);
+    if (index && event->carry)
+        out->carry = event->carry;
+    if (index && event->schedule)
+        out->restart_schedule = event->schedule > 0;
     if (!out->model)
         return arm->model;
     const tfx_model_spec *model = tfx_experiment_model(e, out->model, err);

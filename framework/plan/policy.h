@@ -10,7 +10,7 @@
 tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, uint32_t *n_stages, tfx_error *err);
 void tfx_policy_close(const tfx_arm *arm, tfx_scaling *policy);
 
-/* Fills *out; returns the stage's model, or NULL with a message. */
+/* Fills *out, with what the spec says of the event over what the policy does; returns the stage's model, or NULL with a message. */
 const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *arm, const tfx_scaling *policy,
                                        uint32_t index, tfx_stage *out, tfx_error *err);
 

@@ -286,6 +286,7 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
         return;
     for (int i = 0; i < TFX_N_PROGRAMS; i++)
         tfx_placement_destroy(s->programs[i].placement);
+    tfx_model_view_destroy(s->view);
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
     free(s->ops.items);

@@ -7,6 +7,7 @@
 #define TFX_PLAN_STAGE_H
 
 #include "framework/graph/placement.h"
+#include "framework/model/model_view.h"
 #include "framework/spec/tree.h"
 #include "framework/plan/device.h"
 #include "framework/plan/preservation.h"
@@ -32,6 +33,7 @@ typedef struct tfx_stage_plan {
     uint32_t index;
     tfx_model *model;
     const tfx_model_spec *spec;             /* of the model */
+    tfx_model_view *view;                   /* as growth operators see it; NULL until one does */
     int64_t first_step;                     /* steps of the run before this stage */
     int64_t steps;                          /* of this stage, at most */
     int64_t schedule_first, schedule_steps; /* the span of the learning-rate schedule it is in */

@@ -1,4 +1,4 @@
-/* Classes: what the six kinds of class table have in common, and whether one is fit for use.
+/* Classes: what the seven kinds of class table have in common, and whether one is fit for use.
  *
  * A table is checked once, when its plugin is loaded, so that the rest of the host may call
  * its mandatory functions and trust its declarations without asking. */

@@ -64,8 +64,22 @@ static const tfx_option model[] = {
 };
 
 static const tfx_option scaling[] = {
-    TEXT("policy", NULL, "the scaling plugin; its options are policy.KEY"),
+    TEXT("policy", NULL, "when to grow, and into what: the scaling plugin; its options are policy.KEY"),
+    TEXT(
+        "operator", "",
+        "how to grow: the operator plugin; its options are operator.KEY. Nothing: what the policy itself does, or else "
+        "slots"),
     TEXT("extends", "", "a [scaling NAME] whose settings hold where this one has none"),
+};
+
+static const char *const carries[] = {"extend", "keep", "reset", NULL};
+static const char *const rates[] = {"restart", "continue", NULL};
+
+static const tfx_option event[] = {
+    CHOICE("optimizer", "extend", carries,
+           "the optimizer's state: extend: new slots start with a step count of their own; keep: under the old step "
+           "count; reset: all state starts anew"),
+    CHOICE("schedule", "restart", rates, "the learning-rate schedule: anew for each stage, or one over the whole run"),
 };
 
 static const tfx_option arm[] = {
@@ -87,9 +101,13 @@ typedef struct section_row {
 } section_row;
 
 static const section_row sections[] = {
-    SECTION(experiment, "backend", TFX_KIND_BACKEND), SECTION(data, "loader", TFX_KIND_LOADER),
-    SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),  SECTION(model, NULL, NULL),
-    SECTION(scaling, "policy", TFX_KIND_SCALING),     SECTION(arm, NULL, NULL),
+    SECTION(experiment, "backend", TFX_KIND_BACKEND),
+    SECTION(data, "loader", TFX_KIND_LOADER),
+    SECTION(train, "optimizer", TFX_KIND_OPTIMIZER),
+    SECTION(model, NULL, NULL),
+    SECTION(scaling, "policy", TFX_KIND_SCALING),
+    SECTION(arm, NULL, NULL),
+    SECTION(event, NULL, NULL),
 };
 
 /* A kind that has no row has no keys. */

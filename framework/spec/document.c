@@ -144,12 +144,17 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     const tfx_slot *sockets = tfx_model_sockets(&n_sockets);
     sockets_table(out, sockets, n_sockets);
     host_section(out, "scaling", "`[scaling NAME]`", "When and how an arm grows.");
+    tfx_text_add(out, "How growth happens, at every event as `event.KEY`, or at the N-th alone as `event.N.KEY`:\n\n");
+    size_t n_event;
+    const tfx_option *event = tfx_spec_declaration("event", &n_event);
+    options_table(out, event, n_event, "event.");
     host_section(out, "arm", "`[arm NAME]`",
                  "One recipe. Any key of `[train]`, with `train.` before it, holds for this arm alone.");
     classes(out, r, TFX_KIND_LAYER, "Layers", "");
     classes(out, r, TFX_KIND_OPTIMIZER, "Optimizers", "optimizer.");
     classes(out, r, TFX_KIND_LOADER, "Loaders", "loader.");
     classes(out, r, TFX_KIND_SCALING, "Scaling policies", "policy.");
+    classes(out, r, TFX_KIND_OPERATOR, "Growth operators", "operator.");
     classes(out, r, TFX_KIND_BACKEND, "Backends", "backend.");
     classes(out, r, TFX_KIND_OP, "Ops", "");
     while (out->n > 1 && out->s[out->n - 1] == '\n' && out->s[out->n - 2] == '\n')

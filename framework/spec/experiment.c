@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/spec/declarations.h"
+#include "framework/spec/event_values.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/resolve.h"
@@ -176,9 +177,11 @@ static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tf
     const tfx_ini_section *s = tfx_ini_find(l->ini, "scaling", name);
     if (!s)
         return tfx_ini_fail_unknown(l->ini, tfx_section_find(arm, "scaling"), "scaling", name, NULL, err);
-    tfx_section_values(registry, s, NULL, &own, &out->scaling, err);
+    tfx_ini_section policy = tfx_section_without_events(s);
+    tfx_section_values(registry, &policy, NULL, &own, &out->scaling, err);
     tfx_options_destroy(own);
-    if (err->status == TFX_OK)
+    free(policy.keys);
+    if (err->status == TFX_OK && tfx_event_values(registry, l->ini, s, out, err) == TFX_OK)
         out->scaling_name = tfx_strdup(name);
     return err->status;
 }
@@ -338,6 +341,7 @@ void tfx_experiment_destroy(tfx_experiment *e)
         free(e->arms[i].name);
         free(e->arms[i].scaling_name);
         tfx_plugin_use_finish(&e->arms[i].scaling);
+        tfx_events_finish(&e->arms[i]);
         tfx_train_finish(&e->arms[i].train);
     }
     tfx_plugin_use_finish(&e->backend);

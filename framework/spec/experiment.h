@@ -7,7 +7,7 @@
  *   [data]            eval_tokens, loader, loader.*
  *   [train]           steps, batch, optimizer, optimizer.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
- *   [scaling NAME]    policy, policy.*
+ *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
  *   [arm NAME]        model, scaling, and overrides of [train] as train.KEY
  *   [profile NAME]    overrides: SECTION.KEY = value, applied by --profile NAME
  *
@@ -20,6 +20,7 @@
 #include "framework/base/error.h"
 #include "framework/plugin/registry.h"
 #include "framework/spec/plugin_use.h"
+#include "tfx/scaling.h"
 
 typedef enum tfx_lr_schedule {
     TFX_LR_CONSTANT = 1,
@@ -68,11 +69,23 @@ const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m);
  * else where its section starts. */
 void tfx_model_spec_locate(const tfx_model_spec *m, tfx_error *err);
 
+/* How an arm grows at one event, as its [scaling] says. */
+typedef struct tfx_event_spec {
+    int64_t event;         /* the stage that begins; 0: all events that have no entry of their own */
+    tfx_plugin_use op;     /* the operator; impl NULL: the policy itself says how */
+    tfx_carry_state carry; /* 0: the policy says */
+    int schedule;          /* of the learning rate: 1 anew, -1 goes on, 0: the policy says */
+    const char *file;      /* of its first key, for messages */
+    int line;
+} tfx_event_spec;
+
 typedef struct tfx_arm {
     char *name;
     const tfx_model_spec *model;
     char *scaling_name;     /* NULL: the arm does not grow */
     tfx_plugin_use scaling; /* impl NULL: does not grow */
+    tfx_event_spec *events; /* where it grows: the first is for event 0 */
+    size_t n_events;
     tfx_train_config train;
     const char *file; /* where the section starts */
     int line;
@@ -109,8 +122,11 @@ const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *
 /* The [arm NAME] of an experiment, or NULL with a message. */
 const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);
 
+/* What an arm that grows says about event k (from 1 on). */
+const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k);
+
 /* Declared options of the host's own sections, for documentation: kind is "experiment",
- * "data", "train", "model", "arm" or "scaling". */
+ * "data", "train", "model", "arm", "scaling" or, for keys below `event` there, "event". */
 const tfx_option *tfx_spec_declaration(const char *kind, size_t *n);
 
 #endif

@@ -85,6 +85,19 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
     }
 }
 
+static void put_event(writer *w, const tfx_event_spec *e)
+{
+    static const char *const carries[] = {"", "extend", "keep", "reset"};
+    char *prefix = e->event ? tfx_printf("event.%lld.", (long long)e->event) : tfx_strdup("event.");
+    if (e->op.impl)
+        put_plugin(w, e->op.key, &e->op);
+    if (e->carry)
+        put(w, prefix, "optimizer", carries[e->carry]);
+    if (e->schedule)
+        put(w, prefix, "schedule", e->schedule > 0 ? "restart" : "continue");
+    free(prefix);
+}
+
 /* ---- models ---- */
 
 /* A layer, and all below it, with every option. */
@@ -185,6 +198,8 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
             continue;
         section(&w, "scaling", e->arms[i].scaling_name);
         put_plugin(&w, "policy", &e->arms[i].scaling);
+        for (size_t k = 0; k < e->arms[i].n_events; k++)
+            put_event(&w, &e->arms[i].events[k]);
     }
     for (size_t i = 0; i < e->n_arms; i++) {
         section(&w, "arm", e->arms[i].name);

@@ -114,20 +114,19 @@ static tfx_status check_override(const values *v, const tfx_setting *s, const tf
     return v->err->status;
 }
 
-tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
-                              tfx_options **host, tfx_plugin_use *use, tfx_error *err)
+/* A section by a declaration, in which `plugin_key` (NULL: none does) chooses a plugin of that kind. */
+static tfx_status section_values(const tfx_registry *registry, values v, const char *plugin_kind, const char *def,
+                                 tfx_options **host, tfx_plugin_use *use)
 {
-    values v = {.s = s, .arm = arm, .err = err};
-    const char *plugin_kind;
+    const tfx_ini_section *s = v.s, *arm = v.arm;
+    tfx_error *err = v.err;
     char title[160];
     tfx_ini_section mine = {0}, theirs = {0};
 
     *host = NULL;
-    v.decl = tfx_spec_declaration(s->kind, &v.n_decl);
-    v.plugin_key = tfx_spec_plugin_key(s->kind, &plugin_kind);
     if (v.plugin_key) {
         const tfx_setting *chosen = tfx_section_find(s, v.plugin_key);
-        const char *name = chosen ? chosen->value : tfx_spec_default(s->kind, v.plugin_key);
+        const char *name = chosen ? chosen->value : def;
         int by_arm = in_arm(arm, v.plugin_key);
         *use = (tfx_plugin_use){.key = v.plugin_key, .file = s->file, .line = s->line};
         if (!name)
@@ -180,6 +179,25 @@ done:
             tfx_plugin_use_finish(use);
     }
     return err->status;
+}
+
+tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
+                              tfx_options **host, tfx_plugin_use *use, tfx_error *err)
+{
+    values v = {.s = s, .arm = arm, .err = err};
+    const char *plugin_kind;
+    v.decl = tfx_spec_declaration(s->kind, &v.n_decl);
+    v.plugin_key = tfx_spec_plugin_key(s->kind, &plugin_kind);
+    const char *def = v.plugin_key ? tfx_spec_default(s->kind, v.plugin_key) : NULL;
+    return section_values(registry, v, plugin_kind, def, host, use);
+}
+
+tfx_status tfx_section_declared(const tfx_registry *registry, const tfx_ini_section *s, const tfx_option *decl,
+                                size_t n_decl, const char *plugin_key, const char *plugin_kind, const char *def,
+                                tfx_options **host, tfx_plugin_use *use, tfx_error *err)
+{
+    values v = {.s = s, .decl = decl, .n_decl = n_decl, .plugin_key = plugin_key, .err = err};
+    return section_values(registry, v, plugin_kind, def, host, use);
 }
 
 tfx_status tfx_fail_keys(tfx_error *err, const tfx_options *o, const tfx_ini_section *s, const tfx_ini_section *arm,

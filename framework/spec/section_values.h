@@ -12,6 +12,12 @@
 tfx_status tfx_section_values(const tfx_registry *registry, const tfx_ini_section *s, const tfx_ini_section *arm,
                               tfx_options **host, tfx_plugin_use *use, tfx_error *err);
 
+/* The same by a declaration of the caller's, in which `plugin_key` (NULL: none) chooses a plugin of that kind, `def`
+ * where it is not set. All must live as long as *host and *use. */
+tfx_status tfx_section_declared(const tfx_registry *registry, const tfx_ini_section *s, const tfx_option *decl,
+                                size_t n_decl, const char *plugin_key, const char *plugin_kind, const char *def,
+                                tfx_options **host, tfx_plugin_use *use, tfx_error *err);
+
 /* Fails at the place of the first of `keys` (ends with NULL) that the spec sets, or at the
  * section when all are defaults. The message starts with a key; when `arm` (may be NULL) overrides
  * that first one, as of the arm. */

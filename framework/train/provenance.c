@@ -90,6 +90,8 @@ tfx_status tfx_provenance_plugins(tfx_store *store, tfx_id run, const tfx_regist
     add_plugin_of(&s, e->loader.impl);
     add_plugin_of(&s, plan->arm->train.optimizer.impl);
     add_plugin_of(&s, plan->arm->scaling.impl);
+    for (size_t i = 0; i < plan->arm->n_events; i++)
+        add_plugin_of(&s, plan->arm->events[i].op.impl);
     for (uint32_t i = 0; i < plan->n_stages; i++) {
         const tfx_stage_plan *stage = plan->stages[i];
         tfx_model_visit(stage->model, visit_layer, &s);

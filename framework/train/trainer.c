@@ -228,8 +228,8 @@ static tfx_status grow(trainer *t, tfx_error *err)
     t->at.stage_done = 0;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, (uint64_t)t->p->seed, t->engine, &changes, err) ==
-            TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->p->registry, t->checkpoint_path, (uint64_t)t->p->seed, t->engine,
+                                 &changes, err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
         record_growth(t, from, &before, loss_after, delta, changes.s, tfx_now() - started, err);
 done:

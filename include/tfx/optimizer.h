@@ -27,6 +27,10 @@ typedef struct tfx_state {
     const char *name; /* part of the checkpoint's tensor name */
     tfx_state_shape shape;
     tfx_dtype dtype; /* how it is stored; the update reads and writes f32 */
+#if TFX_NEEDS_MINOR >= 1
+    int gradient_power; /* since 1.1: a LIKE_PARAM state scales as this power of the gradient, 1 for a first moment, 2 for
+                           a second: where growth changes the scale of gradients, it follows. 0: it is kept as it is */
+#endif
 } tfx_state;
 
 /* What an update sees and gives back. */

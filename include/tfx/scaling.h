@@ -85,7 +85,8 @@ typedef struct tfx_scaling_class {
     /* [main] Asked after every step before the stage's last, and after the evaluation where one is due at that
      * step; nonzero ends the stage now. Each step is asked about once, also when the run was interrupted there. */
     int (*should_grow)(tfx_scaling *s, const tfx_growth_signals *signals);
-    /* [main] Writes p->data. Called once for each parameter of the grown model. */
+    /* [main] Writes p->data. Called once for each parameter of the grown model, unless the spec names a growth operator
+     * (growth.h). Hosts since 1.1 take NULL: such a policy says when, and an operator how. */
     tfx_status (*grow_param)(tfx_scaling *s, const tfx_grown_param *p);
     /* [main] Optional (NULL). Called when a run is planned, for each stage from 1 on, with the
      * paths of the n parameters whose shapes change when it begins: the place to refuse

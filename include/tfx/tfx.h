@@ -5,6 +5,7 @@
 #include "abi.h"
 #include "backend.h"
 #include "graph.h"
+#include "growth.h"
 #include "host.h"
 #include "ir.h"
 #include "layer.h"

@@ -8,6 +8,7 @@
  * c = beta c + (1 - beta): the share of the moving average that has been filled. It is
  * exact at t = 1, where 1 - exp(t log beta) would cancel, and it is kept per slice, so
  * that slots appended by growth start with a bias correction of their own. */
+#define TFX_NEEDS_MINOR 1
 #include <string.h>
 
 #include "tfx/optimizer.h"
@@ -32,10 +33,10 @@ static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *con
     if (moments == TFX_BF16 && h->opt_real(h, o, "beta2") > 0.98)
         return h->fail(h, TFX_E_INVALID, "beta2: expected at most 0.98 together with moments = bf16; found %g",
                        h->opt_real(h, o, "beta2"));
-    *out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments};
-    *out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments};
-    *out[C1] = (tfx_state){sizeof(tfx_state), "m_filled", TFX_STATE_PER_SLICE, TFX_F32};
-    *out[C2] = (tfx_state){sizeof(tfx_state), "v_filled", TFX_STATE_PER_SLICE, TFX_F32};
+    *out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments, 1};
+    *out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments, 2};
+    *out[C1] = (tfx_state){sizeof(tfx_state), "m_filled", TFX_STATE_PER_SLICE, TFX_F32, 0};
+    *out[C2] = (tfx_state){sizeof(tfx_state), "v_filled", TFX_STATE_PER_SLICE, TFX_F32, 0};
     *n = 4;
     return TFX_OK;
 }

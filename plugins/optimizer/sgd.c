@@ -3,6 +3,7 @@
  *
  *     m = momentum m + g
  *     p = p (1 - lr wd) - lr m           or, with nesterov, - lr (g + momentum m) */
+#define TFX_NEEDS_MINOR 1
 #include "tfx/optimizer.h"
 
 static const tfx_option options[] = {
@@ -14,7 +15,7 @@ static const tfx_option options[] = {
 static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     *n = h->opt_real(h, o, "momentum") > 0 ? 1 : 0;
-    *out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
+    *out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32, 1};
     return TFX_OK;
 }
 

@@ -1,4 +1,4 @@
-/* plateau: grows a model when training it on gains little, by prefix copy.
+/* plateau: grows a model when training it on gains little.
  *
  * As in staged training (Shen et al. 2022, arXiv 2203.06211, section 4), what it looks at is how much the loss falls with
  * the logarithm of the compute spent, -d loss / d ln FLOPs: a curve that a larger model would go on falling along
@@ -11,12 +11,12 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "prefix_copy.h"
+#include "chain.h"
 
 static const char *const losses[] = {"train", "val", NULL};
 
 static const tfx_option options[] = {
-    TFX_OPTION("models", TFX_OPT_STRING_LIST, NULL, 0, 0, NULL, "the models to grow into, in order"),
+    CHAIN_OPTIONS,
     TFX_OPTION("max_steps", TFX_OPT_INT_LIST, NULL, 1, 1e12, NULL,
                "steps to train each of them: the last as many, others at most; stage 0 at most train.steps"),
     TFX_OPTION("min_steps", TFX_OPT_INT, "0", 0, 1e12, NULL, "steps that a stage has at least before growth"),
@@ -28,7 +28,6 @@ static const tfx_option options[] = {
     TFX_OPTION("half_life", TFX_OPT_REAL, "100", 0.1, 1e12, NULL,
                "observations after which a loss counts half as much; twice as many must have been made"),
     TFX_OPTION("patience", TFX_OPT_INT, "10", 1, 1e12, NULL, "observations in a row with a slope below the limit"),
-    PREFIX_COPY_OPTIONS,
 };
 
 /* The line through the observations of a stage, as means and weighted sums of products of deviations, which
@@ -41,7 +40,7 @@ typedef struct line {
 } line;
 
 struct tfx_scaling {
-    prefix_copy how;          /* first */
+    chain chain;              /* first */
     const int64_t *max_steps; /* for each model */
     int64_t min_steps, patience;
     double limit, half_life;
@@ -54,7 +53,7 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
 {
     tfx_scaling s = {.line = {0}};
     size_t n;
-    tfx_status status = prefix_copy_create(&s.how, h, o);
+    tfx_status status = chain_create(&s.chain, h, o);
     if (status != TFX_OK)
         return status;
     s.max_steps = h->opt_int_list(h, o, "max_steps", &n);
@@ -63,15 +62,15 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
     s.limit = h->opt_real(h, o, "slope");
     s.half_life = h->opt_real(h, o, "half_life");
     s.val = !strcmp(h->opt_string(h, o, "loss"), "val");
-    if (n != s.how.n_models)
+    if (n != s.chain.n_models)
         return h->fail(h, TFX_E_INVALID, "max_steps: expected one entry for each of the %zu models; found %zu",
-                       s.how.n_models, n);
+                       s.chain.n_models, n);
     for (size_t i = 0; i + 1 < n; i++)
         if (s.max_steps[i] < s.min_steps)
             return h->fail(h, TFX_E_INVALID,
                            "min_steps: expected at most the max_steps of every stage, %" PRId64
                            " of '%s'; found %" PRId64,
-                           s.max_steps[i], s.how.models[i], s.min_steps);
+                           s.max_steps[i], s.chain.models[i], s.min_steps);
     *out = malloc(sizeof(s));
     if (!*out)
         return h->fail(h, TFX_E_MEMORY, "out of memory");
@@ -81,7 +80,7 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
 
 static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 {
-    prefix_copy_stage(&s->how, index, out);
+    chain_stage(&s->chain, index, out);
     out->steps = index ? s->max_steps[index - 1] : 0;
     return TFX_OK;
 }
@@ -126,8 +125,8 @@ static tfx_status load(tfx_scaling *s, const char *text)
     sscanf(text, "%" SCNu32 " %" SCNd64 " %" SCNd64 " %la %la %la %la %la%n", &l.stage, &l.n, &l.below, &l.weight, &l.x,
            &l.y, &l.xx, &l.xy, &end);
     if (!end || text[end])
-        return s->how.host->fail(s->how.host, TFX_E_DATA,
-                                 "the checkpoint's policy state is not one of plateau: \"%.100s\"", text);
+        return s->chain.host->fail(s->chain.host, TFX_E_DATA,
+                                   "the checkpoint's policy state is not one of plateau: \"%.100s\"", text);
     s->line = l;
     return TFX_OK;
 }
@@ -135,7 +134,7 @@ static tfx_status load(tfx_scaling *s, const char *text)
 static const tfx_scaling_class scaling = {
     sizeof(tfx_scaling_class),
     "plateau",
-    "grows when the loss falls too slowly with the logarithm of compute, by prefix copy",
+    "grows when the loss falls too slowly with the logarithm of compute",
     options,
     sizeof(options) / sizeof(*options),
     create,
@@ -143,7 +142,7 @@ static const tfx_scaling_class scaling = {
     n_stages,
     stage,
     should_grow,
-    grow_param,
+    NULL,
     check,
     save,
     load,

@@ -1,17 +1,16 @@
-/* schedule: grows a model at fixed steps through a list of models, by prefix copy. */
+/* schedule: grows a model at fixed steps through a list of models. */
 #define TFX_NEEDS_MINOR 1
-#include "prefix_copy.h"
+#include "chain.h"
 
 static const tfx_option options[] = {
-    TFX_OPTION("models", TFX_OPT_STRING_LIST, NULL, 0, 0, NULL, "the models to grow into, in order"),
+    CHAIN_OPTIONS,
     TFX_OPTION("steps", TFX_OPT_INT_LIST, "", 1, 1e12, NULL, "steps to train each of them; stage 0 takes train.steps"),
     TFX_OPTION("tokens", TFX_OPT_INT_LIST, "", 1, 9e15, NULL,
                "instead of steps: tokens to train each of them, rounded up to whole steps"),
-    PREFIX_COPY_OPTIONS,
 };
 
 struct tfx_scaling {
-    prefix_copy how;               /* first */
+    chain chain;                   /* first */
     const int64_t *steps, *tokens; /* one of them has an entry for each model, the other is NULL */
 };
 
@@ -19,16 +18,16 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
 {
     tfx_scaling s;
     size_t n_steps, n_tokens;
-    tfx_status status = prefix_copy_create(&s.how, h, o);
+    tfx_status status = chain_create(&s.chain, h, o);
     if (status != TFX_OK)
         return status;
     s.steps = h->opt_int_list(h, o, "steps", &n_steps);
     s.tokens = h->opt_int_list(h, o, "tokens", &n_tokens);
     if (n_steps && n_tokens)
         return h->fail(h, TFX_E_INVALID, "tokens: expected either steps or tokens; found both");
-    if (s.how.n_models != n_steps + n_tokens)
+    if (s.chain.n_models != n_steps + n_tokens)
         return h->fail(h, TFX_E_INVALID, "%s: expected one entry for each of the %zu models; found %zu",
-                       n_tokens ? "tokens" : "steps", s.how.n_models, n_steps + n_tokens);
+                       n_tokens ? "tokens" : "steps", s.chain.n_models, n_steps + n_tokens);
     if (n_tokens)
         s.steps = NULL;
     else
@@ -42,7 +41,7 @@ static tfx_status create(const tfx_host *h, const tfx_options *o, tfx_scaling **
 
 static tfx_status stage(const tfx_scaling *s, uint32_t index, tfx_stage *out)
 {
-    prefix_copy_stage(&s->how, index, out);
+    chain_stage(&s->chain, index, out);
     if (index && s->tokens)
         out->tokens = s->tokens[index - 1];
     else
@@ -59,7 +58,7 @@ static int should_grow(tfx_scaling *s, const tfx_growth_signals *signals)
 static const tfx_scaling_class scaling = {
     sizeof(tfx_scaling_class),
     "schedule",
-    "grows at fixed steps through a list of models, by prefix copy",
+    "grows at fixed steps through a list of models",
     options,
     sizeof(options) / sizeof(*options),
     create,
@@ -67,7 +66,7 @@ static const tfx_scaling_class scaling = {
     n_stages,
     stage,
     should_grow,
-    grow_param,
+    NULL,
     check,
     NULL,
     NULL,

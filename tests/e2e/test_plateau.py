@@ -90,7 +90,7 @@ def test_where_it_grows():
 
 def test_one_schedule_over_all_stages():
     """A stage that ends early leaves more of the schedule to the others: no jump, and min_lr in the last step."""
-    settings = [*SETTINGS, "--set", "scaling.grow.policy.slope=1e6", "--set", "scaling.grow.policy.lr=continue"]
+    settings = [*SETTINGS, "--set", "scaling.grow.policy.slope=1e6", "--set", "scaling.grow.event.schedule=continue"]
     for schedule in ("linear", "cosine", "wsd"):
         with folder(SPEC) as f:
             f.tfx("run", "tiny.ini", *settings, "--set", f"train.schedule={schedule}", "--set", "train.decay_fraction=0.5",
@@ -110,7 +110,7 @@ def test_one_schedule_over_all_stages():
 def test_killed_around_the_decision():
     """A checkpoint at every other step, so that the state of the policy is kept at many moments."""
     settings = [*SETTINGS, "--set", "train.eval_every=3", "--set", "train.checkpoint_every=2",
-                "--set", "scaling.grow.policy.lr=continue"]
+                "--set", "scaling.grow.event.schedule=continue"]
     with folder(SPEC) as f:
         f.tfx("run", "tiny.ini", *settings, *NEVER)
         limit, expected = choose(losses(f, "train_loss", 0), 18)
@@ -137,7 +137,7 @@ def test_refused():
                             (["policy.min_steps=21"], ("policy.min_steps", "20 of 'tokenformer_32'; found 21")),
                             (["policy.patience=0"], ("patience", "integer, 1 to 1T")),
                             (["policy.loss=valid"], ("loss", "one of: train, val", "did you mean \"val\"?")),
-                            (["policy.zero_init=key, value"], ("policy.zero_init", "no gradient")),
+                            (["operator.values=zero"], ("operator.values", "no gradient")),
                             (["policy.models="], ("policy.models", "at least one model"))):
         with folder(SPEC) as f:
             r = f.tfx("plan", "tiny.ini", *[w for s in settings for w in ("--set", f"scaling.grow.{s}")], status=2)

@@ -143,7 +143,7 @@ def check_provenance(f, runs):
         used = f.sql("SELECT name, version, abi, path, hash FROM plugin p JOIN run_plugin u ON u.plugin = p.id "
                      "WHERE u.run = ?", run)
         expected = {"adamw", "attention", "block_prenorm", "bytes", "cpu", "embedding", "layernorm"}
-        expected |= {"linear", "mlp"} if arm == "transformer" else {"layernorm_nonparam", "pattention", "schedule"}
+        expected |= {"linear", "mlp"} if arm == "transformer" else {"layernorm_nonparam", "pattention", "schedule", "slots"}
         same({u[0] for u in used}, expected, f"plugins of {arm}")
         for name, version, abi, path, digest in used:
             p = listed[path]

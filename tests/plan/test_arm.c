@@ -154,7 +154,8 @@ START_TEST(spans_of_the_schedule)
     static const int64_t firsts[2][3] = {{0, 8, 13}, {0, 0, 0}}, steps[2][3] = {{8, 5, 7}, {20, 20, 20}};
     for (int k = 0; k < 2; k++) {
         fixture f;
-        fixture_open(&f, k ? CHAIN "policy.lr = continue\n" CHAIN_ARM : CHAIN "policy.lr = restart\n" CHAIN_ARM);
+        fixture_open(&f,
+                     k ? CHAIN "event.schedule = continue\n" CHAIN_ARM : CHAIN "event.schedule = restart\n" CHAIN_ARM);
         tfx_arm_plan *p = plan_arm(&f, "a");
         fixture_ok(&f);
         ck_assert_uint_eq(p->n_stages, 3);
@@ -207,7 +208,7 @@ START_TEST(ways_to_carry_state)
     static const char *const ways[] = {"extend", "keep", "reset"};
     static const tfx_carry_state carries[] = {TFX_STATE_EXTEND, TFX_STATE_KEEP, TFX_STATE_RESET};
     for (int k = 0; k < 3; k++) {
-        char *text = tfx_printf("%spolicy.optimizer_state = %s\n%s", CHAIN, ways[k], CHAIN_ARM);
+        char *text = tfx_printf("%sevent.optimizer = %s\n%s", CHAIN, ways[k], CHAIN_ARM);
         fixture f;
         fixture_open(&f, text);
         tfx_arm_plan *p = plan_arm(&f, "a");
@@ -264,35 +265,37 @@ static const struct {
     const char *sections, *says[4];
 } mistakes[] = {
     {"[model big]\nextends = tokenformer\ndim = 16\n" SCALING("big", "2"),
-     {"[arm a]", "model 'tokenformer' cannot grow into 'big'", "embedding.weight is [11, 8] and would be [11, 16]",
-      "only growable parameters may change"}},
+     {"operator slots: embedding.weight grows from 8 to 16 elements, the width of the residual stream", "net2net"}},
     {"[model big]\nextends = tokenformer\nblocks.1.ffn.slots = 11\n" SCALING("big", "2"),
-     {"[arm a]", "blocks.1.ffn.key is [12, 8] and would be [11, 8]",
-      "only its first dimension may change, and only to more"}},
+     {"[arm a]", "model 'tokenformer' cannot grow into 'big' with operator slots",
+      "blocks.1.ffn.slots is 12 and would be 11", "it can only become more"}},
     {"[model big]\nextends = tokenformer\nn_blocks = 3\n" SCALING("big", "2"),
-     {"[arm a]", "parameter blocks.2.mixer.q.key has nothing to grow from"}},
-    {"[model big]\nextends = tokenformer\nn_blocks = 1\n" SCALING("big", "2"),
+     {"parameter blocks.2.mixer.q.key has nothing to grow from; slots adds no blocks"}},
+    {"[model big]\nextends = tokenformer\nn_blocks = 1\n" SCALING("big", "2") "operator = random\n",
      {"[arm a]", "blocks.1.mixer.q.key would be lost"}},
     {"[model big]\nextends = tokenformer\nhead = linear\n" SCALING("big", "2"),
      {"parameter head.weight has nothing to grow from"}},
-    {"[model big]\nextends = tokenformer\ncontext = 7\n" SCALING("big", "2"),
+    {"[model big]\nextends = tokenformer\ncontext = 7\nblocks.ffn.slots = 13\n" SCALING("big", "2"),
      {"policy.models: [arm a]: model 'tokenformer' cannot grow into 'big'", "context is 6 and would be 7"}},
     {"[model big]\nextends = tokenformer\nblocks.ffn = mlp\n" SCALING("big", "2"),
      {"blocks.0.ffn.up.weight has nothing to grow from"}},
     {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n[model small]\n"
      "extends = tokenformer\n" SCALING("big, small", "2, 2"),
-     {"model 'big' cannot grow into 'small'", "is [13, 8] and would be [12, 8]"}},
+     {"model 'big' cannot grow into 'small'", "blocks.0.ffn.slots is 13 and would be 12"}},
     {"[model big]\nextends = tokenformer\n" SCALING("big", "2, 3"),
      {"policy.steps: expected one entry for each of the 1 models; found 2"}},
     {"[model big]\nextends = tokenformer\n" SCALING("bog", "2"),
      {"policy.models: there is no [model bog]; did you mean \"big\"?"}},
-    {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "policy.zero_init = value, key\n",
-     {"policy.zero_init: ", "no gradient ever reaches the new slots"}},
-    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "policy.zero_init = key, kee\n",
-     {"policy.zero_init: expected names of parameters that grow (such as the last part of blocks.0.ffn.key)",
-      "found 'kee'"}},
-    {"[model big]\nextends = tokenformer\n" SCALING("big", "2"),
+    {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "operator.values = zero\n",
+     {"operator.values: ", "no gradient ever reaches the new slots"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("big", "2") "operator = random\n",
      {"policy.models: expected larger and larger models; found 'big', in which no parameter is larger than before"}},
+    {"[model big]\nextends = tokenformer\n" SCALING("big", "2"),
+     {"operator slots: growing 'tokenformer' into 'big' appends no slots"}},
+    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "operator.2 = random\n",
+     {"settings for growth event 2; the policy has 1, counted from 1"}},
+    {"[model big]\nextends = tokenformer\nblocks.ffn.slots = 13\n" SCALING("big", "2") "event.2.optimizer = keep\n",
+     {"settings for growth event 2; the policy has 1, counted from 1"}},
     {"[model big]\nextends = tokenformer\n" SCALING("", "2"), {"policy.models: expected at least one model"}},
 };
 

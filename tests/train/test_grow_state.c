@@ -37,7 +37,7 @@ START_TEST(first_step_after_growth)
     } cases[] = {
         {"extend", 0.95, 0}, {"keep", 0.95, STEPS}, {"reset", 0.95, 0}, {"extend", 0.999, 0}, {"keep", 0.999, STEPS}};
     for (int k = 0; k < 5; k++) {
-        char *policy = tfx_printf("policy.optimizer_state = %s\n", cases[k].way);
+        char *policy = tfx_printf("event.optimizer = %s\n", cases[k].way);
         char *arm = tfx_printf("train.optimizer.beta2 = %g\n", cases[k].beta2);
         grown g;
         grow(&g, policy, arm);
@@ -71,7 +71,7 @@ START_TEST(old_slots_go_on)
 {
     static const char *const optimizers[] = {"train.optimizer = adamw\n", "train.optimizer = sgd\n",
                                              "train.optimizer.moments = bf16\n"};
-    static const char *const ways[] = {"policy.optimizer_state = extend\n", "policy.optimizer_state = keep\n"};
+    static const char *const ways[] = {"event.optimizer = extend\n", "event.optimizer = keep\n"};
     for (int o = 0; o < 3; o++)
         for (int w = 0; w < 2; w++) {
             grown g;
@@ -104,7 +104,7 @@ START_TEST(state_of_fresh_slots)
     static const char *const ways[] = {"extend", "keep", "reset"};
     double filled = 1 - pow(0.9, STEPS);
     for (int w = 0; w < 3; w++) {
-        char *policy = tfx_printf("policy.optimizer_state = %s\n", ways[w]);
+        char *policy = tfx_printf("event.optimizer = %s\n", ways[w]);
         grown g;
         grow(&g, policy, "");
         float *m = read_f32(g.new, tensor(g.plan->stages[1], "blocks.0.ffn.key/m"));
@@ -127,64 +127,6 @@ START_TEST(state_of_fresh_slots)
 }
 END_TEST
 
-/* A growable vector: one counter for each element, as many as the vector has, and still a
- * counter. Built by hand, since no built-in layer has one. */
-START_TEST(counters_of_vectors)
-{
-    static const tfx_carry_state ways[] = {TFX_STATE_EXTEND, TFX_STATE_KEEP};
-    for (int w = 0; w < 2; w++) {
-        grown g;
-        grow(&g, "", "");
-        tfx_stage_plan stages[2] = {{0}}, *list[2] = {&stages[0], &stages[1]};
-        for (int k = 0; k < 2; k++) {
-            int64_t n = k ? 5 : 3;
-            stages[k].index = (uint32_t)k;
-            stages[k].model = g.plan->stages[k]->model;
-            stages[k].carry = ways[w];
-            uint32_t p = tfx_state_add(&stages[k].state, TFX_STATE_PARAM, "gate", TFX_F32, 1, &n);
-            uint32_t m = tfx_state_add(&stages[k].state, TFX_STATE_OPTIMIZER, "gate/m", TFX_F32, 1, &n);
-            uint32_t c = tfx_state_add(&stages[k].state, TFX_STATE_OPTIMIZER, "gate/count", TFX_F32, 1, &n);
-            for (uint32_t i = 0; i < 3; i++)
-                stages[k].state.tensors[i].grow_axis = 0;
-            stages[k].state.tensors[m].owner = stages[k].state.tensors[c].owner = p;
-            stages[k].state.tensors[c].per_slice = 1;
-            stages[k].state.tensors[p].init = tfx_init_constant(1);
-        }
-        tfx_arm_plan plan = *g.plan;
-        plan.stages = list;
-        plan.n_stages = 2;
-        tfx_engine *old = tfx_engine_create(&g.f.device, &stages[0], &g.f.err),
-                   *new = tfx_engine_create(&g.f.device, &stages[1], &g.f.err);
-        fixture_ok(&g.f);
-        tfx_state_io io = tfx_engine_io(old);
-        for (uint32_t i = 0; i < 3; i++)
-            io.write(io.ctx, &stages[0].state.tensors[i], 0, (float[]){7, 8, 9}, 12);
-        char *inner = tfx_printf("%s/vectors", g.folder);
-        tfx_run_standing at = {.position = {.struct_size = sizeof(tfx_loader_position)}};
-        tfx_checkpoint_written files;
-        tfx_checkpoint_write(inner, "m", &stages[0].state, &io, &at, NULL, 0, &files, &g.f.err);
-        tfx_text changes = {0};
-        tfx_grow_from_checkpoint(&plan, 1, inner, 1, new, &changes, &g.f.err);
-        fixture_ok(&g.f);
-        float *gate = read_f32(new, &stages[1].state.tensors[0]), *m = read_f32(new, &stages[1].state.tensors[1]);
-        float *count = read_f32(new, &stages[1].state.tensors[2]);
-        ck_assert(!memcmp(gate, (float[]){7, 8, 9, 1, 1}, 20));
-        ck_assert(!memcmp(m, (float[]){7, 8, 9, 0, 0}, 20));
-        ck_assert(!memcmp(count, w ? (float[]){7, 8, 9, 9, 9} : (float[]){7, 8, 9, 0, 0}, 20));
-        free(gate);
-        free(m);
-        free(count);
-        free(inner);
-        tfx_text_free(&changes);
-        tfx_engine_destroy(old);
-        tfx_engine_destroy(new);
-        for (int k = 0; k < 2; k++)
-            tfx_state_finish(&stages[k].state);
-        finish(&g);
-    }
-}
-END_TEST
-
 static Suite *suite(void)
 {
     Suite *s = suite_create("train/grow_state");
@@ -193,7 +135,6 @@ static Suite *suite(void)
     tcase_add_test(c, first_step_after_growth);
     tcase_add_test(c, old_slots_go_on);
     tcase_add_test(c, state_of_fresh_slots);
-    tcase_add_test(c, counters_of_vectors);
     suite_add_tcase(s, c);
     return s;
 }

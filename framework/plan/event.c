@@ -1,0 +1,63 @@
+#include "framework/plan/event.h"
+
+#include <stdio.h>
+
+#include "framework/base/random.h"
+#include "framework/model/growth.h"
+#include "framework/plan/axes.h"
+#include "framework/plugin/calls/operator_calls.h"
+
+uint64_t tfx_event_seed(uint64_t run_seed, uint32_t event)
+{
+    return tfx_random_u64(run_seed, tfx_random_stream("growth"), event);
+}
+
+int tfx_event_has_operator(const tfx_arm *arm, uint32_t event)
+{
+    return tfx_arm_event(arm, event)->op.impl != NULL;
+}
+
+static tfx_status see(tfx_stage_plan *s, const tfx_registry *registry, tfx_error *err)
+{
+    if (s->view)
+        return TFX_OK;
+    tfx_axes *axes = tfx_stage_axes_create(s, registry, err);
+    if (axes)
+        s->view = tfx_model_view_create(axes, &s->state, s->model);
+    tfx_axes_destroy(axes);
+    return err->status;
+}
+
+/* A policy that makes parameters itself starts from the plainest map, and may only extend what layers declared to be
+ * growable. */
+static tfx_status make_map(const tfx_arm *arm, uint32_t event, const tfx_stage_plan *from, const tfx_stage_plan *to,
+                           tfx_growth_map *m, tfx_error *err)
+{
+    const tfx_plugin_use *use = &tfx_arm_event(arm, event)->op;
+    const char *a = from->model->name, *b = to->model->name;
+    char about[200];
+    snprintf(about, sizeof(about), "%s into %s", a, b);
+    if (!tfx_event_has_operator(arm, event)) {
+        if (tfx_growth_check(&from->state, a, &to->state, b, err) == TFX_OK)
+            tfx_growth_map_close(m, err);
+    } else if (tfx_call_operator_map(use->impl, use->options, tfx_growth_map_open(m), about, err) != TFX_OK) {
+        if (!tfx_options_blamed(use->options, err->text))
+            tfx_error_prefix(err, "operator %s", use->name);
+        tfx_plugin_use_locate(use, err);
+    } else if (tfx_growth_map_close(m, err) != TFX_OK) {
+        tfx_error_prefix(err, "model '%s' cannot grow into '%s' with operator %s", a, b, use->name);
+    }
+    return err->status;
+}
+
+tfx_growth_map *tfx_event_map_create(const tfx_arm *arm, uint32_t event, tfx_stage_plan *from, tfx_stage_plan *to,
+                                     const tfx_registry *registry, uint64_t seed, tfx_error *err)
+{
+    if (see(from, registry, err) != TFX_OK || see(to, registry, err) != TFX_OK)
+        return NULL;
+    tfx_growth_map *m = tfx_growth_map_create(from->view, to->view, event, seed);
+    if (make_map(arm, event, from, to, m, err) == TFX_OK)
+        return m;
+    tfx_growth_map_destroy(m);
+    return NULL;
+}

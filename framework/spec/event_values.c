@@ -1,0 +1,157 @@
+#include "framework/spec/event_values.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/spec/declarations.h"
+#include "framework/spec/keys.h"
+#include "framework/spec/section_values.h"
+#include "framework/spec/sockets.h"
+
+#define OPERATOR "operator"
+#define EVENT "event"
+#define DEFAULT_OPERATOR "slots"
+
+/* The part of a key below OPERATOR or EVENT; "" for the key itself, NULL for other keys. */
+static const char *below(const char *key, const char *parent)
+{
+    if (!strcmp(key, parent))
+        return "";
+    return tfx_key_below(key, parent) ? key + strlen(parent) + 1 : NULL;
+}
+
+/* The event that a key is about, 0 for all of them, and its part without that number; -1: it is about none. */
+static int64_t event_of(const char *key, const char *parent, const char **part)
+{
+    int64_t event = 0;
+    *part = below(key, parent);
+    if (!*part)
+        return -1;
+    if (tfx_key_numbered(*part, &event)) {
+        *part += strcspn(*part, ".");
+        *part += **part == '.';
+    }
+    return event;
+}
+
+tfx_ini_section tfx_section_without_events(const tfx_ini_section *s)
+{
+    tfx_ini_section own = *s;
+    own.keys = NULL;
+    own.n_keys = own.cap_keys = 0;
+    for (size_t i = 0; i < s->n_keys; i++)
+        if (!strcmp(s->keys[i].key, OPERATOR) || (!below(s->keys[i].key, OPERATOR) && !below(s->keys[i].key, EVENT)))
+            tfx_section_set(&own, &s->keys[i]);
+    return own;
+}
+
+/* The settings below `parent` that hold at an event, as `key` and `key.OPTION`. What is said of the event alone comes
+ * after what is said of all; when that names another plugin, what all set below theirs means nothing. */
+static tfx_ini_section settings_of(tfx_ini *ini, const tfx_ini_section *s, const char *parent, const char *key,
+                                   int64_t event)
+{
+    tfx_ini_section out = {.kind = s->kind, .name = s->name, .file = s->file, .line = s->line};
+    const tfx_setting *general = tfx_section_find(s, parent), *own = tfx_section_find(s, key);
+    int another = own && (!general || strcmp(general->value, own->value));
+    for (int64_t pass = 0; pass <= (event > 0); pass++)
+        for (size_t i = 0; i < s->n_keys; i++) {
+            const char *part;
+            if (event_of(s->keys[i].key, parent, &part) != (pass ? event : 0) || (!pass && event && another))
+                continue;
+            tfx_setting one = s->keys[i];
+            one.key = tfx_ini_keep(ini, *part ? tfx_printf("%s.%s", key, part) : tfx_strdup(key));
+            tfx_section_set(&out, &one);
+        }
+    return out;
+}
+
+static tfx_status read_operator(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s,
+                                const tfx_arm *arm, tfx_event_spec *e, tfx_error *err)
+{
+    const tfx_scaling_class *policy = arm->scaling.impl;
+    const char *key = e->event ? tfx_ini_keep(ini, tfx_printf(OPERATOR ".%" PRId64, e->event)) : OPERATOR;
+    tfx_ini_section settings = settings_of(ini, s, OPERATOR, key, e->event);
+    tfx_setting *name = tfx_section_find(&settings, key);
+    if (name && !*name->value)
+        tfx_section_remove(&settings, key);
+    tfx_option decl = TFX_OPTION(key, TFX_OPT_STRING, DEFAULT_OPERATOR, 0, 0, NULL, "the operator plugin");
+    tfx_options *host = NULL;
+    if (settings.n_keys || !policy->grow_param)
+        tfx_section_declared(registry, &settings, &decl, 1, key, TFX_KIND_OPERATOR, DEFAULT_OPERATOR, &host, &e->op,
+                             err);
+    tfx_options_destroy(host);
+    free(settings.keys);
+    return err->status;
+}
+
+static tfx_status read_event(tfx_ini *ini, const tfx_ini_section *s, tfx_event_spec *e, tfx_error *err)
+{
+    static const char *const carries[] = {"extend", "keep", "reset"};
+    const char *key = e->event ? tfx_ini_keep(ini, tfx_printf(EVENT ".%" PRId64, e->event)) : EVENT;
+    tfx_ini_section settings = settings_of(ini, s, EVENT, key, e->event);
+    enum { OPTIMIZER, SCHEDULE };
+    tfx_option decl[2];
+    size_t n;
+    const tfx_option *bare = tfx_spec_declaration(EVENT, &n);
+    assert(n == sizeof(decl) / sizeof(*decl));
+    for (size_t i = 0; i < n; i++) { /* under their full keys, for messages */
+        decl[i] = *tfx_option_at(bare, i);
+        decl[i].name = tfx_ini_keep(ini, tfx_printf("%s.%s", key, decl[i].name));
+    }
+    tfx_options *o;
+    if (tfx_section_declared(NULL, &settings, decl, n, NULL, NULL, NULL, &o, NULL, err) == TFX_OK) {
+        for (int i = 0; i < 3 && tfx_section_find(&settings, decl[OPTIMIZER].name); i++)
+            if (!strcmp(tfx_options_string(o, decl[OPTIMIZER].name), carries[i]))
+                e->carry = (tfx_carry_state)(TFX_STATE_EXTEND + i);
+        if (tfx_section_find(&settings, decl[SCHEDULE].name))
+            e->schedule = strcmp(tfx_options_string(o, decl[SCHEDULE].name), "restart") ? -1 : 1;
+    }
+    tfx_options_destroy(o);
+    free(settings.keys);
+    return err->status;
+}
+
+static int has_event(const tfx_arm *arm, int64_t event)
+{
+    for (size_t i = 0; i < arm->n_events; i++)
+        if (arm->events[i].event == event)
+            return 1;
+    return 0;
+}
+
+tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s, tfx_arm *arm,
+                            tfx_error *err)
+{
+    size_t cap = 0;
+    const char *part;
+    *TFX_APPEND(arm->events, arm->n_events, cap) = (tfx_event_spec){.file = s->file, .line = s->line};
+    for (size_t i = 0; i < s->n_keys; i++) {
+        int64_t event = event_of(s->keys[i].key, OPERATOR, &part);
+        if (event < 0)
+            event = event_of(s->keys[i].key, EVENT, &part);
+        if (event > 0 && !has_event(arm, event))
+            *TFX_APPEND(arm->events, arm->n_events,
+                        cap) = (tfx_event_spec){.event = event, .file = s->keys[i].file, .line = s->keys[i].line};
+    }
+    for (size_t i = 0; i < arm->n_events && err->status == TFX_OK; i++)
+        if (read_operator(registry, ini, s, arm, &arm->events[i], err) == TFX_OK)
+            read_event(ini, s, &arm->events[i], err);
+    return err->status;
+}
+
+void tfx_events_finish(tfx_arm *arm)
+{
+    for (size_t i = 0; i < arm->n_events; i++)
+        tfx_plugin_use_finish(&arm->events[i].op);
+    free(arm->events);
+}
+
+const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k)
+{
+    for (size_t i = 1; i < arm->n_events; i++)
+        if (arm->events[i].event == k)
+            return &arm->events[i];
+    return &arm->events[0];
+}

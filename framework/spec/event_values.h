@@ -1,0 +1,17 @@
+/* Event values: how growth happens, as a [scaling] section says for all events and for single ones. */
+#ifndef TFX_SPEC_EVENT_VALUES_H
+#define TFX_SPEC_EVENT_VALUES_H
+
+#include "framework/spec/experiment.h"
+#include "framework/spec/ini.h"
+
+/* A copy of a [scaling] section with the keys that are no event's: the policy and its options. The caller frees
+ * its `keys`. */
+tfx_ini_section tfx_section_without_events(const tfx_ini_section *s);
+
+/* Fills arm->events from the section; arm->scaling is known. Strings of keys go to `ini`. */
+tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s, tfx_arm *arm,
+                            tfx_error *err);
+void tfx_events_finish(tfx_arm *arm);
+
+#endif
