@@ -1,9 +1,9 @@
 /* Ops: what the host knows of each op, in one table.
  *
  * Whatever differs from op to op, and is no backend's business, is looked up here: emitting,
- * autodiff, axes, fusion, sequence, placement and cost have no list of ops of their own. A new op is a number
- * in include/tfx/ir.h, a row in ops.c, a rule in shapes.c, a derivative in vjp.c, a rule in axis_rules.c, and a
- * function in emit.c that layers or derivatives call. */
+ * autodiff, axes, proofs, fusion, sequence, placement and cost have no list of ops of their own. A new op is a number
+ * in include/tfx/ir.h, a row in ops.c, a rule in shapes.c, a derivative in vjp.c, rules in axis_rules.c and
+ * proof_rules.c, and a function in emit.c that layers or derivatives call. */
 #ifndef TFX_GRAPH_OPS_H
 #define TFX_GRAPH_OPS_H
 
@@ -47,6 +47,10 @@ typedef void tfx_vjp_rule(tfx_graph *g, const tfx_vjp_args *v);
 struct tfx_axis_walk;
 typedef void tfx_axis_rule(struct tfx_axis_walk *w, const tfx_graph_node *n);
 
+/* What one op's result is, compared with that in another graph (proof_rules.h). */
+struct tfx_proof_step;
+typedef struct tfx_related tfx_proof_rule(const struct tfx_proof_step *s);
+
 typedef struct tfx_op_info {
     const char *name;
     uint32_t min_in, max_in, n_out;
@@ -62,6 +66,8 @@ typedef struct tfx_op_info {
     double (*flops)(const tfx_graph *g, const tfx_graph_node *n); /* NULL: none that count */
     tfx_vjp_rule *vjp;                                            /* NULL: no derivative */
     tfx_axis_rule *axes;                                          /* NULL: none known, as of adjoints */
+    tfx_proof_rule *proof; /* NULL: none known; the host looks at sources and broadcasts itself */
+    uint32_t sizes;        /* bit k: ints[k] is a size or a place, which a wider model may have otherwise */
 } tfx_op_info;
 
 const tfx_op_info *tfx_op_info_of(tfx_op op); /* `op` is one of the set */
@@ -72,7 +78,8 @@ static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
     return k < 32 && (tfx_op_info_of(op)->overwrites >> k & 1);
 }
 
-/* The rules in shapes.c, the derivatives in vjp.c, and the rules in axis_rules.c. */
+/* The rules in shapes.c, the derivatives in vjp.c, the rules in axis_rules.c, and those in proof_rules.c and
+ * proof_sums.c. */
 extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_cast, tfx_shape_dropout,
     tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad, tfx_shape_concat,
     tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention, tfx_shape_attention_grad,
@@ -84,5 +91,8 @@ extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_
 extern tfx_axis_rule tfx_axes_like_first, tfx_axes_pointwise, tfx_axes_reshape, tfx_axes_permute, tfx_axes_slice,
     tfx_axes_pad, tfx_axes_concat, tfx_axes_sum, tfx_axes_matmul, tfx_axes_softmax, tfx_axes_norm, tfx_axes_rope,
     tfx_axes_attention, tfx_axes_gather, tfx_axes_cross_entropy;
+extern tfx_proof_rule tfx_proof_add, tfx_proof_mul, tfx_proof_div, tfx_proof_affine, tfx_proof_unary,
+    tfx_proof_same_as_first, tfx_proof_reshape, tfx_proof_permute, tfx_proof_slice, tfx_proof_concat, tfx_proof_sum,
+    tfx_proof_matmul, tfx_proof_softmax, tfx_proof_norm, tfx_proof_rope, tfx_proof_attention, tfx_proof_gather;
 
 #endif

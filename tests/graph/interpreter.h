@@ -4,7 +4,7 @@
 #ifndef TFX_TESTS_INTERPRETER_H
 #define TFX_TESTS_INTERPRETER_H
 
-#include "tests/graph/lab.h"
+#include "tests/graph/interpreter_networks.h"
 
 typedef struct interpreter {
     const lab *l;
@@ -155,6 +155,22 @@ static inline void softmax_rows(interpreter *it, const tfx_graph_node *n, double
     }
 }
 
+static inline void norm_rows(interpreter *it, const tfx_graph_node *n, double *out)
+{
+    shape s = lab_shape(it->l, n->out);
+    int64_t cols = s.d[s.n - 1];
+    for (uint64_t i = 0; i < shape_count(s); i += (uint64_t)cols)
+        normalise_row(it->data[n->in[0]] + i, cols, (tfx_norm)n->ints[0], n->reals[0], out + i);
+}
+
+static inline void gather_rows(interpreter *it, const tfx_graph_node *n, double *out)
+{
+    int64_t width = lab_shape(it->l, n->in[0]).d[1];
+    for (uint64_t i = 0; i < shape_count(lab_shape(it->l, n->in[1])); i++)
+        memcpy(out + i * (uint64_t)width, it->data[n->in[0]] + (int64_t)it->data[n->in[1]][i] * width,
+               sizeof(*out) * (size_t)width);
+}
+
 static inline void interpret_node(interpreter *it, const tfx_graph_node *n, double *out)
 {
     uint64_t count = shape_count(lab_shape(it->l, n->out));
@@ -170,6 +186,10 @@ static inline void interpret_node(interpreter *it, const tfx_graph_node *n, doub
     case TFX_OP_SLICE:
     case TFX_OP_PAD:
     case TFX_OP_CONCAT: move_elements(it, n, out); return;
+    case TFX_OP_NORM: norm_rows(it, n, out); return;
+    case TFX_OP_ROPE: rotate_rows(lab_shape(it->l, n->out), x, n->ints[0], n->ints[1], n->reals[0], out); return;
+    case TFX_OP_ATTENTION: attend(lab_shape(it->l, n->out), x, y, it->data[n->in[2]], n->reals[0], out); return;
+    case TFX_OP_GATHER: gather_rows(it, n, out); return;
     default: break;
     }
     for (uint64_t i = 0; i < count; i++)
