@@ -51,6 +51,14 @@ static int64_t old_param(const tfx_growth *g, const char *path)
     return at == TFX_NAME_NONE ? -1 : (int64_t)at;
 }
 
+static int64_t old_in_block(const tfx_growth *g, int64_t block, const char *local)
+{
+    char *path = tfx_printf("blocks.%" PRId64 ".%s", block, local ? local : "");
+    int64_t at = old_param(g, path);
+    free(path);
+    return at;
+}
+
 static int64_t old_size(const tfx_growth *g, uint32_t cls)
 {
     return cls < g->to->n_classes ? map_of(g)->classes[cls].n_old : -1;
@@ -227,6 +235,7 @@ tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_mode
                         .to = to,
                         .seed = seed,
                         .old_param = old_param,
+                        .old_in_block = old_in_block,
                         .old_size = old_size,
                         .set_class = set_class,
                         .add_source = add_source,

@@ -116,6 +116,8 @@ struct tfx_growth {
 
     /* Index of the old parameter with that path; -1: none. */
     int64_t (*old_param)(const tfx_growth *g, const char *path);
+    /* The same for the one with that path inside of an old block. */
+    int64_t (*old_in_block)(const tfx_growth *g, int64_t block, const char *local);
     /* How many elements the new class `cls` has in the old model, as those of its parameters have it that are there
      * under the same path; -1: none of them is. */
     int64_t (*old_size)(const tfx_growth *g, uint32_t cls);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What docs/writing-a-layer.md and tools/plugin-template say, done: takes the C files out of the
-page, compiles them with the commands it gives, loads them into the program, and plans the specs it
-shows; the same with the template. Arguments: the program, a C compiler."""
+"""What docs/writing-a-layer.md, docs/writing-an-operator.md and tools/plugin-template say, done: takes the C files out of
+the pages, compiles them with the commands they give, loads them into the program, and plans the specs they
+show; the same with the template. Arguments: the program, a C compiler."""
 import json
 import os
 import pathlib
@@ -13,6 +13,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "writing-a-layer.md"
+OPERATORS = ROOT / "docs" / "writing-an-operator.md"
 TEMPLATE = ROOT / "tools" / "plugin-template"
 
 
@@ -53,18 +54,48 @@ def plan(program, folder, name, text):
     return json.loads(result.stdout)
 
 
-def main():
-    program, compiler = sys.argv[1:]
-    text = PAGE.read_text()
+def taken_from(text):
+    """The C files of a page, and its commands."""
     files = dict(re.findall(r"^```c (\w+\.c)\n(.*?)^```$", text, flags=re.S | re.M))
     commands = re.findall(r"^(cc .*)$", text, flags=re.M)
-    if len(files) < 2 or len(commands) != len(files):
+    if not files or len(commands) != len(files):
         fail(f"found files {list(files)} and commands {commands}")
     if "```c\n" in text:
         fail("a C block without a file name is never compiled")
     for name, source in files.items():
         if len(source.splitlines()) > 60:
             fail(f"{name} has more than 60 lines")
+    return files, commands
+
+
+def specs_of(text):
+    """The specs of a page, in the rest of a spec."""
+    specs = "\n".join(re.findall(r"^```ini\n(.*?)^```$", text, flags=re.S | re.M))
+    return "[experiment]\nname = doc\n[data]\nloader = synthetic\n[train]\nsteps = 2\nbatch = 2\n" + specs
+
+
+def check_operators(program, compiler):
+    text = OPERATORS.read_text()
+    files, commands = taken_from(text)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in files.items():
+            (pathlib.Path(folder) / name).write_text(source)
+        for command in commands:
+            build(command, folder, compiler)
+        plan(program, folder, "page.ini", specs_of(text))
+    # Every call of a growth is in the table, and nothing else.
+    header = (ROOT / "include" / "tfx" / "growth.h").read_text()
+    calls = set(re.findall(r"\(\*(\w+)\)\((?:const )?tfx_growth \*g", header))
+    listed = set(re.findall(r"^\| `(\w+)\(", text, flags=re.M))
+    if calls != listed:
+        fail(f"calls missing from the table: {sorted(calls - listed)}; unknown: {sorted(listed - calls)}")
+    return files
+
+
+def main():
+    program, compiler = sys.argv[1:]
+    text = PAGE.read_text()
+    files, commands = taken_from(text)
     with tempfile.TemporaryDirectory() as folder:
         for name, source in files.items():
             (pathlib.Path(folder) / name).write_text(source)
@@ -72,9 +103,8 @@ def main():
             build(command, folder, compiler)
         swiglu = show(program, folder, "swiglu")
         parallel = show(program, folder, "block_parallel")
-        # The specs of the page, in the rest of a spec; then with the other block, as it says.
-        specs = "\n".join(re.findall(r"^```ini\n(.*?)^```$", text, flags=re.S | re.M))
-        specs = "[experiment]\nname = doc\n[data]\nloader = synthetic\n[train]\nsteps = 2\nbatch = 2\n" + specs
+        # Its specs; then with the other block, as it says.
+        specs = specs_of(text)
         if "blocks = block_prenorm" not in specs:
             fail("the page's spec has no block to replace")
         plan(program, folder, "page.ini", specs)
@@ -104,6 +134,7 @@ def main():
         if [o["name"] for o in layer["options"]] != ["rank", "init_std"]:
             fail(f"my_layer's options are {layer['options']}")
         plan(program, copy, "my_layer.ini", (TEMPLATE / "my_layer.ini").read_text())
+    files |= check_operators(program, compiler)
     print(f"{', '.join(files)} and the template compile and load")
 
 
