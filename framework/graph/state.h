@@ -31,6 +31,7 @@ typedef struct tfx_state_tensor {
     uint32_t owner; /* index of the parameter */
     int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
     int power;      /* of the gradient, with which it scales */
+    int in_place;   /* it says which slices along grow_axis are where they were before growth: not the optimizer's */
 } tfx_state_tensor;
 
 typedef struct tfx_state_layout {

@@ -7,6 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/initialise.h"
+#include "tfx/graph.h"
 
 /* ---- one source ---- */
 
@@ -167,6 +168,73 @@ void tfx_growth_slices(const tfx_growth_map *m, uint32_t i, int axis, uint64_t n
                 data[k] = old[s][at];
         }
     }
+}
+
+/* ---- old places, and noise ---- */
+
+static int is_own(const tfx_growth_map *m, uint32_t i)
+{
+    const tfx_map_param *p = tfx_growth_map_param(m, i);
+    return p->n_sources &&
+           !strcmp(tfx_growth_map_from(m)->params[p->sources[0].old]->path, tfx_growth_map_to(m)->params[i]->path);
+}
+
+void tfx_growth_places(const tfx_growth_map *m, uint32_t i, int axis, uint64_t n, float *places)
+{
+    const tfx_map_param *p = tfx_growth_map_param(m, i);
+    const tfx_model_param *to = tfx_growth_map_to(m)->params[i];
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t at = k;
+        int old = is_own(m, i);
+        for (uint32_t f = to->n_factors; f-- > 0 && old;) {
+            const tfx_factor_map *map = &p->sources[0].factors[f];
+            if ((int)to->factors[f]->axis != axis)
+                continue;
+            old = map->index[at % (uint64_t)map->n] == (int64_t)(at % (uint64_t)map->n);
+            at /= (uint64_t)map->n;
+        }
+        places[k] = (float)old;
+    }
+}
+
+/* Per element what its noise is multiplied by: 0 where nothing has a source. */
+static void noise_levels(const walk *w, uint32_t k, size_t at, int in_place, double copied, double old)
+{
+    if (k == w->n) {
+        w->data[at] = (float)(in_place ? old : copied);
+        return;
+    }
+    const tfx_factor_map *f = &w->factors[k];
+    for (int64_t i = 0; i < f->n; i++)
+        if (f->index[i] != TFX_INDEX_NEW)
+            noise_levels(w, k + 1, at * (size_t)f->n + (size_t)i, in_place && f->index[i] == i, copied, old);
+}
+
+void tfx_growth_noise(const tfx_growth_map *m, uint32_t i, const float *const *old, double noise, double noise_old,
+                      uint64_t seed, float *data)
+{
+    const tfx_map_param *p = tfx_growth_map_param(m, i);
+    const tfx_model_param *to = tfx_growth_map_to(m)->params[i], *from;
+    if (!p->n_sources || (noise == 0 && noise_old == 0) || to->flags & TFX_PARAM_FIXED)
+        return;
+    from = tfx_growth_map_from(m)->params[p->sources[0].old];
+    uint64_t n = tfx_shape_elements(to->n_dims, to->dims), n_old = tfx_shape_elements(from->n_dims, from->dims);
+    float *levels = TFX_NEW_ARRAY(float, n), *random = TFX_NEW_ARRAY(float, n);
+    double squares = 0;
+    for (uint64_t k = 0; k < n_old; k++)
+        squares += (double)old[0][k] * (double)old[0][k];
+    double rms = sqrt(squares / (double)n_old);
+    for (uint32_t s = p->n_sources; s-- > 0;) { /* the first has the last word */
+        walk w = walk_of(m, i, s, 0, levels);
+        noise_levels(&w, 0, 0, s == 0 && is_own(m, i), noise * rms, noise_old * rms);
+    }
+    char *stream = tfx_printf("%s/noise", to->path);
+    tfx_random_normal(seed, tfx_random_stream(stream), 0, n, 0, 1, random);
+    for (uint64_t k = 0; k < n; k++)
+        data[k] += levels[k] * random[k];
+    free(stream);
+    free(levels);
+    free(random);
 }
 
 /* ---- what became of them ---- */

@@ -109,10 +109,12 @@ static int64_t steps_of(const tfx_stage *stage, const tfx_train_config *train, c
 /* A warm-up in steps must fit into each span of the schedule, together with a WSD decay. */
 static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
 {
-    const tfx_train_config *t = &p->arm->train;
-    int line;
-    const char *file = tfx_options_origin(t->options, "warmup", &line);
-    for (uint32_t i = 0; i < p->n_stages && t->warmup >= 1; i++) {
+    for (uint32_t i = 0; i < p->n_stages; i++) {
+        const tfx_train_config *t = &p->stages[i]->train;
+        int line;
+        const char *file = tfx_options_origin(t->options, "warmup", &line);
+        if (t->warmup < 1)
+            continue;
         double steps = (double)p->stages[i]->schedule_steps;
         if (t->warmup > steps)
             return tfx_fail_at(err, file, line,
@@ -141,6 +143,25 @@ static tfx_status check_events(const tfx_arm_plan *p, tfx_error *err)
     return TFX_OK;
 }
 
+/* A schedule that goes on from stage to stage has one peak and one shape. */
+static tfx_status check_spans(const tfx_arm_plan *p, tfx_error *err)
+{
+    for (uint32_t i = 1; i < p->n_stages; i++) {
+        const tfx_train_config *a = &p->stages[i - 1]->train, *b = &p->stages[i]->train;
+        if (p->stages[i]->schedule_first == p->stages[i]->first_step ||
+            (a->lr == b->lr && a->min_lr == b->min_lr && a->schedule == b->schedule && a->warmup == b->warmup &&
+             a->decay_fraction == b->decay_fraction))
+            continue;
+        const tfx_event_spec *e = tfx_arm_event(p->arm, i);
+        return tfx_fail_at(
+            err, e->file, e->line,
+            "%s: growth event %u continues the learning-rate schedule, so it cannot change its lr, min_lr, "
+            "warmup, schedule or decay_fraction; expected event.schedule = restart",
+            p->arm->scaling.section, i);
+    }
+    return TFX_OK;
+}
+
 static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tfx_registry *registry,
                               const tfx_device *device, tfx_error *err)
 {
@@ -151,17 +172,22 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
     int64_t first = 0;
     for (uint32_t i = 0; i < p->n_stages && err->status == TFX_OK; i++) {
         tfx_stage stage;
-        tfx_stage_params params = {.registry = registry,
-                                   .device = device,
-                                   .train = &arm->train,
-                                   .model = tfx_policy_stage(e, arm, p->policy, i, &stage, err)};
-        tfx_stage_plan *s = p->stages[i] = params.model ? tfx_stage_plan_create(&params, err) : NULL;
+        tfx_train_config train;
+        const tfx_model_spec *model = tfx_policy_stage(e, arm, p->policy, i, &stage, err);
+        if (!model || tfx_policy_train(arm, i, &stage, &train, err) != TFX_OK)
+            break;
+        tfx_stage_params params = {.registry = registry, .device = device, .train = &train, .model = model};
+        if (p->policy)
+            params.rates = (tfx_rate_factors){stage.lr_old, stage.lr_new};
+        tfx_stage_plan *s = p->stages[i] = tfx_stage_plan_create(&params, err);
         if (!s)
             break;
         s->index = i;
         s->first_step = first;
         s->steps = steps_of(&stage, &arm->train, s);
         s->carry = stage.carry;
+        s->noise = stage.noise;
+        s->noise_old = stage.noise_old;
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
         if (i && check_growth(p, i, registry, err) == TFX_OK) {
@@ -172,7 +198,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
     }
     if (err->status == TFX_OK) {
         set_schedule(p, restarts);
-        check_warmup(p, err);
+        if (check_spans(p, err) == TFX_OK)
+            check_warmup(p, err);
     }
     free(restarts);
     return err->status;

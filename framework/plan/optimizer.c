@@ -6,7 +6,9 @@
 #include "framework/graph/builder.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 
-#define ACCUMULATOR "grad sum" /* no state's name: those have no spaces */
+/* No names of states: those have no spaces. */
+#define ACCUMULATOR "grad sum"
+#define IN_PLACE "in place"
 
 /* Puts the place where the spec chose the optimizer before a message about it, unless the message is about
  * one of its options, which have places of their own. */
@@ -36,6 +38,29 @@ static uint32_t add_state(tfx_state_layout *s, uint32_t param, const tfx_state *
     return at;
 }
 
+static int rates_differ(const tfx_trained_params *t)
+{
+    return (t->rates.old != 0 || t->rates.new != 0) && (t->rates.old != 1 || t->rates.new != 1);
+}
+
+/* A vector along each axis that says which slices are in their old places. */
+static void add_places(const tfx_trained_params *t, tfx_trained_param *p, tfx_state_layout *s)
+{
+    const tfx_state_tensor param = s->tensors[p->param];
+    for (uint32_t axis = 0; axis < param.n_dims && rates_differ(t); axis++) {
+        int64_t dims[TFX_MAX_DIMS];
+        for (uint32_t d = 0; d < param.n_dims; d++)
+            dims[d] = d == axis ? param.dims[d] : 1;
+        char *path = tfx_printf("%s/" IN_PLACE " %u", param.name, axis);
+        uint32_t at = tfx_state_add(s, TFX_STATE_OPTIMIZER, path, TFX_F32, param.n_dims, dims);
+        free(path);
+        s->tensors[at].owner = p->param;
+        s->tensors[at].grow_axis = (int)axis;
+        s->tensors[at].in_place = 1;
+        p->in_place[axis] = at;
+    }
+}
+
 tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
                                  tfx_state_layout *s, tfx_error *err)
 {
@@ -59,6 +84,7 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
         for (size_t k = 0; k < t->n_states; k++)
             p->state[k] = add_state(s, i, &states[k], TFX_STATE_OPTIMIZER);
         p->accumulator = accumulate ? add_state(s, i, &accumulator, TFX_STATE_SCRATCH) : TFX_STATE_NONE;
+        add_places(t, p, s);
     }
     return TFX_OK;
 }
@@ -71,6 +97,20 @@ void tfx_optimizer_finish(tfx_trained_params *t)
     *t = (tfx_trained_params){0};
 }
 
+/* The learning rate of each element: an element is old where all of its slices are in their old places. */
+static tfx_value rate_of(const tfx_trained_params *t, const tfx_trained_param *p, tfx_graph *g, tfx_value lr)
+{
+    uint32_t n_dims = g->state->tensors[p->param].n_dims;
+    tfx_value old = TFX_POISON;
+    if (!rates_differ(t) || !n_dims)
+        return lr;
+    for (uint32_t axis = 0; axis < n_dims; axis++) {
+        tfx_value place = tfx_emit_state(g, p->in_place[axis]);
+        old = axis ? tfx_emit_binary(g, TFX_OP_MUL, old, place) : place;
+    }
+    return tfx_emit_binary(g, TFX_OP_MUL, tfx_emit_affine(g, old, t->rates.old - t->rates.new, t->rates.new), lr);
+}
+
 /* The update of one parameter. */
 static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p, const tfx_train_config *train,
                         const tfx_builder *b, tfx_value grad, tfx_value lr)
@@ -78,7 +118,8 @@ static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p,
     tfx_graph *g = tfx_builder_graph(b);
     const tfx_state_tensor *tensor = &g->state->tensors[p->param];
     const tfx_optimizer_class *cls = train->optimizer.impl;
-    tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options, .grad = grad, .lr = lr};
+    tfx_update u = {
+        .struct_size = sizeof(u), .options = train->optimizer.options, .grad = grad, .lr = rate_of(t, p, g, lr)};
     u.param = tfx_emit_state(g, p->param);
     u.decay = tensor->n_dims >= 2 && !(tensor->flags & TFX_PARAM_NO_DECAY);
     for (size_t k = 0; k < t->n_states; k++)

@@ -6,9 +6,15 @@
 #include "framework/spec/experiment.h"
 #include "tfx/optimizer.h"
 
+/* What the learning rate is multiplied by; both 1, or both 0: it is as it is. */
+typedef struct tfx_rate_factors {
+    double old, new; /* for slices that are where they were before growth, and for all others */
+} tfx_rate_factors;
+
 /* A trained parameter, as indices into the state layout. */
 typedef struct tfx_trained_param {
     uint32_t param;
+    uint32_t in_place[TFX_MAX_DIMS]; /* per axis, where rates differ: 1 for slices in their old places, else 0 */
     uint32_t state[TFX_MAX_STATES];
     uint32_t accumulator; /* of its gradient; TFX_STATE_NONE: none */
 } tfx_trained_param;
@@ -18,10 +24,11 @@ typedef struct tfx_trained_params {
     uint32_t n;
     char *state_names[TFX_MAX_STATES]; /* n_states of them */
     size_t n_states;
+    tfx_rate_factors rates;
 } tfx_trained_params;
 
-/* Adds to the layout what the optimizer keeps for each of its parameters, and with `accumulate` a place
- * to add up their gradients. */
+/* Adds to the layout what the optimizer keeps for each of its parameters, with `accumulate` a place
+ * to add up their gradients, and what t->rates need. */
 tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
                                  tfx_state_layout *s, tfx_error *err);
 void tfx_optimizer_finish(tfx_trained_params *t);

@@ -1,5 +1,7 @@
 #include "framework/plan/policy.h"
 
+#include <inttypes.h>
+
 #include "framework/plugin/calls/scaling_calls.h"
 
 /* What a call into the policy came to; a message of it names the key of [scaling]. */
@@ -44,12 +46,49 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
         out->carry = event->carry;
     if (index && event->schedule)
         out->restart_schedule = event->schedule > 0;
+    double *const values[] = {&out->lr_old, &out->lr_new, &out->noise, &out->noise_old};
+    const double said[] = {event->lr_old, event->lr_new, event->noise, event->noise_old};
+    if (!out->multipliers)
+        out->lr_old = out->lr_new = 1;
+    for (int i = 0; i < 4 && index; i++)
+        *values[i] = said[i] >= 0 ? said[i] : *values[i];
     if (!out->model)
         return arm->model;
     const tfx_model_spec *model = tfx_experiment_model(e, out->model, err);
     if (!model)
         tfx_plugin_use_locate_value(&arm->scaling, out->model, err);
     return model;
+}
+
+tfx_status tfx_policy_train(const tfx_arm *arm, uint32_t index, const tfx_stage *stage, tfx_train_config *out,
+                            tfx_error *err)
+{
+    *out = arm->train;
+    if (!index)
+        return TFX_OK;
+    const tfx_event_spec *e = tfx_arm_event(arm, index);
+    if (e->train)
+        *out = *e->train;
+    if (stage->batch && !tfx_event_sets(e, "batch") && !tfx_event_sets(e, "micro_batch")) {
+        int whole = out->micro_batch == out->batch;
+        out->batch = stage->batch;
+        out->micro_batch = whole ? out->batch : out->micro_batch;
+        if (out->batch % out->micro_batch)
+            return ended(arm,
+                         tfx_fail(err, TFX_E_INVALID,
+                                  "stage %" PRIu32 " of the policy: batch: expected a multiple of train.micro_batch, "
+                                  "%" PRId64 "; found %" PRId64,
+                                  index, out->micro_batch, out->batch),
+                         err);
+    }
+    if (stage->lr > 0 && !tfx_event_sets(e, "lr")) {
+        out->lr = stage->lr;
+        out->min_lr = tfx_event_sets(e, "min_lr") ? out->min_lr : stage->min_lr;
+        out->warmup = tfx_event_sets(e, "warmup") ? out->warmup : stage->warmup;
+    }
+    if (stage->schedule && !tfx_event_sets(e, "schedule"))
+        out->schedule = tfx_lr_schedule_named(stage->schedule);
+    return TFX_OK;
 }
 
 tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,

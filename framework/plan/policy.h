@@ -10,9 +10,14 @@
 tfx_status tfx_policy_open(const tfx_arm *arm, tfx_scaling **out, uint32_t *n_stages, tfx_error *err);
 void tfx_policy_close(const tfx_arm *arm, tfx_scaling *policy);
 
-/* Fills *out, with what the spec says of the event over what the policy does; returns the stage's model, or NULL with a message. */
+/* Fills *out, with what the spec says of the event over what the policy does; *train gets what the stage trains with. Returns the stage's model, or NULL with a message. */
 const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *arm, const tfx_scaling *policy,
                                        uint32_t index, tfx_stage *out, tfx_error *err);
+
+/* What a stage trains with: [train] of the arm, with what the event says of it, and what the policy says where the event does
+ * not. Its pointers are the arm's. */
+tfx_status tfx_policy_train(const tfx_arm *arm, uint32_t index, const tfx_stage *stage, tfx_train_config *out,
+                            tfx_error *err);
 
 /* Shows the policy which parameters (n paths) change when stage `index` begins. */
 tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,

@@ -247,8 +247,10 @@ static void sum_up(tfx_stage_plan *s)
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
 {
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
-    stage_builder b = {.p = p, .s = s, .err = err};
+    stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates}};
     s->spec = p->model;
+    s->train = *p->train;
+    s->rates = p->rates;
     s->model = tfx_model_create(p->registry, p->model, err);
     if (s->model) {
         s->batch = p->train->batch;

@@ -10,6 +10,7 @@
 #include "framework/model/model_view.h"
 #include "framework/spec/tree.h"
 #include "framework/plan/device.h"
+#include "framework/plan/optimizer.h"
 #include "framework/plan/preservation.h"
 #include "framework/spec/experiment.h"
 
@@ -37,7 +38,10 @@ typedef struct tfx_stage_plan {
     int64_t first_step;                     /* steps of the run before this stage */
     int64_t steps;                          /* of this stage, at most */
     int64_t schedule_first, schedule_steps; /* the span of the learning-rate schedule it is in */
+    tfx_train_config train;                 /* the arm's, with what its growth event changes; pointers are borrowed */
     tfx_carry_state carry;                  /* what became of the optimizer state when this stage began */
+    tfx_rate_factors rates;                 /* of old and new slices */
+    double noise, noise_old;                /* what growth added; see tfx_stage */
     int64_t batch, micro_batch, n_micro, context;
 
     tfx_state_layout state;            /* frozen */
@@ -72,9 +76,10 @@ typedef struct tfx_stage_params {
     const tfx_device *device;
     const tfx_model_spec *model;
     const tfx_train_config *train;
-    int64_t eval_rows; /* 0: micro_batch */
-    int eval_only;     /* no training programs, no optimizer state */
-    int no_reuse;      /* plan without sharing memory: for tests */
+    tfx_rate_factors rates; /* both 0: of no account */
+    int64_t eval_rows;      /* 0: micro_batch */
+    int eval_only;          /* no training programs, no optimizer state */
+    int no_reuse;           /* plan without sharing memory: for tests */
 } tfx_stage_params;
 
 /* NULL with a message. Steps, index and schedule are left for the caller. */

@@ -123,6 +123,8 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "parameters", (double)s->n_params);
             cJSON_AddNumberToObject(stage, "first_step", (double)s->first_step);
             cJSON_AddNumberToObject(stage, "steps", (double)s->steps);
+            cJSON_AddNumberToObject(stage, "batch", (double)s->batch);
+            cJSON_AddNumberToObject(stage, "lr", s->train.lr);
             cJSON_AddNumberToObject(stage, "tokens", tfx_stage_tokens(s));
             cJSON_AddNumberToObject(stage, "flops_per_token", s->flops_per_token);
             cJSON_AddNumberToObject(stage, "flops", tfx_stage_tokens(s) * s->flops_per_token);

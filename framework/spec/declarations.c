@@ -80,6 +80,12 @@ static const tfx_option event[] = {
            "the optimizer's state: extend: new slots start with a step count of their own; keep: under the old step "
            "count; reset: all state starts anew"),
     CHOICE("schedule", "restart", rates, "the learning-rate schedule: anew for each stage, or one over the whole run"),
+    REAL("lr_old", "1", 0, 1e6,
+         "what the learning rate is multiplied by for old slices, which are where they were before; 0 freezes them"),
+    REAL("lr_new", "1", 0, 1e6, "the same for new slices, copies included"),
+    REAL("noise", "0", 0, 1e6,
+         "standard deviation of the noise added to copied values, in units of the rms of what they are copies of"),
+    REAL("noise_old", "0", 0, 1e6, "the same for old values in their places"),
 };
 
 static const tfx_option arm[] = {

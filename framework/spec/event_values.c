@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/suggest.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/section_values.h"
@@ -86,27 +87,85 @@ static tfx_status read_operator(const tfx_registry *registry, tfx_ini *ini, cons
     return err->status;
 }
 
-static tfx_status read_event(tfx_ini *ini, const tfx_ini_section *s, tfx_event_spec *e, tfx_error *err)
+const char *const tfx_event_train_keys[TFX_N_EVENT_TRAIN_KEYS] = {
+    "lr", "min_lr", "schedule", "warmup", "decay_fraction", "batch", "micro_batch"};
+
+/* Moves the settings "KEY.train.NAME" out of `settings` behind those of the arm, under the names that they have
+ * there. */
+static tfx_status take_train_settings(tfx_ini *ini, const char *key, tfx_ini_section *settings, tfx_ini_section *arm,
+                                      tfx_event_spec *e, tfx_error *err)
+{
+    char *parent = tfx_printf("%s.train", key);
+    size_t kept = 0;
+    for (size_t i = 0; i < settings->n_keys && err->status == TFX_OK; i++) {
+        tfx_setting one = settings->keys[i];
+        const char *name = below(one.key, parent);
+        if (!name) {
+            settings->keys[kept++] = one;
+            continue;
+        }
+        tfx_suggest known = {.name = name};
+        uint32_t bit = 0;
+        for (uint32_t k = 0; k < TFX_N_EVENT_TRAIN_KEYS; k++) {
+            bit |= (uint32_t)!strcmp(name, tfx_event_train_keys[k]) << k;
+            tfx_suggest_add(&known, "%s", tfx_event_train_keys[k]);
+        }
+        if (!bit)
+            tfx_fail_at(err, one.file, one.line, "unknown key \"%s\": a growth event cannot change train.%s", one.key,
+                        name);
+        tfx_suggest_end(&known, NULL, err);
+        one.key = tfx_ini_keep(ini, tfx_printf("train.%s", name));
+        tfx_section_set(arm, &one);
+        e->train_set |= bit;
+    }
+    settings->n_keys = kept;
+    free(parent);
+    return err->status;
+}
+
+static tfx_status read_train(const tfx_registry *registry, tfx_ini *ini, const char *key, const tfx_ini_section *arm,
+                             tfx_ini_section *settings, tfx_event_spec *e, tfx_error *err)
+{
+    tfx_ini_section both = *arm;
+    both.keys = NULL;
+    both.n_keys = both.cap_keys = 0;
+    tfx_section_set_all(&both, arm->keys, arm->n_keys);
+    if (take_train_settings(ini, key, settings, &both, e, err) == TFX_OK && e->train_set) {
+        e->train = TFX_NEW(tfx_train_config);
+        tfx_train_values(registry, tfx_ini_find(ini, "train", NULL), &both, e->train, err);
+    }
+    free(both.keys);
+    return err->status;
+}
+
+static tfx_status read_event(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s,
+                             const tfx_ini_section *arm, tfx_event_spec *e, tfx_error *err)
 {
     static const char *const carries[] = {"extend", "keep", "reset"};
     const char *key = e->event ? tfx_ini_keep(ini, tfx_printf(EVENT ".%" PRId64, e->event)) : EVENT;
     tfx_ini_section settings = settings_of(ini, s, EVENT, key, e->event);
-    enum { OPTIMIZER, SCHEDULE };
-    tfx_option decl[2];
+    enum { OPTIMIZER, SCHEDULE, NUMBERS };
+    double *const numbers[] = {&e->lr_old, &e->lr_new, &e->noise, &e->noise_old};
+    tfx_option decl[NUMBERS + 4];
     size_t n;
     const tfx_option *bare = tfx_spec_declaration(EVENT, &n);
+    tfx_options *o = NULL;
     assert(n == sizeof(decl) / sizeof(*decl));
     for (size_t i = 0; i < n; i++) { /* under their full keys, for messages */
         decl[i] = *tfx_option_at(bare, i);
         decl[i].name = tfx_ini_keep(ini, tfx_printf("%s.%s", key, decl[i].name));
     }
-    tfx_options *o;
-    if (tfx_section_declared(NULL, &settings, decl, n, NULL, NULL, NULL, &o, NULL, err) == TFX_OK) {
+    if (read_train(registry, ini, key, arm, &settings, e, err) == TFX_OK &&
+        tfx_section_declared(NULL, &settings, decl, n, NULL, NULL, NULL, &o, NULL, err) == TFX_OK) {
         for (int i = 0; i < 3 && tfx_section_find(&settings, decl[OPTIMIZER].name); i++)
             if (!strcmp(tfx_options_string(o, decl[OPTIMIZER].name), carries[i]))
                 e->carry = (tfx_carry_state)(TFX_STATE_EXTEND + i);
         if (tfx_section_find(&settings, decl[SCHEDULE].name))
             e->schedule = strcmp(tfx_options_string(o, decl[SCHEDULE].name), "restart") ? -1 : 1;
+        for (int i = 0; i < 4; i++) {
+            const char *name = decl[NUMBERS + i].name;
+            *numbers[i] = tfx_section_find(&settings, name) ? tfx_options_real(o, name) : -1;
+        }
     }
     tfx_options_destroy(o);
     free(settings.keys);
@@ -121,31 +180,43 @@ static int has_event(const tfx_arm *arm, int64_t event)
     return 0;
 }
 
-tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s, tfx_arm *arm,
-                            tfx_error *err)
+tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s,
+                            const tfx_ini_section *arm, tfx_arm *out, tfx_error *err)
 {
     size_t cap = 0;
     const char *part;
-    *TFX_APPEND(arm->events, arm->n_events, cap) = (tfx_event_spec){.file = s->file, .line = s->line};
+    *TFX_APPEND(out->events, out->n_events, cap) = (tfx_event_spec){.file = s->file, .line = s->line};
     for (size_t i = 0; i < s->n_keys; i++) {
         int64_t event = event_of(s->keys[i].key, OPERATOR, &part);
         if (event < 0)
             event = event_of(s->keys[i].key, EVENT, &part);
-        if (event > 0 && !has_event(arm, event))
-            *TFX_APPEND(arm->events, arm->n_events,
+        if (event > 0 && !has_event(out, event))
+            *TFX_APPEND(out->events, out->n_events,
                         cap) = (tfx_event_spec){.event = event, .file = s->keys[i].file, .line = s->keys[i].line};
     }
-    for (size_t i = 0; i < arm->n_events && err->status == TFX_OK; i++)
-        if (read_operator(registry, ini, s, arm, &arm->events[i], err) == TFX_OK)
-            read_event(ini, s, &arm->events[i], err);
+    for (size_t i = 0; i < out->n_events && err->status == TFX_OK; i++)
+        if (read_operator(registry, ini, s, out, &out->events[i], err) == TFX_OK)
+            read_event(registry, ini, s, arm, &out->events[i], err);
     return err->status;
 }
 
 void tfx_events_finish(tfx_arm *arm)
 {
-    for (size_t i = 0; i < arm->n_events; i++)
+    for (size_t i = 0; i < arm->n_events; i++) {
         tfx_plugin_use_finish(&arm->events[i].op);
+        if (arm->events[i].train)
+            tfx_train_finish(arm->events[i].train);
+        free(arm->events[i].train);
+    }
     free(arm->events);
+}
+
+int tfx_event_sets(const tfx_event_spec *e, const char *key)
+{
+    for (uint32_t k = 0; k < TFX_N_EVENT_TRAIN_KEYS; k++)
+        if (!strcmp(tfx_event_train_keys[k], key))
+            return (e->train_set >> k & 1) != 0;
+    return 0;
 }
 
 const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k)

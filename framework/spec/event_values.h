@@ -9,9 +9,10 @@
  * its `keys`. */
 tfx_ini_section tfx_section_without_events(const tfx_ini_section *s);
 
-/* Fills arm->events from the section; arm->scaling is known. Strings of keys go to `ini`. */
-tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s, tfx_arm *arm,
-                            tfx_error *err);
+/* Fills out->events from the section; out->scaling is known. `arm` is the arm's section, over whose settings of [train]
+ * an event puts its own. Strings of keys go to `ini`. */
+tfx_status tfx_event_values(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s,
+                            const tfx_ini_section *arm, tfx_arm *out, tfx_error *err);
 void tfx_events_finish(tfx_arm *arm);
 
 #endif

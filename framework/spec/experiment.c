@@ -181,7 +181,7 @@ static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tf
     tfx_section_values(registry, &policy, NULL, &own, &out->scaling, err);
     tfx_options_destroy(own);
     free(policy.keys);
-    if (err->status == TFX_OK && tfx_event_values(registry, l->ini, s, out, err) == TFX_OK)
+    if (err->status == TFX_OK && tfx_event_values(registry, l->ini, s, arm, out, err) == TFX_OK)
         out->scaling_name = tfx_strdup(name);
     return err->status;
 }

@@ -29,6 +29,9 @@ typedef enum tfx_lr_schedule {
     TFX_LR_WSD /* warm-up, stable, decay */
 } tfx_lr_schedule;
 
+/* By its word in [train]; 0: there is none of that name. */
+tfx_lr_schedule tfx_lr_schedule_named(const char *word);
+
 typedef enum tfx_recompute { TFX_RECOMPUTE_NONE = 0, TFX_RECOMPUTE_BLOCK = 1 } tfx_recompute;
 
 /* [train], with an arm's overrides applied. */
@@ -50,7 +53,8 @@ typedef struct tfx_train_config {
     int keep_stages;          /* checkpoints at the ends of stages stay when a newer one exists */
     int keep_optimizer;       /* the last checkpoint of a finished run keeps its optimizer state */
     tfx_plugin_use optimizer;
-    tfx_options *options; /* all of the above as text, for the database */
+    tfx_options *options;                    /* all of the above as text, for the database */
+    int micro_batch_follows, min_lr_follows; /* these were not set: they are what batch and lr make them */
 } tfx_train_config;
 
 /* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
@@ -71,11 +75,14 @@ void tfx_model_spec_locate(const tfx_model_spec *m, tfx_error *err);
 
 /* How an arm grows at one event, as its [scaling] says. */
 typedef struct tfx_event_spec {
-    int64_t event;         /* the stage that begins; 0: all events that have no entry of their own */
-    tfx_plugin_use op;     /* the operator; impl NULL: the policy itself says how */
-    tfx_carry_state carry; /* 0: the policy says */
-    int schedule;          /* of the learning rate: 1 anew, -1 goes on, 0: the policy says */
-    const char *file;      /* of its first key, for messages */
+    int64_t event;                           /* the stage that begins; 0: all events that have no entry of their own */
+    tfx_plugin_use op;                       /* the operator; impl NULL: the policy itself says how */
+    tfx_carry_state carry;                   /* 0: the policy says */
+    int schedule;                            /* of the learning rate: 1 anew, -1 goes on, 0: the policy says */
+    double lr_old, lr_new, noise, noise_old; /* each negative: the policy says */
+    tfx_train_config *train;                 /* the arm's, with event.train.KEY; NULL: there are none of those */
+    uint32_t train_set;                      /* which of tfx_event_train_keys they are, a bit for each */
+    const char *file;                        /* of its first key, for messages */
     int line;
 } tfx_event_spec;
 
@@ -121,6 +128,13 @@ void tfx_experiment_destroy(tfx_experiment *e);
 const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err);
 /* The [arm NAME] of an experiment, or NULL with a message. */
 const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);
+
+/* What an event may change of [train]. */
+#define TFX_N_EVENT_TRAIN_KEYS 7
+extern const char *const tfx_event_train_keys[TFX_N_EVENT_TRAIN_KEYS];
+
+/* Whether the event has that key of [train]. */
+int tfx_event_sets(const tfx_event_spec *e, const char *key);
 
 /* What an arm that grows says about event k (from 1 on). */
 const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k);

@@ -95,6 +95,24 @@ static void put_event(writer *w, const tfx_event_spec *e)
         put(w, prefix, "optimizer", carries[e->carry]);
     if (e->schedule)
         put(w, prefix, "schedule", e->schedule > 0 ? "restart" : "continue");
+    const double numbers[] = {e->lr_old, e->lr_new, e->noise, e->noise_old};
+    static const char *const names[] = {"lr_old", "lr_new", "noise", "noise_old"};
+    for (int i = 0; i < 4; i++)
+        if (numbers[i] >= 0) {
+            char text[40];
+            snprintf(text, sizeof(text), "%.17g", numbers[i]);
+            put(w, prefix, names[i], text);
+        }
+    char *train = tfx_printf("%strain.", prefix);
+    for (uint32_t k = 0; k < TFX_N_EVENT_TRAIN_KEYS; k++) {
+        const char *key = tfx_event_train_keys[k];
+        /* What follows another key here would follow it no more where the arm's value is written out. */
+        int follows = (tfx_event_sets(e, "batch") && e->train->micro_batch_follows && !strcmp(key, "micro_batch")) ||
+                      (tfx_event_sets(e, "lr") && e->train->min_lr_follows && !strcmp(key, "min_lr"));
+        if (e->train_set >> k & 1 || follows)
+            put(w, train, key, tfx_options_text(e->train->options, key));
+    }
+    free(train);
     free(prefix);
 }
 

@@ -58,9 +58,17 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
     return TFX_OK;
 }
 
+tfx_lr_schedule tfx_lr_schedule_named(const char *word)
+{
+    static const char *const words[] = {"constant", "linear", "cosine", "wsd"};
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(words[i], word))
+            return (tfx_lr_schedule)(TFX_LR_CONSTANT + i);
+    return (tfx_lr_schedule)0;
+}
+
 static void read_numbers(tfx_train_config *t)
 {
-    static const char *const schedules[] = {"constant", "linear", "cosine", "wsd"};
     const tfx_options *o = t->options;
     t->steps = tfx_options_int(o, "steps");
     t->tokens = tfx_options_int(o, "tokens");
@@ -68,9 +76,7 @@ static void read_numbers(tfx_train_config *t)
     t->micro_batch = tfx_options_int(o, "micro_batch");
     t->lr = tfx_options_real(o, "lr");
     t->min_lr = tfx_options_real(o, "min_lr");
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(schedules[i], tfx_options_string(o, "schedule")))
-            t->schedule = (tfx_lr_schedule)(TFX_LR_CONSTANT + i);
+    t->schedule = tfx_lr_schedule_named(tfx_options_string(o, "schedule"));
     t->warmup = tfx_options_real(o, "warmup");
     t->decay_fraction = tfx_options_real(o, "decay_fraction");
     t->clip = tfx_options_real(o, "clip");
@@ -112,7 +118,7 @@ tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section 
                             tfx_train_config *out, tfx_error *err)
 {
     tfx_ini_section all = merge(registry, train, arm);
-    char texts[2][40];
+    char texts[2][40] = {""};
     *out = (tfx_train_config){0};
     if (tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)
         goto done;
@@ -126,6 +132,8 @@ tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section 
             goto done;
     }
     read_numbers(out);
+    out->micro_batch_follows = *texts[0] != 0;
+    out->min_lr_follows = *texts[1] != 0;
     check(out, &all, arm, err);
 done:
     if (err->status != TFX_OK)

@@ -87,8 +87,10 @@ static tfx_status make_param(const event *e, const tfx_state_tensor *t, uint32_t
         tfx_param_initialise(t, e->seed, 0, t->elements, data);
         tfx_growth_param(e->plan->arm->scaling.impl, e->plan->policy, before, t, old[0], e->seed, data, err);
     }
-    if (err->status == TFX_OK)
+    if (err->status == TFX_OK) {
+        tfx_growth_noise(e->map, param, old, e->to->noise, e->to->noise_old, e->seed, data);
         tfx_growth_describe(e->map, param, old, data, e->changes);
+    }
     return err->status;
 }
 
@@ -111,7 +113,7 @@ static tfx_status grow_file(const event *e, tfx_state_kind kind, const char *che
     tfx_st_reader *r = tfx_st_open(path, err);
     for (uint32_t i = 0; r && i < e->to->state.n && err->status == TFX_OK; i++) {
         const tfx_state_tensor *t = &e->to->state.tensors[i];
-        if (t->kind != kind)
+        if (t->kind != kind || t->in_place)
             continue;
         sources s;
         float *data = malloc(sizeof(float) * t->elements);
@@ -130,6 +132,19 @@ static tfx_status grow_file(const event *e, tfx_state_kind kind, const char *che
     tfx_st_close(r);
     free(path);
     return err->status;
+}
+
+static void write_places(const event *e, const tfx_state_io *io)
+{
+    for (uint32_t i = 0; i < e->to->state.n; i++) {
+        const tfx_state_tensor *t = &e->to->state.tensors[i];
+        if (!t->in_place)
+            continue;
+        float *places = TFX_NEW_ARRAY(float, t->elements);
+        tfx_growth_places(e->map, e->view_of[i], t->grow_axis, t->elements, places);
+        io->write(io->ctx, t, 0, places, t->bytes);
+        free(places);
+    }
 }
 
 /* Parameters are in the same order in the state and in its view. */
@@ -165,6 +180,7 @@ tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const
     if (grow_file(&e, TFX_STATE_PARAM, checkpoint, TFX_CHECKPOINT_WEIGHTS, &io, err) == TFX_OK &&
         e.to->carry != TFX_STATE_RESET) /* a fresh engine's state is zero */
         grow_file(&e, TFX_STATE_OPTIMIZER, checkpoint, TFX_CHECKPOINT_OPTIMIZER, &io, err);
+    write_places(&e, &io);
     tfx_text_add(changes, "]");
     free(e.view_of);
     tfx_growth_map_destroy(map);

@@ -245,7 +245,7 @@ static tfx_status train_step(trainer *t, tfx_error *err)
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
     float loss, grad_norm = NAN;
-    t->lr = tfx_learning_rate(t->config, tfx_schedule_done(s, t->at.schedule_done, t->at.stage_step + 1) - 1,
+    t->lr = tfx_learning_rate(&s->train, tfx_schedule_done(s, t->at.schedule_done, t->at.stage_step + 1) - 1,
                               s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)

@@ -31,6 +31,18 @@ typedef struct tfx_stage {
     tfx_carry_state carry; /* 0: TFX_STATE_EXTEND */
 #if TFX_NEEDS_MINOR >= 1
     int64_t tokens; /* since 1.1: instead of `steps`, which is 0 then; rounded up to whole steps. 0: `steps` says it */
+    /* Since 1.1, of stages from 1 on, and only where the spec does not say it (`event`): */
+    int64_t batch;         /* rows per optimizer step; 0: train.batch */
+    double lr;             /* peak learning rate, for a stage that restarts the schedule; 0: train.lr, and the next
+                              three are as in [train], too */
+    double min_lr, warmup; /* final learning rate; a fraction of the steps below 1, else steps */
+    const char *schedule;  /* "constant", "linear", "cosine", "wsd"; NULL: train.schedule */
+    int multipliers;       /* nonzero: the next two are set */
+    double lr_old, lr_new; /* what the learning rate is multiplied by, for old slices, which are where they were before,
+                              and for new ones, copies included; 0 freezes them */
+    double noise,
+        noise_old; /* standard deviation of what is added to copied values, and to old ones in their places, in
+                                units of the rms of the parameter that they come from */
 #endif
 } tfx_stage;
 

@@ -40,6 +40,26 @@ uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scali
     return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? n : 0;
 }
 
+/* How the stage trains, as policies since 1.1 may say. */
+static void check_training(tfx_call *c, uint32_t index, const tfx_stage *s)
+{
+    static const char *const schedules[] = {"constant", "linear", "cosine", "wsd"};
+    const double numbers[] = {s->lr, s->min_lr, s->warmup, s->lr_old, s->lr_new, s->noise, s->noise_old};
+    static const char *const names[] = {"lr", "min_lr", "warmup", "lr_old", "lr_new", "noise", "noise_old"};
+    int known = !s->schedule;
+    for (int i = 0; i < 7; i++)
+        if (!(numbers[i] >= 0) || !isfinite(numbers[i]))
+            tfx_call_bug(c, "stage %" PRIu32 " has %s = %g; expected a number from 0 on", index, names[i], numbers[i]);
+    if (s->lr > 0 && s->min_lr > s->lr)
+        tfx_call_bug(c, "stage %" PRIu32 " has min_lr = %g, above its lr of %g", index, s->min_lr, s->lr);
+    for (int i = 0; i < 4; i++)
+        known |= s->schedule && !strcmp(s->schedule, schedules[i]);
+    if (!known)
+        tfx_call_bug(c, "stage %" PRIu32 " has the unknown schedule \"%.40s\"", index, s->schedule);
+    if (s->batch < 0)
+        tfx_call_bug(c, "stage %" PRIu32 " has a batch of %" PRId64 " rows", index, s->batch);
+}
+
 tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t index, tfx_stage *out,
                                   tfx_error *err)
 {
@@ -61,6 +81,8 @@ tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scalin
                      index, out->tokens, out->steps);
     if (status == TFX_OK && (out->carry < TFX_STATE_EXTEND || out->carry > TFX_STATE_RESET))
         tfx_call_bug(&c, "stage %" PRIu32 " has the unknown carry %d", index, (int)out->carry);
+    if (status == TFX_OK)
+        check_training(&c, index, out);
     return tfx_call_end(&c, status, "", err);
 }
 
