@@ -172,20 +172,13 @@ void tfx_growth_slices(const tfx_growth_map *m, uint32_t i, int axis, uint64_t n
 
 /* ---- old places, and noise ---- */
 
-static int is_own(const tfx_growth_map *m, uint32_t i)
-{
-    const tfx_map_param *p = tfx_growth_map_param(m, i);
-    return p->n_sources &&
-           !strcmp(tfx_growth_map_from(m)->params[p->sources[0].old]->path, tfx_growth_map_to(m)->params[i]->path);
-}
-
 void tfx_growth_places(const tfx_growth_map *m, uint32_t i, int axis, uint64_t n, float *places)
 {
     const tfx_map_param *p = tfx_growth_map_param(m, i);
     const tfx_model_param *to = tfx_growth_map_to(m)->params[i];
     for (uint64_t k = 0; k < n; k++) {
         uint64_t at = k;
-        int old = is_own(m, i);
+        int old = p->is_old;
         for (uint32_t f = to->n_factors; f-- > 0 && old;) {
             const tfx_factor_map *map = &p->sources[0].factors[f];
             if ((int)to->factors[f]->axis != axis)
@@ -226,7 +219,7 @@ void tfx_growth_noise(const tfx_growth_map *m, uint32_t i, const float *const *o
     double rms = sqrt(squares / (double)n_old);
     for (uint32_t s = p->n_sources; s-- > 0;) { /* the first has the last word */
         walk w = walk_of(m, i, s, 0, levels);
-        noise_levels(&w, 0, 0, s == 0 && is_own(m, i), noise * rms, noise_old * rms);
+        noise_levels(&w, 0, 0, s == 0 && p->is_old, noise * rms, noise_old * rms);
     }
     char *stream = tfx_printf("%s/noise", to->path);
     tfx_random_normal(seed, tfx_random_stream(stream), 0, n, 0, 1, random);

@@ -11,12 +11,12 @@
 void tfx_growth_values(const tfx_growth_map *m, uint32_t i, const tfx_state_tensor *t, const float *const *old,
                        uint64_t seed, float *data);
 
-/* Adds noise to what has a source: N(0, (noise * rms)^2) with the rms of the first source, or noise_old where the element
- * is the old one of its own path in its old place. Drawn from `seed` and the path. */
+/* Adds noise to what has a source: N(0, (noise * rms)^2) with the rms of the first source, or noise_old where the
+ * parameter is an old one and the element in its old place. Drawn from `seed` and the path. */
 void tfx_growth_noise(const tfx_growth_map *m, uint32_t i, const float *const *old, double noise, double noise_old,
                       uint64_t seed, float *data);
 
-/* Which of the n slices along an axis are the old ones of their own path in their old places: places [n] get 1 or 0. */
+/* Which of the n slices along an axis of an old parameter are in their old places: places [n] get 1 or 0. */
 void tfx_growth_places(const tfx_growth_map *m, uint32_t i, int axis, uint64_t n, float *places);
 
 /* The same for a state of the optimizer that has the shape of parameter i and goes with the power-th power of its

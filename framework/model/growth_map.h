@@ -28,6 +28,8 @@ typedef struct tfx_map_param {
     uint32_t n_sources;
     size_t cap_sources;
     int is_default; /* its source is the old parameter of its own path because nothing else was said */
+    int is_old; /* of a closed map: it is its first source, and no copy of that: outside of blocks the parameter of its
+                       own path; in a block, the first block that has all its parameters from one old block is that one */
     tfx_fill fill;
     double std;
 } tfx_map_param;

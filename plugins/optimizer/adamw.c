@@ -17,11 +17,16 @@ enum { M, V, C1, C2 };
 
 static const char *const moment_dtypes[] = {"f32", "bf16", NULL};
 
+static const char *const decayed[] = {"matrices", "everything", NULL};
+
 static const tfx_option options[] = {
     TFX_OPTION("beta1", TFX_OPT_REAL, "0.9", 0, 0.999999, NULL, "decay of the first moment"),
     TFX_OPTION("beta2", TFX_OPT_REAL, "0.95", 0, 0.999999, NULL, "decay of the second moment"),
     TFX_OPTION("eps", TFX_OPT_REAL, "1e-8", 0, 1, NULL, "added to the root of the second moment"),
-    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0.1", 0, 10, NULL, "decoupled decay, on parameters of rank 2 and above"),
+    TFX_OPTION("weight_decay", TFX_OPT_REAL, "0.1", 0, 10, NULL, "decoupled decay of the weights"),
+    TFX_OPTION("decay", TFX_OPT_CHOICE, "matrices", 0, 0, decayed,
+               "what decays: matrices, parameters of rank 2 and above but those that layers exempt; everything, as in "
+               "TokenFormer's JAX release"),
     TFX_OPTION("moments", TFX_OPT_CHOICE, "f32", 0, 0, moment_dtypes,
                "how both moments are stored; bf16 halves their memory and needs beta2 <= 0.98, since a slower "
                "average moves by less than bf16 can hold"),
@@ -46,6 +51,7 @@ static tfx_status build_update(const tfx_builder *b, tfx_update *u)
     const tfx_host *h = b->host;
     double beta1 = h->opt_real(h, u->options, "beta1"), beta2 = h->opt_real(h, u->options, "beta2");
     double eps = h->opt_real(h, u->options, "eps"), decay = h->opt_real(h, u->options, "weight_decay");
+    int decays = u->decay || !strcmp(h->opt_string(h, u->options, "decay"), "everything");
 
     tfx_value c1 = b->affine(b, u->state[C1], beta1, 1.0 - beta1);
     tfx_value c2 = b->affine(b, u->state[C2], beta2, 1.0 - beta2);
@@ -54,7 +60,7 @@ static tfx_status build_update(const tfx_builder *b, tfx_update *u)
                          b->affine(b, b->mul(b, u->grad, u->grad), 1.0 - beta2, 0.0));
     tfx_value denominator = b->affine(b, b->unary(b, TFX_SQRT, b->div(b, v, c2)), 1.0, eps);
     tfx_value p = u->param;
-    if (u->decay && decay != 0)
+    if (decays && decay != 0)
         p = b->mul(b, p, b->affine(b, u->lr, -decay, 1.0));
     tfx_value step = b->div(b, b->mul(b, m, b->div(b, u->lr, c1)), denominator);
 

@@ -61,6 +61,26 @@ def test_factors():
                    max(abs(b - factor * a) for a, b in zip(usual, changed)))
 
 
+def test_the_next_steps_are_those_of_the_small_model():
+    """Growth that keeps the function, with what is new frozen: AdamW goes on as if nothing had happened. Only the clipping of
+    gradients would see the new ones."""
+    twin = SPEC.replace("[arm transformer]\nmodel = transformer", "[arm twin]\nmodel = tokenformer_16\ntrain.steps = 21") \
+        + "[model deep]\nextends = tokenformer_16\nn_blocks = 4\n"
+    fixed = ["--set", "train.clip=0", "--set", "train.schedule=constant", "--set", "train.warmup=0"]
+    grow = [w for key in ("policy.steps=9", "event.lr_new=0", "event.schedule=continue") for w in ("--set", f"scaling.grow.{key}")]
+    for more in (["operator=slots", "policy.models=tokenformer_48"],
+                 ["operator=zero_blocks", "operator.place=between", "policy.models=deep"]):
+        with folder(twin) as f:
+            f.tfx("run", "tiny.ini", *fixed, *grow, *(w for key in more for w in ("--set", f"scaling.grow.{key}")))
+            small, grown = ([x for (x,) in f.sql("SELECT value FROM metric JOIN run ON run.id = metric.run JOIN arm ON "
+                                                 "arm.id = run.arm WHERE arm.name = ? AND metric.name = 'train_loss' "
+                                                 "ORDER BY step", arm)] for arm in ("twin", "grown"))
+            same((len(small), len(grown)), (21, 21), "steps")
+            off = max(abs(a - b) for a, b in zip(small, grown))
+            expect(off < 2e-5, f"{more}: losses are those of the twin that did not grow", off)
+            expect(max(small[12:]) - min(small[12:]) > 1e-3, "they change from step to step", small[12:])
+
+
 def test_training_changes():
     keys = ["event.train.batch=6", "event.2.train.batch=8", "event.2.train.lr=1e-4", "event.2.train.schedule=constant",
             "event.2.train.warmup=0"]

@@ -190,11 +190,11 @@ START_TEST(clipping)
 }
 END_TEST
 
-/* Weight decay takes lr * decay of matrices, and nothing of vectors and of tau. */
+/* Weight decay takes lr * decay of matrices, and nothing of vectors, unless told to, and of tau. */
 START_TEST(weight_decay_groups)
 {
-    static const char *const optimizers[] = {"adamw", "sgd"};
-    for (int o = 0; o < 2; o++) {
+    static const char *const optimizers[] = {"adamw", "sgd", "adamw\ntrain.optimizer.decay = everything"};
+    for (int o = 0; o < 3; o++) {
         char *state[2], *start = NULL;
         for (int k = 0; k < 2; k++) {
             char *text = tfx_printf("%s%s%s[arm a]\nmodel = tokenformer\ntrain.optimizer = %s\n"
@@ -216,7 +216,8 @@ START_TEST(weight_decay_groups)
                     double p = (double)((float *)(start + t->offset))[e];
                     double with = (double)((float *)(state[1] + t->offset))[e];
                     double d = with - (double)((float *)(state[0] + t->offset))[e];
-                    worst = fmax(worst, fabs(d - (t->n_dims >= 2 ? -0.25 * 0.5 * p : 0)));
+                    int decays = t->n_dims >= 2 || (o == 2 && !(t->flags & TFX_PARAM_FIXED));
+                    worst = fmax(worst, fabs(d - (decays ? -0.25 * 0.5 * p : 0)));
                 }
                 ck_assert_msg(worst <= 1e-6, "%s: %s decays wrong by %g", optimizers[o], t->name, worst);
                 if (t->flags & TFX_PARAM_FIXED)
