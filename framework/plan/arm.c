@@ -6,6 +6,7 @@
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
 #include "framework/plan/event.h"
+#include "framework/plan/length.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
 
@@ -91,21 +92,6 @@ static void set_schedule(tfx_arm_plan *p, const char *restarts)
     }
 }
 
-/* The steps of a stage: those that its policy or the arm says, or as many as its tokens take. */
-static int64_t steps_of(const tfx_stage *stage, const tfx_train_config *train, const tfx_stage_plan *s)
-{
-    int64_t tokens = stage->tokens, row;
-    if (stage->steps)
-        return stage->steps;
-    if (!tokens && train->steps)
-        return train->steps;
-    if (!tokens)
-        tokens = train->tokens;
-    if (__builtin_mul_overflow(s->batch, s->context, &row))
-        return 1;
-    return tokens / row + (tokens % row != 0);
-}
-
 /* A warm-up in steps must fit into each span of the schedule, together with a WSD decay. */
 static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
 {
@@ -170,6 +156,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
     p->notes = TFX_NEW_ARRAY(char *, p->n_stages);
     char *restarts = TFX_NEW_ARRAY(char, p->n_stages);
     int64_t first = 0;
+    tfx_length length = {0};
     for (uint32_t i = 0; i < p->n_stages && err->status == TFX_OK; i++) {
         tfx_stage stage;
         tfx_train_config train;
@@ -184,7 +171,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
             break;
         s->index = i;
         s->first_step = first;
-        s->steps = steps_of(&stage, &arm->train, s);
+        if (tfx_length_set(&length, arm, &stage, s, err) != TFX_OK)
+            break;
         s->carry = stage.carry;
         s->noise = stage.noise;
         s->noise_old = stage.noise_old;

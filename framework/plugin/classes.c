@@ -47,7 +47,7 @@ static const kind_row kinds[] = {
      "scaling",
      TABLE(tfx_scaling_class, grow_param),
      {FN(tfx_scaling_class, create), FN(tfx_scaling_class, destroy), FN(tfx_scaling_class, n_stages),
-      FN(tfx_scaling_class, stage), FN(tfx_scaling_class, should_grow)}},
+      FN(tfx_scaling_class, stage)}},
     {TFX_KIND_BACKEND,
      "backend",
      TABLE(tfx_backend_class, profile),

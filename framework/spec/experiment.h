@@ -5,7 +5,7 @@
  *   [experiment]      name, description, seeds, extends, backend, backend.*
  *   [vars]            NAME = text, used anywhere as ${NAME}
  *   [data]            eval_tokens, loader, loader.*
- *   [train]           steps, batch, optimizer, optimizer.*, ...
+ *   [train]           steps, tokens or flops, batch, optimizer, optimizer.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
  *   [arm NAME]        model, scaling, and overrides of [train] as train.KEY
@@ -36,8 +36,9 @@ typedef enum tfx_recompute { TFX_RECOMPUTE_NONE = 0, TFX_RECOMPUTE_BLOCK = 1 } t
 
 /* [train], with an arm's overrides applied. */
 typedef struct tfx_train_config {
-    int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows; 0: see tokens */
-    int64_t tokens;      /* the same in tokens; exactly one of the two is set */
+    int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
+    int64_t tokens;      /* the same in tokens, */
+    double flops;        /* or in FLOPs: exactly one of the three is above 0, or none where a policy says it */
     int64_t batch;       /* rows per optimizer step */
     int64_t micro_batch; /* rows per forward pass; divides batch */
     double lr, min_lr;   /* peak and final learning rate */

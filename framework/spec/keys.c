@@ -5,6 +5,11 @@
 
 #include "framework/base/memory.h"
 
+int tfx_key_is_length(const char *key)
+{
+    return !strcmp(key, "steps") || !strcmp(key, "tokens") || !strcmp(key, "flops");
+}
+
 int tfx_key_below(const char *key, const char *parent)
 {
     size_t n = strlen(parent);

@@ -18,6 +18,9 @@ const char *tfx_name_check(const char *name);
 /* NULL when `value` can be written into an INI file and read back, else what is wrong. */
 const char *tfx_value_check(const char *value);
 
+/* Whether it says how long something is trained; of such keys in one place one is enough. */
+int tfx_key_is_length(const char *key);
+
 /* Whether `key` lies below `parent`: "a.b.c" is below "a.b". */
 int tfx_key_below(const char *key, const char *parent);
 

@@ -33,16 +33,15 @@ static int is_about(const tfx_setting *over, size_t n, const char *place)
     return about;
 }
 
-/* `steps` and `tokens` say one thing in two ways: that of the upper layer displaces the other. */
+/* `steps`, `tokens` and `flops` say one thing in three ways: that of the upper layer displaces the others. */
 static int is_displaced(const char *key, const tfx_setting *over, size_t n)
 {
     const char *dot = strrchr(key, '.'), *leaf = dot ? dot + 1 : key;
-    const char *twin = !strcmp(leaf, "steps") ? "tokens" : !strcmp(leaf, "tokens") ? "steps" : NULL;
-    char *other = twin ? tfx_printf("%.*s%s", (int)(leaf - key), key, twin) : NULL;
     int displaced = 0;
-    for (size_t i = 0; i < n && other; i++)
-        displaced |= !strcmp(over[i].key, other) && *over[i].value && strcmp(over[i].value, "0");
-    free(other);
+    for (size_t i = 0; i < n && tfx_key_is_length(leaf); i++)
+        displaced |= !strncmp(over[i].key, key, (size_t)(leaf - key)) &&
+                     tfx_key_is_length(over[i].key + (leaf - key)) && strcmp(over[i].key, key) && *over[i].value &&
+                     strcmp(over[i].value, "0");
     return displaced;
 }
 

@@ -76,8 +76,8 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
         for (size_t i = 0; i < tfx_options_count(o); i++) {
             const char *name, *value;
             tfx_options_at(o, i, &name, &value);
-            /* Of steps and tokens, the one that was set. */
-            int unset = !optimizer && !strcmp(value, "0") && (!strcmp(name, "steps") || !strcmp(name, "tokens"));
+            /* Of steps, tokens and flops, the one that was set. */
+            int unset = !optimizer && !strcmp(value, "0") && tfx_key_is_length(name);
             if (!unset && shared(e, name, optimizer) == want_shared)
                 put(w, full, name, value);
         }

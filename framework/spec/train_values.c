@@ -27,6 +27,31 @@ static tfx_ini_section merge(const tfx_registry *registry, const tfx_ini_section
     return all;
 }
 
+/* One of the three ways to say how long. An arm that grows may have a policy that says it; whether that does is known
+ * when its stages are planned. */
+static tfx_status check_length(const tfx_train_config *t, const tfx_ini_section *s, const tfx_ini_section *arm,
+                               tfx_error *err)
+{
+    static const char *const keys[] = {"steps", "tokens", "flops"};
+    const int said[] = {t->steps > 0, t->tokens > 0, t->flops > 0};
+    const tfx_setting *scaling = tfx_section_find(arm, "scaling");
+    const char *first = NULL;
+    int zero = 0;
+    for (int i = 0; i < 3; i++) {
+        zero |= tfx_section_find(s, keys[i]) != NULL;
+        if (said[i] && first)
+            return tfx_fail_keys(err, t->options, s, arm, TFX_KEYS(keys[i]),
+                                 "%s: expected one of steps, tokens and flops; found %s and %s", keys[i],
+                                 tfx_section_find(s, first)->value, tfx_section_find(s, keys[i])->value);
+        first = said[i] ? keys[i] : first;
+    }
+    if (first || (scaling && *scaling->value))
+        return TFX_OK;
+    return tfx_fail_keys(err, t->options, s, arm, TFX_KEYS(keys[0], keys[1], keys[2]),
+                         "steps: expected integer, 1 to 1T, or else tokens or flops; found %s",
+                         zero ? "\"0\"" : "none of them");
+}
+
 static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, const tfx_ini_section *arm, tfx_error *err)
 {
     const tfx_options *o = t->options;
@@ -39,14 +64,8 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
         return tfx_fail_keys(err, o, s, arm, TFX_KEYS("micro_batch", "batch"),
                              "micro_batch: expected a divisor of batch (%lld); found %lld", (long long)t->batch,
                              (long long)t->micro_batch);
-    if (t->steps && t->tokens)
-        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("tokens"),
-                             "tokens: expected either steps or tokens; found both, %lld and %lld", (long long)t->steps,
-                             (long long)t->tokens);
-    if (!t->steps && !t->tokens)
-        return tfx_fail_keys(err, o, s, arm, TFX_KEYS("steps", "tokens"),
-                             "steps: expected integer, 1 to 1T, or tokens instead; found %s",
-                             tfx_section_find(s, "steps") || tfx_section_find(s, "tokens") ? "\"0\"" : "neither");
+    if (check_length(t, s, arm, err) != TFX_OK)
+        return err->status;
     if (t->warmup >= 1 && t->warmup != floor(t->warmup))
         return tfx_fail_keys(err, o, s, arm, TFX_KEYS("warmup"),
                              "warmup: expected a fraction below 1, or a whole number of steps; found %.15g", t->warmup);
@@ -72,6 +91,7 @@ static void read_numbers(tfx_train_config *t)
     const tfx_options *o = t->options;
     t->steps = tfx_options_int(o, "steps");
     t->tokens = tfx_options_int(o, "tokens");
+    t->flops = tfx_options_real(o, "flops");
     t->batch = tfx_options_int(o, "batch");
     t->micro_batch = tfx_options_int(o, "micro_batch");
     t->lr = tfx_options_real(o, "lr");

@@ -43,6 +43,10 @@ typedef struct tfx_stage {
     double noise,
         noise_old; /* standard deviation of what is added to copied values, and to old ones in their places, in
                                 units of the rms of the parameter that they come from */
+    double
+        flops; /* Since 1.1, instead of `steps` and `tokens`, which are 0 then: FLOPs to spend, rounded to the nearest
+                     whole step. What a stage spends too much or too little by that is taken from the next one whose
+                     length is in FLOPs, or given to it, so that their sum is right to half a step. */
 #endif
 } tfx_stage;
 
@@ -95,7 +99,8 @@ typedef struct tfx_scaling_class {
     /* [main] Fills *out (struct_size already set); its strings live as long as `s`. */
     tfx_status (*stage)(const tfx_scaling *s, uint32_t index, tfx_stage *out);
     /* [main] Asked after every step before the stage's last, and after the evaluation where one is due at that
-     * step; nonzero ends the stage now. Each step is asked about once, also when the run was interrupted there. */
+     * step; nonzero ends the stage now. Each step is asked about once, also when the run was interrupted there. Hosts
+     * since 1.1 take NULL: the lengths that `stage` gives say it all. With it, they count as upper bounds. */
     int (*should_grow)(tfx_scaling *s, const tfx_growth_signals *signals);
     /* [main] Writes p->data. Called once for each parameter of the grown model, unless the spec names a growth operator
      * (growth.h). Hosts since 1.1 take NULL: such a policy says when, and an operator how. */

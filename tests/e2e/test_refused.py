@@ -6,6 +6,8 @@ import subprocess
 
 from harness import *
 
+BUDGET = ["scaling.grow.policy=budget", "scaling.grow.policy.models=tokenformer_32,tokenformer_48"]
+
 # What is wrong, the words that the message must have, and the settings that make it wrong.
 SETTINGS = [
     ("unknown key", ['unknown key "stesp" in [train]', 'did you mean "steps"?'], ["train.stesp=3"]),
@@ -21,10 +23,24 @@ SETTINGS = [
     ("a warm-up and a decay of more than all steps", ["warmup", "12 steps", "decay_fraction of 0.5; found 7"],
      ["train.warmup=7", "train.schedule=wsd", "train.decay_fraction=0.5"]),
     ("a warm-up of one step and a half", ["warmup", "a whole number of steps; found 1.5"], ["train.warmup=1.5"]),
-    ("neither steps nor tokens", ["steps", "or tokens instead", '"0"'], ["train.steps=0"]),
+    ("neither steps nor tokens nor FLOPs", ["steps", "or else tokens or flops", '"0"'], ["train.steps=0"]),
     ("tokens that are no number", ["tokens", "integer, 0 to 9000T", '"many"'], ["train.tokens=many"]),
-    ("a stage in steps and in tokens", ["either steps or tokens"],
+    ("a stage in steps and in tokens", ["policy.tokens: expected one of steps, tokens and flops; found two of them"],
      ["scaling.grow.policy.steps=8,8", "scaling.grow.policy.tokens=1k,1k"]),
+    ("fewer FLOPs than half a step", ["--set", "[arm transformer]: flops: expected at least half of the", "found 100 for stage 0"],
+     ["train.flops=100"]),
+    ("more FLOPs than can be counted", ["[arm transformer]: flops: expected at most 1T steps", "found 1e+40"], ["train.flops=1e40"]),
+    ("a stage of fewer FLOPs than half a step", ["--set scaling.grow.policy.flops: expected at least half", "'tokenformer_32'", "stage 1"],
+     ["scaling.grow.policy.flops=100,1e9"]),
+    ("a budget without FLOPs", ["[scaling grow]", 'missing key "policy.flops"'], BUDGET + ["scaling.grow.policy.fractions=0.5,0.5"]),
+    ("a budget with a share too few", ["policy.fractions: expected one for the arm's own model and one for each of the 2 models; found 2"],
+     BUDGET + ["scaling.grow.policy.flops=1e9", "scaling.grow.policy.fractions=0.5,0.5"]),
+    ("a budget of more than all", ["policy.fractions: expected a sum of 1; found 1.1"],
+     BUDGET + ["scaling.grow.policy.flops=1e9", "scaling.grow.policy.fractions=0.5,0.5,0.1"]),
+    ("a budget with no share", ["policy.fractions: expected numbers above 0; found 0"],
+     BUDGET + ["scaling.grow.policy.flops=1e9", "scaling.grow.policy.fractions=0.5,0.5,0"]),
+    ("a budget below a step", ["policy.flops: expected at least half of the", "stage 0"],
+     BUDGET + ["scaling.grow.policy.flops=100", "scaling.grow.policy.fractions=0.5,0.25,0.25"]),
     ("tokens for one of two stages", ["policy.tokens: expected one entry for each of the 2 models; found 1"],
      ["scaling.grow.policy.tokens=1k"]),
     ("an arm that is dropped and changed twice", ["[arm grown]", "drop", "true or false", '"x"'], ["arm.grown.drop=x"]),

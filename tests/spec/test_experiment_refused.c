@@ -43,7 +43,7 @@ START_TEST(structure_refused)
         "missing key \"model\"");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[model m]\n[arm a]\nmodel = m\n"
         "train.batch = 1\n",
-        "a.ini:7", "steps: expected integer, 1 to 1T, or tokens instead; found neither");
+        "a.ini:7", "steps: expected integer, 1 to 1T, or else tokens or flops; found none of them");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 1\n[model m]\n[arm a]\n"
         "model = m\n",
         "a.ini:6", "[train]", "missing key \"batch\"");
@@ -88,7 +88,9 @@ START_TEST(values_refused)
     BAD_TRAIN("min_lr = -2", "min_lr", "at least -1");
     BAD_TRAIN("warmup = 1.5", "warmup", "a fraction below 1, or a whole number of steps; found 1.5");
     BAD_TRAIN("warmup = -1", "warmup", "number, 0 to 1T");
-    BAD_TRAIN("tokens = 2M", "tokens", "either steps or tokens; found both");
+    BAD_TRAIN("tokens = 2M", "tokens", "expected one of steps, tokens and flops; found 100 and 2M");
+    BAD_TRAIN("flops = 1e9", "flops", "expected one of steps, tokens and flops; found 100 and 1e9");
+    BAD_TRAIN("flops = -1", "flops", "number, at least 0");
     BAD_TRAIN("tokens = -1", "tokens", "integer, 0 to 9000T");
     BAD_TRAIN("decay_fraction = 2", "decay_fraction", "number, 0 to 1");
     BAD_TRAIN("schedule = cosin", "schedule", "one of: constant, linear, cosine, wsd", "did you mean \"cosine\"?");
@@ -103,7 +105,7 @@ START_TEST(values_refused)
         "at most 1 together with warmup", "0.9 and 0.2");
     BAD("[experiment]\nname = x\n[data]\nloader = bytes\nloader.train = t\n[train]\nsteps = 0\nbatch = 1\n[model m]\n"
         "[arm a]\nmodel = m\n",
-        "a.ini:7", "steps", "integer, 1 to 1T, or tokens instead", "\"0\"");
+        "a.ini:7", "steps", "integer, 1 to 1T, or else tokens or flops", "\"0\"");
 }
 END_TEST
 

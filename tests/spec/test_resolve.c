@@ -345,17 +345,25 @@ START_TEST(dropped_arms)
 }
 END_TEST
 
-/* The upper layer says how long, in steps or in tokens. */
-START_TEST(steps_and_tokens)
+/* The upper layer says how long, in steps, tokens or FLOPs. */
+START_TEST(ways_to_say_how_long)
 {
     static const char text[] = "[train]\nsteps = 5\n[arm a]\ntrain.tokens = 6\n[arm b]\nextends = a\ntrain.steps = 7\n"
-                               "[scaling s]\npolicy.steps = 8, 9\n[scaling t]\nextends = s\npolicy.tokens = 1k, 2k\n";
+                               "[scaling s]\npolicy.steps = 8, 9\n[scaling t]\nextends = s\npolicy.tokens = 1k, 2k\n"
+                               "[scaling u]\nextends = t\npolicy.flops = 1e9, 1e9\n";
     tfx_ini *ini = good(text, NULL, SETS("train.tokens=1M"));
     is(ini, "train", NULL, "steps", NULL);
     is(ini, "train", NULL, "tokens", "1M");
     is(ini, "arm", "b", "train.tokens", NULL);
     is(ini, "arm", "b", "train.steps", "7");
     is(ini, "scaling", "t", "policy.steps", NULL);
+    is(ini, "scaling", "u", "policy.tokens", NULL);
+    is(ini, "scaling", "u", "policy.flops", "1e9, 1e9");
+    tfx_ini_destroy(ini);
+    ini = good(text, NULL, SETS("train.flops=1e12", "arm.a.train.steps=3"));
+    is(ini, "train", NULL, "steps", NULL);
+    is(ini, "arm", "a", "train.tokens", NULL);
+    is(ini, "arm", "a", "train.steps", "3");
     tfx_ini_destroy(ini);
     ini = good(text, NULL, SETS("train.tokens=0"));
     is(ini, "train", NULL, "steps", "5");
@@ -425,7 +433,7 @@ static Suite *suite(void)
     tcase_add_test(c, replaced_defaults);
     tcase_add_test(c, sets);
     tcase_add_test(c, dropped_arms);
-    tcase_add_test(c, steps_and_tokens);
+    tcase_add_test(c, ways_to_say_how_long);
     tcase_add_test(c, overrides_refused);
     tcase_add_test(c, text);
     suite_add_tcase(s, c);

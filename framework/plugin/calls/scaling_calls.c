@@ -76,9 +76,11 @@ tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scalin
     if (status == TFX_OK && out->steps < 0)
         tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " steps; expected a count, or 0 for train.steps", index,
                      out->steps);
-    if (status == TFX_OK && (out->tokens < 0 || (out->tokens && out->steps)))
-        tfx_call_bug(&c, "stage %" PRIu32 " has %" PRId64 " tokens and %" PRId64 " steps; expected one of the two",
-                     index, out->tokens, out->steps);
+    int ways = (out->steps != 0) + (out->tokens != 0) + (out->flops != 0);
+    if (status == TFX_OK && (out->tokens < 0 || !(out->flops >= 0) || !isfinite(out->flops) || ways > 1))
+        tfx_call_bug(&c,
+                     "stage %" PRIu32 " has %" PRId64 " tokens, %" PRId64 " steps and %g FLOPs; expected one of them",
+                     index, out->tokens, out->steps, out->flops);
     if (status == TFX_OK && (out->carry < TFX_STATE_EXTEND || out->carry > TFX_STATE_RESET))
         tfx_call_bug(&c, "stage %" PRIu32 " has the unknown carry %d", index, (int)out->carry);
     if (status == TFX_OK)
@@ -90,6 +92,9 @@ tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scalin
                                         int *grow, tfx_error *err)
 {
     tfx_call c;
+    *grow = 0;
+    if (!cls->should_grow)
+        return TFX_OK;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "should_grow", NULL);
     *grow = cls->should_grow(s, signals) != 0;
     return tfx_call_end(&c, TFX_OK, "", err);

@@ -16,7 +16,7 @@ uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scali
 /* `carry` is one of the three. */
 tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t index, tfx_stage *out,
                                   tfx_error *err);
-/* *grow: 0 or 1. */
+/* *grow: 0 or 1; 0 for a policy without this function. */
 tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_growth_signals *signals,
                                         int *grow, tfx_error *err);
 /* p->data is finite afterwards. */
