@@ -148,6 +148,18 @@ static tfx_status check_spans(const tfx_arm_plan *p, tfx_error *err)
     return TFX_OK;
 }
 
+/* Lets the policy see what a stage that it may end has become. */
+static tfx_status check_stage(const tfx_arm_plan *p, const tfx_stage_plan *s, tfx_error *err)
+{
+    tfx_planned_stage planned = {.struct_size = sizeof(planned),
+                                 .stage = s->index,
+                                 .first_step = s->first_step,
+                                 .steps = s->steps,
+                                 .eval_every = p->arm->train.eval_every,
+                                 .step_flops = s->flops_per_token * (double)s->batch * (double)s->context};
+    return s->index + 1 < p->n_stages ? tfx_policy_check_stage(p->arm, p->policy, &planned, err) : TFX_OK;
+}
+
 static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tfx_registry *registry,
                               const tfx_device *device, tfx_error *err)
 {
@@ -171,7 +183,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
             break;
         s->index = i;
         s->first_step = first;
-        if (tfx_length_set(&length, arm, &stage, s, err) != TFX_OK)
+        if (tfx_length_set(&length, arm, &stage, s, err) != TFX_OK || check_stage(p, s, err) != TFX_OK)
             break;
         s->carry = stage.carry;
         s->noise = stage.noise;
@@ -217,6 +229,11 @@ void tfx_arm_plan_destroy(tfx_arm_plan *p)
     free(p->notes);
     tfx_policy_close(p->arm, p->policy);
     free(p);
+}
+
+int tfx_arm_plan_may_end_early(const tfx_arm_plan *p, uint32_t stage)
+{
+    return stage + 1 < p->n_stages && tfx_policy_decides(p->arm);
 }
 
 double tfx_arm_plan_tokens(const tfx_arm_plan *p)

@@ -20,7 +20,10 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
                                   const tfx_device *device, tfx_error *err);
 void tfx_arm_plan_destroy(tfx_arm_plan *p);
 
-/* Totals over all stages: training tokens and FLOPs (without recomputation). */
+/* Whether the policy may end that stage before it has had all its steps. */
+int tfx_arm_plan_may_end_early(const tfx_arm_plan *p, uint32_t stage);
+
+/* Totals over all stages, all their steps taken: training tokens and FLOPs (without recomputation). */
 double tfx_arm_plan_tokens(const tfx_arm_plan *p);
 double tfx_arm_plan_flops(const tfx_arm_plan *p);
 

@@ -97,10 +97,29 @@ tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint3
     return policy ? ended(arm, tfx_call_scaling_check(arm->scaling.impl, policy, index, paths, n, err), err) : TFX_OK;
 }
 
+tfx_status tfx_policy_check_stage(const tfx_arm *arm, const tfx_scaling *policy, const tfx_planned_stage *stage,
+                                  tfx_error *err)
+{
+    return ended(arm, tfx_call_scaling_check_stage(arm->scaling.impl, policy, stage, err), err);
+}
+
+int tfx_policy_decides(const tfx_arm *arm)
+{
+    const tfx_scaling_class *cls = arm->scaling.impl;
+    return cls && cls->should_grow;
+}
+
 tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,
                                   tfx_error *err)
 {
     return ended(arm, tfx_call_scaling_should_grow(arm->scaling.impl, policy, signals, grow, err), err);
+}
+
+const char *tfx_policy_reason(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err)
+{
+    const char *text = tfx_call_scaling_reason(arm->scaling.impl, policy, err);
+    ended(arm, err->status, err);
+    return text;
 }
 
 const char *tfx_policy_save(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err)

@@ -23,9 +23,19 @@ tfx_status tfx_policy_train(const tfx_arm *arm, uint32_t index, const tfx_stage 
 tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint32_t index, const char *const *paths,
                             size_t n, tfx_error *err);
 
+/* Shows the policy a stage that is planned; the last one is not shown to it. */
+tfx_status tfx_policy_check_stage(const tfx_arm *arm, const tfx_scaling *policy, const tfx_planned_stage *stage,
+                                  tfx_error *err);
+
+/* Whether the policy may end stages before their planned ends. */
+int tfx_policy_decides(const tfx_arm *arm);
+
 /* Asks a policy whether the stage ends now. */
 tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,
                                   tfx_error *err);
+
+/* Why it does, until the next call; NULL: the policy does not say, or an error. */
+const char *tfx_policy_reason(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err);
 
 /* What the policy wants to be kept with a checkpoint, until the next call; NULL: nothing, or an error. */
 const char *tfx_policy_save(const tfx_arm *arm, tfx_scaling *policy, tfx_error *err);

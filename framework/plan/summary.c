@@ -39,8 +39,8 @@ tfx_device_speed tfx_device_speed_measure(const tfx_device *device)
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
                     tfx_device_speed speed, FILE *out)
 {
-    char a[32], b[32], c[32], d[32], f[32];
-    int all_fit = 1;
+    char a[32], b[32], c[32], d[32], f[32], steps[32];
+    int all_fit = 1, early = 0;
     uint64_t host = 0;
     fprintf(out, "experiment %s: %zu arm%s x %zu seed%s on %s\n\n", e->name, e->n_arms, e->n_arms == 1 ? "" : "s",
             e->n_seeds, e->n_seeds == 1 ? "" : "s", tfx_call_backend_describe(device->cls, device->backend));
@@ -55,8 +55,11 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             all_fit &= fits;
             host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
             total_seconds += seconds;
-            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10" PRId64 " %9s %12s %11.4g %10s %11s%s\n",
-                    arms[i]->arm->name, k, s->model->name, tfx_format_count(a, (double)s->n_params), s->steps,
+            int bound = tfx_arm_plan_may_end_early(arms[i], k);
+            early |= bound;
+            snprintf(steps, sizeof(steps), "%s%" PRId64, bound ? "<=" : "", s->steps);
+            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10s %9s %12s %11.4g %10s %11s%s\n", arms[i]->arm->name, k,
+                    s->model->name, tfx_format_count(a, (double)s->n_params), steps,
                     tfx_format_count(b, tfx_stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
                     tfx_stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
                     tfx_format_seconds(f, seconds), fits ? "" : "  DOES NOT FIT");
@@ -66,6 +69,10 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
                     tfx_format_count(b, tfx_arm_plan_tokens(arms[i])), "", tfx_arm_plan_flops(arms[i]), "",
                     tfx_format_seconds(f, total_seconds));
     }
+    if (early)
+        fprintf(
+            out,
+            "\n<=: the policy may end the stage before; tokens, FLOPs, time and disk are those of the longest run.");
     fprintf(out,
             "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
     fprintf(out,
@@ -123,6 +130,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "parameters", (double)s->n_params);
             cJSON_AddNumberToObject(stage, "first_step", (double)s->first_step);
             cJSON_AddNumberToObject(stage, "steps", (double)s->steps);
+            cJSON_AddBoolToObject(stage, "may_end_early", tfx_arm_plan_may_end_early(arms[i], k));
             cJSON_AddNumberToObject(stage, "batch", (double)s->batch);
             cJSON_AddNumberToObject(stage, "lr", s->train.lr);
             cJSON_AddNumberToObject(stage, "tokens", tfx_stage_tokens(s));

@@ -211,6 +211,16 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
     return err->status;
 }
 
+/* Why the policy has ended the stage; nothing where that has had all its steps. */
+static tfx_status tell_reason(const trainer *t, tfx_error *err)
+{
+    const tfx_arm_plan *plan = t->p->plan;
+    const char *text = t->at.stage_step < t->stage->steps ? tfx_policy_reason(plan->arm, plan->policy, err) : NULL;
+    if (text)
+        tfx_log_event("step %" PRId64 "  %s: %s", t->at.step, plan->arm->scaling.name, text);
+    return err->status;
+}
+
 static tfx_status grow(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *from = t->stage;
@@ -219,7 +229,7 @@ static tfx_status grow(trainer *t, tfx_error *err)
     tfx_text changes = {0};
     double started = tfx_now(), loss_after, delta;
 
-    if (tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
+    if (tell_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
         goto done;
     int restarts = t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step;
     t->at.schedule_done = restarts ? 0 : tfx_schedule_done(from, t->at.schedule_done, t->at.stage_step);

@@ -50,6 +50,18 @@ typedef struct tfx_stage {
 #endif
 } tfx_stage;
 
+#if TFX_NEEDS_MINOR >= 1
+/* Since 1.1. A stage as the host has planned it. */
+typedef struct tfx_planned_stage {
+    size_t struct_size;
+    uint32_t stage;
+    int64_t first_step; /* steps of the run before it, at most */
+    int64_t steps;      /* in it, at most */
+    int64_t eval_every; /* steps of the run between evaluations; 0: only where a stage begins or ends */
+    double step_flops;  /* that a step takes */
+} tfx_planned_stage;
+#endif
+
 /* What a policy may base its decision on. */
 typedef struct tfx_growth_signals {
     size_t struct_size;
@@ -117,6 +129,13 @@ typedef struct tfx_scaling_class {
     const char *(*save)(tfx_scaling *s);
     /* [main] Takes that text back; not called where there was none. TFX_E_DATA for one that is not its own. */
     tfx_status (*load)(tfx_scaling *s, const char *text);
+    /* [main] Since 1.1, optional. Called when a run is planned, for each stage but the last: the place to refuse options
+     * under which should_grow could never return nonzero there. */
+    tfx_status (*check_stage)(const tfx_scaling *s, const tfx_planned_stage *stage);
+    /* [main] Since 1.1, optional. Why should_grow returned nonzero, for people: "the loss falls by ..., below ...", one
+     * line of printable ASCII. Asked when the model grows, by another process perhaps, so that it must follow from what
+     * `save` keeps. Returns a string that lives until the next call with `s`, or NULL for nothing. */
+    const char *(*reason)(tfx_scaling *s);
 #endif
 } tfx_scaling_class;
 

@@ -23,6 +23,7 @@ SHOW(tfx_loader_info);
 SHOW(tfx_loader_position);
 SHOW(tfx_loader_class);
 SHOW(tfx_stage);
+SHOW(tfx_planned_stage);
 SHOW(tfx_growth_signals);
 SHOW(tfx_grown_param);
 SHOW(tfx_scaling_class);

@@ -19,7 +19,7 @@ model = tokenformer_16
 scaling = grow
 """
 SETTINGS = ["--set", "train.steps=30", "--set", "train.log_every=1", "--arm", "grown"]
-NEVER = ["--set", "scaling.grow.policy.patience=1000"]
+NEVER = ["--set", "scaling.grow.policy.patience=5"]  # that often in a row no loss rises here
 
 
 def losses(f, name, stage):
@@ -82,9 +82,14 @@ def test_where_it_grows():
             same(at[1], second or at[0] + 20, "the step of the second")
             row = f.sql("SELECT 1 FROM metric WHERE name = 'train_loss' AND step = ?", at[0])
             expect(row, "the step at which it grows has a row")
+            said = f.tfx("show", 1, "--log").stdout
+            n, slope = next((n, slope) for step, slope, n in slopes(losses(f, f"{kind}_loss", 0), 3) if step == at[0])
+            word = "training" if kind == "train" else "validation"
+            expect(f"step {at[0]}  plateau: the {word} loss falls by {slope:.4g} per factor e of FLOPs, below {limit:.4g} at 2 "
+                   in said, f"why it grew, after {n} observations", said)
         with folder(SPEC) as f:
             f.tfx("run", "tiny.ini", *settings, "--set", f"scaling.grow.policy.slope={limit!r}",
-                  "--set", "scaling.grow.policy.min_steps=25", "--set", "scaling.grow.policy.max_steps=25, 4")
+                  "--set", "scaling.grow.policy.min_steps=25", "--set", "scaling.grow.policy.max_steps=26, 4")
             same(grown_at(f)[0], growth_step(losses(f, f"{kind}_loss", 0), limit, min_step=25) or 30, "not before min_steps")
 
 
@@ -132,9 +137,37 @@ def test_killed_around_the_decision():
             same_outcome(outcome(f, 1), right, f"{sig.name} at change {at}, {at - named} from the decision's checkpoint")
 
 
+def test_what_a_plan_knows():
+    """Stages that the policy may end are bounds; those of a policy that does not decide are not."""
+    with folder(SPEC) as f:
+        stages = f.json("plan", "tiny.ini", *SETTINGS[:-2])["arms"][0]["stages"]
+        same([s["may_end_early"] for s in stages], [True, True, False], "stages that may end early")
+        text = f.tfx("plan", "tiny.ini", *SETTINGS[:-2]).stdout
+        for steps, bound in ((30, "<="), (20, "<="), (4, " ")):
+            expect(f"{bound}{steps} " in text, f"{bound}{steps} steps", text)
+        expect("<=: the policy may end the stage before" in text, "what that means", text)
+    with folder() as f:
+        plan = f.tfx("plan", "tiny.ini").stdout
+        expect("<=" not in plan, "schedule ends no stage early", plan)
+
+
+def test_no_evaluations():
+    with folder(SPEC) as f:
+        r = f.tfx("run", "tiny.ini", *SETTINGS, "--set", "train.eval_every=0", "--set", "scaling.grow.policy.loss=val", status=2)
+        message(r, "expected train.eval_every above 0", "found 0")
+        same(f.files(), ["tiny.ini", "train.txt", "val.txt"], "nothing is written")
+
+
 def test_refused():
     for settings, words in ((["policy.max_steps=4"], ("policy.max_steps", "one entry for each of the 2 models; found 1")),
-                            (["policy.min_steps=21"], ("policy.min_steps", "20 of 'tokenformer_32'; found 21")),
+                            (["policy.min_steps=12"], ("policy.min_steps: expected at most 11, the last of the 12 steps of stage 0", "found 12")),
+                            (["policy.min_steps=11", "policy.loss=val"],
+                             ("policy.half_life: ", "7 observations", "1 more for patience", "stage 0 has 2 at most, evaluations of its 12 steps")),
+                            (["policy.min_steps=11", "policy.loss=val", "policy.half_life=0.5", "policy.patience=1"],
+                             ("policy.min_steps: expected at most 10,", "found 11")),
+                            (["policy.patience=7"], ("policy.half_life: ", "12 observations", "stage 0 has 11 at most, all but the last of its 12")),
+                            (["policy.half_life=0.5", "policy.patience=4", "policy.max_steps=4,20"],
+                             ("policy.half_life: ", "5 observations", "stage 1 has 3 at most, all but the last of its 4")),
                             (["policy.patience=0"], ("patience", "integer, 1 to 1T")),
                             (["policy.loss=valid"], ("loss", "one of: train, val", "did you mean \"val\"?")),
                             (["operator.values=zero"], ("operator.values", "no gradient")),

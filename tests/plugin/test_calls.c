@@ -215,6 +215,18 @@ START_TEST(a_stage_without_sense)
     stage = (tfx_stage){.struct_size = sizeof(stage), .carry = (tfx_carry_state)9};
     ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 2, &out, &err), TFX_E_INTERNAL);
     SAYS(&err, "stage 2 has the unknown carry 9");
+    static const tfx_stage lengths[] = {
+        {.steps = 1, .flops = 1}, {.tokens = 1, .flops = 1}, {.flops = -1}, {.flops = NAN}};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        err = (tfx_error){0};
+        stage = lengths[i];
+        ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 1, &out, &err), TFX_E_INTERNAL);
+        SAYS(&err, "FLOPs; expected one of them");
+    }
+    err = (tfx_error){0};
+    stage = (tfx_stage){.flops = 1e15};
+    ck_assert_int_eq(tfx_call_scaling_stage(&scaling, NULL, 1, &out, &err), TFX_OK);
+    ck_assert_double_eq(out.flops, 1e15);
 }
 END_TEST
 
@@ -229,6 +241,33 @@ START_TEST(a_decision_to_grow)
     wants = -1;
     ck_assert_int_eq(tfx_call_scaling_should_grow(&scaling, NULL, &signals, &grow, &err), TFX_E_INTERNAL);
     SAYS(&err, "bug in the plugin: opt_int was called with options NULL");
+    tfx_scaling_class never = scaling;
+    never.should_grow = NULL;
+    err = (tfx_error){0};
+    grow = 7;
+    ck_assert_int_eq(tfx_call_scaling_should_grow(&never, NULL, &signals, &grow, &err), TFX_OK);
+    ck_assert_int_eq(grow, 0);
+}
+END_TEST
+
+static tfx_status check_stage(const tfx_scaling *s, const tfx_planned_stage *p)
+{
+    (void)s;
+    return p->steps < 10 ? tfx_host_table()->fail(tfx_host_table(), TFX_E_INVALID, "patience: too long") : TFX_OK;
+}
+
+START_TEST(a_planned_stage)
+{
+    tfx_error err = {0};
+    tfx_planned_stage p = {.struct_size = sizeof(p), .stage = 1, .steps = 10};
+    tfx_scaling_class checks = scaling;
+    checks.struct_size = sizeof(checks);
+    checks.check_stage = check_stage;
+    ck_assert_int_eq(tfx_call_scaling_check_stage(&checks, NULL, &p, &err), TFX_OK);
+    p.steps = 9;
+    ck_assert_int_eq(tfx_call_scaling_check_stage(&scaling, NULL, &p, &err), TFX_OK); /* it has none */
+    ck_assert_int_eq(tfx_call_scaling_check_stage(&checks, NULL, &p, &err), TFX_E_INVALID);
+    SAYS(&err, "patience: too long");
 }
 END_TEST
 
@@ -281,6 +320,22 @@ START_TEST(what_a_policy_remembers)
     ck_assert_int_eq(err.status, TFX_OK);
     ck_assert_int_eq(tfx_call_scaling_load(&scaling, NULL, "1", &err), TFX_E_INTERNAL);
     SAYS(&err, "no `load`");
+}
+END_TEST
+
+START_TEST(why_a_policy_decides)
+{
+    tfx_error err = {0};
+    tfx_scaling_class says = scaling;
+    says.struct_size = sizeof(says);
+    says.reason = save;
+    kept = "the loss falls by 0.1";
+    ck_assert_ptr_eq(tfx_call_scaling_reason(&says, NULL, &err), kept);
+    ck_assert_ptr_null(tfx_call_scaling_reason(&scaling, NULL, &err)); /* it has none */
+    ck_assert_int_eq(err.status, TFX_OK);
+    kept = "two\nlines";
+    ck_assert_ptr_null(tfx_call_scaling_reason(&says, NULL, &err));
+    SAYS(&err, "`reason` returned a text with the byte 0x0a at 3");
 }
 END_TEST
 
@@ -481,7 +536,9 @@ static Suite *calls_suite(void)
     tcase_add_test(t, a_policy_without_sense);
     tcase_add_test(t, a_stage_without_sense);
     tcase_add_test(t, a_decision_to_grow);
+    tcase_add_test(t, a_planned_stage);
     tcase_add_test(t, what_a_policy_remembers);
+    tcase_add_test(t, why_a_policy_decides);
     tcase_add_test(t, grown_values_are_numbers);
     tcase_add_test(t, shape_of_an_op);
     tcase_add_test(t, lowering_of_an_op);

@@ -137,6 +137,43 @@ tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scalin
     return tfx_call_end(&c, cls->check(s, stage, paths, n), "", err);
 }
 
+tfx_status tfx_call_scaling_check_stage(const tfx_scaling_class *cls, const tfx_scaling *s,
+                                        const tfx_planned_stage *stage, tfx_error *err)
+{
+    char about[32];
+    tfx_call c;
+    if (!TFX_HAS(cls, check_stage))
+        return TFX_OK;
+    snprintf(about, sizeof(about), "stage %" PRIu32, stage->stage);
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "check_stage", about);
+    return tfx_call_end(&c, cls->check_stage(s, stage), "", err);
+}
+
+/* A text that the policy returned: at most that long, printable, and with nothing else but what is in `also`. */
+static void check_text(tfx_call *c, const char *function, const char *text, size_t limit, const char *also)
+{
+    size_t n = text ? strnlen(text, limit + 1) : 0;
+    if (n > limit)
+        tfx_call_bug(c, "`%s` returned a text of more than %zu bytes", function, limit);
+    for (size_t i = 0; i < n; i++)
+        if ((text[i] < ' ' || text[i] == 127) && !strchr(also, text[i])) { /* bytes above 127 included */
+            tfx_call_bug(c, "`%s` returned a text with the byte 0x%02x at %zu; expected printable ASCII", function,
+                         (unsigned char)text[i], i);
+            break;
+        }
+}
+
+const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
+{
+    tfx_call c;
+    if (!TFX_HAS(cls, reason))
+        return NULL;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "reason", NULL);
+    const char *text = cls->reason(s);
+    check_text(&c, "reason", text, TFX_POLICY_REASON_LIMIT, "");
+    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
+}
+
 const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
 {
     tfx_call c;
@@ -144,15 +181,7 @@ const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, 
         return NULL;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "save", NULL);
     const char *text = cls->save(s);
-    size_t n = text ? strnlen(text, TFX_POLICY_TEXT_LIMIT + 1) : 0;
-    if (n > TFX_POLICY_TEXT_LIMIT)
-        tfx_call_bug(&c, "`save` returned a text of more than %zu bytes", TFX_POLICY_TEXT_LIMIT);
-    for (size_t i = 0; i < n; i++)
-        if (text[i] < ' ' && text[i] != '\n' && text[i] != '\t') { /* bytes above 127 included */
-            tfx_call_bug(&c, "`save` returned a text with the byte 0x%02x at %zu; expected printable ASCII",
-                         (unsigned char)text[i], i);
-            break;
-        }
+    check_text(&c, "save", text, TFX_POLICY_TEXT_LIMIT, "\n\t");
     return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
 }
 

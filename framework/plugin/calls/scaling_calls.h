@@ -26,6 +26,14 @@ tfx_status tfx_call_scaling_grow_param(const tfx_scaling_class *cls, tfx_scaling
 tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
                                   const char *const *paths, size_t n, tfx_error *err);
 
+/* Nothing happens for a policy without this function. */
+tfx_status tfx_call_scaling_check_stage(const tfx_scaling_class *cls, const tfx_scaling *s,
+                                        const tfx_planned_stage *stage, tfx_error *err);
+
+/* Why should_grow returned nonzero; lives until the next call. NULL: the policy does not say, or an error. */
+#define TFX_POLICY_REASON_LIMIT ((size_t)1 << 10)
+const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err);
+
 /* What the policy wants to be kept with a checkpoint; lives until the next call. NULL: nothing, or an error. */
 #define TFX_POLICY_TEXT_LIMIT ((size_t)64 << 10)
 const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err);
