@@ -54,22 +54,22 @@ static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kin
 }
 
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_standing *at, const char *policy, int params_only,
+                                const tfx_state_io *io, const tfx_checkpoint_record *what, int params_only,
                                 tfx_checkpoint_written *out, tfx_error *err)
 {
     tfx_staged_dir dir = {0};
-    tfx_checkpoint_record record = {.at = *at, .policy = policy ? tfx_strdup(policy) : NULL};
+    tfx_checkpoint_record record = *what;
+    int64_t step = what->at.step;
     char *parent = tfx_parent_dir(path);
     *out = (tfx_checkpoint_written){0};
     if (tfx_make_dirs(parent, err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
-        write_tensors(dir.temp_path, TFX_CHECKPOINT_WEIGHTS, TFX_STATE_PARAM, model, state, io, at->step, &out->bytes,
+        write_tensors(dir.temp_path, TFX_CHECKPOINT_WEIGHTS, TFX_STATE_PARAM, model, state, io, step, &out->bytes,
                       record.weights, err) == TFX_OK &&
         (params_only || write_tensors(dir.temp_path, TFX_CHECKPOINT_OPTIMIZER, TFX_STATE_OPTIMIZER, model, state, io,
-                                      at->step, &out->bytes, record.optimizer, err) == TFX_OK) &&
+                                      step, &out->bytes, record.optimizer, err) == TFX_OK) &&
         tfx_checkpoint_record_write(dir.temp_path, &record, &out->bytes, out->json_hash, err) == TFX_OK)
         tfx_staged_dir_commit(&dir, err);
     memcpy(out->hash, record.weights, sizeof(out->hash));
-    tfx_checkpoint_record_finish(&record);
     tfx_staged_dir_finish(&dir);
     free(parent);
     return err->status;
@@ -162,6 +162,24 @@ static tfx_status load_file(const char *path, tfx_state_kind kind, const tfx_sta
         }
     }
     free(chunk);
+    tfx_st_close(r);
+    return err->status;
+}
+
+tfx_status tfx_checkpoint_tensors(const char *file, tfx_state_kind kind, tfx_state_layout *state, char **model,
+                                  tfx_error *err)
+{
+    tfx_st_reader *r = tfx_st_open(file, err);
+    for (size_t i = 0; r && i < tfx_st_count(r) && err->status == TFX_OK; i++) {
+        const tfx_st_tensor *f = tfx_st_at(r, i);
+        tfx_dtype dtype = f->dtype == TFX_ST_F32 ? TFX_F32 : f->dtype == TFX_ST_BF16 ? TFX_BF16 : TFX_I32;
+        if (file_dtype(dtype) != f->dtype)
+            tfx_fail(err, TFX_E_DATA, "%s: tensor %s: expected dtype f32, bf16 or i32", file, f->name);
+        else
+            tfx_state_add(state, kind, f->name, dtype, f->n_dims, f->dims);
+    }
+    if (r && model)
+        *model = tfx_strdup(tfx_st_metadata(r, "model"));
     tfx_st_close(r);
     return err->status;
 }

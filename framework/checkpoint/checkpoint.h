@@ -22,10 +22,10 @@ typedef struct tfx_checkpoint_written {
     char json_hash[33]; /* of checkpoint.json: of everything */
 } tfx_checkpoint_written;
 
-/* Writes the folder `path` (parents are made), without optimizer state if `params_only`; `policy` is what the
- * scaling policy remembers, or NULL. Peak extra memory: a few MiB. */
+/* Writes the folder `path` (parents are made), without optimizer state if `params_only`; the hashes of `record` are
+ * worked out, the rest is written as it is. Peak extra memory: a few MiB. */
 tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_run_standing *at, const char *policy, int params_only,
+                                const tfx_state_io *io, const tfx_checkpoint_record *record, int params_only,
                                 tfx_checkpoint_written *out, tfx_error *err);
 
 /* Whether every file (the optimizer's unless `params_only`) is the one that was written; json_hash is the one
@@ -36,6 +36,11 @@ tfx_status tfx_checkpoint_check(const char *path, const char *json_hash, int par
  * there with its shape and dtype. */
 tfx_status tfx_checkpoint_load(const char *path, const char *json_hash, const tfx_state_layout *state,
                                const tfx_state_io *io, int params_only, tfx_error *err);
+
+/* What the tensors of a safetensors file are, appended to `state` as this kind; reads its header only. `model`: heap,
+ * the name in the file (NULL: it has none, or nobody asks). */
+tfx_status tfx_checkpoint_tensors(const char *file, tfx_state_kind kind, tfx_state_layout *state, char **model,
+                                  tfx_error *err);
 
 /* Whether the parameters of a safetensors file are those of `state`; reads its header only. */
 tfx_status tfx_weights_check(const char *file, const tfx_state_layout *state, tfx_error *err);

@@ -25,43 +25,66 @@ static tfx_status fail_hash(const char *path, const char *expected, const char *
                     path, expected, found);
 }
 
-/* What checkpoint.json says of tfx_run_standing, in this order. Numbers are text with all their digits: JSON readers
+/* What checkpoint.json says of tfx_checkpoint_record, in this order. Numbers are text with all their digits: JSON readers
  * keep only 53 bits. */
+#define AT(field) offsetof(tfx_checkpoint_record, at.field)
 static const struct member {
     const char *key;
     enum { BOOLEAN, INTEGER, UNSIGNED, EXACT } type;
     size_t offset;
 } members[] = {
-    {"stage", INTEGER, offsetof(tfx_run_standing, stage)},
-    {"stage_step", INTEGER, offsetof(tfx_run_standing, stage_step)},
-    {"stage_done", BOOLEAN, offsetof(tfx_run_standing, stage_done)},
-    {"step", INTEGER, offsetof(tfx_run_standing, step)},
-    {"tokens", INTEGER, offsetof(tfx_run_standing, tokens)},
-    {"schedule_done", EXACT, offsetof(tfx_run_standing, schedule_done)},
-    {"flops", EXACT, offsetof(tfx_run_standing, flops)},
-    {"seconds", EXACT, offsetof(tfx_run_standing, seconds)},
-    {"train_loss", EXACT, offsetof(tfx_run_standing, train_loss)},
-    {"val_loss", EXACT, offsetof(tfx_run_standing, val_loss)},
-    {"val_step", INTEGER, offsetof(tfx_run_standing, val_step)},
+    {"stage", INTEGER, AT(stage)},
+    {"stage_step", INTEGER, AT(stage_step)},
+    {"stage_done", BOOLEAN, AT(stage_done)},
+    {"step", INTEGER, AT(step)},
+    {"tokens", INTEGER, AT(tokens)},
+    {"schedule_done", EXACT, AT(schedule_done)},
+    {"flops", EXACT, AT(flops)},
+    {"seconds", EXACT, AT(seconds)},
+    {"train_loss", EXACT, AT(train_loss)},
+    {"val_loss", EXACT, AT(val_loss)},
+    {"val_step", INTEGER, AT(val_step)},
+};
+/* Written where a run started from another one's checkpoint. */
+static const struct member before_members[] = {
+    {"steps", INTEGER, AT(before.steps)},
+    {"tokens", INTEGER, AT(before.tokens)},
+    {"flops", EXACT, AT(before.flops)},
+    {"seconds", EXACT, AT(before.seconds)},
+};
+/* With two names beside them. */
+static const struct member setting_members[] = {
+    {"context", INTEGER, offsetof(tfx_checkpoint_record, setting.context)},
+    {"vocab", INTEGER, offsetof(tfx_checkpoint_record, setting.vocab)},
+    {"micro_batch", INTEGER, offsetof(tfx_checkpoint_record, setting.micro_batch)},
+    {"seed", INTEGER, offsetof(tfx_checkpoint_record, setting.seed)},
 };
 static const struct member position_members[] = {
-    {"batch_index", UNSIGNED, offsetof(tfx_run_standing, position.batch_index)},
-    {"extra0", UNSIGNED, offsetof(tfx_run_standing, position.extra[0])},
-    {"extra1", UNSIGNED, offsetof(tfx_run_standing, position.extra[1])},
-    {"extra2", UNSIGNED, offsetof(tfx_run_standing, position.extra[2])},
-    {"extra3", UNSIGNED, offsetof(tfx_run_standing, position.extra[3])},
+    {"batch_index", UNSIGNED, AT(position.batch_index)}, {"extra0", UNSIGNED, AT(position.extra[0])},
+    {"extra1", UNSIGNED, AT(position.extra[1])},         {"extra2", UNSIGNED, AT(position.extra[2])},
+    {"extra3", UNSIGNED, AT(position.extra[3])},
 };
 enum {
     N_MEMBERS = sizeof(members) / sizeof(*members),
+    N_BEFORE_MEMBERS = sizeof(before_members) / sizeof(*before_members),
+    N_SETTING_MEMBERS = sizeof(setting_members) / sizeof(*setting_members),
     N_POSITION_MEMBERS = sizeof(position_members) / sizeof(*position_members)
 };
 
+tfx_spent tfx_spent_so_far(const tfx_run_standing *at)
+{
+    return (tfx_spent){.steps = at->before.steps + at->step,
+                       .tokens = at->before.tokens + at->tokens,
+                       .flops = at->before.flops + at->flops,
+                       .seconds = at->before.seconds + at->seconds};
+}
+
 /* ---- writing ---- */
 
-static void add_members(cJSON *o, const struct member *m, size_t n, const tfx_run_standing *at)
+static void add_members(cJSON *o, const struct member *m, size_t n, const tfx_checkpoint_record *r)
 {
     for (size_t i = 0; i < n; i++) {
-        const void *value = (const char *)at + m[i].offset;
+        const void *value = (const char *)r + m[i].offset;
         char text[64];
         switch (m[i].type) {
         case BOOLEAN: cJSON_AddBoolToObject(o, m[i].key, *(const int *)value); continue;
@@ -81,10 +104,18 @@ static char *record_text(const tfx_checkpoint_record *r)
     cJSON_AddStringToObject(files, TFX_CHECKPOINT_WEIGHTS, r->weights);
     if (*r->optimizer)
         cJSON_AddStringToObject(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer);
-    add_members(o, members, N_MEMBERS, &r->at);
+    add_members(o, members, N_MEMBERS, r);
     if (r->policy)
         cJSON_AddStringToObject(o, "policy", r->policy);
-    add_members(cJSON_AddObjectToObject(o, "data_position"), position_members, N_POSITION_MEMBERS, &r->at);
+    add_members(cJSON_AddObjectToObject(o, "data_position"), position_members, N_POSITION_MEMBERS, r);
+    if (r->at.before.steps)
+        add_members(cJSON_AddObjectToObject(o, "before"), before_members, N_BEFORE_MEMBERS, r);
+    if (r->setting.context) {
+        cJSON *setting = cJSON_AddObjectToObject(o, "setting");
+        add_members(setting, setting_members, N_SETTING_MEMBERS, r);
+        cJSON_AddStringToObject(setting, "optimizer", r->setting.optimizer);
+        cJSON_AddStringToObject(setting, "data", r->setting.data);
+    }
     char *text = cJSON_Print(o);
     cJSON_Delete(o);
     return text;
@@ -132,11 +163,11 @@ static int get_member(const cJSON *o, const struct member *m, void *value)
     return *digits && !digits[strspn(digits, "0123456789")] && !errno;
 }
 
-static int get_members(const cJSON *o, const struct member *m, size_t n, tfx_run_standing *at)
+static int get_members(const cJSON *o, const struct member *m, size_t n, tfx_checkpoint_record *r)
 {
     int ok = 1;
     for (size_t i = 0; i < n && ok; i++)
-        ok = get_member(o, &m[i], (char *)at + m[i].offset);
+        ok = get_member(o, &m[i], (char *)r + m[i].offset);
     return ok;
 }
 
@@ -147,8 +178,16 @@ static int get_hash(const cJSON *files, const char *file, char hash[33])
     return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
 }
 
+static int get_setting(const cJSON *o, tfx_checkpoint_record *r)
+{
+    snprintf(r->setting.optimizer, sizeof(r->setting.optimizer), "%s", text_of(o, "optimizer"));
+    return get_members(o, setting_members, N_SETTING_MEMBERS, r) && get_hash(o, "data", r->setting.data);
+}
+
 static int get_record(const cJSON *o, tfx_checkpoint_record *r)
 {
+    const cJSON *before = cJSON_GetObjectItemCaseSensitive(o, "before");
+    const cJSON *setting = cJSON_GetObjectItemCaseSensitive(o, "setting");
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(o, "files");
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(o, "data_position");
     const cJSON *policy = cJSON_GetObjectItemCaseSensitive(o, "policy");
@@ -157,8 +196,9 @@ static int get_record(const cJSON *o, tfx_checkpoint_record *r)
     return (!policy || r->policy) && get_hash(files, TFX_CHECKPOINT_WEIGHTS, r->weights) &&
            (!cJSON_HasObjectItem(files, TFX_CHECKPOINT_OPTIMIZER) ||
             get_hash(files, TFX_CHECKPOINT_OPTIMIZER, r->optimizer)) &&
-           get_members(o, members, N_MEMBERS, &r->at) &&
-           get_members(data, position_members, N_POSITION_MEMBERS, &r->at);
+           get_members(o, members, N_MEMBERS, r) && get_members(data, position_members, N_POSITION_MEMBERS, r) &&
+           (!before || get_members(before, before_members, N_BEFORE_MEMBERS, r)) &&
+           (!setting || get_setting(setting, r));
 }
 
 /* The whole file, to be freed; NULL with a message. */

@@ -17,6 +17,12 @@
 #define TFX_CHECKPOINT_WEIGHTS "model.safetensors"
 #define TFX_CHECKPOINT_OPTIMIZER "optimizer.safetensors"
 
+/* What training cost. */
+typedef struct tfx_spent {
+    int64_t steps, tokens;
+    double flops, seconds;
+} tfx_spent;
+
 /* Where a run stands. */
 typedef struct tfx_run_standing {
     int64_t stage, stage_step;   /* current stage and the steps done in it */
@@ -27,13 +33,25 @@ typedef struct tfx_run_standing {
     double train_loss, val_loss; /* last known; NaN: none */
     int64_t val_step;
     tfx_loader_position position; /* of the training data, before the next batch */
+    tfx_spent before;             /* other runs spent this on what the run started from */
 } tfx_run_standing;
+
+/* What the run and those before it spent. */
+tfx_spent tfx_spent_so_far(const tfx_run_standing *at);
+
+/* What the run was that made a checkpoint, as far as another one that starts from it must know. All zero: not known. */
+typedef struct tfx_checkpoint_setting {
+    int64_t context, vocab, micro_batch, seed;
+    char optimizer[64]; /* its name */
+    char data[33];      /* hash of the loader's name and options */
+} tfx_checkpoint_setting;
 
 /* What checkpoint.json says. */
 typedef struct tfx_checkpoint_record {
     tfx_run_standing at;
     char weights[33], optimizer[33]; /* hashes of the files; an empty one: no such file */
     char *policy;                    /* what the scaling policy remembers; NULL: nothing */
+    tfx_checkpoint_setting setting;
 } tfx_checkpoint_record;
 
 void tfx_checkpoint_record_finish(tfx_checkpoint_record *r);

@@ -3,10 +3,15 @@
 
 #include "framework/base/text.h"
 
-tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
+const char *tfx_cli_database(const tfx_cli_args *a)
 {
     const char *path = tfx_cli_value(a, "db");
-    return tfx_store_open(path ? path : "tfx.db", TFX_STORE_READ, err);
+    return path ? path : "tfx.db";
+}
+
+tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
+{
+    return tfx_store_open(tfx_cli_database(a), TFX_STORE_READ, err);
 }
 
 tfx_id tfx_cli_run_id(const char *argument, tfx_error *err)

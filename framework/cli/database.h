@@ -11,7 +11,9 @@
 #define TFX_CLI_JSON_OPTION "json", NULL, 0, "print JSON"
 #define TFX_CLI_CSV_OPTION "csv", NULL, 0, "print comma-separated values"
 
-/* Opens the database that --db names, for reading. */
+/* The file that --db names, or the default. */
+const char *tfx_cli_database(const tfx_cli_args *a);
+/* Opens it for reading. */
 tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err);
 
 /* The run id that an argument holds; 0 with a message. */

@@ -1,36 +1,38 @@
 /* tfx plan: what a spec will cost, before step 0. */
 #include <stdio.h>
 
+#include "framework/cli/database.h"
 #include "framework/cli/session.h"
 #include "framework/plan/axes.h"
 #include "framework/plan/summary.h"
 #include "framework/report/initial_scales.h"
 
 /* The data must be there: one row of it goes through each model. */
-static tfx_status print_initial(tfx_session *s, int json, tfx_error *err)
+static tfx_status print_initial(tfx_session *s, const char *database, int json, tfx_error *err)
 {
-    if (tfx_session_plan(s, err) == TFX_OK && tfx_session_check_data(s, NULL, err) == TFX_OK)
+    if (tfx_session_plan(s, database, err) == TFX_OK && tfx_session_check_data(s, NULL, err) == TFX_OK)
         tfx_initial_report(s->experiment, s->plans, s->registry, &s->device, json, stdout, err);
     return err->status;
 }
 
-static tfx_status print_axes(tfx_session *s, int json, tfx_error *err)
+static tfx_status print_axes(tfx_session *s, const char *database, int json, tfx_error *err)
 {
-    if (tfx_session_plan(s, err) == TFX_OK)
+    if (tfx_session_plan(s, database, err) == TFX_OK)
         (json ? tfx_axes_print_json : tfx_axes_print)(s->experiment, s->plans, s->registry, stdout, err);
     return err->status;
 }
 
 /* What cannot be planned is no spec to be given away. */
-static void print_resolved(tfx_session *s, tfx_error *err)
+static void print_resolved(tfx_session *s, const char *database, tfx_error *err)
 {
-    if (tfx_session_plan(s, err) == TFX_OK)
+    if (tfx_session_plan(s, database, err) == TFX_OK)
         fputs(s->experiment->resolved, stdout);
 }
 
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     tfx_session s = {0};
+    const char *database = tfx_cli_database(a);
     if (tfx_cli_flag(a, "resolved") && tfx_cli_flag(a, "json"))
         tfx_fail(err, TFX_E_INVALID, "expected --json or --resolved, found both");
     else if (tfx_cli_flag(a, "resolved") && tfx_cli_flag(a, "init"))
@@ -40,12 +42,12 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                  tfx_cli_flag(a, "resolved") ? "resolved" : "init");
     else if (tfx_session_open(&s, a, err) == TFX_OK) {
         if (tfx_cli_flag(a, "resolved"))
-            print_resolved(&s, err);
+            print_resolved(&s, database, err);
         else if (tfx_cli_flag(a, "init"))
-            print_initial(&s, tfx_cli_flag(a, "json"), err);
+            print_initial(&s, database, tfx_cli_flag(a, "json"), err);
         else if (tfx_cli_flag(a, "axes"))
-            print_axes(&s, tfx_cli_flag(a, "json"), err);
-        else if (tfx_session_plan(&s, err) == TFX_OK) {
+            print_axes(&s, database, tfx_cli_flag(a, "json"), err);
+        else if (tfx_session_plan(&s, database, err) == TFX_OK) {
             tfx_error data = {0};
             if (tfx_session_check_data(&s, NULL, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
@@ -65,12 +67,13 @@ static const tfx_cli_option options[] = {
     {"json", NULL, 0, "print JSON"},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
+    {TFX_CLI_DB_OPTION},
     {NULL},
 };
 
 const tfx_command tfx_cmd_plan = {
     "plan",
-    "SPEC [--init | --axes] [--json | --resolved] [--profile NAME] [--set SECTION.KEY=VALUE]...",
+    "SPEC [--init | --axes] [--json | --resolved] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE]",
     "Show parameters, FLOPs, memory and time of every stage.",
     "  tfx plan experiments/quickstart.ini\n"
     "  tfx plan experiments/scale_124m_to_1.4b.ini --profile smoke --json\n"

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "framework/base/memory.h"
+#include "framework/cli/database.h"
 #include "framework/cli/session.h"
 #include "framework/plan/capacity.h"
 #include "framework/plugin/calls/crash.h"
@@ -103,7 +104,7 @@ static tfx_status select_runs(tfx_selection *chosen, const tfx_experiment *e, co
 
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
-    const char *db = tfx_cli_value(a, "db") ? tfx_cli_value(a, "db") : "tfx.db";
+    const char *db = tfx_cli_database(a);
     long long worker_run, crash_fd;
     if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, err) != TFX_OK ||
         tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, err) != TFX_OK)
@@ -127,7 +128,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
     if (tfx_session_open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK ||
-        tfx_session_plan(&s, err) != TFX_OK || check_fits(&s, &chosen, db, resume, err) != TFX_OK)
+        tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, resume, err) != TFX_OK)
         goto done;
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "framework/base/memory.h"
+#include "framework/plan/origin.h"
+#include "framework/train/start.h"
 
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
 {
@@ -17,7 +19,24 @@ tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *er
     return err->status;
 }
 
-tfx_status tfx_session_plan(tfx_session *s, tfx_error *err)
+/* A start in a run of the database, or in a checkpoint of any. */
+static tfx_status find_origin(tfx_arm_plan *p, const char *db, tfx_error *err)
+{
+    const tfx_start *start = &p->arm->start;
+    tfx_found_start found = {0};
+    tfx_store *store = start->kind == TFX_START_RUN ? tfx_store_open(db, TFX_STORE_READ, err) : NULL;
+    if (err->status == TFX_OK && tfx_start_find(store, start, &found, err) == TFX_OK)
+        tfx_origin_from_checkpoint(p, found.folder, found.json_hash, found.what, err);
+    tfx_found_start_finish(&found);
+    tfx_store_close(store);
+    if (err->status != TFX_OK && !err->located) {
+        tfx_error_prefix(err, "[arm %s]", p->arm->name);
+        tfx_start_locate(start, err);
+    }
+    return err->status;
+}
+
+tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err)
 {
     if (tfx_device_open(&s->device, s->experiment, err) != TFX_OK)
         return err->status;
@@ -28,6 +47,10 @@ tfx_status tfx_session_plan(tfx_session *s, tfx_error *err)
         for (uint32_t k = 0; p && k < p->n_stages; k++)
             if (p->notes[k])
                 fprintf(stderr, "tfx: note: [arm %s]: %s\n", p->arm->name, p->notes[k]);
+        if (p && p->arm->start.arm) /* its plan is there already */
+            tfx_origin_from_arm(p, s->plans[p->arm->start.arm - s->experiment->arms], err);
+        else if (p && p->arm->start.kind)
+            find_origin(p, db, err);
     }
     return err->status;
 }

@@ -18,8 +18,8 @@ typedef struct tfx_session {
 
 /* Plugins, and the spec that the first argument names, with --profile and --set. */
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err);
-/* The backend, and a plan for every arm. */
-tfx_status tfx_session_plan(tfx_session *s, tfx_error *err);
+/* The backend, and a plan for every arm, with what it starts from: runs of `db`. */
+tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err);
 /* After it: whether the data of the arms that `chosen` marks (NULL: of all) can be used; chooses their validation
  * sets, and notes on stderr where two arms are not evaluated on the same tokens. */
 tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error *err);

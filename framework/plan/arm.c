@@ -7,6 +7,7 @@
 #include "framework/plan/data.h"
 #include "framework/plan/event.h"
 #include "framework/plan/length.h"
+#include "framework/plan/origin.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
 
@@ -209,6 +210,7 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
                                   const tfx_device *device, tfx_error *err)
 {
     tfx_arm_plan *p = TFX_NEW(tfx_arm_plan);
+    p->experiment = e;
     p->arm = arm;
     if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK && check_events(p, err) == TFX_OK &&
         plan_stages(p, e, registry, device, err) == TFX_OK)
@@ -227,6 +229,7 @@ void tfx_arm_plan_destroy(tfx_arm_plan *p)
         free(p->notes[i]);
     free(p->stages);
     free(p->notes);
+    tfx_origin_destroy(p->origin);
     tfx_policy_close(p->arm, p->policy);
     free(p);
 }

@@ -5,13 +5,17 @@
 #include "framework/plan/stage.h"
 #include "framework/plan/validation_set.h"
 
+typedef struct tfx_origin tfx_origin; /* framework/plan/origin.h */
+
 typedef struct tfx_arm_plan {
+    const tfx_experiment *experiment;
     const tfx_arm *arm;
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;
     char **notes;                  /* per stage: what to know of growing into it; mostly NULL */
     tfx_validation_set validation; /* filled by tfx_arm_plan_check_data */
+    tfx_origin *origin;            /* filled by tfx_origin_from_*; NULL: the initialisation, or not looked at */
 } tfx_arm_plan;
 
 /* Plans every stage: models and growth chain. NULL with a message that names file and line. Does not look

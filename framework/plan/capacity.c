@@ -4,6 +4,7 @@
 
 #include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
+#include "framework/plan/branches.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p)
@@ -18,7 +19,7 @@ uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p)
         largest = bytes > largest ? bytes : largest;
     }
     uint64_t periodic = train->checkpoint_every ? largest * (uint64_t)train->keep_checkpoints : 0;
-    return (train->keep_stages ? stages : largest) + periodic + largest;
+    return (train->keep_stages ? stages : largest) + periodic + largest + tfx_arm_plan_branch_bytes(p);
 }
 
 uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
@@ -30,7 +31,7 @@ uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
         kept += (p->stages[i]->param_bytes + p->stages[i]->optimizer_bytes) * ((i > 0) + (i + 1 < p->n_stages));
     if (train->checkpoint_every)
         kept += (last->param_bytes + last->optimizer_bytes) * (uint64_t)train->keep_checkpoints;
-    return kept;
+    return kept + tfx_arm_plan_branch_bytes(p);
 }
 
 uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds)

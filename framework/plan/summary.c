@@ -6,6 +6,7 @@
 
 #include "framework/base/text.h"
 #include "framework/plan/capacity.h"
+#include "framework/plan/origin.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 /* The share of the measured matrix speed that whole training steps reach (the rest is
@@ -34,6 +35,36 @@ tfx_device_speed tfx_device_speed_measure(const tfx_device *device)
         s.lowest = i == 0 || flops < s.lowest ? flops : s.lowest;
     }
     return s;
+}
+
+static void print_start(const tfx_arm_plan *p, FILE *out)
+{
+    char tokens[32];
+    const tfx_origin *o = p->origin;
+    const tfx_start *s = &p->arm->start;
+    fprintf(out,
+            "start: [arm %s] from %s, optimizer state %s, data %s; %s tokens and %.4g FLOPs before it, %.4g "
+            "FLOPs in all.\n",
+            p->arm->name, o->what, s->keep_optimizer ? "kept" : "reset", s->continue_data ? "continued" : "restarted",
+            tfx_format_count(tokens, (double)o->before.tokens), o->before.flops,
+            o->before.flops + tfx_arm_plan_flops(p));
+}
+
+static cJSON *start_json(const tfx_arm_plan *p)
+{
+    const tfx_origin *o = p->origin;
+    const tfx_start *s = &p->arm->start;
+    char *text = tfx_start_text(s);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "start", text);
+    cJSON_AddStringToObject(json, "from", o->what);
+    cJSON_AddStringToObject(json, "optimizer", s->keep_optimizer ? "keep" : "reset");
+    cJSON_AddStringToObject(json, "data", s->continue_data ? "continue" : "restart");
+    cJSON_AddNumberToObject(json, "steps_before", (double)o->before.steps);
+    cJSON_AddNumberToObject(json, "tokens_before", (double)o->before.tokens);
+    cJSON_AddNumberToObject(json, "flops_before", o->before.flops);
+    free(text);
+    return json;
 }
 
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
@@ -73,8 +104,12 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         fprintf(
             out,
             "\n<=: the policy may end the stage before; tokens, FLOPs, time and disk are those of the longest run.");
+    fputc('\n', out);
+    for (size_t i = 0; i < e->n_arms; i++)
+        if (arms[i]->origin)
+            print_start(arms[i], out);
     fprintf(out,
-            "\nFLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
+            "FLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
     fprintf(out,
             "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
             "%s more.\n",
@@ -120,6 +155,8 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
         if (arms[i]->validation.tokens)
             cJSON_AddNumberToObject(arm, "eval_tokens", (double)arms[i]->validation.tokens);
         cJSON_AddNumberToObject(arm, "disk_bytes", (double)tfx_arm_plan_disk_bytes(arms[i]));
+        if (arms[i]->origin)
+            cJSON_AddItemToObject(arm, "start", start_json(arms[i]));
         cJSON *stages = cJSON_AddArrayToObject(arm, "stages");
         for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
             const tfx_stage_plan *s = arms[i]->stages[k];

@@ -2,28 +2,11 @@
 #include "framework/report/ancestry.h"
 
 #include <cjson/cJSON.h>
-#include <limits.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "framework/base/memory.h"
-#include "framework/checkpoint/layout.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
-
-/* `path` without trailing slashes and without a model.safetensors at its end. */
-static char *folder_of(const char *path)
-{
-    char *p = tfx_strdup(path);
-    char *slash = strrchr(p, '/');
-    if (slash && !strcmp(slash + 1, TFX_CHECKPOINT_WEIGHTS))
-        *slash = '\0';
-    for (size_t n = strlen(p); n > 1 && p[n - 1] == '/'; n--)
-        p[n - 1] = '\0';
-    return p;
-}
 
 tfx_id tfx_report_find_checkpoint(tfx_store *s, const char *name, tfx_error *err)
 {
@@ -35,18 +18,7 @@ tfx_id tfx_report_find_checkpoint(tfx_store *s, const char *name, tfx_error *err
         tfx_checkpoint_info_finish(&info);
         return id;
     }
-    char *folder = folder_of(name);
-    id = tfx_store_checkpoint_at(s, folder, err);
-    /* A path from here: make both absolute, then take the database's folder off. */
-    char absolute[PATH_MAX], *home = tfx_store_folder(s);
-    if (!id && realpath(folder, absolute)) {
-        size_t n = strcmp(home, "/") ? strlen(home) : 0;
-        id = tfx_store_checkpoint_at(s, absolute, err);
-        if (!id && !strncmp(absolute, home, n) && absolute[n] == '/')
-            id = tfx_store_checkpoint_at(s, absolute + n + 1, err);
-    }
-    free(home);
-    free(folder);
+    id = tfx_store_checkpoint_in(s, name, err);
     if (!id && err->status == TFX_OK)
         tfx_fail(err, TFX_E_INVALID,
                  "database %s has no checkpoint '%s' (expected an id, or the folder of a checkpoint)",
@@ -80,11 +52,16 @@ static void print_checkpoint(tfx_rows *q, FILE *out, tfx_error *err)
     char tokens[32], flops[32], params[32];
     /* Nothing comes below the last. */
     const char *margin = tfx_rows_int(q, TFX_ANCESTRY_DISTANCE, 0, err) == 0 ? "    " : "|   ";
-    double loss = tfx_rows_real(q, TFX_ANCESTRY_VAL_LOSS, err);
+    double loss = tfx_rows_real(q, TFX_ANCESTRY_VAL_LOSS, err), own = tfx_rows_real(q, TFX_ANCESTRY_FLOPS, err);
+    double all = tfx_rows_real(q, TFX_ANCESTRY_FLOPS_INCL, err);
     fprintf(out, "* checkpoint %s: step %s, %s tokens, %s FLOPs", tfx_rows_as_text(q, TFX_ANCESTRY_CHECKPOINT),
             tfx_rows_as_text(q, TFX_ANCESTRY_STEP),
             tfx_format_count(tokens, tfx_rows_real(q, TFX_ANCESTRY_TOKENS, err)),
-            tfx_cell_format(flops, TFX_CELL_FLOPS, tfx_rows_real(q, TFX_ANCESTRY_FLOPS, err)));
+            tfx_cell_format(flops, TFX_CELL_FLOPS, own));
+    if (all > own)
+        fprintf(out, " (%s tokens, %s FLOPs including ancestors)",
+                tfx_format_count(tokens, tfx_rows_real(q, TFX_ANCESTRY_TOKENS_INCL, err)),
+                tfx_cell_format(flops, TFX_CELL_FLOPS, all));
     if (isfinite(loss))
         fprintf(out, ", val loss %.4f", loss);
     fprintf(out, "\n%s%s (%s parameters), stage %s, %s\n%s%s%s%s\n", margin, tfx_rows_text(q, TFX_ANCESTRY_MODEL, err),

@@ -14,6 +14,8 @@
 
 static const char *const schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 static const char *const recompute[] = {"none", "block", NULL};
+static const char *const start_optimizer[] = {"keep", "reset", NULL};
+static const char *const start_data[] = {"continue", "restart", NULL};
 
 #define MOST 1e12 /* far above any sensible count, far below what overflows a product */
 
@@ -92,8 +94,15 @@ static const tfx_option event[] = {
 };
 
 static const tfx_option arm[] = {
-    TEXT("model", NULL, "the [model NAME] that the arm trains, or starts from when it grows"),
+    TEXT("model", "",
+         "the [model NAME] that the arm trains, or starts from when it grows; nothing: that of the arm in its start"),
     TEXT("scaling", "", "the [scaling NAME] by which it grows; nothing: it does not grow"),
+    TEXT("start", "",
+         "what it starts from: arm:NAME@POINT, run:ID@POINT or checkpoint:PATH, where POINT is step:N, stage:K or end; "
+         "nothing: the model's initialisation"),
+    CHOICE("start.optimizer", "keep", start_optimizer, "whether it starts with that optimizer state or with none"),
+    CHOICE("start.data", "continue", start_data,
+           "whether training data go on where that run stood, or from their beginning"),
     TEXT("extends", "", "an [arm NAME] whose settings hold where this one has none"),
     BOOL("drop", "false", "true: this arm, which an extended spec has, is left out"),
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/spec/arm_order.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/event_values.h"
 #include "framework/spec/ini.h"
@@ -186,6 +187,12 @@ static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tf
     return err->status;
 }
 
+static tfx_status fail_model(const tfx_arm *arm, const char *which, tfx_error *err)
+{
+    return tfx_fail_at(err, arm->file, arm->line,
+                       "[arm %s]: missing key \"model\": expected text (the [model NAME] %s)", arm->name, which);
+}
+
 static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_ini_section *s, tfx_arm *out,
                            tfx_error *err)
 {
@@ -205,15 +212,31 @@ static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_in
     for (size_t i = 0; i < l->e.n_models; i++)
         if (!strcmp(l->e.models[i].name, model))
             out->model = &l->e.models[i];
-    if (!out->model) {
+    if (!out->model && *model)
         tfx_ini_fail_unknown(l->ini, tfx_section_find(s, "model"), "model", model, NULL, err);
-        goto done;
-    }
-    if (fill_scaling(l, registry, host, s, out, err) == TFX_OK)
+    else if (tfx_start_read(&out->start, tfx_section_find(s, "start"), host, err) == TFX_OK && !out->model &&
+             out->start.kind != TFX_START_ARM)
+        fail_model(out, "that the arm trains, or starts from when it grows", err);
+    if (err->status == TFX_OK && fill_scaling(l, registry, host, s, out, err) == TFX_OK)
         tfx_train_values(registry, tfx_ini_find(l->ini, "train", NULL), s, &out->train, err);
 done:
     free(own.keys);
     tfx_options_destroy(host);
+    return err->status;
+}
+
+/* An arm that starts from another one may leave its model to that, unless it has several. */
+static tfx_status inherit_models(tfx_experiment *e, tfx_error *err)
+{
+    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
+        tfx_arm *arm = &e->arms[i];
+        const tfx_arm *from = arm->start.arm;
+        if (arm->model)
+            continue;
+        if (from->scaling.impl)
+            fail_model(arm, "where it starts, since the other arm grows", err);
+        arm->model = from->model;
+    }
     return err->status;
 }
 
@@ -226,7 +249,7 @@ static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *
         if (!strcmp(s->kind, "arm") && fill_arm(l, registry, s, &e->arms[e->n_arms++], err) != TFX_OK)
             return err->status;
     }
-    return TFX_OK;
+    return tfx_arms_order(e, l->ini, err) == TFX_OK ? inherit_models(e, err) : err->status;
 }
 
 /* ---- loading ---- */
@@ -342,6 +365,7 @@ void tfx_experiment_destroy(tfx_experiment *e)
         free(e->arms[i].scaling_name);
         tfx_plugin_use_finish(&e->arms[i].scaling);
         tfx_events_finish(&e->arms[i]);
+        tfx_start_finish(&e->arms[i].start);
         tfx_train_finish(&e->arms[i].train);
     }
     tfx_plugin_use_finish(&e->backend);

@@ -8,7 +8,7 @@
  *   [train]           steps, tokens or flops, batch, optimizer, optimizer.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
- *   [arm NAME]        model, scaling, and overrides of [train] as train.KEY
+ *   [arm NAME]        model, scaling, start, and overrides of [train] as train.KEY
  *   [profile NAME]    overrides: SECTION.KEY = value, applied by --profile NAME
  *
  * One rule holds everywhere: a key that names a plugin (`optimizer = adamw`) has that
@@ -20,6 +20,7 @@
 #include "framework/base/error.h"
 #include "framework/plugin/registry.h"
 #include "framework/spec/plugin_use.h"
+#include "framework/spec/start.h"
 #include "tfx/scaling.h"
 
 typedef enum tfx_lr_schedule {
@@ -94,6 +95,7 @@ typedef struct tfx_arm {
     tfx_plugin_use scaling; /* impl NULL: does not grow */
     tfx_event_spec *events; /* where it grows: the first is for event 0 */
     size_t n_events;
+    tfx_start start;
     tfx_train_config train;
     const char *file; /* where the section starts */
     int line;
@@ -107,7 +109,7 @@ typedef struct tfx_experiment {
     int64_t eval_tokens; /* at most; framework/plan/validation_set.h says which */
     tfx_model_spec *models;
     size_t n_models;
-    tfx_arm *arms;
+    tfx_arm *arms; /* in the order of their execution */
     size_t n_arms;
     char *file;     /* absolute path of the spec */
     char *resolved; /* the whole spec as INI without extends, vars and profiles: loading

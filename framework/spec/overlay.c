@@ -33,6 +33,12 @@ static int is_about(const tfx_setting *over, size_t n, const char *place)
     return about;
 }
 
+/* What is below `start` in an arm are no options of a plugin: they hold for another start, too. */
+static int may_choose_plugin(const tfx_ini_section *s, const char *place)
+{
+    return strcmp(s->kind, "arm") || tfx_key_below(place, "train");
+}
+
 /* `steps`, `tokens` and `flops` say one thing in three ways: that of the upper layer displaces the others. */
 static int is_displaced(const char *key, const tfx_setting *over, size_t n)
 {
@@ -58,7 +64,7 @@ void tfx_section_overlay(const tfx_registry *registry, const tfx_ini *ini, tfx_i
         int stays = !strcmp(base->kind, "model") || !is_displaced(place, over, n);
         for (char *dot = strrchr(place, '.'); dot && stays; dot = strrchr(place, '.')) {
             *dot = 0;
-            if (!is_about(over, n, place))
+            if (!may_choose_plugin(base, place) || !is_about(over, n, place))
                 continue;
             const char *before = value_at(registry, ini, &old, place), *now = value_at(registry, ini, &new, place);
             stays = !before || (now && !strcmp(before, now));

@@ -187,6 +187,20 @@ static void put_model(writer *w, const tfx_registry *registry, const tfx_model_s
     tfx_model_destroy(m);
 }
 
+/* ---- arms ---- */
+
+/* What an arm starts from, unless that is its initialisation. */
+static void put_start(writer *w, const tfx_start *s)
+{
+    char *text = tfx_start_text(s);
+    if (s->kind != TFX_START_INIT) {
+        put(w, "", "start", text);
+        put(w, "", "start.optimizer", s->keep_optimizer ? "keep" : "reset");
+        put(w, "", "start.data", s->continue_data ? "continue" : "restart");
+    }
+    free(text);
+}
+
 /* ---- everything ---- */
 
 /* Several arms may share a scaling; it is written once. */
@@ -224,6 +238,7 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
         put(&w, "", "model", e->arms[i].model->name);
         if (e->arms[i].scaling_name)
             put(&w, "", "scaling", e->arms[i].scaling_name);
+        put_start(&w, &e->arms[i].start);
         put_train(&w, e, &e->arms[i].train, "train.", 0);
     }
     if (err->status != TFX_OK)

@@ -11,6 +11,7 @@ static const struct migration {
 } migrations[] = {
     {1, tfx_store_schema},
     {2, tfx_store_schema_2},
+    {3, tfx_store_schema_3},
 };
 
 #define N_MIGRATIONS (sizeof(migrations) / sizeof(migrations[0]))

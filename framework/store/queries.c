@@ -73,13 +73,15 @@ tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx
 static const struct run_part {
     const char *some, *all; /* all NULL: the same */
 } run_parts[] = {
-    [TFX_PART_RUN] = {"SELECT r.id AS run, e.id AS experiment_id, e.name AS experiment, e.description, e.spec_path, "
-                      "e.profile, e.spec AS spec_hash, a.name AS arm, a.model AS first_model, a.scaling, a.train, "
-                      "r.seed, r.status, r.detail, r.directory, r.host, r.pid, r.created, r.started, r.ended, v.model, "
-                      "v.parameters, v.steps, v.tokens, v.flops_incl, v.flops_excl, v.val_loss, v.bits_per_byte, "
-                      "v.seconds FROM run r JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
-                      "JOIN run_summary v ON v.run = r.id WHERE r.id = ?",
-                      NULL},
+    [TFX_PART_RUN] =
+        {"SELECT r.id AS run, e.id AS experiment_id, e.name AS experiment, e.description, e.spec_path, "
+         "e.profile, e.spec AS spec_hash, a.name AS arm, a.model AS first_model, a.scaling, a.start, a.train, "
+         "r.seed, r.status, r.detail, r.directory, r.host, r.pid, r.created, r.started, r.ended, v.model, "
+         "v.parameters, v.steps, v.steps_incl, v.tokens, v.tokens_incl, v.flops_incl, v.flops_excl, "
+         "v.val_loss, v.bits_per_byte, v.seconds, v.seconds_incl FROM run r JOIN arm a ON a.id = r.arm JOIN experiment "
+         "e ON e.id = a.experiment "
+         "JOIN run_summary v ON v.run = r.id WHERE r.id = ?",
+         NULL},
     [TFX_PART_STAGES] = {"SELECT number, model, parameters, flops_per_token, first_step, steps, planned_steps, "
                          "planned_peak_bytes, peak_rss_bytes, parent_checkpoint, "
                          "replace(substr(started, 1, 19), 'T', ' ') FROM stage WHERE run = ? AND superseded = 0 "
@@ -128,10 +130,13 @@ tfx_rows *tfx_query_ancestry(tfx_store *s, tfx_id checkpoint, tfx_error *err)
                  "WITH RECURSIVE up (id, distance) AS (VALUES (?1, 0) UNION SELECT l.parent, up.distance + 1" UP
                  "SELECT c.id AS checkpoint, up.distance, l.parent, l.growth_event, e.id AS experiment_id, "
                  "e.name AS experiment, a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, "
-                 "c.step, c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded "
+                 "c.step, c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded, "
+                 "c.step + coalesce(o.steps, 0) AS steps_incl, c.tokens + coalesce(o.tokens, 0) AS tokens_incl, "
+                 "c.flops + coalesce(o.flops, 0.0) AS flops_incl, c.seconds + coalesce(o.seconds, 0.0) AS seconds_incl "
                  "FROM up JOIN checkpoint c ON c.id = up.id JOIN stage t ON t.id = c.stage JOIN run r ON r.id = c.run "
                  "JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
-                 "LEFT JOIN lineage_edge l ON l.child = c.id ORDER BY up.distance DESC, c.id",
+                 "LEFT JOIN run_ancestors o ON o.run = c.run LEFT JOIN lineage_edge l ON l.child = c.id "
+                 "ORDER BY up.distance DESC, c.id",
                  checkpoint, err);
 }
 

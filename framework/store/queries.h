@@ -63,7 +63,11 @@ enum {
     TFX_ANCESTRY_PATH,
     TFX_ANCESTRY_HASH,
     TFX_ANCESTRY_DELETED,
-    TFX_ANCESTRY_SUPERSEDED
+    TFX_ANCESTRY_SUPERSEDED,
+    TFX_ANCESTRY_STEPS_INCL,
+    TFX_ANCESTRY_TOKENS_INCL,
+    TFX_ANCESTRY_FLOPS_INCL,
+    TFX_ANCESTRY_SECONDS_INCL
 };
 /* The growth events on that way, with everything. */
 tfx_rows *tfx_query_growth_events(tfx_store *s, tfx_id checkpoint, tfx_error *err);

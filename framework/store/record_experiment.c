@@ -22,13 +22,15 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
 }
 
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
-                         const char *train_json, tfx_error *err)
+                         const char *start, const char *train_json, tfx_error *err)
 {
     tfx_error e = {0};
     tfx_write_enter(s, "recording an arm", &e);
-    tfx_id id = tfx_sql_insert(s, &e,
-                               "INSERT INTO arm (experiment, name, model, scaling, train) VALUES (?, ?, ?, ?, ?)",
-                               "ktttt", experiment, name, model, scaling, train_json);
+    tfx_id id = tfx_sql_insert(
+        s, &e,
+        "INSERT INTO arm (experiment, name, model, scaling, start, train) VALUES (?, ?, ?, ?, ?, "
+        "?)",
+        "kttttt", experiment, name, model, scaling, start, train_json);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 

@@ -18,6 +18,18 @@ tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *er
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
+tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *path, const char *hash,
+                                       const tfx_spent *cost, tfx_error *err)
+{
+    tfx_error e = {0};
+    tfx_write_enter(s, "recording where a run starts", &e);
+    tfx_sql_do(
+        s, &e,
+        "REPLACE INTO outside_start (run, path, hash, steps, tokens, flops, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "kttiirr", run, path, hash, cost->steps, cost->tokens, cost->flops, cost->seconds);
+    return tfx_write_leave(s, &e, err);
+}
+
 tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_t peak_rss_bytes, tfx_error *err)
 {
     tfx_error e = {0};

@@ -142,6 +142,16 @@ int tfx_rows_is_null(const tfx_rows *r, int column)
     return tfx_rows_type(r, column) == TFX_VALUE_NULL;
 }
 
+char *tfx_rows_copy(tfx_rows *r, int column, tfx_error *err)
+{
+    return tfx_rows_is_null(r, column) ? NULL : tfx_strdup(tfx_rows_text(r, column, err));
+}
+
+int64_t tfx_rows_id(tfx_rows *r, int column, tfx_error *err)
+{
+    return tfx_rows_is_null(r, column) ? 0 : tfx_rows_int(r, column, 1, err);
+}
+
 /* ---- values as they are ---- */
 
 tfx_value_type tfx_rows_type(const tfx_rows *r, int column)

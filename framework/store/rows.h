@@ -33,6 +33,10 @@ int64_t tfx_rows_int(tfx_rows *r, int column, int64_t least, tfx_error *err);
 /* A number; NULL is NaN, as it is written. */
 double tfx_rows_real(tfx_rows *r, int column, tfx_error *err);
 int tfx_rows_is_null(const tfx_rows *r, int column);
+/* Text on the heap; NULL is NULL. */
+char *tfx_rows_copy(tfx_rows *r, int column, tfx_error *err);
+/* A row's id or another number from 1; NULL is 0. */
+int64_t tfx_rows_id(tfx_rows *r, int column, tfx_error *err);
 
 /* ---- values as they are ---- */
 

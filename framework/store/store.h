@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "framework/base/error.h"
+#include "framework/checkpoint/layout.h"
 
 typedef struct tfx_store tfx_store;
 typedef int64_t tfx_id; /* a row id; 0 stands for SQL NULL */
@@ -40,9 +41,9 @@ void tfx_store_rollback(tfx_store *s);
  * file it came from. */
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err);
-/* `train` is the arm's resolved settings as JSON. scaling may be NULL. */
+/* `train` is the arm's resolved settings as JSON. scaling and start (as the spec says it) may be NULL. */
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
-                         const char *train_json, tfx_error *err);
+                         const char *start, const char *train_json, tfx_error *err);
 
 typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */
@@ -88,6 +89,9 @@ typedef struct tfx_stage_row {
 } tfx_stage_row;
 /* Returns the existing row of (run, index) when there is one (a resumed run). */
 tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *err);
+/* The run starts from a checkpoint that this database has no row of; other runs spent `cost` on it, as it says. */
+tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *path, const char *hash,
+                                       const tfx_spent *cost, tfx_error *err);
 tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_t peak_rss_bytes, tfx_error *err);
 
 /* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second. */
@@ -156,6 +160,8 @@ void tfx_run_info_finish(tfx_run_info *i);
 
 /* Runs of an experiment row, in (arm, seed) order: fills *ids (malloced). */
 tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err);
+/* The run of an arm with a seed in an experiment; 0 with a message when there is none. */
+tfx_id tfx_store_run_of(tfx_store *s, tfx_id experiment, const char *arm, int64_t seed, tfx_error *err);
 /* The newest experiment row with this name and spec text (any status); 0 without message when none. */
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err);
 /* The newest experiment row with this name; 0 without message when none. */
@@ -168,6 +174,7 @@ typedef struct tfx_checkpoint_info {
     double flops, seconds, val_loss;
     char *path, *hash; /* path relative to the database's folder */
     char *json_hash;   /* NULL: written by tfx 0.1.0 */
+    char *reason;
 } tfx_checkpoint_info;
 /* The newest whole checkpoint of a run that is neither superseded nor deleted. id 0 when there is none. */
 tfx_status tfx_store_latest_checkpoint(tfx_store *s, tfx_id run, tfx_checkpoint_info *out, tfx_error *err);
@@ -176,8 +183,17 @@ tfx_status tfx_store_checkpoint_before(tfx_store *s, tfx_id run, int64_t step, t
                                        tfx_error *err);
 tfx_status tfx_store_checkpoint(tfx_store *s, tfx_id checkpoint, tfx_checkpoint_info *out, tfx_error *err);
 void tfx_checkpoint_info_finish(tfx_checkpoint_info *i);
-/* The checkpoint whose recorded path this is; 0 without message when none. */
-tfx_id tfx_store_checkpoint_at(tfx_store *s, const char *path, tfx_error *err);
+/* A checkpoint of the run, that still has files, at a step (before growth, where there is any), and at the end of a
+ * stage or of the whole run (-1). id 0 when there is none. */
+tfx_status tfx_store_checkpoint_at_step(tfx_store *s, tfx_id run, int64_t step, tfx_checkpoint_info *out,
+                                        tfx_error *err);
+tfx_status tfx_store_checkpoint_at_end(tfx_store *s, tfx_id run, int64_t stage, tfx_checkpoint_info *out,
+                                       tfx_error *err);
+/* The steps of all its checkpoints that still have files, as text: "4, 8, 12". NULL: it has none. */
+char *tfx_store_checkpoint_steps(tfx_store *s, tfx_id run, tfx_error *err);
+/* The checkpoint with this folder, as it is recorded or as a path from here; the name may end in that of its weights'
+ * file. 0 without message when none. */
+tfx_id tfx_store_checkpoint_in(tfx_store *s, const char *folder, tfx_error *err);
 /* Periodic checkpoints of a run that still have files, oldest first: for pruning. */
 tfx_status tfx_store_checkpoints_of(tfx_store *s, tfx_id run, const char *reason, tfx_checkpoint_info **out, size_t *n,
                                     tfx_error *err);

@@ -78,7 +78,7 @@ static char *find_cause(const tfx_divergence *d, int updated)
 
 tfx_status tfx_fail_diverged(const tfx_divergence *d, tfx_error *err)
 {
-    int initial = d->at->step == 0 || (d->in_step && d->at->step == 1);
+    int initial = !d->at->before.steps && (d->at->step == 0 || (d->in_step && d->at->step == 1));
     tfx_error trouble = {0};
     int updated = d->updated && !(initial && tfx_engine_initialise(d->engine, d->seed, &trouble) == TFX_OK);
     char *cause = find_cause(d, updated);

@@ -13,6 +13,7 @@
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/train/claim.h"
+#include "framework/train/start.h"
 
 #define EXIT_NOT_STARTED 127
 
@@ -34,7 +35,7 @@ static tfx_id find_planned(tfx_store *store, const tfx_selection *s, tfx_error *
 {
     tfx_id id = tfx_store_find_experiment(store, s->experiment->name, s->experiment->resolved, err), *runs = NULL;
     size_t n = 0;
-    if (id && tfx_selection_runs(s, store, id, &runs, &n, err) != TFX_OK)
+    if (id && tfx_selection_runs(s, store, id, 0, &runs, &n, err) != TFX_OK)
         id = 0;
     for (size_t i = 0; i < n && id; i++) {
         tfx_run_info info = {0};
@@ -51,8 +52,10 @@ static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const ch
     tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
     for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
         const tfx_arm *arm = &e->arms[i];
-        char *json = options_json(arm->train.options);
-        tfx_id arm_id = tfx_store_add_arm(store, id, arm->name, arm->model->name, arm->scaling_name, json, err);
+        char *json = options_json(arm->train.options), *start = tfx_start_text(&arm->start);
+        tfx_id arm_id = tfx_store_add_arm(store, id, arm->name, arm->model->name, arm->scaling_name,
+                                          *start ? start : NULL, json, err);
+        free(start);
         free(json);
         for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
             tfx_store_add_run(store, arm_id, e->seeds[k], err);
@@ -89,7 +92,7 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx
         return 0;
     }
     size_t n = 0;
-    if (tfx_selection_runs(s, store, id, &runs, &n, err) == TFX_OK)
+    if (tfx_selection_runs(s, store, id, 0, &runs, &n, err) == TFX_OK)
         tfx_claim_check(store, runs, n, err);
     free(runs);
     return err->status == TFX_OK ? id : 0;
@@ -192,13 +195,38 @@ static void say_killed(tfx_store *store, tfx_id run, const char *detail)
     tfx_run_info_finish(&info);
 }
 
+/* Whether a run has left all that runs of the selected arms start from. */
+static int leaves_enough(tfx_store *store, const tfx_selection *s, const tfx_run_info *run, tfx_error *err)
+{
+    const tfx_experiment *e = s->experiment;
+    int enough = 1;
+    for (size_t i = 0; i < e->n_arms && enough; i++)
+        if (s->arms[i] && e->arms[i].start.kind == TFX_START_ARM && !strcmp(e->arms[i].start.name, run->arm_name))
+            enough = tfx_start_is_there(store, &e->arms[i].start, run->run, err);
+    return enough;
+}
+
+/* A run that nobody chose, but others start from: whether it need not be executed, or another process does so. If
+ * not, says that it is executed here. */
+static int is_left_out(tfx_store *store, const tfx_selection *s, const tfx_run_info *run, tfx_error *err)
+{
+    tfx_error taken = {0};
+    if (!tfx_selection_needs(s, run->arm_name))
+        return 0;
+    if (leaves_enough(store, s, run, err) || tfx_claim_check(store, &run->run, 1, &taken) != TFX_OK)
+        return 1;
+    tfx_log_message("run %lld (arm %s, seed %lld) is executed, too: others start from it", (long long)run->run,
+                    run->arm_name, (long long)run->seed);
+    return 0;
+}
+
 tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_selection *s, const char *const *command,
                            const volatile sig_atomic_t *stop, tfx_launch_result *result, tfx_error *err)
 {
     tfx_id *runs = NULL;
     size_t n_runs;
     *result = (tfx_launch_result){0};
-    if (tfx_selection_runs(s, store, experiment, &runs, &n_runs, err) != TFX_OK) {
+    if (tfx_selection_runs(s, store, experiment, 1, &runs, &n_runs, err) != TFX_OK) {
         free(runs);
         return err->status;
     }
@@ -207,9 +235,9 @@ tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_select
         tfx_run_info info = {0};
         if (tfx_store_run_info(store, runs[i], &info, err) != TFX_OK)
             break;
-        int done = info.status == TFX_RUN_DONE, status = 0;
+        int skipped = info.status == TFX_RUN_DONE || is_left_out(store, s, &info, err), status = 0;
         tfx_run_info_finish(&info);
-        if (done)
+        if (skipped)
             continue;
         if (*stop) {
             result->interrupted = 1;

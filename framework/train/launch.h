@@ -23,7 +23,7 @@ typedef struct tfx_launch_result {
     int interrupted;
 } tfx_launch_result;
 
-/* Executes every selected run of the experiment that is not done. `command` is the program and the
+/* Executes every selected run of the experiment that is not done, what others start from before them. `command` is the program and the
  * arguments that execute one run; "{run}" in it stands for the run's id, "{crash}" for a file descriptor to
  * which the process writes what made it crash. */
 tfx_status tfx_launch_runs(tfx_store *store, tfx_id experiment, const tfx_selection *s, const char *const *command,

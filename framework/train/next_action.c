@@ -28,7 +28,7 @@ tfx_action tfx_next_action(const tfx_run_state *s)
             return TFX_ACTION_END_STAGE;
         return s->last_stage ? TFX_ACTION_END : s->stop ? TFX_ACTION_STOP : TFX_ACTION_GROW;
     }
-    if (!s->saved && !first && !evaluation_due && falls_on(s->step, s->checkpoint_every))
+    if (!s->saved && !first && !evaluation_due && (s->branches || falls_on(s->step, s->checkpoint_every)))
         return TFX_ACTION_CHECKPOINT;
     if (s->stop)
         return s->saved ? TFX_ACTION_STOP : TFX_ACTION_SAVE;

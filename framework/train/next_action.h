@@ -12,7 +12,7 @@ typedef enum tfx_action {
     TFX_ACTION_EVALUATE,
     TFX_ACTION_STEP,
     TFX_ACTION_DECIDE,     /* whether the stage ends here, before its planned end */
-    TFX_ACTION_CHECKPOINT, /* a periodic one */
+    TFX_ACTION_CHECKPOINT, /* a periodic one, or one that others start from */
     TFX_ACTION_END_STAGE,  /* the checkpoint that a stage ends with */
     TFX_ACTION_GROW,       /* and the checkpoint that the next stage begins with */
     TFX_ACTION_END,        /* nothing: the run is over */
@@ -25,6 +25,7 @@ typedef struct tfx_run_state {
     int64_t step, stage_step; /* steps done in the run, in its current stage */
     int stage_done;           /* the stage has had all its steps, or the policy ends it */
     int last_stage;
+    int branches;                         /* other arms start from this step */
     int evaluated;                        /* the model as it is now has been evaluated */
     int decided;                          /* the policy has been asked about this step */
     int saved;                            /* a checkpoint holds everything that there is now */

@@ -7,7 +7,8 @@
 
 typedef struct tfx_selection {
     const tfx_experiment *experiment; /* not owned */
-    char *arms, *seeds;               /* per arm and per seed of the experiment: whether it is chosen */
+    char *arms, *seeds;               /* per arm and per seed of the experiment: whether it is executed */
+    char *needed;                     /* per arm: only because one that was chosen starts from it */
     int all;
 } tfx_selection;
 
@@ -19,8 +20,11 @@ void tfx_selection_finish(tfx_selection *s);
 
 size_t tfx_selection_n_seeds(const tfx_selection *s);
 
-/* The chosen runs of a row of this experiment, in the order of their execution: fills *ids (malloced). */
-tfx_status tfx_selection_runs(const tfx_selection *s, tfx_store *store, tfx_id experiment, tfx_id **ids, size_t *n,
-                              tfx_error *err);
+/* The chosen runs of a row of this experiment, in the order of their execution: fills *ids (malloced). With `needed`
+ * also those that they start from. */
+tfx_status tfx_selection_runs(const tfx_selection *s, tfx_store *store, tfx_id experiment, int needed, tfx_id **ids,
+                              size_t *n, tfx_error *err);
+/* Whether runs of this arm are executed only because others start from them. */
+int tfx_selection_needs(const tfx_selection *s, const char *arm);
 
 #endif

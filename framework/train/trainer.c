@@ -11,7 +11,9 @@
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/model/growth.h"
+#include "framework/plan/branches.h"
 #include "framework/plan/data.h"
+#include "framework/plan/origin.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
 #include "framework/train/divergence.h"
@@ -24,6 +26,7 @@
 #include "framework/train/records.h"
 #include "framework/train/resume.h"
 #include "framework/train/retention.h"
+#include "framework/train/start.h"
 
 typedef struct trainer {
     const tfx_trainer_params *p;
@@ -59,9 +62,17 @@ static int last_stage(const trainer *t)
     return t->at.stage + 1 == t->p->plan->n_stages;
 }
 
+/* Whether other arms start from where the run stands. */
+static int branches(const trainer *t, int ends_stage, int *optimizer)
+{
+    tfx_branch_place place = {t->at.step, ends_stage ? t->at.stage : -1, ends_stage && last_stage(t)};
+    return tfx_arm_branches(t->p->experiment, t->p->plan->arm, &place, optimizer);
+}
+
 /* Brings what decides the next action up to date. */
 static tfx_run_state *observe(trainer *t)
 {
+    t->state.branches = branches(t, 0, NULL);
     t->state.step = t->at.step;
     t->state.stage_step = t->at.stage_step;
     t->state.stage_done = t->at.stage_done;
@@ -146,16 +157,21 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
 
 static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_error *err)
 {
+    const tfx_arm_plan *plan = t->p->plan;
     tfx_state_io io = tfx_engine_io(t->engine);
+    tfx_checkpoint_record record = {.at = t->at};
+    int needed;
     *s = (tfx_saved){.reason = reason};
     s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
     s->path = tfx_printf("%s/%s", t->p->root, s->relative);
-    /* Optimizer state is of no use to a run that is over. */
-    int params_only = !strcmp(reason, "final") && !t->config->keep_optimizer;
-    const char *policy = tfx_policy_save(t->p->plan->arm, t->p->plan->policy, err);
+    /* Optimizer state is of no use to a run that is over, unless others go on with it. */
+    int ends = !strcmp(reason, "final"), params_only = ends && !t->config->keep_optimizer;
+    branches(t, ends, &needed);
+    tfx_stage_setting(t->p->experiment, plan->arm, t->stage, t->p->seed, &record.setting);
+    record.policy = (char *)tfx_policy_save(plan->arm, plan->policy, err); /* the policy's, and only read */
     if (err->status != TFX_OK)
         return err->status;
-    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &t->at, policy, params_only,
+    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &record, params_only && !needed,
                                 &s->files, err);
 }
 
@@ -261,7 +277,9 @@ static tfx_status train_step(trainer *t, tfx_error *err)
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;
         tfx_engine_set_batch(t->engine, t->tokens, t->targets);
-        tfx_engine_set_step(t->engine, t->lr, (uint64_t)t->p->seed, (uint64_t)(t->at.step * s->n_micro + i));
+        /* Dropout masks are those that the run which it started from would have had here. */
+        tfx_engine_set_step(t->engine, t->lr, (uint64_t)t->p->seed,
+                            (uint64_t)((t->at.before.steps + t->at.step) * s->n_micro + i));
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;
@@ -334,15 +352,30 @@ static tfx_status decide(trainer *t, tfx_error *err)
 
 /* ---- the whole run ---- */
 
-/* Stage 0 from init. */
+/* Stage 0 from init, or from a checkpoint of another run. Nothing was entered: the run was stopped while that one was
+ * on its way there. */
 static tfx_status begin_new(trainer *t, tfx_error *err)
 {
+    const tfx_start *start = &t->p->plan->arm->start;
+    tfx_found_start from = {0};
     t->at = (tfx_run_standing){
         .train_loss = NAN, .val_loss = NAN, .val_step = -1, .position = {.struct_size = sizeof(tfx_loader_position)}};
-    if (enter_stage(t, 0, err) == TFX_OK && tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err) == TFX_OK &&
-        tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK)
-        open_stage(t, err);
-    tfx_run_state_begin(observe(t), 0, t->at.val_step);
+    if (start->kind && tfx_start_await(t->p->store, start, t->p->run, t->p->stop, &from, err) == TFX_OK && !from.folder)
+        return TFX_OK;
+    if (err->status == TFX_OK && enter_stage(t, 0, err) == TFX_OK) {
+        tfx_state_io io = tfx_engine_io(t->engine);
+        if (start->kind)
+            tfx_start_load(t->p->store, t->p->run, start, &from, &t->stage->state, &io, &t->at, err);
+        else
+            tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err);
+    }
+    t->checkpoint = from.checkpoint;
+    if (err->status == TFX_OK && tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK &&
+        open_stage(t, err) == TFX_OK && start->kind)
+        tfx_log_event("starts from %s", from.what);
+    if (err->status == TFX_OK)
+        tfx_run_state_begin(observe(t), 0, t->at.val_step);
+    tfx_found_start_finish(&from);
     return err->status;
 }
 
@@ -433,10 +466,12 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
                  .config = config,
                  .state = {.eval_every = config->eval_every, .checkpoint_every = config->checkpoint_every},
                  .records = {.store = p->store, .run = p->run},
-                 .retention = {.store = p->store, .run = p->run, .root = p->root, .config = config}};
+                 .retention = {p->store, p->run, p->root, p->experiment, p->plan->arm}};
     tfx_action a = TFX_ACTION_FAIL;
     t.records.at = &t.at;
-    if (begin(&t, err) == TFX_OK) {
+    if (begin(&t, err) == TFX_OK && !t.engine)
+        a = TFX_ACTION_STOP;
+    else if (err->status == TFX_OK) {
         tfx_progress_begin(&t.progress, p->label, t.at.step, planned_steps(p->plan));
         do
             a = tfx_next_action(observe(&t));

@@ -50,18 +50,19 @@ static tfx_checkpoint_written save(const char *name, int64_t step)
 {
     tfx_error err = {0};
     tfx_checkpoint_written files;
-    tfx_run_standing at = {.stage = 1,
-                           .stage_step = 2,
-                           .step = step,
-                           .tokens = 1LL << 60,
-                           .val_step = -1,
-                           .flops = 0.1,
-                           .position = {.batch_index = UINT64_MAX, .extra = {1, 2, 3, 4}}};
+    tfx_checkpoint_record record = {.at = {.stage = 1,
+                                           .stage_step = 2,
+                                           .step = step,
+                                           .tokens = 1LL << 60,
+                                           .val_step = -1,
+                                           .flops = 0.1,
+                                           .position = {.batch_index = UINT64_MAX, .extra = {1, 2, 3, 4}}},
+                                    .policy = (char *)policy};
     for (int i = 0; i < N; i++) {
         device[0][i] = (float)i;
         device[1][i] = (float)(step + i);
     }
-    tfx_checkpoint_write(temp_path(name), "m", &layout, &io, &at, policy, 0, &files, &err);
+    tfx_checkpoint_write(temp_path(name), "m", &layout, &io, &record, 0, &files, &err);
     ck_assert_msg(err.status == TFX_OK, "%s", err.text);
     return files;
 }

@@ -159,9 +159,9 @@ void sample_fill(const char *path)
     tfx_id e = 0, a = 0, b = 0, c = 0, last = 0;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     OK(e = tfx_store_add_experiment(s, "growth", "grow or start over", "growth.ini", NULL, SAMPLE_SPEC, oops));
-    OK(a = tfx_store_add_arm(s, e, "large", "large", NULL, "{\"steps\": \"30\"}", oops));
-    OK(b = tfx_store_add_arm(s, e, "grown", "small", "schedule", "{\"steps\": \"20\"}", oops));
-    OK(c = tfx_store_add_arm(s, e, "broken", "large", NULL, "{\"steps\": \"30\"}", oops));
+    OK(a = tfx_store_add_arm(s, e, "large", "large", NULL, NULL, "{\"steps\": \"30\"}", oops));
+    OK(b = tfx_store_add_arm(s, e, "grown", "small", "schedule", NULL, "{\"steps\": \"20\"}", oops));
+    OK(c = tfx_store_add_arm(s, e, "broken", "large", NULL, NULL, "{\"steps\": \"30\"}", oops));
     run_large(s, a, 1, large[0]);
     run_large(s, a, 2, large[1]);
     last = run_grown(s, b, 1, grown[0], 1e-6);
@@ -169,7 +169,7 @@ void sample_fill(const char *path)
     OK(tfx_store_end_run(s, start(s, c, 1), TFX_RUN_FAILED, "killed by signal 11 (Segmentation fault)", oops));
 
     OK(e = tfx_store_add_experiment(s, "onward", NULL, "onward.ini", "smoke", "[experiment]\nname = onward\n", oops));
-    OK(a = tfx_store_add_arm(s, e, "more", "large", NULL, NULL, oops));
+    OK(a = tfx_store_add_arm(s, e, "more", "large", NULL, "run:3@end", NULL, oops));
     tfx_id run = start(s, a, 1), st = stage(s, run, 0, 1, 0, 20, last);
     tfx_id first = checkpoint(s, run, st, 0, 0, NAN, last, "periodic");
     evaluate(s, run, st, 0, 0, 300, more, 2);

@@ -44,7 +44,7 @@ static void begin_run(tfx_store *s, const char *name, tfx_id *run, tfx_id *stage
     tfx_error err = {0};
     tfx_id e = tfx_store_add_experiment(s, name, NULL, NULL, NULL, "the same text", &err);
     must(&err);
-    tfx_id a = tfx_store_add_arm(s, e, "arm", "model", NULL, NULL, &err);
+    tfx_id a = tfx_store_add_arm(s, e, "arm", "model", NULL, NULL, NULL, &err);
     must(&err);
     *run = tfx_store_add_run(s, a, 1, &err);
     must(&err);

@@ -84,7 +84,7 @@ START_TEST(ancestors_of_ancestors)
     tfx_id e = 0, a = 0, run = 0, stage = 0;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     OK(e = tfx_store_add_experiment(s, "third", NULL, NULL, NULL, "x", oops));
-    OK(a = tfx_store_add_arm(s, e, "more", "large", NULL, NULL, oops));
+    OK(a = tfx_store_add_arm(s, e, "more", "large", NULL, NULL, NULL, oops));
     OK(run = tfx_store_add_run(s, a, 1, oops));
     tfx_stage_row row = {run, 0, "large", 3000, 300, 10, 0, 1, 12}; /* run 6 at step 10 */
     OK(stage = tfx_store_add_stage(s, &row, oops));
@@ -95,6 +95,54 @@ START_TEST(ancestors_of_ancestors)
                   "run = 7",
                   "2 50 500 110000.0");
     ck_assert_sql(path, "SELECT flops_excl || ' ' || flops_incl FROM scaling_curve WHERE run = 7", "3000.0 113000.0");
+}
+END_TEST
+
+/* What came from outside of the database counts, for the run that started there and for those on top of it. */
+START_TEST(ancestors_outside)
+{
+    tfx_store *s = NULL;
+    tfx_spent cost = {1, 2, 3.0, 4.0}, more = {10, 20, 30.0, 40.0};
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    OK(tfx_store_set_outside_start(s, 3, "/somewhere/else", "00", &cost, oops));
+    OK(tfx_store_set_outside_start(s, 3, "/somewhere/else", "00", &more, oops)); /* once more, after a kill */
+    tfx_store_close(s);
+    /* Run 6 continues run 3 at 40 steps, 400 tokens, 80000 FLOPs. */
+    ck_assert_sql(path,
+                  "SELECT group_concat(run || ':' || runs || ':' || steps || ':' || tokens || ':' || flops, ' ') FROM "
+                  "(SELECT * FROM run_ancestors ORDER BY run)",
+                  "3:1:10:20:30.0 6:2:50:420:80030.0");
+    ck_assert_sql(
+        path,
+        "SELECT steps_incl || ' ' || tokens_incl || ' ' || flops_incl || ' ' || seconds_incl FROM run_summary "
+        "WHERE run = 6",
+        "60 520 110030.0 90.0");
+    ck_assert_sql(path,
+                  "SELECT steps_incl || ' ' || tokens_incl || ' ' || flops_incl || ' ' || seconds_incl FROM lineage "
+                  "WHERE checkpoint = 12 AND distance = 0",
+                  "60 520 110030.0 90.0");
+}
+END_TEST
+
+/* A branch that nobody but it pays for twice: what a trunk did behind the point where it was left does not count. */
+START_TEST(shared_trunk)
+{
+    tfx_store *s = NULL;
+    tfx_id a = 0, run = 0;
+    OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
+    for (int i = 0; i < 2; i++) {
+        OK(a = tfx_store_add_arm(s, 1, i ? "late" : "early", "small", NULL, "arm:grown@step:10", NULL, oops));
+        OK(run = tfx_store_add_run(s, a, 1, oops));
+        tfx_stage_row row = {run, 0, "small", 1000, 100, 10, 0, 1, 3}; /* run 3 at step 10 */
+        OK(tfx_store_add_stage(s, &row, oops));
+    }
+    tfx_store_close(s);
+    ck_assert_sql(path,
+                  "SELECT group_concat(run || ':' || runs || ':' || flops, ' ') FROM (SELECT * FROM run_ancestors "
+                  "WHERE run > 6 ORDER BY run)",
+                  "7:1:10000.0 8:1:10000.0");
+    ck_assert_sql(path, "SELECT count(*) || min(start) FROM arm WHERE experiment = 1 AND start IS NOT NULL",
+                  "2arm:grown@step:10");
 }
 END_TEST
 
@@ -252,6 +300,11 @@ static const struct {
     {"AND 3.0 < loss_before", "arm,seed,stage,step,flops_incl,flops_excl,tokens_incl,seconds_incl\n"
                               "grown,1,0,20,20000,20000,200,20\ngrown,2,1,30,50000,30000,300,30\n"
                               "large,1,0,20,60000,60000,200,20\nlarge,2,0,30,90000,90000,300,30\n"},
+    /* Run 6 after run 3: 10 steps of 10 tokens on top of 400 tokens and 80000 FLOPs. */
+    {"AS flops_before", "experiment_id,arm,seed,start,tokens_incl,flops_incl,flops_before,val_loss\n"
+                        "2,more,1,run:3@end,500,110000,80000,1.5\n"},
+    /* 2 x 90000 and 2 x 80000. */
+    {"AS flops_together", "flops_together\n340000\n"},
     /* 2.0 and 2.1: mean 2.05, spread 0.1 / sqrt(2); 2.0 and 2.2: twice that. */
     {"AS std", "arm,seeds,mean,std,min,max\ngrown,2,2.05,0.0707106781186548,2,2.1\n"
                "large,2,2.1,0.14142135623731,2,2.2\n"},
@@ -349,6 +402,8 @@ static Suite *suite(void)
     tcase_add_test(t, run_summary);
     tcase_add_test(t, scaling_curve);
     tcase_add_test(t, ancestors_of_ancestors);
+    tcase_add_test(t, ancestors_outside);
+    tcase_add_test(t, shared_trunk);
     tcase_add_test(t, cost_to_loss);
     tcase_add_test(t, lineage);
     tcase_add_test(t, listing_does_not_read_metric);

@@ -71,10 +71,10 @@ START_TEST(arms_and_runs)
     ck_assert_uint_eq(n, 0);
     ck_assert_ptr_null(ids);
 
-    ck_assert_int_eq(tfx_store_add_arm(s, 1, "grown", "small", NULL, NULL, &err), 0);
+    ck_assert_int_eq(tfx_store_add_arm(s, 1, "grown", "small", NULL, NULL, NULL, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.text, "recording an arm: UNIQUE"));
     err = (tfx_error){0};
-    ck_assert_int_eq(tfx_store_add_arm(s, 1, "odd", "small", NULL, "not json", &err), 0);
+    ck_assert_int_eq(tfx_store_add_arm(s, 1, "odd", "small", NULL, NULL, "not json", &err), 0);
     ck_assert_ptr_nonnull(strstr(err.text, "json_valid"));
     err = (tfx_error){0};
     ck_assert_int_eq(tfx_store_add_run(s, 77, 1, &err), 0);

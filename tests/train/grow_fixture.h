@@ -81,10 +81,10 @@ static inline void step(grown *g, tfx_engine *e, uint64_t index)
 static inline void save(grown *g, tfx_engine *e, const tfx_stage_plan *s)
 {
     tfx_state_io io = tfx_engine_io(e);
-    tfx_run_standing at = {.position = {.struct_size = sizeof(tfx_loader_position)}};
+    tfx_checkpoint_record record = {.at = {.position = {.struct_size = sizeof(tfx_loader_position)}}};
     tfx_checkpoint_written files;
     char *path = tfx_printf("%s/stage%u", g->folder, s->index);
-    tfx_checkpoint_write(path, s->model->name, &s->state, &io, &at, NULL, 0, &files, &g->f.err);
+    tfx_checkpoint_write(path, s->model->name, &s->state, &io, &record, 0, &files, &g->f.err);
     fixture_ok(&g->f);
     free(path);
 }

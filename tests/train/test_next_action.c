@@ -15,6 +15,7 @@ typedef struct plan {
     int64_t steps[MAX_STAGES]; /* as planned */
     int64_t early[MAX_STAGES]; /* the policy ends the stage after so many; 0: it does not */
     int64_t eval_every, checkpoint_every;
+    int64_t branch; /* the step from which other arms start; 0: none */
 } plan;
 
 /* What a checkpoint says of where the run stands. */
@@ -96,6 +97,7 @@ static int play(player *r, int stop, int within, int kill)
         s.stage_step = r->at.stage_step;
         s.stage_done = r->at.stage_done;
         s.last_stage = r->at.stage + 1 == r->p->n_stages;
+        s.branches = r->p->branch && r->at.step == r->p->branch;
         if (k == 0)
             tfx_run_state_begin(&s, r->has_saved, r->at.evaluated_step);
         s.stop |= k == stop && !within;
@@ -152,7 +154,7 @@ static char *expected(const plan *p)
                 note(&r, 'E');
             if (k == steps)
                 note(&r, 'Z');
-            else if (p->checkpoint_every && r.at.step % p->checkpoint_every == 0)
+            else if (r.at.step == p->branch || (p->checkpoint_every && r.at.step % p->checkpoint_every == 0))
                 note(&r, 'C');
         }
         note(&r, i + 1 < p->n_stages ? 'G' : 'X');
@@ -180,7 +182,8 @@ static void all_plans(void (*visit)(const plan *p))
         for (int code = 0; code < 27; code++)
             for (int early = 0; early < 1 << (n - 1); early++)
                 for (int every = 0; every < 25; every++) {
-                    plan p = {.n_stages = n, .eval_every = every % 5, .checkpoint_every = every / 5};
+                    plan p = {
+                        .n_stages = n, .eval_every = every % 5, .checkpoint_every = every / 5, .branch = code % 4};
                     int rest = code;
                     for (int i = 0; i < n; i++, rest /= 3) {
                         p.steps[i] = 1 + rest % 3;
@@ -205,6 +208,9 @@ START_TEST(examples)
         {{2, {2, 2}, {0}, 2, 2}, "E0 S1 D1 S2 E2 Z2 G2 E2 S3 D3 S4 E4 Z4 X4"},
         {{2, {9, 2}, {1, 0}, 0, 1}, "E0 S1 D1 E1 Z1 G1 E1 S2 D2 C2 S3 E3 Z3 X3"},
         {{2, {9, 1}, {2, 0}, 2, 0}, "E0 S1 D1 S2 E2 D2 Z2 G2 E2 S3 E3 Z3 X3"},
+        {{1, {4}, {0}, 0, 0, 2}, "E0 S1 D1 S2 D2 C2 S3 D3 S4 E4 Z4 X4"},
+        {{1, {3}, {0}, 2, 2, 2}, "E0 S1 D1 S2 E2 D2 C2 S3 E3 Z3 X3"},
+        {{2, {2, 2}, {0}, 0, 0, 2}, "E0 S1 D1 S2 E2 Z2 G2 E2 S3 D3 S4 E4 Z4 X4"},
         {{3, {1, 1, 1}, {0}, 0, 0}, "E0 S1 E1 Z1 G1 E1 S2 E2 Z2 G2 E2 S3 E3 Z3 X3"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
