@@ -55,8 +55,8 @@ static tfx_status read_point(tfx_start *out, const tfx_setting *s, const char *t
 static tfx_status read_value(tfx_start *out, const tfx_setting *s, tfx_error *err)
 {
     int kind = which(kinds, sizeof(kinds) / sizeof(*kinds), s->value, ":");
-    const char *rest = kind ? s->value + strlen(kinds[kind]) + 1 : "", *at = strrchr(rest, '@');
-    if (!kind || rest[-1] != ':' || !*rest)
+    const char *rest = strchr(s->value, ':'), *at = strrchr(s->value, '@');
+    if (!kind || !rest || !*++rest)
         return FAIL(kinds, kind ? "" : s->value, ":@");
     out->file = s->file;
     out->line = s->line;
@@ -65,7 +65,7 @@ static tfx_status read_value(tfx_start *out, const tfx_setting *s, tfx_error *er
         out->name = tfx_option_absolute_path(rest, s->file);
         return TFX_OK;
     }
-    if (!at || at == rest)
+    if (!at || at <= rest)
         return FAIL(kinds, "", "");
     out->name = tfx_strndup(rest, (size_t)(at - rest));
     if (kind == TFX_START_RUN && (!tfx_parse_integer(out->name, &out->run) || out->run < 1))
