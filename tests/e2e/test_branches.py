@@ -199,7 +199,7 @@ def test_killed_around_the_start():
         with folder(SPEC) as f:
             r = f.tfx("run", "tiny.ini", *only, status=3, env=crashing(at))
             expect("(arm transformer, seed 1) was killed" in r.stderr, "the trunk was killed", r.stderr)
-            f.tfx("run", "tiny.ini", *only, "--resume")
+            f.tfx("run", "tiny.ini", *only, "--arm", "transformer", "--resume")
             for arm, o in expected.items():
                 same_outcome(outcome(f, run_of(f, arm)), o, f"{arm}, {at - named[0]} changes after its checkpoint's name")
             tidy(f)
