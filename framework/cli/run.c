@@ -175,7 +175,7 @@ const tfx_command tfx_cmd_run = {
     "SPEC [--arm NAME]... [--seed N]... [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE] [--json]",
     "Train every arm of an experiment and compare them.",
     "  tfx run experiments/quickstart.ini\n"
-    "  tfx run experiments/quickstart.ini --set train.steps=100 --set experiment.seeds=1,2\n"
+    "  tfx run experiments/quickstart.ini --set 'arm.*.train.steps=100' --set experiment.seeds=1,2\n"
     "  tfx run experiments/quickstart.ini --arm tokenformer_grown\n"
     "  tfx run experiments/quickstart.ini --arm transformer_small --arm transformer_large\n\n"
     "The arms and seeds that are left out stay planned: a later call with them, or with --resume, executes them in\n"
