@@ -44,9 +44,6 @@ tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err)
     for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++) {
         tfx_arm_plan *p = s->plans[i] = tfx_arm_plan_create(s->experiment, &s->experiment->arms[i], s->registry,
                                                             &s->device, err);
-        for (uint32_t k = 0; p && k < p->n_stages; k++)
-            if (p->notes[k])
-                fprintf(stderr, "tfx: note: [arm %s]: %s\n", p->arm->name, p->notes[k]);
         if (p && p->arm->start.arm) /* its plan is there already */
             tfx_origin_from_arm(p, s->plans[p->arm->start.arm - s->experiment->arms], err);
         else if (p && p->arm->start.kind)

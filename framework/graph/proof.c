@@ -92,13 +92,18 @@ tfx_related tfx_proof_no(const tfx_proof_step *s, const char *fmt, ...)
     return unrelated(s->p, s->now, text);
 }
 
-/* "blocks.*.ffn.hidden" for that of any block; heap. */
-static char *of_any_block(const char *name)
+/* "heads x head_dim" of "blocks.0.mixer.heads x blocks.0.mixer.head_dim": of whichever layer; heap. */
+static char *of_any_layer(const char *name)
 {
     tfx_text t = {0};
-    for (const char *at; (at = strstr(name, "blocks.")); name = at + 7 + strspn(at + 7, "0123456789"))
-        tfx_text_add(&t, "%.*s*", (int)(at + 7 - name), name);
-    tfx_text_add(&t, "%s", name);
+    for (const char *next; name; name = next) {
+        const char *cross = strstr(name, " x "), *dot = name;
+        size_t n = cross ? (size_t)(cross - name) : strlen(name);
+        for (size_t i = 0; i < n && !memchr(name, '[', n); i++) /* one that has no name is called after a parameter */
+            dot = name[i] == '.' ? name + i + 1 : dot;
+        tfx_text_add(&t, "%s%.*s", t.n ? " x " : "", (int)(name + n - dot), dot);
+        next = cross ? cross + 3 : NULL;
+    }
     return t.s;
 }
 
@@ -112,7 +117,7 @@ static char *outermost(const char *layer)
 
 void tfx_proof_note(tfx_proof *p, tfx_fact fact, const char *name)
 {
-    char *text = !name ? NULL : fact == TFX_FACT_ZERO_WRITER ? outermost(name) : of_any_block(name);
+    char *text = !name ? NULL : fact == TFX_FACT_ZERO_WRITER ? outermost(name) : of_any_layer(name);
     if (text && tfx_name_table_add(&p->facts[fact], text, 0))
         *TFX_APPEND(p->fact_names[fact], p->n_facts[fact], p->cap_facts[fact]) = text;
     else

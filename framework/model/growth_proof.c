@@ -167,3 +167,12 @@ void tfx_growth_claim_finish(tfx_growth_claim *claim)
     free(claim->why);
     *claim = (tfx_growth_claim){0};
 }
+
+char *tfx_growth_claim_text(const tfx_growth_claim *claim)
+{
+    return tfx_printf("%s the function: %s",
+                      claim->preserves           ? "keeps"
+                      : claim->logit_factor != 0 ? "changes"
+                                                 : "may change",
+                      claim->why);
+}

@@ -17,4 +17,7 @@ tfx_status tfx_growth_prove(const tfx_model *from, const tfx_model *to, const tf
                             const tfx_registry *registry, tfx_growth_claim *claim, tfx_error *err);
 void tfx_growth_claim_finish(tfx_growth_claim *claim);
 
+/* "keeps the function: WHY", "changes the function: WHY" where it is known how, or "may change the function: WHY"; heap. */
+char *tfx_growth_claim_text(const tfx_growth_claim *claim);
+
 #endif

@@ -56,9 +56,8 @@ static tfx_status check_growth(const tfx_arm_plan *p, uint32_t i, const tfx_regi
     tfx_stage_plan *from = p->stages[i - 1], *to = p->stages[i];
     const char *a = from->model->name, *b = to->model->name;
     /* Random choices are those of a run only later; whether they fit does not depend on them. */
-    tfx_growth_map *map = tfx_event_map_create(p->arm, i, from, to, registry, 0, err);
-    tfx_growth_map_destroy(map);
-    if (map) {
+    tfx_event_claim(p->arm, i, from, to, registry, 0, &p->claims[i], err);
+    if (err->status == TFX_OK) {
         if (from->context != to->context)
             tfx_fail(err, TFX_E_INVALID,
                      "model '%s' cannot grow into '%s': context is %" PRId64 " and would be %" PRId64, a, b,
@@ -166,7 +165,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
 {
     const tfx_arm *arm = p->arm;
     p->stages = TFX_NEW_ARRAY(tfx_stage_plan *, p->n_stages);
-    p->notes = TFX_NEW_ARRAY(char *, p->n_stages);
+    p->claims = TFX_NEW_ARRAY(tfx_growth_claim, p->n_stages);
     char *restarts = TFX_NEW_ARRAY(char, p->n_stages);
     int64_t first = 0;
     tfx_length length = {0};
@@ -191,11 +190,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         s->noise_old = stage.noise_old;
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
-        if (i && check_growth(p, i, registry, err) == TFX_OK) {
-            const tfx_stage_plan *before = p->stages[i - 1];
-            p->notes[i] = tfx_preservation_note(&before->zeros_count, before->model->name, &s->zeros_count,
-                                                s->model->name);
-        }
+        if (i)
+            check_growth(p, i, registry, err);
     }
     if (err->status == TFX_OK) {
         set_schedule(p, restarts);
@@ -225,10 +221,10 @@ void tfx_arm_plan_destroy(tfx_arm_plan *p)
         return;
     for (uint32_t i = 0; p->stages && i < p->n_stages; i++)
         tfx_stage_plan_destroy(p->stages[i]);
-    for (uint32_t i = 0; p->notes && i < p->n_stages; i++)
-        free(p->notes[i]);
+    for (uint32_t i = 0; p->claims && i < p->n_stages; i++)
+        tfx_growth_claim_finish(&p->claims[i]);
     free(p->stages);
-    free(p->notes);
+    free(p->claims);
     tfx_origin_destroy(p->origin);
     tfx_policy_close(p->arm, p->policy);
     free(p);

@@ -2,6 +2,7 @@
 #ifndef TFX_PLAN_ARM_H
 #define TFX_PLAN_ARM_H
 
+#include "framework/model/growth_proof.h"
 #include "framework/plan/stage.h"
 #include "framework/plan/validation_set.h"
 
@@ -13,7 +14,7 @@ typedef struct tfx_arm_plan {
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;
-    char **notes;                  /* per stage: what to know of growing into it; mostly NULL */
+    tfx_growth_claim *claims;      /* per stage, of growing into it; of the first one nothing */
     tfx_validation_set validation; /* filled by tfx_arm_plan_check_data */
     tfx_origin *origin;            /* filled by tfx_origin_from_*; NULL: the initialisation, or not looked at */
 } tfx_arm_plan;

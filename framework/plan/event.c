@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/growth.h"
 #include "framework/plan/axes.h"
@@ -60,4 +61,18 @@ tfx_growth_map *tfx_event_map_create(const tfx_arm *arm, uint32_t event, tfx_sta
         return m;
     tfx_growth_map_destroy(m);
     return NULL;
+}
+
+tfx_status tfx_event_claim(const tfx_arm *arm, uint32_t event, tfx_stage_plan *from, tfx_stage_plan *to,
+                           const tfx_registry *registry, uint64_t seed, tfx_growth_claim *claim, tfx_error *err)
+{
+    tfx_growth_map *m = tfx_event_map_create(arm, event, from, to, registry, seed, err);
+    *claim = (tfx_growth_claim){0};
+    if (m && tfx_event_has_operator(arm, event))
+        tfx_growth_prove(from->model, to->model, m, registry, claim, err);
+    else if (m)
+        claim->why = tfx_printf("policy %s makes the new parameters itself, and nothing is known of them",
+                                arm->scaling.name);
+    tfx_growth_map_destroy(m);
+    return err->status;
 }

@@ -193,7 +193,6 @@ static void build_eval(stage_builder *b)
     begin_graph(b, &g, 0);
     o.loss = build_loss(b, &g, 1.0, &o.logits);
     b->s->state.frozen = 1; /* when evaluation is all there is, nothing has declared the parameters before */
-    tfx_zeros_counts_find(&b->s->zeros_count, &g);
     finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
 
@@ -292,7 +291,6 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
     free(s->ops.items);
-    free(s->zeros_count.items);
     free(s);
 }
 

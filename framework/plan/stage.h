@@ -11,7 +11,6 @@
 #include "framework/spec/tree.h"
 #include "framework/plan/device.h"
 #include "framework/plan/optimizer.h"
-#include "framework/plan/preservation.h"
 #include "framework/spec/experiment.h"
 
 typedef enum tfx_program_kind {
@@ -49,7 +48,6 @@ typedef struct tfx_stage_plan {
 
     tfx_stage_program programs[TFX_N_PROGRAMS];
     tfx_op_set ops; /* the custom ops of all of them */
-    tfx_zeros_counts zeros_count;
 
     uint64_t n_params;      /* stored elements, the fixed ones (tau) included */
     double flops_per_token; /* forward and backward, without recomputation */

@@ -127,12 +127,29 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         fprintf(out, "evaluation: %s.\n", text);
         free(text);
     }
+    for (size_t i = 0; i < e->n_arms; i++)
+        for (uint32_t k = 1; k < arms[i]->n_stages; k++) {
+            char *text = tfx_growth_claim_text(&arms[i]->claims[k]);
+            fprintf(out, "growth: arm %s into %s %s.\n", arms[i]->arm->name, arms[i]->stages[k]->model->name, text);
+            free(text);
+        }
     fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
             tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)),
             tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
     if (!all_fit)
         fprintf(out, "Some stages do not fit: lower train.micro_batch, or set train.recompute = block or "
                      "train.optimizer.moments = bf16.\n");
+}
+
+static void add_claim(cJSON *stage, const tfx_growth_claim *claim)
+{
+    cJSON *o = cJSON_AddObjectToObject(stage, "growth");
+    cJSON_AddBoolToObject(o, "keeps_function", claim->preserves);
+    if (claim->logit_factor != 0)
+        cJSON_AddNumberToObject(o, "logit_factor", claim->logit_factor);
+    else
+        cJSON_AddNullToObject(o, "logit_factor");
+    cJSON_AddStringToObject(o, "argument", claim->why);
 }
 
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
@@ -182,6 +199,8 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
             cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, speed.best));
             cJSON_AddBoolToObject(stage, "fits", stage_fits(s, device));
+            if (k)
+                add_claim(stage, &arms[i]->claims[k]);
         }
     }
     char *text = cJSON_Print(o);

@@ -12,6 +12,7 @@ static const struct migration {
     {1, tfx_store_schema},
     {2, tfx_store_schema_2},
     {3, tfx_store_schema_3},
+    {4, tfx_store_schema_4},
 };
 
 #define N_MIGRATIONS (sizeof(migrations) / sizeof(migrations[0]))

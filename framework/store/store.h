@@ -133,6 +133,8 @@ typedef struct tfx_growth_row {
     const char *from_model, *to_model, *policy;
     int64_t params_before, params_after;
     int64_t carried_params;  /* elements copied from the old model */
+    int keeps_function;      /* it was known to, before it was made */
+    const char *argument;    /* why, or why that is not known */
     const char *params_json; /* [{"path":..., "from":[...], "to":[...], "rule":...}, ...] */
     double probe_loss_before, probe_loss_after;
     double probe_max_abs_delta_logit;

@@ -10,9 +10,9 @@
 #include "framework/base/clock.h"
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
-#include "framework/model/growth.h"
 #include "framework/plan/branches.h"
 #include "framework/plan/data.h"
+#include "framework/plan/event.h"
 #include "framework/plan/origin.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
@@ -201,8 +201,9 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
 
 /* ---- growth ---- */
 
-static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_probe *before, double loss_after,
-                                double delta, const char *changes, double seconds, tfx_error *err)
+static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_growth_claim *claim,
+                                const tfx_probe *before, double loss_after, double delta, const char *changes,
+                                double seconds, tfx_error *err)
 {
     tfx_growth_row row = {.run = t->p->run,
                           .from_checkpoint = t->checkpoint,
@@ -213,6 +214,8 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
                           .params_before = (int64_t)from->n_params,
                           .params_after = (int64_t)t->stage->n_params,
                           .carried_params = (int64_t)from->n_params, /* all of them */
+                          .keeps_function = claim->preserves,
+                          .argument = claim->why,
                           .params_json = changes,
                           .probe_loss_before = before->loss,
                           .probe_loss_after = loss_after,
@@ -241,8 +244,10 @@ static tfx_status grow(trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *from = t->stage;
     uint32_t to = (uint32_t)t->at.stage + 1;
+    uint64_t seed = (uint64_t)t->p->seed;
     tfx_probe before = {0};
     tfx_text changes = {0};
+    tfx_growth_claim claim = {0}; /* of the map that is applied: the plan's has no run's seed */
     double started = tfx_now(), loss_after, delta;
 
     if (tell_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
@@ -254,11 +259,14 @@ static tfx_status grow(trainer *t, tfx_error *err)
     t->at.stage_done = 0;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->p->registry, t->checkpoint_path, (uint64_t)t->p->seed, t->engine,
-                                 &changes, err) == TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->p->registry, t->checkpoint_path, seed, t->engine, &changes, err) ==
+            TFX_OK &&
+        tfx_event_claim(t->p->plan->arm, to, t->p->plan->stages[to - 1], t->p->plan->stages[to], t->p->registry,
+                        tfx_event_seed(seed, to), &claim, err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
-        record_growth(t, from, &before, loss_after, delta, changes.s, tfx_now() - started, err);
+        record_growth(t, from, &claim, &before, loss_after, delta, changes.s, tfx_now() - started, err);
 done:
+    tfx_growth_claim_finish(&claim);
     tfx_text_free(&changes);
     tfx_probe_finish(&before);
     return err->status;

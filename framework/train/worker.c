@@ -18,6 +18,16 @@ static void open_log(const tfx_worker_params *p, const tfx_run_info *info, const
     free(path);
 }
 
+/* What is known of each growth before the run. */
+static void log_claims(const tfx_arm_plan *plan)
+{
+    for (uint32_t i = 1; i < plan->n_stages; i++) {
+        char *text = tfx_growth_claim_text(&plan->claims[i]);
+        tfx_log_event("growth into %s %s", plan->stages[i]->model->name, text);
+        free(text);
+    }
+}
+
 static void execute(const tfx_worker_params *p, const tfx_run_info *info, const tfx_experiment *e, int *interrupted,
                     tfx_claim *claim, tfx_error *err)
 {
@@ -36,6 +46,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK) {
         open_log(p, info, claim->directory);
         tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err);
+        log_claims(plan);
     }
     if (claim->lock >= 0 && err->status == TFX_OK) {
         tfx_trainer_params params = {.experiment = e,

@@ -32,16 +32,27 @@ def test_plan():
 
 
 def test_growth_that_changes_the_function():
-    """What the plan says of softmax scores is what the probe of a run finds."""
-    for score, changes in (("l2_norm_gelu", False), ("softmax", True)):
+    """What the plan says of slots is what the probe of a run finds, and the run says it, too."""
+    for score, keeps in (("l2_norm_gelu", True), ("softmax", False)):
         with folder() as f:
             sets = ["--set", f"model.tokenformer_16.blocks.ffn.score={score}", "--set", "experiment.seeds=1"]
-            for verb in ("plan", "run"):
-                said = f.tfx(verb, "tiny.ini", *sets).stderr
-                for stage in ("'tokenformer_16' into 'tokenformer_32'", "'tokenformer_32' into 'tokenformer_48'"):
-                    same(f"score = softmax: growing {stage} changes what the model computes" in said, changes, (verb, score))
-            for (delta,) in f.sql("SELECT probe_max_abs_delta_logit FROM growth_event"):
-                same(delta > 1e-3, changes, (score, delta))
+            arms = f.json("plan", "tiny.ini", *sets)["arms"]
+            stages = next(a["stages"] for a in arms if a["arm"] == "grown")
+            planned = f.tfx("plan", "tiny.ini", *sets).stdout
+            said = f.tfx("run", "tiny.ini", *sets).stderr
+            expect("growth" not in stages[0], "nothing grows into the first stage", stages[0])
+            for s in stages[1:]:
+                same(s["growth"]["keeps_function"], keeps, (score, s["growth"]))
+                same(s["growth"]["logit_factor"], 1 if keeps else None, (score, s["growth"]))
+                says = f"into {s['model']} {'keeps' if keeps else 'may change'} the function: {s['growth']['argument']}"
+                expect(f"growth: arm grown {says}.\n" in planned, says, planned)
+                expect(f"growth {says}\n" in said, says, said)
+                expect(("what is new in slots adds zero" if keeps else "layer blocks.0.ffn (pattention), softmax: element ")
+                       in says, "the argument", says)
+            for claimed, argument, delta in f.sql("SELECT keeps_function, argument, probe_max_abs_delta_logit FROM growth_event ORDER BY id"):
+                same(delta < 1e-3, keeps, (score, delta))
+                same(claimed, int(keeps), "what the event records")
+                expect(argument in [s["growth"]["argument"] for s in stages[1:]], "its argument", argument)
 
 
 def test_resolved_text_is_a_fixed_point():

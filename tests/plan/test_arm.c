@@ -187,15 +187,12 @@ START_TEST(growth_that_changes_the_function)
         fixture_open(&f, text);
         tfx_arm_plan *p = plan_arm(&f, "a");
         fixture_ok(&f);
-        ck_assert_ptr_null(p->notes[0]);
-        ck_assert_msg((p->notes[1] != NULL) == (k == 2), "%s: %s", scores[k], p->notes[1] ? p->notes[1] : "no note");
-        if (k == 2) {
-            char *says = tfx_printf(":%d: score = softmax: growing 'tokenformer' into 'grown20' changes what the model "
-                                    "computes: the softmax of layer pattention goes over 20 values instead of 12,",
-                                    f.experiment->arms[0].model->line + 14);
-            ck_assert_msg(strstr(p->notes[1], says) != NULL, "\"%s\" is not in: %s", says, p->notes[1]);
-            free(says);
-        }
+        ck_assert_ptr_null(p->claims[0].why);
+        ck_assert_msg(p->claims[1].preserves == (k != 2), "%s: %s", scores[k], p->claims[1].why);
+        ck_assert_str_eq(p->claims[1].why,
+                         k == 2 ? "layer blocks.0.ffn (pattention), softmax: element 12 of blocks.0.ffn.slots is zero, "
+                                  "and counts in a softmax"
+                                : "what is new in slots adds zero; norms over slots divide by what they did");
         tfx_arm_plan_destroy(p);
         fixture_close(&f);
         free(text);

@@ -137,6 +137,8 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
         1000,
         3000,
         990,
+        1,
+        "what is new in slots adds zero",
         "[{\"path\": \"blocks.0.mixer.q.key\", \"from\": [4, 8], \"to\": [12, 8], \"rule\": \"zero\"}]",
         losses[2],
         losses[2] + delta,

@@ -54,7 +54,7 @@ START_TEST(creates)
     tfx_store *s = NULL;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     ck_assert_str_eq(tfx_store_path(s), path);
-    ck_assert_sql(path, "PRAGMA user_version", "3");
+    ck_assert_sql(path, "PRAGMA user_version", "4");
     ck_assert_sql(path, "PRAGMA application_id", "1952872497"); /* "tfx1" */
     ck_assert_sql(path, "PRAGMA journal_mode", "wal");
     sqlite3_stmt *q = NULL;
@@ -134,7 +134,8 @@ END_TEST
 
 static const char version_1[] =
     "ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
-    "json_hash; ALTER TABLE arm DROP COLUMN start; DROP VIEW run_ancestors; CREATE VIEW run_ancestors AS SELECT id AS "
+    "json_hash; ALTER TABLE growth_event DROP COLUMN keeps_function; ALTER TABLE growth_event DROP COLUMN argument; "
+    "ALTER TABLE arm DROP COLUMN start; DROP VIEW run_ancestors; CREATE VIEW run_ancestors AS SELECT id AS "
     "run, "
     "0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
     "PRAGMA user_version = 1";
@@ -144,7 +145,7 @@ START_TEST(migrates)
     sample_fill(path);
     change(version_1);
     sample_fill(path);
-    ck_assert_sql(path, "PRAGMA user_version", "3");
+    ck_assert_sql(path, "PRAGMA user_version", "4");
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
     ck_assert_sql(path, "SELECT count(json_hash) FROM checkpoint", "0");
     ck_assert_sql(path, "SELECT count(start) FROM arm", "1");

@@ -321,8 +321,8 @@ START_TEST(growth_events)
     tfx_checkpoint_row c = {6, 7, 20, 1, 1, 1, "p", "h", 1, 1, 0, "grown"};
     tfx_id to = 0, event = 0;
     OK(to = tfx_store_add_checkpoint(s, &c, oops));
-    tfx_growth_row g = {6,    12,   to,   20,          "large",     "huge",           "schedule", 3000,
-                        9000, 3000, NULL, (double)NAN, (double)NAN, (double)INFINITY, 1};
+    tfx_growth_row g = {6,    12, to,   20,   "large",     "huge",      "schedule",       3000, 9000,
+                        3000, 0,  NULL, NULL, (double)NAN, (double)NAN, (double)INFINITY, 1};
     OK(event = tfx_store_add_growth_event(s, &g, oops));
     ck_assert_int_eq(event, 3);
     ck_assert_sql(path, "SELECT growth_event FROM lineage_edge WHERE parent = 12", "3");
@@ -419,7 +419,7 @@ START_TEST(transactions)
     tfx_checkpoint_row row = {6, 7, 20, 1, 1, 1, "p", "h", 1, 1, 77, "final"};
     ck_assert_int_eq(tfx_store_add_checkpoint(s, &row, &err), 0);
     /* Here the event itself goes in, and its edge, which would make a loop, does not. */
-    tfx_growth_row growth = {3, 5, 4, 20, "a", "b", "p", 1, 2, 1, NULL, 1, 1, 0, 1};
+    tfx_growth_row growth = {3, 5, 4, 20, "a", "b", "p", 1, 2, 1, 1, "why", NULL, 1, 1, 0, 1};
     tfx_error loop = {0};
     ck_assert_int_eq(tfx_store_add_growth_event(s, &growth, &loop), 0);
     OK(tfx_store_commit(s, oops));
