@@ -17,6 +17,7 @@ struct tfx_proof {
     const tfx_graph *old, *now;
     tfx_relations relations;
     tfx_related *values; /* of the new graph */
+    char *of_inputs;     /* per value of the new graph: it is not made of parameters alone */
     tfx_related *params; /* per state tensor of the new graph */
     tfx_counterparts old_nodes;
     tfx_name_table facts[TFX_N_FACTS];
@@ -31,6 +32,7 @@ tfx_proof *tfx_proof_create(const tfx_graph *old, const tfx_graph *now)
     p->now = now;
     p->values = TFX_NEW_ARRAY(tfx_related, now->n_values);
     p->params = TFX_NEW_ARRAY(tfx_related, now->state->n);
+    p->of_inputs = TFX_NEW_ARRAY(char, now->n_values);
     tfx_counterparts_init(&p->old_nodes, old);
     return p;
 }
@@ -47,6 +49,7 @@ void tfx_proof_destroy(tfx_proof *p)
     }
     tfx_relations_finish(&p->relations);
     free(p->values);
+    free(p->of_inputs);
     free(p->params);
     tfx_counterparts_finish(&p->old_nodes);
     free(p);
@@ -73,6 +76,19 @@ static const char *layer_at(const tfx_proof *p, uint32_t node)
 static const char *giver_of(const tfx_proof *p, tfx_value v)
 {
     return p->now->made ? tfx_residual_writer(p->now, p->now->made, &(tfx_residual){.written = v}) : NULL;
+}
+
+/* The parameter of the product that what is added ends with; NULL: it ends with none. */
+static const char *last_weight(const tfx_proof *p, tfx_value v)
+{
+    for (const tfx_graph_node *n = &p->now->nodes[p->now->values[v].node]; n->n_in;
+         n = &p->now->nodes[p->now->values[n->in[0]].node])
+        for (uint32_t k = 0; n->op == TFX_OP_MATMUL && k < 2; k++) {
+            const tfx_graph_node *w = &p->now->nodes[p->now->values[n->in[k]].node];
+            if (w->op == TFX_OP_PARAM)
+                return p->now->state->tensors[w->ints[0]].name;
+        }
+    return NULL;
 }
 
 static tfx_related unrelated(tfx_proof *p, const tfx_graph_node *n, const char *text)
@@ -333,10 +349,10 @@ static tfx_related add(tfx_proof *p, const tfx_graph_node *n)
             tfx_proof_note(p, TFX_FACT_ZERO_WRITER, giver_of(p, n->in[k]));
             return y;
         }
-        if (x->kind == TFX_UNRELATED && x->absent && other->kind == TFX_RELATED) {
-            const char *giver = giver_of(p, n->in[k]);
-            char *text = tfx_printf("%s adds what the old model does not have, and it is not zero (%s)",
-                                    giver ? giver : "something", x->why);
+        if (x->kind == TFX_UNRELATED && x->absent && other->kind == TFX_RELATED && p->of_inputs[n->in[!k]]) {
+            const char *giver = giver_of(p, n->in[k]), *weight = last_weight(p, n->in[k]);
+            char *text = tfx_printf("%s adds what the old model does not have (%s), and %s is not zero",
+                                    giver ? giver : "something", x->why, weight ? weight : "it");
             tfx_related y = unrelated(p, n, text);
             free(text);
             return y;
@@ -388,6 +404,9 @@ int tfx_proof_same(tfx_proof *p, tfx_value now, tfx_value old, double *factor, c
         const tfx_graph_node *n = &g->nodes[i];
         if (!n->n_out)
             continue;
+        p->of_inputs[n->out] = n->op == TFX_OP_INPUT;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            p->of_inputs[n->out] |= p->of_inputs[n->in[k]];
         p->values[n->out] = normal(p, visit(p, n), g->values[n->out].n_dims);
         for (uint32_t k = 1; k < n->n_out; k++)
             p->values[n->out + k] = unrelated(p, n, "its second result is used, for which there is no rule");

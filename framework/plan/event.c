@@ -63,16 +63,29 @@ tfx_growth_map *tfx_event_map_create(const tfx_arm *arm, uint32_t event, tfx_sta
     return NULL;
 }
 
+/* What the map keeps, noise on top of it does not. */
+static void count_noise(const tfx_stage_plan *to, tfx_growth_claim *claim)
+{
+    if (claim->logit_factor == 0 || (to->noise == 0 && to->noise_old == 0))
+        return;
+    char *why = tfx_printf("noise is added to %s values; without it: %s", to->noise_old > 0 ? "old" : "copied",
+                           claim->why);
+    tfx_growth_claim_finish(claim);
+    claim->why = why;
+}
+
 tfx_status tfx_event_claim(const tfx_arm *arm, uint32_t event, tfx_stage_plan *from, tfx_stage_plan *to,
                            const tfx_registry *registry, uint64_t seed, tfx_growth_claim *claim, tfx_error *err)
 {
     tfx_growth_map *m = tfx_event_map_create(arm, event, from, to, registry, seed, err);
     *claim = (tfx_growth_claim){0};
-    if (m && tfx_event_has_operator(arm, event))
+    if (m && tfx_event_has_operator(arm, event)) {
         tfx_growth_prove(from->model, to->model, m, registry, claim, err);
-    else if (m)
+        count_noise(to, claim);
+    } else if (m) {
         claim->why = tfx_printf("policy %s makes the new parameters itself, and nothing is known of them",
                                 arm->scaling.name);
+    }
     tfx_growth_map_destroy(m);
     return err->status;
 }

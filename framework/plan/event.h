@@ -14,7 +14,8 @@ int tfx_event_has_operator(const tfx_arm *arm, uint32_t event);
 tfx_growth_map *tfx_event_map_create(const tfx_arm *arm, uint32_t event, tfx_stage_plan *from, tfx_stage_plan *to,
                                      const tfx_registry *registry, uint64_t seed, tfx_error *err);
 
-/* Makes that map, and claims what it does to the function: nothing is known where the policy makes the parameters. */
+/* Makes that map, and claims what it and the event's noise do to the function: nothing is known where the policy makes the
+ * parameters. */
 tfx_status tfx_event_claim(const tfx_arm *arm, uint32_t event, tfx_stage_plan *from, tfx_stage_plan *to,
                            const tfx_registry *registry, uint64_t seed, tfx_growth_claim *claim, tfx_error *err);
 

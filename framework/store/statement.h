@@ -59,7 +59,7 @@ tfx_status tfx_write_enter(tfx_store *s, const char *doing, tfx_error *e);
 tfx_status tfx_write_leave(tfx_store *s, tfx_error *e, tfx_error *err);
 
 /* framework/store/migrate.c */
-#define TFX_STORE_APPLICATION_ID 0x74667831                                       /* "tfx1" */
+#define TFX_STORE_APPLICATION_ID 0x74667831 /* "tfx1" */
 /* schema.sql, schema_2.sql, ... */
 extern const char tfx_store_schema[], tfx_store_schema_2[], tfx_store_schema_3[], tfx_store_schema_4[];
 /* Whether the file is ours and of a version we know; *version is 0 for a new, empty file. */

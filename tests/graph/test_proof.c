@@ -111,9 +111,8 @@ START_TEST(sums_with_what_was_not_there)
         int same = hand_same(&h, now, old, &factor, why, sizeof(why));
         ck_assert_int_eq(same, zero);
         if (!zero)
-            ck_assert_str_eq(why,
-                             "sub: something adds what the old model does not have, and it is not zero (unary: the "
-                             "old model does not compute this)");
+            ck_assert_str_eq(why, "sub: something adds what the old model does not have (unary: the old model does not "
+                                  "compute this), and it is not zero");
     }
 }
 END_TEST
