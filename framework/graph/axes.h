@@ -9,7 +9,7 @@
  * of a product, an added bias, a factor that is multiplied in, the columns of a table); CONSUMED, it is summed
  * over or indexed. To grow a class is to add elements to every member; who duplicates one divides it where
  * it is consumed. NORMALISED says more of an axis that is produced: its elements go into a norm over this class, and
- * whatever one of them is multiplied by, so is what the norm sees in its place. */
+ * whatever one of them is multiplied by, so is what the norm sees in its place. GAIN: values are multiplied by it. */
 #ifndef TFX_GRAPH_AXES_H
 #define TFX_GRAPH_AXES_H
 

@@ -46,6 +46,7 @@ static int bends_product(const tfx_axis_walk *w, const tfx_graph_node *n, uint32
 
 void tfx_axes_pointwise(tfx_axis_walk *w, const tfx_graph_node *n)
 {
+    tfx_axis_gain(w, n->op == TFX_OP_MUL);
     for (uint32_t k = 0; k < n->n_in; k++)
         for (uint32_t i = 0; i < rank_of(w, n->out); i++) {
             tfx_axis_bends(w, n->op == TFX_OP_MUL ? bends_product(w, n, k, i) : n->op == TFX_OP_DIV && k == 1);

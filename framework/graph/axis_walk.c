@@ -54,9 +54,9 @@ static void carry_roles(tfx_axis_walk *w, tfx_value x, uint32_t i, uint32_t n, t
 {
     uint8_t which = w->bends ? 0 : TFX_AXIS_NORMALISED;
     if (w->values[x].weights && w->values[y].weights)
-        which |= TFX_AXIS_PRODUCED | TFX_AXIS_CONSUMED;
+        which |= TFX_AXIS_PRODUCED | TFX_AXIS_CONSUMED | TFX_AXIS_GAIN;
     else if (w->values[x].weights)
-        add_role(w, x, i, n, TFX_AXIS_PRODUCED);
+        add_role(w, x, i, n, TFX_AXIS_PRODUCED | (w->gain ? TFX_AXIS_GAIN : 0));
     add_roles(w->values[x].roles + count_parts(w, x, 0, i), count_parts(w, x, i, i + n),
               w->values[y].roles + count_parts(w, y, 0, k), count_parts(w, y, k, k + m), which);
 }
@@ -76,6 +76,11 @@ void tfx_axis_normalise(tfx_axis_walk *w, tfx_value x, uint32_t i)
 void tfx_axis_bends(tfx_axis_walk *w, int bends)
 {
     w->bends = bends;
+}
+
+void tfx_axis_gain(tfx_axis_walk *w, int gain)
+{
+    w->gain = gain;
 }
 
 /* ---- statements about operand and result ---- */
@@ -145,7 +150,7 @@ void tfx_axis_index(tfx_axis_walk *w, tfx_value indices, tfx_value x, uint32_t i
 static void visit(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     const tfx_op_info *op = tfx_op_info_of(n->op);
-    w->bends = 0;
+    w->bends = w->gain = 0;
     if (op->axes)
         op->axes(w, n);
     else /* an op whose use of its operands is not known */

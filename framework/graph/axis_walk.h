@@ -25,6 +25,7 @@ typedef struct tfx_axis_walk {
     tfx_axis_value *values;
     int backwards; /* the second time */
     int bends;     /* see tfx_axis_bends */
+    int gain;      /* see tfx_axis_gain */
 } tfx_axis_walk;
 
 /* Dimension i of the operand x is dimension k of the result y. */
@@ -38,6 +39,8 @@ void tfx_axis_consume(tfx_axis_walk *w, tfx_value x, uint32_t i);
 /* Whether in what the rule says next an element of the result is something else than proportional to that of the
  * operand in its place: then a norm of the one says nothing of the other. Every rule starts with 0. */
 void tfx_axis_bends(tfx_axis_walk *w, int bends);
+/* Whether in what the rule says next the result is the operand times something. Every rule starts with 0. */
+void tfx_axis_gain(tfx_axis_walk *w, int gain);
 /* A norm goes over the dimension. */
 void tfx_axis_normalise(tfx_axis_walk *w, tfx_value x, uint32_t i);
 /* x and y have the same elements in the same order. */

@@ -8,7 +8,7 @@
 #include "framework/base/text.h"
 
 const char *const tfx_axis_norm_names[] = {"layer norm", "rms norm", "l2 norm", "softmax"};
-const char *const tfx_axis_role_names[] = {"produced", "consumed", "normalised"};
+const char *const tfx_axis_role_names[] = {"produced", "consumed", "normalised", "gain"};
 
 /* ---- a class ---- */
 

@@ -7,9 +7,9 @@
 #include "framework/graph/axes.h"
 #include "framework/spec/tree.h"
 
-/* By bit: those of TFX_AXIS_LAYER_NORM to SOFTMAX, and of TFX_AXIS_PRODUCED to NORMALISED. */
+/* By bit: those of TFX_AXIS_LAYER_NORM to SOFTMAX, and of TFX_AXIS_PRODUCED to GAIN. */
 #define TFX_N_AXIS_NORMS 4
-#define TFX_N_AXIS_ROLES 3
+#define TFX_N_AXIS_ROLES 4
 extern const char *const tfx_axis_norm_names[TFX_N_AXIS_NORMS], *const tfx_axis_role_names[TFX_N_AXIS_ROLES];
 
 /* Classes that are alike in several blocks are one row; so are members. */

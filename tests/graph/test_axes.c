@@ -91,7 +91,7 @@ static void check_other(const char *x, uint32_t i, const char *y, uint32_t k)
     ck_assert_msg(factor(x, i, 0)->cls != factor(y, k, 0)->cls, "%s[%u] and %s[%u]", x, i, y, k);
 }
 
-enum { P = TFX_AXIS_PRODUCED, C = TFX_AXIS_CONSUMED, N = TFX_AXIS_NORMALISED };
+enum { P = TFX_AXIS_PRODUCED, C = TFX_AXIS_CONSUMED, N = TFX_AXIS_NORMALISED, G = TFX_AXIS_GAIN };
 
 /* x [2, 3, 8] W1^T b f W2: all of one size, and yet five dimensions. */
 START_TEST(products)
@@ -392,12 +392,16 @@ static tfx_value times(tfx_value x, tfx_value y)
 }
 
 /* What goes into a norm in proportion, through sums and views, and what does not: behind a function, what the norm's
- * result is multiplied with, what a weight multiplies. */
+ * result is multiplied with, what a weight multiplies. A weight that multiplies is a gain, also with a constant added to
+ * it; one that multiplies another weight is none. */
 START_TEST(normalised)
 {
     tfx_value in = input("/x", TFX_F32, DIMS(1, 3, 7)), x = linear("stem", in, 8);
     normalise(plus(tfx_emit_affine(&t.g, x, 0.5, 0), param("position", DIMS(3, 8))));
-    x = plus(x, linear("branch", times(tfx_emit_norm(&t.g, TFX_NORM_LAYER, x, 0.1), param("gain", DIMS(8))), 8));
+    x = plus(x, linear("branch",
+                       times(tfx_emit_norm(&t.g, TFX_NORM_LAYER, x, 0.1),
+                             tfx_emit_affine(&t.g, param("gain", DIMS(8)), 1, 1)),
+                       8));
     normalise(plus(x, times(linear("scaled", in, 8), param("scale", DIMS(8)))));
     tfx_value h = linear("keys", in, 5);
     linear("reader", h, 8);
@@ -416,13 +420,27 @@ START_TEST(normalised)
         const char *param;
         uint32_t axis, factor, roles;
     } expected[] = {
-        {"stem", 0, 0, P | N},   {"stem", 1, 0, C},      {"position", 1, 0, P | N},
-        {"branch", 0, 0, P | N}, {"branch", 1, 0, C},    {"gain", 0, 0, P},
-        {"scaled", 0, 0, P},     {"scale", 0, 0, P | N}, {"keys", 0, 0, P | N},
-        {"reader", 1, 0, C},     {"reader", 0, 0, P},    {"bent", 0, 0, P},
-        {"shifted", 0, 0, P},    {"gate", 0, 0, P},      {"up", 0, 0, P | N},
-        {"square", 0, 0, P},     {"q", 0, 1, P},         {"v", 0, 1, P | N},
-        {"v", 0, 0, P},          {"first", 1, 0, P | N}, {"second", 1, 0, P},
+        {"stem", 0, 0, P | N},
+        {"stem", 1, 0, C},
+        {"position", 1, 0, P | N},
+        {"branch", 0, 0, P | N},
+        {"branch", 1, 0, C},
+        {"gain", 0, 0, P | G},
+        {"scaled", 0, 0, P},
+        {"scale", 0, 0, P | N | G},
+        {"keys", 0, 0, P | N},
+        {"reader", 1, 0, C},
+        {"reader", 0, 0, P},
+        {"bent", 0, 0, P},
+        {"shifted", 0, 0, P},
+        {"gate", 0, 0, P},
+        {"up", 0, 0, P | N},
+        {"square", 0, 0, P},
+        {"q", 0, 1, P},
+        {"v", 0, 1, P | N},
+        {"v", 0, 0, P},
+        {"first", 1, 0, P | N},
+        {"second", 1, 0, P},
     };
     for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
         ck_assert_msg(factor(expected[i].param, expected[i].axis, expected[i].factor)->roles == expected[i].roles,
