@@ -7,6 +7,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/name_table.h"
+#include "framework/model/model_view.h"
 #include "framework/plugin/host.h"
 #include "tfx/graph.h"
 
@@ -24,6 +25,9 @@ struct tfx_growth_map {
     tfx_name_table old_params;
     void **arrays; /* of factors, owned here */
     size_t n_arrays, cap_arrays;
+    tfx_growth_prover prove; /* NULL: nobody knows */
+    void *prove_data;
+    char *why; /* of the last proof */
 };
 
 static tfx_growth_map *map_of(const tfx_growth *g)
@@ -113,10 +117,21 @@ static void *keep(tfx_growth_map *m, void *array)
 static void forget_sources(tfx_growth_map *m, uint32_t param)
 {
     tfx_map_param *p = &m->params[param];
-    for (uint32_t i = 0; i < p->n_sources; i++)
+    for (uint32_t i = 0; i < p->n_sources; i++) {
         free(p->sources[i].factors);
+        free(p->sources[i].said);
+    }
     p->n_sources = 0;
     p->is_default = 0;
+}
+
+/* Of two blocks' classes: whether they are called the same there. */
+static int same_local_name(const tfx_model_class *a, const tfx_model_class *b)
+{
+    const char *x, *y;
+    tfx_path_block(a->name, &x);
+    tfx_path_block(b->name, &y);
+    return !strcmp(x, y);
 }
 
 /* The sizes that the factors of p have in q. Where q has an axis of fewer factors, the others are of size 1 there (a
@@ -135,7 +150,7 @@ static int pair_factors(const tfx_growth_map *m, const tfx_model_param *p, const
         int same = i_end - i == k_end - k;
         for (; i < i_end; i++) {
             const tfx_model_class *old = k < k_end ? from->classes[q->factors[k]->cls] : NULL;
-            int is_it = old && (same || !strcmp(to->classes[p->factors[i]->cls]->name, old->name));
+            int is_it = old && (same || same_local_name(to->classes[p->factors[i]->cls], old));
             factors[i].n = to->classes[p->factors[i]->cls]->size;
             factors[i].n_old = is_it ? old->size : 1;
             k += is_it;
@@ -148,10 +163,13 @@ static int pair_factors(const tfx_growth_map *m, const tfx_model_param *p, const
 static void push_source(tfx_growth_map *m, uint32_t param, uint32_t old, double weight)
 {
     tfx_map_param *p = &m->params[param];
-    tfx_factor_map *factors = TFX_NEW_ARRAY(tfx_factor_map, m->g.to->params[param]->n_factors);
-    int fits = pair_factors(m, m->g.to->params[param], m->g.from->params[old], factors);
-    *TFX_APPEND(p->sources, p->n_sources,
-                p->cap_sources) = (tfx_map_source){.old = old, .weight = weight, .factors = factors, .fits = fits};
+    const tfx_model_param *to = m->g.to->params[param];
+    tfx_map_source *s = TFX_APPEND(p->sources, p->n_sources, p->cap_sources);
+    *s = (tfx_map_source){.old = old,
+                          .weight = weight,
+                          .factors = TFX_NEW_ARRAY(tfx_factor_map, to->n_factors),
+                          .said = TFX_NEW_ARRAY(tfx_factor_map, to->n_factors)};
+    s->fits = pair_factors(m, to, m->g.from->params[old], s->said);
 }
 
 static tfx_status add_source(tfx_growth *g, uint32_t param, uint32_t old, double weight, uint32_t *source)
@@ -202,7 +220,7 @@ static tfx_status set_factor(tfx_growth *g, uint32_t param, uint32_t source, uin
     if (status != TFX_OK)
         return status;
     size_t bytes = sizeof(double) * (size_t)n;
-    tfx_factor_map *own = &m->params[param].sources[source].factors[factor];
+    tfx_factor_map *own = &m->params[param].sources[source].said[factor];
     own->index = index ? keep(m, copy_of(index, bytes)) : own->index;
     own->scale = scale ? keep(m, copy_of(scale, bytes)) : own->scale;
     own->gradient = gradient ? keep(m, copy_of(gradient, bytes)) : own->gradient;
@@ -223,6 +241,19 @@ static tfx_status set_fill(tfx_growth *g, uint32_t param, tfx_fill fill, double 
     return TFX_OK;
 }
 
+static tfx_status logit_factor(tfx_growth *g, double *factor, const char **why)
+{
+    tfx_growth_map *m = map_of(g);
+    tfx_error err = {0};
+    free(m->why);
+    m->why = NULL;
+    *factor = 0;
+    if (m->prove && tfx_growth_map_close(m, &err) == TFX_OK)
+        m->prove(m->prove_data, m, factor, &m->why, &err);
+    *why = m->why ? m->why : "nothing is known of the models";
+    return err.status == TFX_OK ? TFX_OK : REFUSE("%s", err.text);
+}
+
 /* ---- making one ---- */
 
 tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_model_view *to, uint32_t event,
@@ -241,7 +272,8 @@ tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_mode
                         .add_source = add_source,
                         .drop_sources = drop_sources,
                         .set_factor = set_factor,
-                        .set_fill = set_fill};
+                        .set_fill = set_fill,
+                        .logit_factor = logit_factor};
     m->params = TFX_NEW_ARRAY(tfx_map_param, to->n_params);
     m->classes = TFX_NEW_ARRAY(class_map, to->n_classes);
     for (uint32_t i = 0; i < from->n_params; i++)
@@ -255,7 +287,7 @@ tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_mode
         m->params[i].is_default = old >= 0;
         for (uint32_t f = 0; old >= 0 && f < to->params[i]->n_factors; f++)
             if (m->classes[to->params[i]->factors[f]->cls].n_old < 0)
-                m->classes[to->params[i]->factors[f]->cls].n_old = m->params[i].sources->factors[f].n_old;
+                m->classes[to->params[i]->factors[f]->cls].n_old = m->params[i].sources->said[f].n_old;
     }
     return m;
 }
@@ -263,6 +295,12 @@ tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_mode
 tfx_growth *tfx_growth_map_open(tfx_growth_map *m)
 {
     return &m->g;
+}
+
+void tfx_growth_map_set_prover(tfx_growth_map *m, tfx_growth_prover prove, void *data)
+{
+    m->prove = prove;
+    m->prove_data = data;
 }
 
 void tfx_growth_map_destroy(tfx_growth_map *m)
@@ -281,6 +319,7 @@ void tfx_growth_map_destroy(tfx_growth_map *m)
     for (size_t i = 0; i < m->n_arrays; i++)
         free(m->arrays[i]);
     tfx_name_table_finish(&m->old_params);
+    free(m->why);
     free(m->arrays);
     free(m->classes);
     free(m->params);
@@ -306,6 +345,7 @@ static tfx_status close_factor(tfx_growth_map *m, const tfx_model_param *p, cons
     const class_map *said = &m->classes[p->factors[f]->cls];
     int produced = (p->factors[f]->roles & TFX_AXIS_PRODUCED) != 0;
     tfx_factor_map *to = &s->factors[f];
+    *to = s->said[f];
     to->index = to->index ? to->index : said->index;
     to->scale = to->scale ? to->scale : produced ? said->produced : said->consumed;
     to->gradient = to->gradient ? to->gradient : produced ? said->consumed : said->produced;

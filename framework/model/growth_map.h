@@ -19,7 +19,8 @@ typedef struct tfx_factor_map {
 typedef struct tfx_map_source {
     uint32_t old; /* index in from->params */
     double weight;
-    tfx_factor_map *factors; /* [n_factors of the new parameter]; of an open map, what was said of this source alone */
+    tfx_factor_map *factors; /* [n_factors of the new parameter]; of a closed map */
+    tfx_factor_map *said;    /* the same, of this source alone */
     int fits;                /* the old parameter has the same factors */
 } tfx_map_source;
 
@@ -40,6 +41,12 @@ typedef struct tfx_growth_map tfx_growth_map;
 tfx_growth_map *tfx_growth_map_create(const tfx_model_view *from, const tfx_model_view *to, uint32_t event,
                                       uint64_t seed);
 void tfx_growth_map_destroy(tfx_growth_map *m);
+
+/* What logit_factor of tfx/growth.h asks, of a closed map; *why is for the caller to free, and `data`
+ * lives as long as the operator fills the map in. */
+typedef tfx_status (*tfx_growth_prover)(void *data, const tfx_growth_map *m, double *factor, char **why,
+                                        tfx_error *err);
+void tfx_growth_map_set_prover(tfx_growth_map *m, tfx_growth_prover prove, void *data);
 
 /* What an operator is given to fill it in. */
 tfx_growth *tfx_growth_map_open(tfx_growth_map *m);

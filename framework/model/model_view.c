@@ -6,8 +6,7 @@
 
 #include "framework/base/memory.h"
 
-/* The block that a path is in, and what follows its number; -1: in none. */
-static int64_t block_of(const char *path, const char **local)
+int64_t tfx_path_block(const char *path, const char **local)
 {
     int64_t block;
     int used = 0;
@@ -32,7 +31,7 @@ static tfx_model_class *make_class(const tfx_axes *a, uint32_t c, const tfx_stat
         to->residual |= a->residual[i] == c;
     for (uint32_t i = 0; i < from->n_members; i++) {
         const char *local;
-        int64_t block = block_of(state->tensors[a->params[from->members[i]->param].state].name, &local);
+        int64_t block = tfx_path_block(state->tensors[a->params[from->members[i]->param].state].name, &local);
         if (i && block != to->block)
             block = -1;
         to->block = block;
@@ -64,7 +63,7 @@ static tfx_model_param *make_param(const tfx_axes *a, const tfx_param_axes *p, c
                             .n_factors = n,
                             .factors = factors,
                             .writes_residual = p->writes_residual};
-    to->block = block_of(t->name, &to->local);
+    to->block = tfx_path_block(t->name, &to->local);
     return to;
 }
 

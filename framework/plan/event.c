@@ -5,6 +5,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/growth.h"
+#include "framework/model/growth_proof.h"
 #include "framework/plan/axes.h"
 #include "framework/plugin/calls/operator_calls.h"
 
@@ -26,6 +27,24 @@ static tfx_status see(tfx_stage_plan *s, const tfx_registry *registry, tfx_error
     if (axes)
         s->view = tfx_model_view_create(axes, &s->state, s->model);
     tfx_axes_destroy(axes);
+    return err->status;
+}
+
+/* The two models of an event, for the proof that an operator may ask for. */
+typedef struct event_models {
+    const tfx_model *from, *to;
+    const tfx_registry *registry;
+} event_models;
+
+static tfx_status prove(void *data, const tfx_growth_map *m, double *factor, char **why, tfx_error *err)
+{
+    const event_models *models = data;
+    tfx_growth_claim claim;
+    if (tfx_growth_prove(models->from, models->to, m, models->registry, &claim, err) == TFX_OK) {
+        *factor = claim.logit_factor;
+        *why = tfx_strdup(claim.why);
+    }
+    tfx_growth_claim_finish(&claim);
     return err->status;
 }
 
@@ -57,6 +76,7 @@ tfx_growth_map *tfx_event_map_create(const tfx_arm *arm, uint32_t event, tfx_sta
     if (see(from, registry, err) != TFX_OK || see(to, registry, err) != TFX_OK)
         return NULL;
     tfx_growth_map *m = tfx_growth_map_create(from->view, to->view, event, seed);
+    tfx_growth_map_set_prover(m, prove, &(event_models){from->model, to->model, registry});
     if (make_map(arm, event, from, to, m, err) == TFX_OK)
         return m;
     tfx_growth_map_destroy(m);

@@ -146,6 +146,11 @@ struct tfx_growth {
 
     /* What elements without a source become; std is for TFX_FILL_NORMAL. */
     tfx_status (*set_fill)(tfx_growth *g, uint32_t param, tfx_fill fill, double std);
+
+    /* What the map as it is now does to the function: the grown model's logits are *factor times the old one's, for every
+     * input and whatever the numbers in the parameters are. 1: it is preserved. 0: that cannot be shown, and *why says what
+     * is in the way, until the next call. By argument, in exact arithmetic; takes as long as building both graphs. */
+    tfx_status (*logit_factor)(tfx_growth *g, double *factor, const char **why);
 };
 
 typedef struct tfx_operator_class {

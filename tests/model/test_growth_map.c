@@ -275,16 +275,17 @@ START_TEST(gradients_of_copies)
 }
 END_TEST
 
-/* A model of one head has no factor for it; the names say which of the two there is. */
+/* A model of one head has no factor for it; the names say which of the two there is, in another block too. */
 START_TEST(factors_of_size_one)
 {
     maps m;
     *(&m.from) = (hand){.view = {.struct_size = sizeof(tfx_model_view), .name = "m"}};
-    add_param(&m.from, "w", 1, 1, FACTORS({0, add_class(&m.from, "dim", 2), TFX_AXIS_PRODUCED}));
+    add_param(&m.from, "blocks.1.w", 1, 1, FACTORS({0, add_class(&m.from, "blocks.1.dim", 2), TFX_AXIS_PRODUCED}));
     *(&m.to) = (hand){.view = {.struct_size = sizeof(tfx_model_view), .name = "m"}};
-    uint32_t heads = add_class(&m.to, "heads", 2), dim = add_class(&m.to, "dim", 3);
-    add_param(&m.to, "w", 1, 2, FACTORS({0, heads, TFX_AXIS_PRODUCED}, {0, dim, TFX_AXIS_PRODUCED}));
+    uint32_t heads = add_class(&m.to, "blocks.0.heads", 2), dim = add_class(&m.to, "blocks.0.dim", 3);
+    add_param(&m.to, "blocks.0.w", 1, 2, FACTORS({0, heads, TFX_AXIS_PRODUCED}, {0, dim, TFX_AXIS_PRODUCED}));
     open_map(&m);
+    m.g->add_source(m.g, 0, 0, 1, NULL);
     close_map(&m);
     float *data = values(&m, 0, old_w);
     expect(data, (float[]){1, 2, 99, 99, 99, 99}, 6);
@@ -410,6 +411,39 @@ START_TEST(calls_that_are_refused)
 }
 END_TEST
 
+/* What the first element of w is multiplied by. */
+static tfx_status prove(void *asked, const tfx_growth_map *m, double *factor, char **why, tfx_error *err)
+{
+    (void)err;
+    ++*(int *)asked;
+    const tfx_factor_map *f = tfx_growth_map_param(m, 0)->sources[0].factors;
+    *factor = f->scale ? f->scale[0] : 1;
+    *why = tfx_strdup("because");
+    return TFX_OK;
+}
+
+/* An operator can ask, change the map, and ask again. */
+START_TEST(the_factor_of_logits)
+{
+    maps m;
+    int asked = 0;
+    double factor;
+    const char *why;
+    models(&m, 4, 2, 2);
+    ck_assert(m.g->logit_factor(m.g, &factor, &why) == TFX_OK && factor == 0 && why);
+    tfx_growth_map_set_prover(m.map, prove, &asked);
+    ck_assert(m.g->logit_factor(m.g, &factor, &why) == TFX_OK && factor == 1 && !strcmp(why, "because"));
+    m.g->set_class(m.g, 0, (int64_t[]){2, 1, 0, 2}, (double[]){3, 1, 1, 1}, NULL);
+    ck_assert(m.g->logit_factor(m.g, &factor, &why) == TFX_OK && factor == 3);
+    m.g->set_class(m.g, 0, (int64_t[]){2, 1, 0, 3}, NULL, NULL);
+    REFUSED(m.g->logit_factor(m.g, &factor, &why), "the map of a.w: entry 3 of the index of hidden is 3");
+    m.g->set_class(m.g, 0, (int64_t[]){2, 1, 0, 0}, NULL, NULL);
+    close_map(&m);
+    ck_assert(asked == 2 && tfx_growth_map_param(m.map, 0)->sources[0].factors[0].index[3] == 0);
+    tfx_growth_map_destroy(m.map);
+}
+END_TEST
+
 static void closes_with(maps *m, const char *says)
 {
     tfx_growth_map_close(m->map, &m->err);
@@ -457,6 +491,7 @@ static Suite *suite(void)
     tcase_add_test(c, state_per_slice);
     tcase_add_test(c, description);
     tcase_add_test(c, calls_that_are_refused);
+    tcase_add_test(c, the_factor_of_logits);
     tcase_add_test(c, maps_that_are_refused);
     suite_add_tcase(s, c);
     return s;
