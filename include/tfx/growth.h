@@ -36,8 +36,8 @@ enum {
     TFX_AXIS_CONSUMED = 2,   /* it is summed over, or indexed */
     TFX_AXIS_NORMALISED = 4, /* besides PRODUCED: what it produces goes, over additions at most, into a norm over this
                                 class (layer, rms or L2). So what writes into a pre-norm stream, and not the norm's own weight */
-    TFX_AXIS_GAIN = 8 /* besides PRODUCED: what the model computes is multiplied by it, as by a norm's weight, and
-                                so keeps whatever scale it has; all else that is produced sets one */
+    TFX_AXIS_GAIN = 8        /* besides PRODUCED: what the model computes is multiplied by it, as by a norm's weight, so
+                                that it keeps the scale that it has; all else that is produced sets one */
 };
 
 /* What is known of a class. The first four: something is normalised over it, which decides what zeros and
