@@ -49,7 +49,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
             print_axes(&s, database, tfx_cli_flag(a, "json"), err);
         else if (tfx_session_plan(&s, database, err) == TFX_OK) {
             tfx_error data = {0};
-            if (tfx_session_check_data(&s, NULL, &data) != TFX_OK)
+            if (tfx_session_check_data(&s, NULL, &data) != TFX_OK ||
+                tfx_session_check_references(&s, NULL, database, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
             tfx_device_speed speed = tfx_device_speed_measure(&s.device);
             (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, speed,

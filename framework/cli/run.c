@@ -89,6 +89,8 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
         fprintf(stderr, "tfx: evaluation: %s\n", text);
         free(text);
     }
+    if (err->status == TFX_OK && !resume) /* runs that have begun keep what they decide by */
+        tfx_session_check_references(s, chosen->arms, db, err);
     if (err->status == TFX_OK && !resume) /* a resume has part of its checkpoints already */
         tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), e->file, db, err);
     free(plans);

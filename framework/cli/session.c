@@ -2,9 +2,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "framework/base/memory.h"
 #include "framework/plan/origin.h"
+#include "framework/train/reference.h"
 #include "framework/train/start.h"
 
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
@@ -70,6 +72,22 @@ tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error 
                     p->arm->name, p->validation.context, first->arm->name, first->validation.context);
     }
     return TFX_OK;
+}
+
+tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, const char *db, tfx_error *err)
+{
+    const tfx_experiment *e = s->experiment;
+    tfx_store *store = NULL;
+    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
+        if ((chosen && !chosen[i]) || !tfx_reference_needed(s->plans[i], err))
+            continue;
+        if (!store && !access(db, F_OK))
+            store = tfx_store_open(db, TFX_STORE_READ, err);
+        if (err->status == TFX_OK)
+            tfx_reference_give(store, db, s->plans[i], e->seeds[0], err);
+    }
+    tfx_store_close(store);
+    return err->status;
 }
 
 void tfx_session_close(tfx_session *s)

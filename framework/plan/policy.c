@@ -103,6 +103,18 @@ tfx_status tfx_policy_check_stage(const tfx_arm *arm, const tfx_scaling *policy,
     return ended(arm, tfx_call_scaling_check_stage(arm->scaling.impl, policy, stage, err), err);
 }
 
+tfx_status tfx_policy_needs_curve(const tfx_arm *arm, const tfx_scaling *policy, uint32_t stage, tfx_curve_request *out,
+                                  tfx_error *err)
+{
+    return ended(arm, tfx_call_scaling_needs_curve(arm->scaling.impl, policy, stage, out, err), err);
+}
+
+tfx_status tfx_policy_take_curve(const tfx_arm *arm, tfx_scaling *policy, uint32_t stage, const tfx_curve *curve,
+                                 tfx_error *err)
+{
+    return ended(arm, tfx_call_scaling_take_curve(arm->scaling.impl, policy, stage, curve, err), err);
+}
+
 int tfx_policy_decides(const tfx_arm *arm)
 {
     const tfx_scaling_class *cls = arm->scaling.impl;

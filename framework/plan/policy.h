@@ -27,6 +27,12 @@ tfx_status tfx_policy_check(const tfx_arm *arm, const tfx_scaling *policy, uint3
 tfx_status tfx_policy_check_stage(const tfx_arm *arm, const tfx_scaling *policy, const tfx_planned_stage *stage,
                                   tfx_error *err);
 
+/* Which curve of another run the policy needs for the stage, arm NULL for none, and giving it. */
+tfx_status tfx_policy_needs_curve(const tfx_arm *arm, const tfx_scaling *policy, uint32_t stage, tfx_curve_request *out,
+                                  tfx_error *err);
+tfx_status tfx_policy_take_curve(const tfx_arm *arm, tfx_scaling *policy, uint32_t stage, const tfx_curve *curve,
+                                 tfx_error *err);
+
 /* Whether the policy may end stages before their planned ends. */
 int tfx_policy_decides(const tfx_arm *arm);
 

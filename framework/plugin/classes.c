@@ -237,6 +237,12 @@ static tfx_status check_policy(const tfx_scaling_class *c, const char *what, tfx
     if (saves != loads)
         return tfx_fail(err, TFX_E_DATA, "%s: has `%s`, but not `%s`; expected both or neither", what,
                         saves ? "save" : "load", saves ? "load" : "save");
+    int needs = TFX_HAS(c, needs_curve) != 0, takes = TFX_HAS(c, take_curve) != 0;
+    if (needs != takes)
+        return tfx_fail(err, TFX_E_DATA, "%s: has `%s`, but not `%s`; expected both or neither", what,
+                        needs ? "needs_curve" : "take_curve", needs ? "take_curve" : "needs_curve");
+    if (takes && !saves)
+        return tfx_fail(err, TFX_E_DATA, "%s: has `take_curve`, but no `save` that would keep what it takes", what);
     return TFX_OK;
 }
 

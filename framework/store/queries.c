@@ -57,6 +57,13 @@ tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
     return tfx_sql_rows(s, err, "SELECT DISTINCT name FROM experiment", "");
 }
 
+tfx_rows *tfx_query_arm_names(tfx_store *s, const char *experiment, tfx_error *err)
+{
+    return tfx_sql_rows(s, err,
+                        "SELECT DISTINCT a.name FROM arm a JOIN experiment e ON e.id = a.experiment WHERE e.name = ?",
+                        "t", experiment);
+}
+
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err)
 {
     char *sql = tfx_printf("SELECT arm, seed, run, stage, model, %s, val_loss, bits_per_byte FROM scaling_curve "

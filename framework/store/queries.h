@@ -18,6 +18,8 @@ tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err);
 tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, tfx_error *err);
 /* Each name of an experiment, once. */
 tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err);
+/* Each name of an arm in experiments of that name, once. */
+tfx_rows *tfx_query_arm_names(tfx_store *s, const char *experiment, tfx_error *err);
 /* Every evaluation of an experiment: arm, seed, run, stage, model, cost, val_loss, bits_per_byte. The cost is one
  * of scaling_curve's columns. */
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err);

@@ -77,6 +77,33 @@ tfx_id tfx_store_run_of(tfx_store *s, tfx_id experiment, const char *arm, int64_
     return run;
 }
 
+tfx_id tfx_store_finished_run(tfx_store *s, const char *experiment, const char *arm, int64_t seed, tfx_error *err)
+{
+    return tfx_sql_int(
+        s, err,
+        "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
+        "WHERE e.name = ? AND a.name = ? AND r.status = 'done' ORDER BY e.id DESC, r.seed <> ?, r.seed LIMIT 1",
+        "tti", experiment, arm, seed);
+}
+
+tfx_status tfx_store_val_losses(tfx_store *s, tfx_id run, double **flops, double **loss, size_t *n, tfx_error *err)
+{
+    size_t cap[2] = {0}, n_flops = 0;
+    *flops = *loss = NULL;
+    *n = 0;
+    tfx_rows *q = tfx_sql_rows(
+        s, err,
+        "SELECT m.flops, m.value FROM metric m JOIN stage s ON s.id = m.stage WHERE m.run = ? AND "
+        "m.name = 'val_loss' AND m.superseded = 0 AND m.value IS NOT NULL ORDER BY m.step, s.number",
+        "k", run);
+    while (tfx_rows_next(q, err)) {
+        *TFX_APPEND(*flops, n_flops, cap[0]) = tfx_rows_real(q, 0, err);
+        *TFX_APPEND(*loss, *n, cap[1]) = tfx_rows_real(q, 1, err);
+    }
+    tfx_rows_close(q);
+    return err->status;
+}
+
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err)
 {
     return tfx_sql_int(s, err,

@@ -170,6 +170,12 @@ tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spe
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err);
 int tfx_store_has_experiment(tfx_store *s, tfx_id experiment, tfx_error *err);
 
+/* A finished run of that arm, in the newest experiment of that name that has one; with this seed where there is such a
+ * run, otherwise with the lowest. 0 without message when none. */
+tfx_id tfx_store_finished_run(tfx_store *s, const char *experiment, const char *arm, int64_t seed, tfx_error *err);
+/* The evaluations of a run that count, in order: FLOPs spent by it and losses, both malloced. */
+tfx_status tfx_store_val_losses(tfx_store *s, tfx_id run, double **flops, double **loss, size_t *n, tfx_error *err);
+
 typedef struct tfx_checkpoint_info {
     tfx_id id, run, stage, parent;
     int64_t step, tokens, stage_index, stage_first_step;

@@ -24,6 +24,7 @@
 #include "framework/train/prefetch.h"
 #include "framework/train/progress.h"
 #include "framework/train/records.h"
+#include "framework/train/reference.h"
 #include "framework/train/resume.h"
 #include "framework/train/retention.h"
 #include "framework/train/start.h"
@@ -368,6 +369,8 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
     tfx_found_start from = {0};
     t->at = (tfx_run_standing){
         .train_loss = NAN, .val_loss = NAN, .val_step = -1, .position = {.struct_size = sizeof(tfx_loader_position)}};
+    if (tfx_reference_give(t->p->store, NULL, t->p->plan, t->p->seed, err) != TFX_OK)
+        return err->status;
     if (start->kind && tfx_start_await(t->p->store, start, t->p->run, t->p->stop, &from, err) == TFX_OK && !from.folder)
         return TFX_OK;
     if (err->status == TFX_OK && enter_stage(t, 0, err) == TFX_OK) {

@@ -60,6 +60,20 @@ typedef struct tfx_planned_stage {
     int64_t eval_every; /* steps of the run between evaluations; 0: only where a stage begins or ends */
     double step_flops;  /* that a step takes */
 } tfx_planned_stage;
+
+/* Since 1.1. The curve of another run that a policy decides by: which it is, as the spec names it. */
+typedef struct tfx_curve_request {
+    size_t struct_size;
+    const char *experiment, *arm; /* live as long as the policy; `arm` NULL: it needs none */
+} tfx_curve_request;
+
+/* Since 1.1. The validation losses of a finished run, in the order in which they were measured. */
+typedef struct tfx_curve {
+    size_t struct_size;
+    size_t n;            /* 2 at least */
+    const double *flops; /* [n] spent by that run */
+    const double *loss;  /* [n] finite */
+} tfx_curve;
 #endif
 
 /* What a policy may base its decision on. */
@@ -136,6 +150,13 @@ typedef struct tfx_scaling_class {
      * line of printable ASCII. Asked when the model grows, by another process perhaps, so that it must follow from what
      * `save` keeps. Returns a string that lives until the next call with `s`, or NULL for nothing. */
     const char *(*reason)(tfx_scaling *s);
+    /* [main] Since 1.1, optional, but only both together, and with `save` and `load`. For each stage but the last: the
+     * curve of another run that should_grow compares with. Fills *out (struct_size already set, the rest zero). */
+    tfx_status (*needs_curve)(const tfx_scaling *s, uint32_t stage, tfx_curve_request *out);
+    /* [main] Takes it, and copies what it needs. Called when a run is planned, to see whether the curve is there, and
+     * before a run's first step; not where it resumes from a checkpoint, since the database may have changed: what was
+     * taken must be in what `save` keeps. */
+    tfx_status (*take_curve)(tfx_scaling *s, uint32_t stage, const tfx_curve *curve);
 #endif
 } tfx_scaling_class;
 

@@ -73,6 +73,12 @@ static double line_slope(const line *l)
     return l->xy / l->xx;
 }
 
+/* The loss that the line says there is at x. */
+static inline double line_value(const line *l, double x)
+{
+    return l->y + line_slope(l) * (x - l->x);
+}
+
 /* What there is new to observe: the loss, or NaN for nothing. A new stage starts with no observations. */
 static double watch_loss(watch *w, const tfx_growth_signals *signals)
 {

@@ -24,6 +24,8 @@ SHOW(tfx_loader_position);
 SHOW(tfx_loader_class);
 SHOW(tfx_stage);
 SHOW(tfx_planned_stage);
+SHOW(tfx_curve_request);
+SHOW(tfx_curve);
 SHOW(tfx_growth_signals);
 SHOW(tfx_grown_param);
 SHOW(tfx_scaling_class);

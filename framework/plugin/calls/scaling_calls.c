@@ -174,6 +174,30 @@ const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s
     return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
 }
 
+tfx_status tfx_call_scaling_needs_curve(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
+                                        tfx_curve_request *out, tfx_error *err)
+{
+    TFX_ROOMY(tfx_curve_request) request = {{.struct_size = sizeof(*out)}};
+    tfx_call c;
+    *out = request.it;
+    if (!TFX_HAS(cls, needs_curve))
+        return TFX_OK;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "needs_curve", NULL);
+    tfx_status status = cls->needs_curve(s, stage, &request.it);
+    *out = request.it;
+    if (status == TFX_OK && out->arm && !out->experiment)
+        tfx_call_bug(&c, "`needs_curve` named arm \"%.100s\" of no experiment", out->arm);
+    return tfx_call_end(&c, status, "", err);
+}
+
+tfx_status tfx_call_scaling_take_curve(const tfx_scaling_class *cls, tfx_scaling *s, uint32_t stage,
+                                       const tfx_curve *curve, tfx_error *err)
+{
+    tfx_call c;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "take_curve", NULL);
+    return tfx_call_end(&c, cls->take_curve(s, stage, curve), "", err);
+}
+
 const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
 {
     tfx_call c;

@@ -34,6 +34,12 @@ tfx_status tfx_call_scaling_check_stage(const tfx_scaling_class *cls, const tfx_
 #define TFX_POLICY_REASON_LIMIT ((size_t)1 << 10)
 const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err);
 
+/* out->arm stays NULL where the policy needs no curve for the stage. */
+tfx_status tfx_call_scaling_needs_curve(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
+                                        tfx_curve_request *out, tfx_error *err);
+tfx_status tfx_call_scaling_take_curve(const tfx_scaling_class *cls, tfx_scaling *s, uint32_t stage,
+                                       const tfx_curve *curve, tfx_error *err);
+
 /* What the policy wants to be kept with a checkpoint; lives until the next call. NULL: nothing, or an error. */
 #define TFX_POLICY_TEXT_LIMIT ((size_t)64 << 10)
 const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err);
