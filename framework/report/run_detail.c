@@ -42,6 +42,7 @@ static const tfx_column growth_events_columns[] = {
     {"time", TFX_CELL_SECONDS},
     {"checkpoint", TFX_CELL_PLAIN},
     {"to checkpoint", TFX_CELL_PLAIN},
+    {"reason", TFX_CELL_PLAIN},
 };
 static const tfx_column plugins_columns[] = {
     {"name", TFX_CELL_PLAIN},      {"version", TFX_CELL_PLAIN}, {"ABI", TFX_CELL_PLAIN},

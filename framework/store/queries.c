@@ -105,7 +105,7 @@ static const struct run_part {
                               "WHERE c.run = ? AND c.superseded = 0 ORDER BY c.step, c.id"},
     [TFX_PART_GROWTH_EVENTS] = {"SELECT id, step, from_model, to_model, policy, parameters_before, parameters_after, "
                                 "carried_parameters, probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, "
-                                "seconds, from_checkpoint, to_checkpoint FROM growth_event WHERE run = ? AND "
+                                "seconds, from_checkpoint, to_checkpoint, reason FROM growth_event WHERE run = ? AND "
                                 "superseded = 0 ORDER BY id",
                                 "SELECT * FROM growth_event WHERE run = ? AND superseded = 0 ORDER BY id"},
     [TFX_PART_PLUGINS] = {"SELECT p.name, p.version, p.abi, p.hash, p.path FROM run_plugin l JOIN plugin p ON "

@@ -129,12 +129,12 @@ tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_e
         s, &e,
         "INSERT INTO growth_event (run, from_checkpoint, to_checkpoint, step, from_model, to_model, "
         "policy, parameters_before, parameters_after, carried_parameters, keeps_function, argument, parameter_changes, "
-        "probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, seconds, created) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
-        "kkkitttiiiittrrrr", row->run, row->from_checkpoint, row->to_checkpoint, row->step, row->from_model,
+        "probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, seconds, reason, created) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
+        "kkkitttiiiittrrrrt", row->run, row->from_checkpoint, row->to_checkpoint, row->step, row->from_model,
         row->to_model, row->policy, row->params_before, row->params_after, row->carried_params,
         (int64_t)row->keeps_function, row->argument, row->params_json, row->probe_loss_before, row->probe_loss_after,
-        row->probe_max_abs_delta_logit, row->seconds);
+        row->probe_max_abs_delta_logit, row->seconds, row->reason);
     /* The edge is there already when the checkpoint named its parent. */
     tfx_sql_do(s, &e,
                "INSERT INTO lineage_edge (child, parent, growth_event) VALUES (?, ?, ?) "

@@ -139,6 +139,7 @@ typedef struct tfx_growth_row {
     double probe_loss_before, probe_loss_after;
     double probe_max_abs_delta_logit;
     double seconds;
+    const char *reason; /* why the policy ended the stage before its steps were over; NULL: it did not */
 } tfx_growth_row;
 /* Also adds the lineage edge from_checkpoint -> to_checkpoint. */
 tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_error *err);

@@ -38,6 +38,7 @@ typedef struct trainer {
     tfx_retention retention;
     tfx_id checkpoint;     /* the newest one of the lineage */
     char *checkpoint_path; /* absolute */
+    char *reason;          /* why the policy has ended the stage; NULL: it has had all its steps */
     char json_hash[33];    /* of that checkpoint */
     const tfx_stage_plan *stage;
     tfx_engine *engine;
@@ -221,7 +222,8 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
                           .probe_loss_before = before->loss,
                           .probe_loss_after = loss_after,
                           .probe_max_abs_delta_logit = delta,
-                          .seconds = seconds};
+                          .seconds = seconds,
+                          .reason = t->reason};
     if (checkpoint(t, "grown", &row, 0, err) == TFX_OK) {
         char a[32], b[32];
         tfx_log_event("step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
@@ -231,11 +233,12 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
     return err->status;
 }
 
-/* Why the policy has ended the stage; nothing where that has had all its steps. */
-static tfx_status tell_reason(const trainer *t, tfx_error *err)
+static tfx_status ask_reason(trainer *t, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
     const char *text = t->at.stage_step < t->stage->steps ? tfx_policy_reason(plan->arm, plan->policy, err) : NULL;
+    free(t->reason);
+    t->reason = text ? tfx_strdup(text) : NULL;
     if (text)
         tfx_log_event("step %" PRId64 "  %s: %s", t->at.step, plan->arm->scaling.name, text);
     return err->status;
@@ -251,7 +254,7 @@ static tfx_status grow(trainer *t, tfx_error *err)
     tfx_growth_claim claim = {0}; /* of the map that is applied: the plan's has no run's seed */
     double started = tfx_now(), loss_after, delta;
 
-    if (tell_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
+    if (ask_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
         goto done;
     int restarts = t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step;
     t->at.schedule_done = restarts ? 0 : tfx_schedule_done(from, t->at.schedule_done, t->at.stage_step);
@@ -493,5 +496,6 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
     close_data(&t);
     tfx_engine_destroy(t.engine);
     free(t.checkpoint_path);
+    free(t.reason);
     return err->status;
 }

@@ -158,7 +158,7 @@ def outcome(f, run, db="tfx.db"):
                              "WHERE c.run = ? AND c.superseded = 0 AND reason <> 'interrupted' "
                              "ORDER BY c.step, s.number, c.id", run, db=db),
         "growth": f.sql("SELECT g.step, g.from_model, g.to_model, g.parameters_before, g.parameters_after, "
-                        "g.carried_parameters, g.parameter_changes, g.probe_loss_before, g.probe_loss_after, "
+                        "g.carried_parameters, g.parameter_changes, g.reason, g.probe_loss_before, g.probe_loss_after, "
                         "g.probe_max_abs_delta_logit, a.reason, b.reason FROM growth_event g "
                         "JOIN checkpoint a ON a.id = g.from_checkpoint JOIN checkpoint b ON b.id = g.to_checkpoint "
                         "WHERE g.run = ? AND g.superseded = 0 ORDER BY g.step", run, db=db),

@@ -85,6 +85,11 @@ def test_where_it_grows():
             said = f.tfx("show", 1, "--log").stdout
             n, slope = next((n, slope) for step, slope, n in slopes(losses(f, f"{kind}_loss", 0), 3) if step == at[0])
             word = "training" if kind == "train" else "validation"
+            reasons = [reason for (reason,) in f.sql("SELECT reason FROM growth_event ORDER BY step")]
+            same([r is not None for r in reasons], [True, second is not None], "events that the policy has reasons for")
+            expect(f"plateau: {reasons[0]}\n" in said, "the database says the same as the log", reasons)
+            expect(reasons[0] in f.tfx("show", 1).stdout and f.json("show", 1)["growth_events"][0]["reason"] == reasons[0],
+                   "and so does tfx show")
             expect(f"step {at[0]}  plateau: the {word} loss falls by {slope:.4g} per factor e of FLOPs, below {limit:.4g} at 2 "
                    in said, f"why it grew, after {n} observations", said)
         with folder(SPEC) as f:

@@ -135,6 +135,7 @@ END_TEST
 static const char version_1[] =
     "ALTER TABLE checkpoint ADD COLUMN ancestor_flops REAL NOT NULL DEFAULT 0; ALTER TABLE checkpoint DROP COLUMN "
     "json_hash; ALTER TABLE growth_event DROP COLUMN keeps_function; ALTER TABLE growth_event DROP COLUMN argument; "
+    "ALTER TABLE growth_event DROP COLUMN reason; "
     "ALTER TABLE arm DROP COLUMN start; DROP VIEW run_ancestors; CREATE VIEW run_ancestors AS SELECT id AS "
     "run, "
     "0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
@@ -149,6 +150,7 @@ START_TEST(migrates)
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
     ck_assert_sql(path, "SELECT count(json_hash) FROM checkpoint", "0");
     ck_assert_sql(path, "SELECT count(start) FROM arm", "1");
+    ck_assert_sql(path, "SELECT count(*) > count(reason) FROM growth_event", "1");
     ck_assert_sql(path, "SELECT flops_incl FROM run_summary WHERE run = 6", "110000.0");
     ck_assert_sql(path, "SELECT count(*) FROM run", "12");
 }

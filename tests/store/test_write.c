@@ -323,8 +323,11 @@ START_TEST(growth_events)
     OK(to = tfx_store_add_checkpoint(s, &c, oops));
     tfx_growth_row g = {6,    12, to,   20,   "large",     "huge",      "schedule",       3000, 9000,
                         3000, 0,  NULL, NULL, (double)NAN, (double)NAN, (double)INFINITY, 1};
+    g.reason = "the loss falls no more";
     OK(event = tfx_store_add_growth_event(s, &g, oops));
     ck_assert_int_eq(event, 3);
+    ck_assert_sql(path, "SELECT reason FROM growth_event WHERE id = 3", "the loss falls no more");
+    ck_assert_sql(path, "SELECT reason FROM growth_event WHERE id = 1", "NULL");
     ck_assert_sql(path, "SELECT growth_event FROM lineage_edge WHERE parent = 12", "3");
     ck_assert_sql(path,
                   "SELECT probe_max_abs_delta_logit IS NULL AND probe_loss_after IS NULL FROM growth_event "
