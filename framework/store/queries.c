@@ -115,6 +115,15 @@ static const struct run_part {
                               "v.memory_bytes, v.backend, v.libraries FROM run r JOIN environment v ON "
                               "v.id = r.environment WHERE r.id = ?",
                               NULL},
+    /* Rows of one step are in the order of the parameters. */
+    [TFX_PART_SLICES] =
+        {"SELECT s.number, m.step, m.parameter, m.part, m.elements, m.gradient_norm, "
+         "m.update_norm / nullif(m.weight_norm, 0), m.weight_norm, m.energy_share, m.dead_slots, m.slots "
+         "FROM slice_metric m JOIN stage s ON s.id = m.stage WHERE m.run = ? AND m.superseded = 0 "
+         "ORDER BY m.step, m.id",
+         "SELECT m.*, s.number AS stage_number, m.update_norm / nullif(m.weight_norm, 0) AS update_ratio "
+         "FROM slice_metric m JOIN stage s ON s.id = m.stage WHERE m.run = ? AND m.superseded = 0 "
+         "ORDER BY m.step, m.id"},
 };
 
 tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err)

@@ -33,7 +33,8 @@ typedef enum tfx_run_part {
     TFX_PART_CHECKPOINTS,
     TFX_PART_GROWTH_EVENTS,
     TFX_PART_PLUGINS,
-    TFX_PART_ENVIRONMENT
+    TFX_PART_ENVIRONMENT,
+    TFX_PART_SLICES
 } tfx_run_part;
 /* For people, or everything that the tables have. */
 tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err);

@@ -1,5 +1,7 @@
 /* Store: what happens during a run: stages, metrics, checkpoints, growth events, and
  * stepping back to an older checkpoint. */
+#include <math.h>
+
 #include "framework/store/statement.h"
 
 tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *err)
@@ -65,11 +67,35 @@ tfx_status tfx_store_add_metric(tfx_store *s, const tfx_metric_row *row, tfx_err
     return tfx_write_leave(s, &e, err);
 }
 
+tfx_status tfx_store_add_slices(tfx_store *s, const tfx_slice_row *rows, size_t n, tfx_error *err)
+{
+    tfx_error e = {0};
+    tfx_write_enter(s, "recording slices", &e);
+    for (size_t i = 0; i < n && e.status == TFX_OK; i++) {
+        const tfx_slice_row *r = &rows[i];
+        tfx_sql_do(
+            s, &e,
+            "INSERT INTO slice_metric (run, stage, step, parameter, part, elements, gradient_norm, update_norm, "
+            "weight_norm, slots, energy_share, dead_slots) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0), ?11, iif(?10, ?12, NULL)) "
+            "ON CONFLICT (run, step, parameter, part) WHERE superseded = 0 DO UPDATE SET stage = excluded.stage, "
+            "elements = excluded.elements, gradient_norm = excluded.gradient_norm, "
+            "update_norm = excluded.update_norm, weight_norm = excluded.weight_norm, slots = excluded.slots, "
+            "energy_share = excluded.energy_share, dead_slots = excluded.dead_slots",
+            "kkittirrriri", r->run, r->stage, r->step, r->parameter, r->is_new ? "new" : "old", r->elements,
+            r->gradient_norm, r->update_norm, r->weight_norm, r->slots, r->slots ? r->energy_share : NAN,
+            r->dead_slots);
+    }
+    return tfx_write_leave(s, &e, err);
+}
+
 tfx_status tfx_store_supersede(tfx_store *s, tfx_id run, int64_t step, tfx_error *err)
 {
     tfx_error e = {0};
     tfx_write_enter(s, "stepping back in a run", &e);
     tfx_sql_do(s, &e, "UPDATE metric SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki", run,
+               step);
+    tfx_sql_do(s, &e, "UPDATE slice_metric SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki", run,
                step);
     tfx_sql_do(s, &e, "UPDATE checkpoint SET superseded = 1 WHERE run = ? AND step > ? AND superseded = 0", "ki", run,
                step);

@@ -106,7 +106,23 @@ typedef struct tfx_metric_row {
 } tfx_metric_row;
 /* Also updates metric_latest. */
 tfx_status tfx_store_add_metric(tfx_store *s, const tfx_metric_row *row, tfx_error *err);
-/* After a resume from `step`: rows of the run after that step (metrics, checkpoints, growth events, stages) no
+
+/* One parameter at one measured step: its old or its new slices (framework/plan/slices.h). */
+typedef struct tfx_slice_row {
+    tfx_id run, stage;
+    int64_t step;
+    const char *parameter; /* its path */
+    int is_new;
+    int64_t elements;
+    double gradient_norm, update_norm, weight_norm; /* NaN and infinities are stored as NULL, as below */
+    int64_t slots;                                  /* 0: the parameter is not one whose slots add to an output; */
+    double energy_share;                            /* then these are NULL */
+    int64_t dead_slots;
+} tfx_slice_row;
+/* In place of what was measured there before. */
+tfx_status tfx_store_add_slices(tfx_store *s, const tfx_slice_row *rows, size_t n, tfx_error *err);
+
+/* After a resume from `step`: rows of the run after that step (metrics, checkpoints, growth events, stages, slices) no
  * longer count. They stay in the table, marked superseded, and metric_latest is made right again. */
 tfx_status tfx_store_supersede(tfx_store *s, tfx_id run, int64_t step, tfx_error *err);
 

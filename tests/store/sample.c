@@ -117,6 +117,21 @@ static void run_large(tfx_store *s, tfx_id arm, int64_t seed, const double *loss
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));
 }
 
+/* Measured at the first step after growth, when new keys are zero, and at the eleventh. */
+static void slices(tfx_store *s, tfx_id run, tfx_id large)
+{
+    static const char key[] = "blocks.0.mixer.q.key", value[] = "blocks.0.mixer.q.value";
+    const tfx_slice_row rows[] = {
+        {run, large, 21, key, 0, 32, 0.5, 0.01, 4, 0, 0, 0},
+        {run, large, 21, key, 1, 64, 0.25, 0.02, 0, 0, 0, 0},
+        {run, large, 21, value, 0, 32, 0.5, 0.02, 8, 4, 1, 1},
+        {run, large, 21, value, 1, 64, 0, 0, 8, 8, 0, 8},
+        {run, large, 31, value, 0, 32, 0.5, 0.02, 8, 4, 0.8, 1},
+        {run, large, 31, value, 1, 64, 0.4, 0.04, 8, 8, 0.2, 3},
+    };
+    OK(tfx_store_add_slices(s, rows, sizeof(rows) / sizeof(*rows), oops));
+}
+
 static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *losses, double delta)
 {
     tfx_id run = start(s, arm, seed), small = stage(s, run, 0, 0, 0, 20, 0);
@@ -146,6 +161,7 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
         0.5};
     OK(tfx_store_add_growth_event(s, &growth, oops));
     evaluate(s, run, large, 20, 20000, 300, losses + 3, 3);
+    slices(s, run, large);
     tfx_id last = checkpoint(s, run, large, 40, 80000, losses[5], to, "final");
     OK(tfx_store_end_stage(s, large, 20, 1 << 22, oops));
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));

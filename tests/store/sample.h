@@ -11,6 +11,8 @@
  *   4    grown  2     small 0: 5.0  10: 3.6  20: 3.2, then large 20: 3.2  30: 2.6  40: 2.1
  *   5    broken 1     failed before its first step
  *
+ * The grown runs have measured slices of a key, which was zero, at step 21 and of a value at 21 and 31.
+ *
  * Experiment 2, "onward": run 6, arm "more", seed 1, starts from the last checkpoint of
  * run 3 and is large: 0: 2.0  10: 1.5; it is still running. */
 #ifndef TFX_TESTS_STORE_SAMPLE_H

@@ -137,8 +137,8 @@ static const char version_1[] =
     "json_hash; ALTER TABLE growth_event DROP COLUMN keeps_function; ALTER TABLE growth_event DROP COLUMN argument; "
     "ALTER TABLE growth_event DROP COLUMN reason; "
     "ALTER TABLE arm DROP COLUMN start; DROP VIEW run_ancestors; CREATE VIEW run_ancestors AS SELECT id AS "
-    "run, "
-    "0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
+    "run, 0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
+    "DROP VIEW slice_curve; DROP TABLE slice_metric; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)
