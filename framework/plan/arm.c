@@ -178,6 +178,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         tfx_stage_params params = {.registry = registry, .device = device, .train = &train, .model = model};
         if (p->policy)
             params.rates = (tfx_rate_factors){stage.lr_old, stage.lr_new};
+        if (i && train.slice_every)
+            params.grown_from = &p->stages[i - 1]->state;
         tfx_stage_plan *s = p->stages[i] = tfx_stage_plan_create(&params, err);
         if (!s)
             break;

@@ -4,6 +4,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/builder.h"
+#include "framework/plan/slices.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 
 /* No names of states: those have no spaces. */
@@ -43,11 +44,16 @@ static int rates_differ(const tfx_trained_params *t)
     return (t->rates.old != 0 || t->rates.new != 0) && (t->rates.old != 1 || t->rates.new != 1);
 }
 
+static uint32_t n_places(const tfx_state_tensor *param)
+{
+    return param->n_dims ? param->n_dims : 1;
+}
+
 /* A vector along each axis that says which slices are in their old places. */
 static void add_places(const tfx_trained_params *t, tfx_trained_param *p, tfx_state_layout *s)
 {
     const tfx_state_tensor param = s->tensors[p->param];
-    for (uint32_t axis = 0; axis < param.n_dims && rates_differ(t); axis++) {
+    for (uint32_t axis = 0; axis < n_places(&param) && (t->slices || rates_differ(t)); axis++) {
         int64_t dims[TFX_MAX_DIMS];
         for (uint32_t d = 0; d < param.n_dims; d++)
             dims[d] = d == axis ? param.dims[d] : 1;
@@ -97,29 +103,29 @@ void tfx_optimizer_finish(tfx_trained_params *t)
     *t = (tfx_trained_params){0};
 }
 
-/* The learning rate of each element: an element is old where all of its slices are in their old places. */
-static tfx_value rate_of(const tfx_trained_params *t, const tfx_trained_param *p, tfx_graph *g, tfx_value lr)
+/* 1 for each element that is old, else 0: an element is old where all of its slices are in their old places. */
+static tfx_value old_elements(const tfx_trained_param *p, tfx_graph *g)
 {
-    uint32_t n_dims = g->state->tensors[p->param].n_dims;
-    tfx_value old = TFX_POISON;
-    if (!rates_differ(t) || !n_dims)
-        return lr;
-    for (uint32_t axis = 0; axis < n_dims; axis++) {
-        tfx_value place = tfx_emit_state(g, p->in_place[axis]);
-        old = axis ? tfx_emit_binary(g, TFX_OP_MUL, old, place) : place;
-    }
-    return tfx_emit_binary(g, TFX_OP_MUL, tfx_emit_affine(g, old, t->rates.old - t->rates.new, t->rates.new), lr);
+    tfx_value old = tfx_emit_state(g, p->in_place[0]);
+    for (uint32_t axis = 1; axis < n_places(&g->state->tensors[p->param]); axis++)
+        old = tfx_emit_binary(g, TFX_OP_MUL, old, tfx_emit_state(g, p->in_place[axis]));
+    return old;
 }
 
 /* The update of one parameter. */
 static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p, const tfx_train_config *train,
-                        const tfx_builder *b, tfx_value grad, tfx_value lr)
+                        const tfx_builder *b, tfx_value before_clipping, tfx_value factor, tfx_value lr,
+                        tfx_value *sums)
 {
     tfx_graph *g = tfx_builder_graph(b);
     const tfx_state_tensor *tensor = &g->state->tensors[p->param];
     const tfx_optimizer_class *cls = train->optimizer.impl;
-    tfx_update u = {
-        .struct_size = sizeof(u), .options = train->optimizer.options, .grad = grad, .lr = rate_of(t, p, g, lr)};
+    tfx_value old = sums || rates_differ(t) ? old_elements(p, g) : TFX_POISON;
+    tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options, .grad = before_clipping, .lr = lr};
+    if (factor) /* one by one, right before its use, so that both become one pass over memory */
+        u.grad = tfx_emit_binary(g, TFX_OP_MUL, u.grad, factor);
+    if (rates_differ(t))
+        u.lr = tfx_emit_binary(g, TFX_OP_MUL, tfx_emit_affine(g, old, t->rates.old - t->rates.new, t->rates.new), lr);
     u.param = tfx_emit_state(g, p->param);
     u.decay = tensor->n_dims >= 2 && !(tensor->flags & TFX_PARAM_NO_DECAY);
     for (size_t k = 0; k < t->n_states; k++)
@@ -131,10 +137,12 @@ static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p,
         tfx_value place = tfx_emit_state(g, p->state[k]);
         tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
     }
+    if (sums && g->err->status == TFX_OK)
+        tfx_slice_sums(g, old, before_clipping, u.param, u.new_param, sums);
 }
 
 void tfx_optimizer_update(const tfx_trained_params *t, const tfx_train_config *train, tfx_graph *g,
-                          const tfx_value *grads, tfx_value factor, tfx_value lr)
+                          const tfx_value *grads, tfx_value factor, tfx_value lr, tfx_value *sums)
 {
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
@@ -142,9 +150,7 @@ void tfx_optimizer_update(const tfx_trained_params *t, const tfx_train_config *t
         char *who = tfx_printf("optimizer %s, parameter %s", train->optimizer.name,
                                g->state->tensors[t->items[i].param].name);
         g->path = who;
-        /* Scaled one by one, right before its use, so that both become one pass over memory. */
-        tfx_value grad = factor ? tfx_emit_binary(g, TFX_OP_MUL, grads[i], factor) : grads[i];
-        emit_update(t, &t->items[i], train, &b, grad, lr);
+        emit_update(t, &t->items[i], train, &b, grads[i], factor, lr, sums ? &sums[i * TFX_SLICE_SUMS] : NULL);
         g->path = NULL;
         if (g->err->status != TFX_OK)
             locate(train, g->err);

@@ -15,6 +15,11 @@ tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s)
     return s->n_micro == 1 ? TFX_PROGRAM_STEP : TFX_PROGRAM_ACCUMULATE;
 }
 
+int tfx_stage_measures(const tfx_stage_plan *s, int64_t stage_step)
+{
+    return s->trained && stage_step % s->train.slice_every == 0;
+}
+
 double tfx_stage_tokens(const tfx_stage_plan *s)
 {
     return (double)s->steps * (double)s->batch * (double)s->context;
@@ -91,16 +96,24 @@ static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, do
     free(wrt);
 }
 
-/* Emits clipping and every parameter's update; returns the gradient norm. */
-static tfx_value build_updates(const stage_builder *b, tfx_graph *g, const tfx_value *grads)
+/* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
+typedef struct outputs {
+    tfx_value loss, grad_norm, logits, sums, energies;
+} outputs;
+
+/* Emits clipping and every parameter's update, with the gradient norm and, when `measured`, what it does to slices. */
+static void build_updates(const stage_builder *b, tfx_graph *g, int measured, const tfx_value *grads, outputs *o)
 {
     const tfx_train_config *train = b->p->train;
+    tfx_value *sums = measured ? TFX_NEW_ARRAY(tfx_value, b->trained.n * TFX_SLICE_SUMS) : NULL;
     g->update = 1;
-    tfx_value norm = tfx_grad_norm(g, grads, b->trained.n);
-    tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, norm, train->clip) : TFX_POISON;
-    tfx_optimizer_update(&b->trained, train, g, grads, factor, tfx_emit_state(g, b->s->lr));
+    o->grad_norm = tfx_grad_norm(g, grads, b->trained.n);
+    tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, o->grad_norm, train->clip) : TFX_POISON;
+    tfx_optimizer_update(&b->trained, train, g, grads, factor, tfx_emit_state(g, b->s->lr), sums);
+    if (measured)
+        o->sums = tfx_slice_join(g, sums, b->trained.n * TFX_SLICE_SUMS);
     g->update = 0;
-    return norm;
+    free(sums);
 }
 
 /* Whether byte counts of the graph and its state stay far from overflowing, however they are
@@ -118,20 +131,16 @@ static void check_total(tfx_graph *g)
                        tfx_format_bytes(text, total));
 }
 
-/* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
-typedef struct outputs {
-    tfx_value loss, grad_norm, logits;
-} outputs;
-
 static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind kind, outputs o)
 {
     tfx_stage_program *p = &b->s->programs[kind];
-    const tfx_value values[] = {o.loss, o.grad_norm, o.logits};
-    const tfx_tensor **tensors[] = {&p->loss, &p->grad_norm, &p->logits}, **at[3];
-    tfx_value wanted[3];
+    enum { MOST = 5 };
+    const tfx_value values[MOST] = {o.loss, o.grad_norm, o.logits, o.sums, o.energies};
+    const tfx_tensor **tensors[MOST] = {&p->loss, &p->grad_norm, &p->logits, &p->sums, &p->energies}, **at[MOST];
+    tfx_value wanted[MOST];
     uint32_t n = 0;
     tfx_placement_options options = placement_options(b);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < MOST; i++)
         if (values[i]) {
             wanted[n] = values[i];
             at[n++] = tensors[i];
@@ -144,46 +153,76 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
     tfx_graph_finish(g);
 }
 
-static void build_training(stage_builder *b)
+/* The first graph declares the parameters; what the optimizer keeps of each follows them. */
+static void declare_training(stage_builder *b)
+{
+    tfx_stage_plan *s = b->s;
+    if (b->err->status == TFX_OK && !s->state.frozen)
+        tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, &s->state, b->err);
+    s->state.frozen = 1;
+}
+
+/* STEP or ACCUMULATE. */
+static void build_pass(stage_builder *b, int measured)
 {
     tfx_stage_plan *s = b->s;
     double scale = 1.0 / ((double)s->micro_batch * (double)s->context);
-    outputs pass = {0}, update = {0};
+    outputs o = {0};
     tfx_value logits;
     tfx_graph g;
-
-    /* The first graph declares the parameters; the optimizer's state follows them. */
     begin_graph(b, &g, 1);
-    pass.loss = build_loss(b, &g, scale, &logits);
-    if (b->err->status == TFX_OK)
-        tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, &s->state, b->err);
-    s->state.frozen = 1;
+    o.loss = build_loss(b, &g, scale, &logits);
+    declare_training(b);
     if (b->err->status != TFX_OK) {
         tfx_graph_finish(&g);
         return;
     }
+    if (measured) /* among the products of the forward pass, which are all there are so far */
+        tfx_slice_sites_find(&s->slice_sites, &g, b->p->grown_from);
     uint32_t n = b->trained.n;
     tfx_value *grads = TFX_NEW_ARRAY(tfx_value, n);
-    build_grads(b, &g, pass.loss, 1.0 / (double)s->n_micro, grads);
-    if (s->n_micro == 1) {
-        pass.grad_norm = build_updates(b, &g, grads);
-        finish_graph(b, &g, TFX_PROGRAM_STEP, pass);
-    } else {
-        for (uint32_t i = 0; i < n; i++)
-            tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->trained.items[i].accumulator));
-        finish_graph(b, &g, TFX_PROGRAM_ACCUMULATE, pass);
-
-        begin_graph(b, &g, 0);
-        for (uint32_t i = 0; i < n; i++)
-            grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
-        update.grad_norm = build_updates(b, &g, grads);
-        for (uint32_t i = 0; i < n; i++) {
-            tfx_value sum = tfx_emit_state(&g, b->trained.items[i].accumulator);
-            tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, g.values[sum].n_dims, g.values[sum].dims), sum);
-        }
-        finish_graph(b, &g, TFX_PROGRAM_UPDATE, update);
+    build_grads(b, &g, o.loss, 1.0 / (double)s->n_micro, grads);
+    if (s->n_micro == 1)
+        build_updates(b, &g, measured, grads, &o);
+    for (uint32_t i = 0; i < n && s->n_micro > 1; i++)
+        tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->trained.items[i].accumulator));
+    if (measured) {
+        g.update = 1; /* as early as can be: weights need not be kept for the end */
+        o.energies = tfx_slice_energies(&g, &s->slice_sites);
     }
+    finish_graph(b, &g, tfx_stage_pass(s) + (measured ? TFX_PROGRAM_MEASURED : 0), o);
     free(grads);
+}
+
+static void build_update(stage_builder *b, int measured)
+{
+    uint32_t n = b->trained.n;
+    outputs o = {0};
+    tfx_graph g;
+    begin_graph(b, &g, 0);
+    tfx_value *grads = TFX_NEW_ARRAY(tfx_value, n);
+    for (uint32_t i = 0; i < n; i++)
+        grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
+    build_updates(b, &g, measured, grads, &o);
+    for (uint32_t i = 0; i < n; i++)
+        tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, g.values[grads[i]].n_dims, g.values[grads[i]].dims), grads[i]);
+    finish_graph(b, &g, TFX_PROGRAM_UPDATE + (measured ? TFX_PROGRAM_MEASURED : 0), o);
+    free(grads);
+}
+
+static void build_training(stage_builder *b)
+{
+    int measures = b->p->grown_from != NULL;
+    for (int measured = 0; measured <= measures && b->err->status == TFX_OK; measured++) {
+        build_pass(b, measured);
+        if (b->s->n_micro > 1 && b->err->status == TFX_OK)
+            build_update(b, measured);
+    }
+    if (!measures)
+        return;
+    b->s->trained = TFX_NEW_ARRAY(uint32_t, b->trained.n);
+    for (uint32_t i = 0; i < b->trained.n; i++)
+        b->s->trained[b->s->n_trained++] = b->trained.items[i].param;
 }
 
 static void build_eval(stage_builder *b)
@@ -246,7 +285,7 @@ static void sum_up(tfx_stage_plan *s)
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
 {
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
-    stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates}};
+    stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
     s->spec = p->model;
     s->train = *p->train;
     s->rates = p->rates;
@@ -290,6 +329,8 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     tfx_model_view_destroy(s->view);
     tfx_state_finish(&s->state);
     tfx_model_destroy(s->model);
+    tfx_slice_sites_finish(&s->slice_sites);
+    free(s->trained);
     free(s->ops.items);
     free(s);
 }

@@ -11,6 +11,7 @@
 #include "framework/spec/tree.h"
 #include "framework/plan/device.h"
 #include "framework/plan/optimizer.h"
+#include "framework/plan/slices.h"
 #include "framework/spec/experiment.h"
 
 typedef enum tfx_program_kind {
@@ -18,7 +19,8 @@ typedef enum tfx_program_kind {
     TFX_PROGRAM_ACCUMULATE, /* forward and backward, for each micro-batch, */
     TFX_PROGRAM_UPDATE,     /* and once per step the update */
     TFX_PROGRAM_EVAL,       /* forward alone */
-    TFX_N_PROGRAMS
+    TFX_PROGRAM_MEASURED,   /* the first three again, for steps that measure slices (slices.h) and do all else alike */
+    TFX_N_PROGRAMS = TFX_PROGRAM_MEASURED + TFX_PROGRAM_EVAL
 } tfx_program_kind;
 
 typedef struct tfx_stage_program {
@@ -27,6 +29,8 @@ typedef struct tfx_stage_program {
     const tfx_tensor *loss;      /* [], the mean over the micro-batch; of EVAL the sum */
     const tfx_tensor *grad_norm; /* [], before clipping */
     const tfx_tensor *logits;    /* [rows, context, vocab] */
+    const tfx_tensor *sums;      /* [TFX_SLICE_SUMS for each trained parameter] */
+    const tfx_tensor *energies;  /* [slice_sites.n_slots] */
 } tfx_stage_program;
 
 typedef struct tfx_stage_plan {
@@ -47,7 +51,10 @@ typedef struct tfx_stage_plan {
     uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
 
     tfx_stage_program programs[TFX_N_PROGRAMS];
-    tfx_op_set ops; /* the custom ops of all of them */
+    tfx_op_set ops;    /* the custom ops of all of them */
+    uint32_t *trained; /* parameters, as indices into `state`, in the order of their sums; where slices are measured */
+    uint32_t n_trained;
+    tfx_slice_sites slice_sites;
 
     uint64_t n_params;      /* stored elements, the fixed ones (tau) included */
     double flops_per_token; /* forward and backward, without recomputation */
@@ -58,6 +65,9 @@ typedef struct tfx_stage_plan {
 
 /* The program with forward and backward pass: STEP or ACCUMULATE. */
 tfx_program_kind tfx_stage_pass(const tfx_stage_plan *s);
+
+/* Whether the step after `stage_step` steps of the stage is one that measures slices: the first is. */
+int tfx_stage_measures(const tfx_stage_plan *s, int64_t stage_step);
 
 /* That it trains on, over all of its steps. */
 double tfx_stage_tokens(const tfx_stage_plan *s);
@@ -74,10 +84,11 @@ typedef struct tfx_stage_params {
     const tfx_device *device;
     const tfx_model_spec *model;
     const tfx_train_config *train;
-    tfx_rate_factors rates; /* both 0: of no account */
-    int64_t eval_rows;      /* 0: micro_batch */
-    int eval_only;          /* no training programs, no optimizer state */
-    int no_reuse;           /* plan without sharing memory: for tests */
+    tfx_rate_factors rates;             /* both 0: of no account */
+    const tfx_state_layout *grown_from; /* of the stage before, where slices are to be measured; else NULL */
+    int64_t eval_rows;                  /* 0: micro_batch */
+    int eval_only;                      /* no training programs, no optimizer state */
+    int no_reuse;                       /* plan without sharing memory: for tests */
 } tfx_stage_params;
 
 /* NULL with a message. Steps, index and schedule are left for the caller. */

@@ -52,6 +52,10 @@ static const tfx_option train[] = {
     CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
     INT("eval_every", "0", 0, MOST, "steps between evaluations; 0: at the start and end of each stage"),
     INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
+    INT("slice_every", "0", 0, MOST,
+        "steps between measurements of old and new slices after a growth event, at its first step and from there on; "
+        "0: "
+        "none"),
     INT("checkpoint_every", "0", 0, MOST, "steps between checkpoints; 0: at the end of each stage"),
     INT("keep_checkpoints", "2", 1, MOST, "how many of the periodic checkpoints stay on disk, newest first"),
     BOOL("keep_stages", "true",

@@ -103,6 +103,7 @@ static void read_numbers(tfx_train_config *t)
     t->recompute = strcmp(tfx_options_string(o, "recompute"), "block") ? TFX_RECOMPUTE_NONE : TFX_RECOMPUTE_BLOCK;
     t->eval_every = tfx_options_int(o, "eval_every");
     t->log_every = tfx_options_int(o, "log_every");
+    t->slice_every = tfx_options_int(o, "slice_every");
     t->checkpoint_every = tfx_options_int(o, "checkpoint_every");
     t->keep_checkpoints = tfx_options_int(o, "keep_checkpoints");
     t->keep_stages = tfx_options_bool(o, "keep_stages");

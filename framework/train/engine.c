@@ -12,6 +12,8 @@ struct tfx_engine {
     const tfx_stage_plan *plan;
     tfx_buffer *state, *arena;
     tfx_exec *execs[TFX_N_PROGRAMS]; /* NULL where the stage does without the program */
+    int measured;
+    float *sums, *energies; /* of the last measured update and pass: others leave their own things in the arena */
 };
 
 static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_error *err)
@@ -24,6 +26,8 @@ tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *pl
     tfx_engine *e = TFX_NEW(tfx_engine);
     e->device = device;
     e->plan = plan;
+    e->sums = TFX_NEW_ARRAY(float, plan->n_trained *TFX_SLICE_SUMS);
+    e->energies = TFX_NEW_ARRAY(float, plan->slice_sites.n_slots);
     allocate(e, plan->state.bytes, &e->state, err);
     if (err->status == TFX_OK)
         allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err);
@@ -47,6 +51,8 @@ void tfx_engine_destroy(tfx_engine *e)
         tfx_call_backend_exec_destroy(cls, e->execs[i]);
     tfx_call_backend_buffer_destroy(cls, e->device->backend, e->arena);
     tfx_call_backend_buffer_destroy(cls, e->device->backend, e->state);
+    free(e->sums);
+    free(e->energies);
     free(e);
 }
 
@@ -131,20 +137,50 @@ void tfx_engine_read(tfx_engine *e, const tfx_tensor *t, uint64_t first, void *d
     tfx_call_backend_download(e->device->cls, e->device->backend, from, t->offset + first, dst, n);
 }
 
+void tfx_engine_measure(tfx_engine *e, int measured)
+{
+    assert(!measured || e->plan->trained);
+    e->measured = measured;
+}
+
+const float *tfx_engine_slice_sums(const tfx_engine *e)
+{
+    return e->sums;
+}
+
+const float *tfx_engine_slice_energies(const tfx_engine *e)
+{
+    return e->energies;
+}
+
+static tfx_program_kind variant(const tfx_engine *e, tfx_program_kind kind)
+{
+    return kind + (e->measured ? TFX_PROGRAM_MEASURED : 0);
+}
+
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
 {
-    tfx_program_kind pass = tfx_stage_pass(e->plan);
-    if (execute(e, pass, err) == TFX_OK)
-        tfx_engine_read(e, e->plan->programs[pass].loss, 0, loss, sizeof(*loss));
-    return err->status;
+    tfx_program_kind pass = variant(e, tfx_stage_pass(e->plan));
+    const tfx_stage_program *p = &e->plan->programs[pass];
+    if (execute(e, pass, err) != TFX_OK)
+        return err->status;
+    tfx_engine_read(e, p->loss, 0, loss, sizeof(*loss));
+    if (p->energies)
+        tfx_engine_read(e, p->energies, 0, e->energies, e->plan->slice_sites.n_slots * sizeof(float));
+    return TFX_OK;
 }
 
 tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err)
 {
-    tfx_program_kind kind = e->execs[TFX_PROGRAM_UPDATE] ? TFX_PROGRAM_UPDATE : TFX_PROGRAM_STEP;
-    if (kind == TFX_PROGRAM_STEP || execute(e, kind, err) == TFX_OK) /* the pass of a STEP has done it */
-        tfx_engine_read(e, e->plan->programs[kind].grad_norm, 0, grad_norm, sizeof(*grad_norm));
-    return err->status;
+    int in_pass = e->plan->n_micro == 1; /* the pass of a STEP has done it */
+    tfx_program_kind kind = variant(e, in_pass ? TFX_PROGRAM_STEP : TFX_PROGRAM_UPDATE);
+    const tfx_stage_program *p = &e->plan->programs[kind];
+    if (!in_pass && execute(e, kind, err) != TFX_OK)
+        return err->status;
+    tfx_engine_read(e, p->grad_norm, 0, grad_norm, sizeof(*grad_norm));
+    if (p->sums)
+        tfx_engine_read(e, p->sums, 0, e->sums, e->plan->n_trained * TFX_SLICE_SUMS * sizeof(float));
+    return TFX_OK;
 }
 
 tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err)

@@ -24,6 +24,12 @@ tfx_status tfx_engine_initialise_fixed(tfx_engine *e, tfx_error *err);
 void tfx_engine_set_batch(tfx_engine *e, const int32_t *tokens, const int32_t *targets);
 void tfx_engine_set_step(tfx_engine *e, double lr, uint64_t seed, uint64_t pass);
 
+/* Whether passes and updates from here on are those that measure slices; the plan has them. */
+void tfx_engine_measure(tfx_engine *e, int measured);
+/* What the last ones of them found, until there are others: see slices.h and tfx_stage_program. */
+const float *tfx_engine_slice_sums(const tfx_engine *e);
+const float *tfx_engine_slice_energies(const tfx_engine *e);
+
 /* One micro-batch: forward and backward, and when n_micro is 1 the update as well. */
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err);
 /* After the last pass of a step. *grad_norm: before clipping. */

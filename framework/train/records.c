@@ -3,6 +3,9 @@
 #include <math.h>
 #include <sys/resource.h>
 
+#include "framework/base/memory.h"
+#include "framework/train/slices.h"
+
 tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id parent, tfx_error *err)
 {
     tfx_stage_row row = {.run = r->run,
@@ -48,6 +51,30 @@ tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, do
     add(r, "grad_norm", grad_norm, err);
     add(r, "tokens_per_second", tokens_per_second, err);
     return finish(r, err);
+}
+
+tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, tfx_engine *engine, tfx_error *err)
+{
+    uint32_t n;
+    tfx_slice_part *parts = tfx_slice_parts(engine, stage, &n);
+    tfx_slice_row *rows = TFX_NEW_ARRAY(tfx_slice_row, n);
+    for (uint32_t i = 0; i < n; i++)
+        rows[i] = (tfx_slice_row){.run = r->run,
+                                  .stage = r->stage,
+                                  .step = r->at->step,
+                                  .parameter = stage->state.tensors[parts[i].param].name,
+                                  .is_new = parts[i].is_new,
+                                  .elements = (int64_t)parts[i].elements,
+                                  .gradient_norm = parts[i].gradient_norm,
+                                  .update_norm = parts[i].update_norm,
+                                  .weight_norm = parts[i].weight_norm,
+                                  .slots = (int64_t)parts[i].slots,
+                                  .energy_share = parts[i].energy_share,
+                                  .dead_slots = (int64_t)parts[i].dead_slots};
+    tfx_store_add_slices(r->store, rows, n, err);
+    free(rows);
+    free(parts);
+    return err->status;
 }
 
 tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx_error *err)

@@ -6,6 +6,7 @@
 #include "framework/checkpoint/checkpoint.h"
 #include "framework/plan/stage.h"
 #include "framework/store/store.h"
+#include "framework/train/engine.h"
 
 typedef struct tfx_records {
     tfx_store *store;
@@ -16,6 +17,8 @@ typedef struct tfx_records {
 /* The stage that begins or goes on; it stands on checkpoint `parent` (0: on its initialisation). */
 tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *stage, tfx_id parent, tfx_error *err);
 tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, double tokens_per_second, tfx_error *err);
+/* What a measured step found out about slices. */
+tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, tfx_engine *engine, tfx_error *err);
 /* bits_per_byte: not recorded when it is not finite. */
 tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx_error *err);
 

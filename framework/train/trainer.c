@@ -283,6 +283,7 @@ static tfx_status train_step(trainer *t, tfx_error *err)
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
     float loss, grad_norm = NAN;
+    int measures = tfx_stage_measures(s, t->at.stage_step);
     t->lr = tfx_learning_rate(&s->train, tfx_schedule_done(s, t->at.schedule_done, t->at.stage_step + 1) - 1,
                               s->schedule_steps);
     for (int64_t i = 0; i < s->n_micro; i++) {
@@ -292,6 +293,7 @@ static tfx_status train_step(trainer *t, tfx_error *err)
         /* Dropout masks are those that the run which it started from would have had here. */
         tfx_engine_set_step(t->engine, t->lr, (uint64_t)t->p->seed,
                             (uint64_t)((t->at.before.steps + t->at.step) * s->n_micro + i));
+        tfx_engine_measure(t->engine, measures && i + 1 == s->n_micro); /* and the update that follows */
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;
@@ -332,7 +334,10 @@ static tfx_status record_step(trainer *t, tfx_error *err)
 static tfx_status advance(trainer *t, tfx_error *err)
 {
     const tfx_train_config *c = t->config;
+    int measures = tfx_stage_measures(t->stage, t->at.stage_step);
     if (train_step(t, err) != TFX_OK || t->state.diverged)
+        return err->status;
+    if (measures && tfx_record_slices(&t->records, t->stage, t->engine, err) != TFX_OK)
         return err->status;
     t->recorded = 0;
     tfx_progress_step(&t->progress, t->at.step, t->tokens_per_second, t->at.train_loss);

@@ -99,6 +99,7 @@ START_TEST(values_refused)
     BAD_TRAIN("eval_every = -1", "eval_every");
     BAD_TRAIN("eval_batches = 16", "key \"eval_batches\" was removed", "data.eval_tokens");
     BAD_TRAIN("log_every = 0", "log_every");
+    BAD_TRAIN("slice_every = -1", "slice_every", "0 to");
     BAD_TRAIN("checkpoint_every = 1.5", "checkpoint_every", "integer");
     BAD_TRAIN("keep_checkpoints = 0", "keep_checkpoints");
     BAD(SPEC("", "", "schedule = wsd\nwarmup = 0.2\ndecay_fraction = 0.9\n", "", ""), "a.ini:11", "decay_fraction",
