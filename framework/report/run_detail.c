@@ -49,6 +49,13 @@ static const tfx_column plugins_columns[] = {
     {"file hash", TFX_CELL_PLAIN}, {"path", TFX_CELL_PLAIN},
 };
 
+static const tfx_column slices_columns[] = {
+    {"stage", TFX_CELL_PLAIN},         {"step", TFX_CELL_PLAIN},        {"parameter", TFX_CELL_PLAIN},
+    {"part", TFX_CELL_PLAIN},          {"elements", TFX_CELL_COUNT},    {"grad norm", TFX_CELL_SMALL},
+    {"update/weight", TFX_CELL_SMALL}, {"weight norm", TFX_CELL_SMALL}, {"energy share", TFX_CELL_SMALL},
+    {"dead", TFX_CELL_PLAIN},          {"of slots", TFX_CELL_PLAIN},
+};
+
 static const struct section {
     const char *key, *title;
     tfx_run_part part;
@@ -142,6 +149,26 @@ tfx_status tfx_report_run(tfx_store *s, tfx_id run, int json, FILE *out, tfx_err
         return err->status;
     tfx_run_info_finish(&info);
     return json ? print_json(s, run, out, err) : print_text(s, run, out, err);
+}
+
+tfx_status tfx_report_run_slices(tfx_store *s, tfx_id run, int json, FILE *out, tfx_error *err)
+{
+    tfx_run_info info;
+    if (tfx_store_run_info(s, run, &info, err) != TFX_OK)
+        return err->status;
+    tfx_run_info_finish(&info);
+    tfx_rows *q = tfx_query_run(s, run, TFX_PART_SLICES, json, err);
+    int any = tfx_rows_next(q, err);
+    if (q && !any && !json && err->status == TFX_OK)
+        tfx_fail(err, TFX_E_INVALID,
+                 "run %lld has no measurements of slices: those are made after growth, with train.slice_every above 0",
+                 (long long)run);
+    if (err->status == TFX_OK) {
+        tfx_rows_rewind(q);
+        tfx_table_print(q, slices_columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
+    }
+    tfx_rows_close(q);
+    return err->status;
 }
 
 tfx_status tfx_report_run_spec(tfx_store *s, tfx_id run, FILE *out, tfx_error *err)

@@ -8,6 +8,9 @@
 
 tfx_status tfx_report_run(tfx_store *s, tfx_id run, int json, FILE *out, tfx_error *err);
 
+/* What measured steps found out about old and new slices: without any, an error, and as JSON an empty array. */
+tfx_status tfx_report_run_slices(tfx_store *s, tfx_id run, int json, FILE *out, tfx_error *err);
+
 /* The resolved spec that the run was started from, as text that can be run again. */
 tfx_status tfx_report_run_spec(tfx_store *s, tfx_id run, FILE *out, tfx_error *err);
 

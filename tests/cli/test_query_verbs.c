@@ -96,6 +96,8 @@ START_TEST(print)
     rc = RUN(runs, &o, &e, "--json", "--experiment", "onward", ), good(rc, o, e, "[{\"experiment_id\":2,");
     rc = RUN(show, &o, &e, "3", ), good(rc, o, e, "Run 3\n");
     rc = RUN(show, &o, &e, "3", "--json", ), good(rc, o, e, "\"growth_events\":");
+    rc = RUN(show, &o, &e, "3", "--slices", ), good(rc, o, e, "blocks.0.mixer.q.value");
+    rc = RUN(show, &o, &e, "3", "--slices", "--json", ), good(rc, o, e, "\"energy_share\":");
     rc = RUN(show, &o, &e, "--spec", "3", ), good(rc, o, e, SAMPLE_SPEC);
     rc = RUN(lineage, &o, &e, "5", ), good(rc, o, e, "+-- grows: small -> large");
     rc = RUN(lineage, &o, &e, "runs/3/step-000020-grown", "--json", ), good(rc, o, e, "\"checkpoint\":\t5");
@@ -114,6 +116,8 @@ START_TEST(refuse)
     rc = RUN(runs, &o, &e, "--experiment", "grwoth", ), bad(rc, o, e, "did you mean \"growth\"?");
     rc = RUN(show, &o, &e, "large", ), bad(rc, o, e, "expected the id of a run, found 'large'");
     rc = RUN(show, &o, &e, "0", ), bad(rc, o, e, "expected the id of a run, found '0'");
+    rc = RUN(show, &o, &e, "1", "--slices", ), bad(rc, o, e, "run 1 has no measurements of slices");
+    rc = RUN(show, &o, &e, "3", "--slices", "--spec", ), bad(rc, o, e, "expected one of --spec, --log, and --json or");
     rc = RUN(show, &o, &e, "77", ), bad(rc, o, e, "has no run 77");
     rc = RUN(lineage, &o, &e, "77", ), bad(rc, o, e, "has no checkpoint 77");
     rc = RUN(curve, &o, &e, "nothing", ), bad(rc, o, e, "has no experiment 'nothing'");
