@@ -115,7 +115,8 @@ static tfx_status fail_missing(const char *path, const tfx_st_reader *r, const c
     return tfx_suggest_end(&known, "the file has none", err);
 }
 
-/* Every tensor of the file has its place, and every place its tensor. */
+/* Every tensor of the file has its place, and every place its tensor. Which slices were old where the file was written
+ * may be of no account here. */
 static tfx_status check_file(const tfx_st_reader *r, const char *path, tfx_state_kind kind,
                              const tfx_state_layout *state, int fixed_may_miss, tfx_error *err)
 {
@@ -138,7 +139,7 @@ static tfx_status check_file(const tfx_st_reader *r, const char *path, tfx_state
     }
     for (size_t i = 0; used < tfx_st_count(r) && i < tfx_st_count(r); i++) {
         uint32_t at = tfx_state_find(state, tfx_st_at(r, i)->name);
-        if (at == TFX_STATE_NONE || state->tensors[at].kind != kind)
+        if ((at == TFX_STATE_NONE || state->tensors[at].kind != kind) && !tfx_state_is_places(tfx_st_at(r, i)->name))
             return tfx_fail(err, TFX_E_DATA, "%s: tensor %s belongs to no parameter of the model", path,
                             tfx_st_at(r, i)->name);
     }

@@ -45,6 +45,12 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
     return s->n - 1;
 }
 
+int tfx_state_is_places(const char *name)
+{
+    const char *last = strrchr(name, '/');
+    return last && !strncmp(last + 1, TFX_STATE_PLACES " ", sizeof(TFX_STATE_PLACES));
+}
+
 uint32_t tfx_state_find(const tfx_state_layout *s, const char *name)
 {
     return tfx_name_table_find(&s->by_name, name);

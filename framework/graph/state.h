@@ -45,6 +45,10 @@ typedef struct tfx_state_layout {
 
 #define TFX_STATE_NONE TFX_NAME_NONE
 
+/* Places, which `in_place` is about, are called "PATH/in place AXIS"; the states of an optimizer have no spaces. */
+#define TFX_STATE_PLACES "in place"
+int tfx_state_is_places(const char *name);
+
 /* Appends a tensor; its name must be new. Returns its index. */
 uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype, uint32_t n_dims,
                        const int64_t *dims);

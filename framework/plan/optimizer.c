@@ -7,9 +7,8 @@
 #include "framework/plan/slices.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 
-/* No names of states: those have no spaces. */
+/* No name of a state: those have no spaces. */
 #define ACCUMULATOR "grad sum"
-#define IN_PLACE "in place"
 
 /* Puts the place where the spec chose the optimizer before a message about it, unless the message is about
  * one of its options, which have places of their own. */
@@ -57,7 +56,7 @@ static void add_places(const tfx_trained_params *t, tfx_trained_param *p, tfx_st
         int64_t dims[TFX_MAX_DIMS];
         for (uint32_t d = 0; d < param.n_dims; d++)
             dims[d] = d == axis ? param.dims[d] : 1;
-        char *path = tfx_printf("%s/" IN_PLACE " %u", param.name, axis);
+        char *path = tfx_printf("%s/" TFX_STATE_PLACES " %u", param.name, axis);
         uint32_t at = tfx_state_add(s, TFX_STATE_OPTIMIZER, path, TFX_F32, param.n_dims, dims);
         free(path);
         s->tensors[at].owner = p->param;

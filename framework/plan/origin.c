@@ -44,7 +44,7 @@ static int same_shape(const tfx_state_tensor *a, const tfx_state_tensor *b)
 }
 
 /* The first tensor of this kind that is not the same in both: as `a` has it, as `b` does; NULL: it has none. Returns
- * whether there is one. */
+ * whether there is one. An arm has no old slices where it starts, and which ones the other has does not matter. */
 static int first_difference(const tfx_state_layout *from, const tfx_state_layout *to, tfx_state_kind kind,
                             const tfx_state_tensor **a, const tfx_state_tensor **b)
 {
@@ -55,7 +55,8 @@ static int first_difference(const tfx_state_layout *from, const tfx_state_layout
             uint32_t at = tfx_state_find(both[!side], t->name);
             const tfx_state_tensor *other = at == TFX_STATE_NONE ? NULL : &both[!side]->tensors[at];
             other = other && other->kind == kind ? other : NULL;
-            if (t->kind != kind || (other && other->dtype == t->dtype && same_shape(t, other)))
+            if (t->kind != kind || tfx_state_is_places(t->name) ||
+                (other && other->dtype == t->dtype && same_shape(t, other)))
                 continue;
             *a = side ? t : other;
             *b = side ? other : t;

@@ -129,6 +129,23 @@ def test_killed():
     expect(stepped_back > 0, "some of these runs repeat steps that they had measured")
 
 
+def test_start_from_a_grown_stage():
+    """Which slices are old there does not matter to an arm that starts from it, with the optimizer's state or without."""
+    more = SPEC + "[arm more]\nmodel = tokenformer_32\nstart = arm:grown@stage:1\ntrain.steps = 3\n"
+    final = {}
+    for every in (0, 1):
+        for way in ("keep", "reset"):
+            with folder(more) as f:
+                f.tfx("run", "tiny.ini", "--arm", "grown", "--arm", "more", "--set", f"train.slice_every={every}",
+                      "--set", f"arm.more.start.optimizer={way}")
+                run = f.one("SELECT run FROM run_summary WHERE arm = 'more'")
+                final[every, way] = outcome(f, run)["files"]
+                same(f.one("SELECT count(*) FROM slice_metric WHERE run = ?", run), 0, "nothing to measure in it")
+    for way in ("keep", "reset"):
+        same(final[1, way] == final[0, way], True, f"{way}: the same weights and optimizer state")
+    expect(final[0, "keep"] != final[0, "reset"], "the optimizer's state matters")
+
+
 def test_show():
     with folder(SPEC) as f:
         f.tfx("run", "tiny.ini", "--set", "train.slice_every=2")
