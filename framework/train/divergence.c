@@ -2,9 +2,24 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
+
+double tfx_without_sign(double x)
+{
+    return isnan(x) ? fabs(x) : x;
+}
+
+void tfx_divergence_say(char *text, size_t size, double loss, const double *grad_norm, double lr)
+{
+    if (grad_norm)
+        snprintf(text, size, "the loss is %g and the gradient norm %g at learning rate %g", tfx_without_sign(loss),
+                 tfx_without_sign(*grad_norm), lr);
+    else
+        snprintf(text, size, "the loss is %g at learning rate %g", tfx_without_sign(loss), lr);
+}
 
 #define PIECE ((uint64_t)1 << 16)
 

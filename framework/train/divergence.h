@@ -17,6 +17,11 @@ typedef struct tfx_divergence {
     uint64_t seed;
 } tfx_divergence;
 
+/* A NaN of either sign prints as nan. */
+double tfx_without_sign(double x);
+/* What to say of a step, for `what`, in `size` bytes; grad_norm NULL: it came to no update. */
+void tfx_divergence_say(char *text, size_t size, double loss, const double *grad_norm, double lr);
+
 /* Fails with where the run stands, with `what`, and with where it came from: the first parameter that is not
  * finite, or else the first layer whose output is not, for which the batch goes through the model once more. Before
  * and in the first step the initialisation is at fault, not the learning rate; then the parameters are made as they

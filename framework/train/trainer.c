@@ -53,12 +53,6 @@ typedef struct trainer {
     int in_step, updated;               /* whether that came up in a step, and whether its update was made */
 } trainer;
 
-/* A NaN of either sign prints as nan. */
-static double without_sign(double x)
-{
-    return isnan(x) ? fabs(x) : x;
-}
-
 static int last_stage(const trainer *t)
 {
     return t->at.stage + 1 == t->p->plan->n_stages;
@@ -141,7 +135,7 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
         return err->status;
     t->state.diverged = !isfinite(loss);
     if (t->state.diverged) {
-        snprintf(t->trouble, sizeof(t->trouble), "the validation loss is %g", without_sign(loss));
+        snprintf(t->trouble, sizeof(t->trouble), "the validation loss is %g", tfx_without_sign(loss));
         return TFX_OK;
     }
     t->at.val_loss = loss;
@@ -315,12 +309,8 @@ static tfx_status train_step(trainer *t, tfx_error *err)
     t->at.seconds += seconds;
     t->at.stage_done = t->at.stage_step >= s->steps;
     t->state.diverged = !isfinite(t->at.train_loss) || !isfinite(grad_norm);
-    if (t->state.diverged && t->updated)
-        snprintf(t->trouble, sizeof(t->trouble), "the loss is %g and the gradient norm %g at learning rate %g",
-                 without_sign(t->at.train_loss), without_sign(t->norm), t->lr);
-    else if (t->state.diverged)
-        snprintf(t->trouble, sizeof(t->trouble), "the loss is %g at learning rate %g", without_sign(t->at.train_loss),
-                 t->lr);
+    if (t->state.diverged)
+        tfx_divergence_say(t->trouble, sizeof(t->trouble), t->at.train_loss, t->updated ? &t->norm : NULL, t->lr);
     return TFX_OK;
 }
 
