@@ -115,6 +115,8 @@ static char *record_text(const tfx_checkpoint_record *r)
         add_members(setting, setting_members, N_SETTING_MEMBERS, r);
         cJSON_AddStringToObject(setting, "optimizer", r->setting.optimizer);
         cJSON_AddStringToObject(setting, "data", r->setting.data);
+        if (r->setting.model)
+            cJSON_AddStringToObject(setting, "model", r->setting.model);
     }
     char *text = cJSON_Print(o);
     cJSON_Delete(o);
@@ -139,7 +141,8 @@ tfx_status tfx_checkpoint_record_write(const char *folder, const tfx_checkpoint_
 void tfx_checkpoint_record_finish(tfx_checkpoint_record *r)
 {
     free(r->policy);
-    r->policy = NULL;
+    free(r->setting.model);
+    r->policy = r->setting.model = NULL;
 }
 
 static const char *text_of(const cJSON *o, const char *key)
@@ -181,6 +184,7 @@ static int get_hash(const cJSON *files, const char *file, char hash[33])
 static int get_setting(const cJSON *o, tfx_checkpoint_record *r)
 {
     snprintf(r->setting.optimizer, sizeof(r->setting.optimizer), "%s", text_of(o, "optimizer"));
+    r->setting.model = tfx_strdup(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "model")));
     return get_members(o, setting_members, N_SETTING_MEMBERS, r) && get_hash(o, "data", r->setting.data);
 }
 

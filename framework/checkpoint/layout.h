@@ -44,6 +44,7 @@ typedef struct tfx_checkpoint_setting {
     int64_t context, vocab, micro_batch, seed;
     char optimizer[64]; /* its name */
     char data[33];      /* hash of the loader's name and options */
+    char *model;        /* the resolved [model NAME] (spec/resolved_text.h); NULL: not known. Owned by the record */
 } tfx_checkpoint_setting;
 
 /* What checkpoint.json says. */

@@ -176,7 +176,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         if (!model || tfx_policy_train(arm, i, &stage, &train, err) != TFX_OK)
             break;
         tfx_stage_params params = {.registry = registry, .device = device, .train = &train, .model = model};
-        if (p->policy)
+        if (arm->n_events)
             params.rates = (tfx_rate_factors){stage.lr_old, stage.lr_new};
         if (i && train.slice_every)
             params.grown_from = &p->stages[i - 1]->state;
@@ -210,6 +210,8 @@ tfx_arm_plan *tfx_arm_plan_create(const tfx_experiment *e, const tfx_arm *arm, c
     tfx_arm_plan *p = TFX_NEW(tfx_arm_plan);
     p->experiment = e;
     p->arm = arm;
+    p->registry = registry;
+    p->device = device;
     if (tfx_policy_open(arm, &p->policy, &p->n_stages, err) == TFX_OK && check_events(p, err) == TFX_OK &&
         plan_stages(p, e, registry, device, err) == TFX_OK)
         return p;

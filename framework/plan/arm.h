@@ -11,6 +11,8 @@ typedef struct tfx_origin tfx_origin; /* framework/plan/origin.h */
 typedef struct tfx_arm_plan {
     const tfx_experiment *experiment;
     const tfx_arm *arm;
+    const tfx_registry *registry;
+    const tfx_device *device;
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;

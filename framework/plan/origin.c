@@ -8,6 +8,8 @@
 #include "framework/base/memory.h"
 #include "framework/checkpoint/checkpoint.h"
 #include "framework/plan/branches.h"
+#include "framework/plan/event.h"
+#include "framework/spec/resolved_text.h"
 
 void tfx_stage_setting(const tfx_experiment *e, const tfx_arm *arm, const tfx_stage_plan *s, int64_t seed,
                        tfx_checkpoint_setting *out)
@@ -30,6 +32,8 @@ void tfx_origin_destroy(tfx_origin *o)
 {
     if (!o)
         return;
+    tfx_stage_plan_destroy(o->own_stage);
+    tfx_resolved_model_destroy(o->own_spec);
     tfx_state_finish(&o->own);
     free(o->what);
     free(o->model);
@@ -75,8 +79,24 @@ static const char *describe(char buf[TFX_SHAPE_TEXT + 16], const tfx_state_tenso
     return buf;
 }
 
-/* An arm does not grow where it starts. Whoever makes it so has both layouts and the rule of what is carried over
- * here, and what the trainer does at the start in train/trainer.c. */
+/* Whether the model there grows into that of the arm, which its operator knows. */
+static tfx_status check_growth(const tfx_origin *o, const tfx_arm_plan *p, tfx_error *err)
+{
+    tfx_stage_plan *s = p->stages[0];
+    if (!o->stage)
+        return tfx_fail(err, TFX_E_INVALID,
+                        "that checkpoint does not say what its model is (tfx 0.1.0 did not write it), "
+                        "so it cannot grow");
+    if (o->stage->context != s->context || o->stage->model->vocab != s->model->vocab)
+        return tfx_fail(err, TFX_E_INVALID,
+                        "model '%s' cannot grow into '%s': context and vocab are %" PRId64 " and %" PRId64
+                        ", and would be %" PRId64 " and %" PRId64,
+                        o->stage->model->name, s->model->name, o->stage->context, o->stage->model->vocab, s->context,
+                        s->model->vocab);
+    tfx_growth_map_destroy(tfx_event_map_create(p->arm, 0, o->stage, s, p->registry, 0, err));
+    return err->status;
+}
+
 static tfx_status check_model(const tfx_origin *o, const tfx_stage_plan *s, tfx_error *err)
 {
     const tfx_state_tensor *a, *b;
@@ -93,7 +113,7 @@ static tfx_status check_model(const tfx_origin *o, const tfx_stage_plan *s, tfx_
     if (err->status != TFX_OK) {
         tfx_error_prefix(err, "expected the model that is there ('%s'), found '%s'", o->model ? o->model : "unnamed",
                          s->model->name);
-        tfx_error_append(err, "; an arm grows by its scaling, after its start");
+        tfx_error_append(err, "; an arm whose scaling has no policy grows there");
     }
     return err->status;
 }
@@ -103,13 +123,13 @@ static tfx_status check_optimizer(const tfx_origin *o, const tfx_arm *arm, const
     const tfx_state_tensor *a, *b;
     const char *name = arm->train.optimizer.name;
     char left[TFX_SHAPE_TEXT + 16], right[TFX_SHAPE_TEXT + 16];
-    if (o->carry != TFX_STATE_KEEP)
+    if (o->carry == TFX_STATE_RESET)
         return TFX_OK;
     if (!o->has_optimizer)
         tfx_fail(err, TFX_E_INVALID, "that checkpoint has no optimizer state");
     else if (*o->setting.optimizer && strcmp(o->setting.optimizer, name))
         tfx_fail(err, TFX_E_INVALID, "that state is of %s, and the optimizer is %s", o->setting.optimizer, name);
-    else if (first_difference(o->state, &s->state, TFX_STATE_OPTIMIZER, &a, &b))
+    else if (!tfx_arm_grows_at_start(arm) && first_difference(o->state, &s->state, TFX_STATE_OPTIMIZER, &a, &b))
         tfx_fail(err, TFX_E_INVALID, "%s is %s there and %s here", (b ? b : a)->name, describe(left, a),
                  describe(right, b));
     if (err->status != TFX_OK) {
@@ -147,9 +167,15 @@ static tfx_status set_origin(tfx_arm_plan *p, tfx_origin *o, tfx_error *err)
     const tfx_experiment *e = p->experiment;
     const tfx_start *start = &p->arm->start;
     int same_seeds = start->kind == TFX_START_ARM;
+    int grows = tfx_arm_grows_at_start(p->arm);
     p->origin = o;
     o->carry = start->keep_optimizer ? TFX_STATE_KEEP : TFX_STATE_RESET;
-    if (err->status == TFX_OK && check_model(o, p->stages[0], err) == TFX_OK)
+    if (grows && start->keep_optimizer) {
+        tfx_carry_state said = tfx_arm_event(p->arm, 0)->carry;
+        o->carry = said ? said : TFX_STATE_EXTEND;
+    }
+    p->stages[0]->carry = o->carry;
+    if (err->status == TFX_OK && (grows ? check_growth(o, p, err) : check_model(o, p->stages[0], err)) == TFX_OK)
         check_optimizer(o, p->arm, p->stages[0], err);
     for (size_t i = 0; i < e->n_seeds && err->status == TFX_OK; i++) {
         tfx_checkpoint_setting mine;
@@ -188,6 +214,7 @@ tfx_status tfx_origin_from_arm(tfx_arm_plan *p, const tfx_arm_plan *trunk, tfx_e
                   : tfx_printf("the end of arm %s", trunk->arm->name);
     o->model = tfx_strdup(s->model->name);
     o->state = &s->state;
+    o->stage = trunk->stages[at];
     o->has_optimizer = 1;
     tfx_stage_setting(p->experiment, trunk->arm, s, 0, &o->setting);
     if (trunk->origin)
@@ -196,6 +223,17 @@ tfx_status tfx_origin_from_arm(tfx_arm_plan *p, const tfx_arm_plan *trunk, tfx_e
         add_cost(&o->before, trunk->stages[i]->steps, trunk->stages[i]);
     add_cost(&o->before, steps - s->first_step, s);
     return set_origin(p, o, err);
+}
+
+/* The stage of a model that a checkpoint describes, without training. */
+static void plan_model(const tfx_arm_plan *p, tfx_origin *o, const char *text, tfx_error *err)
+{
+    o->own_spec = tfx_resolved_model_parse(text, o->what, err);
+    if (!o->own_spec)
+        return;
+    const tfx_stage_params params = {
+        .registry = p->registry, .device = p->device, .model = o->own_spec, .train = &p->arm->train, .eval_only = 1};
+    o->stage = o->own_stage = tfx_stage_plan_create(&params, err);
 }
 
 tfx_status tfx_origin_from_checkpoint(tfx_arm_plan *p, const char *folder, const char *json_hash, const char *what,
@@ -211,6 +249,9 @@ tfx_status tfx_origin_from_checkpoint(tfx_arm_plan *p, const char *folder, const
         char *optimizer = tfx_printf("%s/" TFX_CHECKPOINT_OPTIMIZER, folder);
         o->has_optimizer = *record.optimizer != 0;
         o->setting = record.setting;
+        o->setting.model = NULL; /* the record's */
+        if (tfx_arm_grows_at_start(p->arm) && record.setting.model)
+            plan_model(p, o, record.setting.model, err);
         o->before = tfx_spent_so_far(&record.at);
         if (tfx_checkpoint_check(folder, json_hash, !keep || !o->has_optimizer, err) == TFX_OK &&
             tfx_checkpoint_tensors(weights, TFX_STATE_PARAM, &o->own, &o->model, err) == TFX_OK && keep &&

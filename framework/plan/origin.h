@@ -11,6 +11,9 @@ struct tfx_origin {
     char *model;                   /* the name of its model; NULL: not known */
     const tfx_state_layout *state; /* its parameters and optimizer state; those of an arm's stage, or `own` */
     tfx_state_layout own;
+    tfx_stage_plan *stage; /* of the model there, where the arm grows at its start: that of an arm, or own_stage */
+    tfx_stage_plan *own_stage;
+    tfx_model_spec *own_spec;
     int has_optimizer;     /* its state is there */
     tfx_carry_state carry; /* what becomes of that state: KEEP or RESET */
     tfx_checkpoint_setting setting;

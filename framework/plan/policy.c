@@ -37,20 +37,21 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
                                        uint32_t index, tfx_stage *out, tfx_error *err)
 {
     *out = (tfx_stage){.struct_size = sizeof(*out)};
-    if (!policy)
+    if (!policy && !tfx_arm_grows_at_start(arm))
         return arm->model;
-    if (ended(arm, tfx_call_scaling_stage(arm->scaling.impl, policy, index, out, err), err) != TFX_OK)
+    if (policy && ended(arm, tfx_call_scaling_stage(arm->scaling.impl, policy, index, out, err), err) != TFX_OK)
         return NULL;
+    int grows = index || tfx_arm_grows_at_start(arm);
     const tfx_event_spec *event = tfx_arm_event(arm, index);
-    if (index && event->carry)
+    if (grows && event->carry)
         out->carry = event->carry;
-    if (index && event->schedule)
+    if (grows && event->schedule)
         out->restart_schedule = event->schedule > 0;
     double *const values[] = {&out->lr_old, &out->lr_new, &out->noise, &out->noise_old};
     const double said[] = {event->lr_old, event->lr_new, event->noise, event->noise_old};
     if (!out->multipliers)
         out->lr_old = out->lr_new = 1;
-    for (int i = 0; i < 4 && index; i++)
+    for (int i = 0; i < 4 && grows; i++)
         *values[i] = said[i] >= 0 ? said[i] : *values[i];
     if (!out->model)
         return arm->model;
@@ -64,7 +65,7 @@ tfx_status tfx_policy_train(const tfx_arm *arm, uint32_t index, const tfx_stage 
                             tfx_error *err)
 {
     *out = arm->train;
-    if (!index)
+    if (!index && !tfx_arm_grows_at_start(arm))
         return TFX_OK;
     const tfx_event_spec *e = tfx_arm_event(arm, index);
     if (e->train)

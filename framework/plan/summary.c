@@ -45,9 +45,9 @@ static void print_start(const tfx_arm_plan *p, FILE *out)
     fprintf(out,
             "start: [arm %s] from %s, optimizer state %s, data %s; %s tokens and %.4g FLOPs before it, %.4g "
             "FLOPs in all.\n",
-            p->arm->name, o->what, s->keep_optimizer ? "kept" : "reset", s->continue_data ? "continued" : "restarted",
-            tfx_format_count(tokens, (double)o->before.tokens), o->before.flops,
-            o->before.flops + tfx_arm_plan_flops(p));
+            p->arm->name, o->what, o->carry == TFX_STATE_RESET ? "reset" : "kept",
+            s->continue_data ? "continued" : "restarted", tfx_format_count(tokens, (double)o->before.tokens),
+            o->before.flops, o->before.flops + tfx_arm_plan_flops(p));
 }
 
 static cJSON *start_json(const tfx_arm_plan *p)
@@ -58,7 +58,7 @@ static cJSON *start_json(const tfx_arm_plan *p)
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "start", text);
     cJSON_AddStringToObject(json, "from", o->what);
-    cJSON_AddStringToObject(json, "optimizer", s->keep_optimizer ? "keep" : "reset");
+    cJSON_AddStringToObject(json, "optimizer", o->carry == TFX_STATE_RESET ? "reset" : "keep");
     cJSON_AddStringToObject(json, "data", s->continue_data ? "continue" : "restart");
     cJSON_AddNumberToObject(json, "steps_before", (double)o->before.steps);
     cJSON_AddNumberToObject(json, "tokens_before", (double)o->before.tokens);

@@ -73,7 +73,10 @@ static const tfx_option model[] = {
 };
 
 static const tfx_option scaling[] = {
-    TEXT("policy", NULL, "when to grow, and into what: the scaling plugin; its options are policy.KEY"),
+    TEXT("policy", "",
+         "when to grow, and into what: the scaling plugin; its options are policy.KEY. Nothing: once, where the arm "
+         "starts "
+         "from another run"),
     TEXT(
         "operator", "",
         "how to grow: the operator plugin; its options are operator.KEY. Nothing: what the policy itself does, or else "

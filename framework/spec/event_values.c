@@ -79,7 +79,7 @@ static tfx_status read_operator(const tfx_registry *registry, tfx_ini *ini, cons
         tfx_section_remove(&settings, key);
     tfx_option decl = TFX_OPTION(key, TFX_OPT_STRING, DEFAULT_OPERATOR, 0, 0, NULL, "the operator plugin");
     tfx_options *host = NULL;
-    if (settings.n_keys || !policy->grow_param)
+    if (settings.n_keys || !policy || !policy->grow_param)
         tfx_section_declared(registry, &settings, &decl, 1, key, TFX_KIND_OPERATOR, DEFAULT_OPERATOR, &host, &e->op,
                              err);
     tfx_options_destroy(host);
@@ -217,6 +217,11 @@ int tfx_event_sets(const tfx_event_spec *e, const char *key)
         if (!strcmp(tfx_event_train_keys[k], key))
             return (e->train_set >> k & 1) != 0;
     return 0;
+}
+
+int tfx_arm_grows_at_start(const tfx_arm *arm)
+{
+    return arm->n_events && !arm->scaling.impl;
 }
 
 const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k)

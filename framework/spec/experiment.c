@@ -179,7 +179,20 @@ static tfx_status fill_scaling(loaded *l, const tfx_registry *registry, const tf
     if (!s)
         return tfx_ini_fail_unknown(l->ini, tfx_section_find(arm, "scaling"), "scaling", name, NULL, err);
     tfx_ini_section policy = tfx_section_without_events(s);
-    tfx_section_values(registry, &policy, NULL, &own, &out->scaling, err);
+    const tfx_setting *named = tfx_section_find(s, "policy");
+    size_t n;
+    const tfx_option *decl = tfx_spec_declaration("scaling", &n);
+    if (named && *named->value)
+        tfx_section_values(registry, &policy, NULL, &own, &out->scaling, err);
+    else if (!out->start.kind)
+        tfx_fail_at(err, s->file, s->line,
+                    "[scaling %s]: missing key \"policy\": expected text (the scaling plugin), since [arm %s] does not "
+                    "start from another run",
+                    name, out->name);
+    else {
+        out->scaling = (tfx_plugin_use){.section = tfx_printf("[scaling %s]", name), .file = s->file, .line = s->line};
+        tfx_section_declared(registry, &policy, decl, n, NULL, NULL, NULL, &own, NULL, err);
+    }
     tfx_options_destroy(own);
     free(policy.keys);
     if (err->status == TFX_OK && tfx_event_values(registry, l->ini, s, arm, out, err) == TFX_OK)
@@ -292,7 +305,7 @@ static int is_used(const tfx_experiment *e, const tfx_model_spec *m)
 {
     for (size_t i = 0; i < e->n_arms; i++)
         if (e->arms[i].model == m ||
-            (e->arms[i].scaling_name && tfx_plugin_use_option_with(&e->arms[i].scaling, m->name)))
+            (e->arms[i].scaling.impl && tfx_plugin_use_option_with(&e->arms[i].scaling, m->name)))
             return 1;
     return 0;
 }

@@ -140,7 +140,10 @@ extern const char *const tfx_event_train_keys[TFX_N_EVENT_TRAIN_KEYS];
 /* Whether the event has that key of [train]. */
 int tfx_event_sets(const tfx_event_spec *e, const char *key);
 
-/* What an arm that grows says about event k (from 1 on). */
+/* Whether it grows where it starts, once: its scaling has no policy. */
+int tfx_arm_grows_at_start(const tfx_arm *arm);
+
+/* What an arm that grows says about event k (from 1 on; 0: at its start). */
 const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k);
 
 /* Declared options of the host's own sections, for documentation: kind is "experiment",

@@ -229,7 +229,8 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
         if (!e->arms[i].scaling_name || !first_use(e, i))
             continue;
         section(&w, "scaling", e->arms[i].scaling_name);
-        put_plugin(&w, "policy", &e->arms[i].scaling);
+        if (e->arms[i].scaling.impl)
+            put_plugin(&w, "policy", &e->arms[i].scaling);
         for (size_t k = 0; k < e->arms[i].n_events; k++)
             put_event(&w, &e->arms[i].events[k]);
     }
@@ -244,4 +245,48 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
     if (err->status != TFX_OK)
         tfx_text_free(&w.t);
     return w.t.s;
+}
+
+/* ---- a model alone ---- */
+
+char *tfx_resolved_model(const tfx_registry *registry, const tfx_model_spec *spec, tfx_error *err)
+{
+    writer w = {.err = err};
+    put_model(&w, registry, spec);
+    if (err->status != TFX_OK)
+        tfx_text_free(&w.t);
+    return w.t.s;
+}
+
+/* A spec with what it points into. */
+typedef struct parsed_model {
+    tfx_model_spec spec; /* first: a pointer to it is one to this */
+    tfx_ini *ini;
+} parsed_model;
+
+tfx_model_spec *tfx_resolved_model_parse(const char *text, const char *origin, tfx_error *err)
+{
+    tfx_ini *ini = tfx_ini_parse(text, strlen(text), origin, TFX_INI_MAX_RESOLVED_LINE, err);
+    if (!ini)
+        return NULL;
+    const tfx_ini_section *s = ini->n_sections == 1 ? &ini->sections[0] : NULL;
+    if (!s || strcmp(s->kind, "model") || !s->name) {
+        tfx_fail(err, TFX_E_DATA, "%s: expected one [model NAME]", origin);
+        tfx_ini_destroy(ini);
+        return NULL;
+    }
+    parsed_model *m = TFX_NEW(parsed_model);
+    m->ini = ini;
+    m->spec = (tfx_model_spec){
+        .name = tfx_strdup(s->name), .settings = s->keys, .n_settings = s->n_keys, .file = s->file, .line = s->line};
+    return &m->spec;
+}
+
+void tfx_resolved_model_destroy(tfx_model_spec *spec)
+{
+    if (!spec)
+        return;
+    free(spec->name);
+    tfx_ini_destroy(((parsed_model *)spec)->ini);
+    free((parsed_model *)spec);
 }

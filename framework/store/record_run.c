@@ -157,14 +157,16 @@ tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_e
         "policy, parameters_before, parameters_after, carried_parameters, keeps_function, argument, parameter_changes, "
         "probe_loss_before, probe_loss_after, probe_max_abs_delta_logit, seconds, reason, created) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
-        "kkkitttiiiittrrrrt", row->run, row->from_checkpoint, row->to_checkpoint, row->step, row->from_model,
-        row->to_model, row->policy, row->params_before, row->params_after, row->carried_params,
-        (int64_t)row->keeps_function, row->argument, row->params_json, row->probe_loss_before, row->probe_loss_after,
-        row->probe_max_abs_delta_logit, row->seconds, row->reason);
-    /* The edge is there already when the checkpoint named its parent. */
-    tfx_sql_do(s, &e,
-               "INSERT INTO lineage_edge (child, parent, growth_event) VALUES (?, ?, ?) "
-               "ON CONFLICT (child, parent) DO UPDATE SET growth_event = excluded.growth_event",
-               "kkk", row->to_checkpoint, row->from_checkpoint, id);
+        "kkkitttiiiittrrrrt", row->run, row->from_checkpoint ? row->from_checkpoint : row->to_checkpoint,
+        row->to_checkpoint, row->step, row->from_model, row->to_model, row->policy, row->params_before,
+        row->params_after, row->carried_params, (int64_t)row->keeps_function, row->argument, row->params_json,
+        row->probe_loss_before, row->probe_loss_after, row->probe_max_abs_delta_logit, row->seconds,
+        row->reason);
+    /* The edge is there already when the checkpoint named its parent. What started outside of this database has none. */
+    if (row->from_checkpoint)
+        tfx_sql_do(s, &e,
+                   "INSERT INTO lineage_edge (child, parent, growth_event) VALUES (?, ?, ?) "
+                   "ON CONFLICT (child, parent) DO UPDATE SET growth_event = excluded.growth_event",
+                   "kkk", row->to_checkpoint, row->from_checkpoint, id);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }

@@ -8,6 +8,7 @@
 #include "framework/model/growth_apply.h"
 #include "framework/model/initialise.h"
 #include "framework/plan/event.h"
+#include "framework/plan/origin.h"
 
 /* One event while it goes on. */
 typedef struct event {
@@ -34,15 +35,28 @@ static void sources_finish(sources *s)
     free(s->n);
 }
 
-static tfx_status read_old(tfx_st_reader *r, const char *path, const tfx_state_tensor *old, float *out, tfx_error *err)
+/* How many elements a tensor of the old model has that belongs to parameter p and is of the kind of t. */
+static uint64_t old_elements(const tfx_model_param *p, const tfx_state_tensor *t)
 {
-    const tfx_st_tensor *f = tfx_st_find(r, old->name);
-    if (!f || f->bytes != old->bytes)
-        return tfx_fail(err, TFX_E_DATA, "%s: tensor %s is missing or has another size than planned", path, old->name);
-    return tfx_st_read_f32(r, f, 0, old->elements, out, err);
+    if (!t->per_slice)
+        return tfx_shape_elements(p->n_dims, p->dims);
+    return t->grow_axis < 0 ? 1 : (uint64_t)p->dims[t->grow_axis];
 }
 
-/* Reads the tensors of the old stage that tensor t of the new one is made of. */
+static float *read_old(tfx_st_reader *r, const char *path, const char *name, uint64_t n, tfx_error *err)
+{
+    const tfx_st_tensor *f = tfx_st_find(r, name);
+    float *data = NULL;
+    if (!f || tfx_shape_elements(f->n_dims, f->dims) != n)
+        tfx_fail(err, TFX_E_DATA, "%s: tensor %s is missing or has another size than planned", path, name);
+    else if (!(data = malloc(sizeof(float) * n)))
+        tfx_fail(err, TFX_E_MEMORY, "growing %s: out of memory", name);
+    else
+        tfx_st_read_f32(r, f, 0, n, data, err);
+    return data;
+}
+
+/* Reads the tensors of the old model that tensor t of the new one is made of. */
 static tfx_status read_sources(const event *e, tfx_st_reader *r, const char *path, const tfx_state_tensor *t,
                                uint32_t param, sources *s, tfx_error *err)
 {
@@ -52,15 +66,11 @@ static tfx_status read_sources(const event *e, tfx_st_reader *r, const char *pat
                    .n = TFX_NEW_ARRAY(uint64_t, p->n_sources),
                    .count = p->n_sources};
     for (uint32_t i = 0; i < p->n_sources && err->status == TFX_OK; i++) {
-        char *name = tfx_printf("%s%s", tfx_growth_map_from(e->map)->params[p->sources[i].old]->path, state);
-        const tfx_state_tensor *old = &e->from->state.tensors[tfx_state_find(&e->from->state, name)];
+        const tfx_model_param *old = tfx_growth_map_from(e->map)->params[p->sources[i].old];
+        char *name = tfx_printf("%s%s", old->path, state);
+        s->n[i] = old_elements(old, t);
+        s->data[i] = read_old(r, path, name, s->n[i], err);
         free(name);
-        s->n[i] = old->elements;
-        s->data[i] = malloc(sizeof(float) * old->elements);
-        if (!s->data[i])
-            tfx_fail(err, TFX_E_MEMORY, "growing %s: out of memory", t->name);
-        else
-            read_old(r, path, old, s->data[i], err);
     }
     return err->status;
 }
@@ -160,18 +170,17 @@ static uint32_t *find_views(const tfx_state_layout *s, const tfx_model_view *v)
     return view_of;
 }
 
-tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const tfx_registry *registry,
-                                    const char *checkpoint, uint64_t seed, tfx_engine *engine, tfx_text *changes,
-                                    tfx_error *err)
+tfx_status tfx_grow_from_checkpoint(const tfx_arm_plan *plan, uint32_t to, const char *checkpoint, uint64_t seed,
+                                    tfx_engine *engine, tfx_text *changes, tfx_error *err)
 {
     tfx_state_io io = tfx_engine_io(engine);
+    tfx_stage_plan *from = to ? plan->stages[to - 1] : plan->origin->stage;
     event e = {.plan = plan,
-               .from = plan->stages[to - 1],
+               .from = from,
                .to = plan->stages[to],
                .seed = tfx_event_seed(seed, to), /* every event draws its own numbers */
                .changes = changes};
-    tfx_growth_map *map = tfx_event_map_create(plan->arm, to, plan->stages[to - 1], plan->stages[to], registry, e.seed,
-                                               err);
+    tfx_growth_map *map = tfx_event_map_create(plan->arm, to, from, plan->stages[to], plan->registry, e.seed, err);
     if (!map)
         return err->status;
     e.map = map;

@@ -133,11 +133,12 @@ tfx_status tfx_start_await(tfx_store *store, const tfx_start *s, tfx_id run, con
 }
 
 tfx_status tfx_start_load(tfx_store *store, tfx_id run, const tfx_start *s, const tfx_found_start *from,
-                          const tfx_state_layout *state, const tfx_state_io *io, tfx_run_standing *at, tfx_error *err)
+                          const tfx_state_layout *state, const tfx_state_io *io, int params_only, tfx_run_standing *at,
+                          tfx_error *err)
 {
     tfx_checkpoint_record record;
     if (tfx_checkpoint_record_read(from->folder, from->json_hash, &record, err) == TFX_OK &&
-        tfx_checkpoint_load(from->folder, from->json_hash, state, io, !s->keep_optimizer, err) == TFX_OK) {
+        tfx_checkpoint_load(from->folder, from->json_hash, state, io, params_only, err) == TFX_OK) {
         at->before = tfx_spent_so_far(&record.at);
         if (s->continue_data)
             at->position = record.at.position;

@@ -28,9 +28,10 @@ void tfx_found_start_finish(tfx_found_start *f);
 /* Whether a run has the checkpoint for a start in it. */
 int tfx_start_is_there(tfx_store *store, const tfx_start *s, tfx_id run, tfx_error *err);
 
-/* Loads the parameters and, as the spec says, the optimizer state, which is zero so far, and the position in the data;
+/* Loads the parameters and, unless `params_only`, the optimizer state, and as the spec says the position in the data;
  * *at says what was spent on them before. Records where a run starts that starts outside of the database. */
 tfx_status tfx_start_load(tfx_store *store, tfx_id run, const tfx_start *s, const tfx_found_start *from,
-                          const tfx_state_layout *state, const tfx_state_io *io, tfx_run_standing *at, tfx_error *err);
+                          const tfx_state_layout *state, const tfx_state_io *io, int params_only, tfx_run_standing *at,
+                          tfx_error *err);
 
 #endif

@@ -28,6 +28,7 @@
 #include "framework/train/resume.h"
 #include "framework/train/retention.h"
 #include "framework/train/start.h"
+#include "framework/spec/resolved_text.h"
 
 typedef struct trainer {
     const tfx_trainer_params *p;
@@ -164,11 +165,13 @@ static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_e
     int ends = !strcmp(reason, "final"), params_only = ends && !t->config->keep_optimizer;
     branches(t, ends, &needed);
     tfx_stage_setting(t->p->experiment, plan->arm, t->stage, t->p->seed, &record.setting);
+    record.setting.model = tfx_resolved_model(t->p->registry, t->stage->spec, err);
     record.policy = (char *)tfx_policy_save(plan->arm, plan->policy, err); /* the policy's, and only read */
-    if (err->status != TFX_OK)
-        return err->status;
-    return tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &record, params_only && !needed,
-                                &s->files, err);
+    if (err->status == TFX_OK)
+        tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &record, params_only && !needed,
+                             &s->files, err);
+    free(record.setting.model);
+    return err->status;
 }
 
 /* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
@@ -206,7 +209,7 @@ static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tf
                           .step = t->at.step,
                           .from_model = from->model->name,
                           .to_model = t->stage->model->name,
-                          .policy = t->p->plan->arm->scaling.name,
+                          .policy = t->p->plan->policy ? t->p->plan->arm->scaling.name : "start",
                           .params_before = (int64_t)from->n_params,
                           .params_after = (int64_t)t->stage->n_params,
                           .carried_params = (int64_t)from->n_params, /* all of them */
@@ -257,13 +260,46 @@ static tfx_status grow(trainer *t, tfx_error *err)
     t->at.stage_done = 0;
     if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->p->registry, t->checkpoint_path, seed, t->engine, &changes, err) ==
-            TFX_OK &&
+        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, seed, t->engine, &changes, err) == TFX_OK &&
         tfx_event_claim(t->p->plan->arm, to, t->p->plan->stages[to - 1], t->p->plan->stages[to], t->p->registry,
                         tfx_event_seed(seed, to), &claim, err) == TFX_OK &&
         tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
         record_growth(t, from, &claim, &before, loss_after, delta, changes.s, tfx_now() - started, err);
 done:
+    tfx_growth_claim_finish(&claim);
+    tfx_text_free(&changes);
+    tfx_probe_finish(&before);
+    return err->status;
+}
+
+/* The event of an arm that grows where it starts. The old model is there for the probe alone. */
+static tfx_status grow_at_start(trainer *t, const tfx_found_start *from, tfx_error *err)
+{
+    tfx_arm_plan *plan = t->p->plan;
+    const tfx_start *start = &plan->arm->start;
+    uint64_t seed = (uint64_t)t->p->seed;
+    tfx_growth_claim claim = {0};
+    tfx_probe before = {0};
+    tfx_text changes = {0};
+    double started = tfx_now(), loss_after, delta;
+    if (tfx_origin_from_checkpoint(plan, from->folder, from->json_hash, from->what, err) != TFX_OK)
+        return err->status;
+    const tfx_stage_plan *old = plan->origin->stage;
+    t->engine = tfx_engine_create(t->p->device, old, err);
+    if (!t->engine)
+        return err->status;
+    tfx_state_io io = tfx_engine_io(t->engine);
+    if (tfx_start_load(t->p->store, t->p->run, start, from, &old->state, &io, 1, &t->at, err) == TFX_OK &&
+        tfx_evaluator_open(&t->evaluator, t->p->experiment, old, err) == TFX_OK &&
+        tfx_probe_take(&before, &t->evaluator, t->engine, old, err) == TFX_OK && enter_stage(t, 0, err) == TFX_OK &&
+        tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK && open_stage(t, err) == TFX_OK) {
+        tfx_log_event("starts from %s", from->what);
+        if (tfx_grow_from_checkpoint(plan, 0, from->folder, seed, t->engine, &changes, err) == TFX_OK &&
+            tfx_event_claim(plan->arm, 0, plan->origin->stage, plan->stages[0], plan->registry, tfx_event_seed(seed, 0),
+                            &claim, err) == TFX_OK &&
+            tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
+            record_growth(t, old, &claim, &before, loss_after, delta, changes.s, tfx_now() - started, err);
+    }
     tfx_growth_claim_finish(&claim);
     tfx_text_free(&changes);
     tfx_probe_finish(&before);
@@ -371,14 +407,21 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
         return err->status;
     if (start->kind && tfx_start_await(t->p->store, start, t->p->run, t->p->stop, &from, err) == TFX_OK && !from.folder)
         return TFX_OK;
+    t->checkpoint = from.checkpoint;
+    if (err->status == TFX_OK && tfx_arm_grows_at_start(t->p->plan->arm)) {
+        grow_at_start(t, &from, err);
+        tfx_run_state_begin(observe(t), 0, t->at.val_step);
+        tfx_found_start_finish(&from);
+        return err->status;
+    }
     if (err->status == TFX_OK && enter_stage(t, 0, err) == TFX_OK) {
         tfx_state_io io = tfx_engine_io(t->engine);
         if (start->kind)
-            tfx_start_load(t->p->store, t->p->run, start, &from, &t->stage->state, &io, &t->at, err);
+            tfx_start_load(t->p->store, t->p->run, start, &from, &t->stage->state, &io, !start->keep_optimizer, &t->at,
+                           err);
         else
             tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err);
     }
-    t->checkpoint = from.checkpoint;
     if (err->status == TFX_OK && tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK &&
         open_stage(t, err) == TFX_OK && start->kind)
         tfx_log_event("starts from %s", from.what);

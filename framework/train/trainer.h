@@ -9,7 +9,7 @@
 
 typedef struct tfx_trainer_params {
     const tfx_experiment *experiment;
-    const tfx_arm_plan *plan;
+    tfx_arm_plan *plan;
     const tfx_registry *registry;
     const tfx_device *device;
     tfx_store *store;

@@ -108,7 +108,7 @@ static inline void grow_model(grown *g, const char *model, const char *policy, c
     save(g, g->old, g->plan->stages[0]);
     g->logits_before = logits(g, g->old);
     char *path = tfx_printf("%s/stage0", g->folder);
-    tfx_grow_from_checkpoint(g->plan, 1, g->f.registry, path, 1, g->new, &g->changes, &g->f.err);
+    tfx_grow_from_checkpoint(g->plan, 1, path, 1, g->new, &g->changes, &g->f.err);
     fixture_ok(&g->f);
     free(path);
 }

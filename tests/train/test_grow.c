@@ -142,12 +142,12 @@ START_TEST(new_values_are_random)
     tfx_engine *again = tfx_engine_create(&g.f.device, g.plan->stages[2], &g.f.err);
     char *path = tfx_printf("%s/stage1", g.folder);
     tfx_text changes[3] = {{0}};
-    tfx_grow_from_checkpoint(g.plan, 2, g.f.registry, path, 1, large, &changes[0], &g.f.err);
-    tfx_grow_from_checkpoint(g.plan, 2, g.f.registry, path, 1, again, &changes[1], &g.f.err);
+    tfx_grow_from_checkpoint(g.plan, 2, path, 1, large, &changes[0], &g.f.err);
+    tfx_grow_from_checkpoint(g.plan, 2, path, 1, again, &changes[1], &g.f.err);
     const tfx_state_tensor *t = tensor(g.plan->stages[2], "blocks.0.ffn.value");
     float *a = read_f32(large, t), *b = read_f32(again, t),
           *c = read_f32(large, tensor(g.plan->stages[2], "blocks.1.ffn.value"));
-    tfx_grow_from_checkpoint(g.plan, 2, g.f.registry, path, 2, again, &changes[2], &g.f.err);
+    tfx_grow_from_checkpoint(g.plan, 2, path, 2, again, &changes[2], &g.f.err);
     fixture_ok(&g.f);
     float *other_seed = read_f32(again, t);
     ck_assert(!memcmp(a, b, t->bytes));
@@ -178,17 +178,16 @@ START_TEST(unfit_checkpoints)
     grow(&g, "", "");
     tfx_text changes = {0};
     char *missing = tfx_printf("%s/nothing", g.folder), *stage0 = tfx_printf("%s/stage0", g.folder);
-    ck_assert_int_ne(tfx_grow_from_checkpoint(g.plan, 1, g.f.registry, missing, 1, g.new, &changes, &g.f.err), TFX_OK);
+    ck_assert_int_ne(tfx_grow_from_checkpoint(g.plan, 1, missing, 1, g.new, &changes, &g.f.err), TFX_OK);
     ERROR_SAYS(&g.f.err, "nothing/model.safetensors");
     g.f.err = (tfx_error){0};
     /* The small model where the middle one is expected. */
-    ck_assert_int_eq(tfx_grow_from_checkpoint(g.plan, 2, g.f.registry, stage0, 1, g.new, &changes, &g.f.err),
-                     TFX_E_DATA);
+    ck_assert_int_eq(tfx_grow_from_checkpoint(g.plan, 2, stage0, 1, g.new, &changes, &g.f.err), TFX_E_DATA);
     ERROR_SAYS(&g.f.err, "stage0/model.safetensors", "blocks.0.mixer.q.key", "another size than planned");
     g.f.err = (tfx_error){0};
     char *optimizer = tfx_printf("%s/optimizer.safetensors", stage0);
     unlink(optimizer);
-    ck_assert_int_ne(tfx_grow_from_checkpoint(g.plan, 1, g.f.registry, stage0, 1, g.new, &changes, &g.f.err), TFX_OK);
+    ck_assert_int_ne(tfx_grow_from_checkpoint(g.plan, 1, stage0, 1, g.new, &changes, &g.f.err), TFX_OK);
     ERROR_SAYS(&g.f.err, "stage0/optimizer.safetensors");
     free(optimizer);
     free(missing);
