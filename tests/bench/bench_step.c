@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    const tfx_arm *arm = tfx_experiment_arm(e, strcmp(arm_name, "tokenformer") ? arm_name : "tokenformer_grown", &err);
+    const tfx_arm *arm = tfx_experiment_arm(e, strcmp(arm_name, "tokenformer") ? arm_name : "tokenformer_124m", &err);
     tfx_stage_params p = {
         .registry = registry, .device = &device, .model = arm ? arm->model : NULL, .train = arm ? &arm->train : NULL};
     tfx_stage_plan *plan = arm ? tfx_stage_plan_create(&p, &err) : NULL;

@@ -21,12 +21,12 @@ typedef struct size {
     int64_t dim, n_blocks;
 } size;
 
-/* A pre-norm Transformer without biases but in its norms, embedding tied to the head. */
+/* A pre-norm Transformer with biases everywhere, embedding tied to the head. */
 static size transformer(int64_t n_blocks, int64_t d)
 {
     double table = (double)PAPER_VOCAB * (double)d;
     double block = 4.0 * (double)(d * d) + 2.0 * 4.0 * (double)(d * d);
-    return (size){table + (double)n_blocks * (block + 4.0 * (double)d) + 2.0 * (double)d,
+    return (size){table + (double)n_blocks * (block + (4.0 + 4.0 + 4.0 + 1.0) * (double)d) + 2.0 * (double)d,
                   table + (double)n_blocks * block, d, n_blocks};
 }
 
@@ -63,29 +63,56 @@ START_TEST(tokenformers_of_the_paper)
 {
     static const double millions[] = {123.6, 354.2, 753.8, 1309.7};
     static const int64_t slots[] = {576, 2140, 4850, 8620};
+    static const char *const arms[] = {"tokenformer_124m", "tokenformer_354m", "tokenformer_757m", "tokenformer_1.4b"};
     fixture f;
     fixture_open_file(&f, PAPER, NULL, NULL, 0);
-    tfx_arm_plan *p = plan_arm(&f, "tokenformer_grown");
-    fixture_ok(&f);
-    ck_assert_uint_eq(p->n_stages, 4);
-    double tokens = 0, flops = 0;
-    int64_t first = 0;
     for (uint32_t i = 0; i < 4; i++) {
-        const tfx_stage_plan *s = p->stages[i];
+        tfx_arm_plan *p = plan_arm(&f, arms[i]);
+        fixture_ok(&f);
+        ck_assert_uint_eq(p->n_stages, 1);
+        const tfx_stage_plan *s = p->stages[0];
         check_stage(s, tokenformer(slots[i]), millions[i]);
         ck_assert_int_eq(s->steps, i ? 120000 : 600000);
-        ck_assert_int_eq(s->first_step, first);
-        ck_assert_int_eq(s->schedule_first, first); /* the schedule starts anew */
-        ck_assert_int_eq(s->schedule_steps, s->steps);
+        ck_assert_int_eq(s->schedule_steps, s->steps); /* each has its own */
         ck_assert_int_eq(s->batch, 512);
         ck_assert_int_eq(s->context, CONTEXT);
-        first += s->steps;
-        tokens += (double)s->steps * 512 * CONTEXT;
-        flops += (double)s->steps * 512 * CONTEXT * flops_per_token(tokenformer(slots[i]));
+        double tokens = (double)s->steps * 512 * CONTEXT;
+        ck_assert_double_eq_tol(tfx_arm_plan_tokens(p) / tokens, 1, 1e-12);
+        ck_assert_double_eq_tol(tfx_arm_plan_flops(p) / tokens / flops_per_token(tokenformer(slots[i])), 1, 1e-12);
+        ck_assert_int_eq(tfx_arm_grows_at_start(p->arm), i > 0);
+        ck_assert_str_eq(p->arm->start.kind ? p->arm->start.name : "", i ? arms[i - 1] : "");
+        ck_assert_int_eq(p->arm->start.number, i == 0 ? 0 : i == 1 ? 590000 : 110000);
+        tfx_arm_plan_destroy(p);
     }
-    ck_assert_double_eq_tol(tfx_arm_plan_tokens(p) / tokens, 1, 1e-12);
-    ck_assert_double_eq_tol(tfx_arm_plan_flops(p) / flops, 1, 1e-12);
-    tfx_arm_plan_destroy(p);
+    fixture_close(&f);
+}
+END_TEST
+
+/* The other release: 24 blocks of width 1024. */
+START_TEST(torch_profile)
+{
+    fixture f;
+    fixture_open_file(&f, PAPER, "torch", NULL, 0);
+    ck_assert_uint_eq(f.experiment->n_arms, 4);
+    static const struct {
+        const char *arm;
+        int64_t slots;
+        double millions;
+    } sizes[] = {{"tokenformer_354m", 768, 353.5}, {"tokenformer_757m", 1792, 756.2}};
+    for (int i = 0; i < 2; i++) {
+        tfx_arm_plan *p = plan_arm(&f, sizes[i].arm);
+        fixture_ok(&f);
+        double d = 1024, table = PAPER_VOCAB * d;
+        double expected = table + 24 * (16 * (double)sizes[i].slots * d + 5) + 2 * d;
+        ck_assert_double_eq((double)p->stages[0]->n_params, expected);
+        ck_assert_double_eq_tol(expected / 1e6, sizes[i].millions, 0.1);
+        const tfx_state_layout *s = &p->stages[0]->state;
+        const tfx_init *key = &s->tensors[tfx_state_find(s, "blocks.3.ffn.key")].init;
+        const tfx_init *value = &s->tensors[tfx_state_find(s, "blocks.3.ffn.value")].init;
+        ck_assert_double_eq_tol(key->std, 0.02, 1e-12);
+        ck_assert_double_eq_tol(value->std, 2.0 / (24 * 32), 1e-12); /* 2 / (L sqrt d) */
+        tfx_arm_plan_destroy(p);
+    }
     fixture_close(&f);
 }
 END_TEST
@@ -359,6 +386,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("arm");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, tokenformers_of_the_paper);
+    tcase_add_test(c, torch_profile);
     tcase_add_test(c, transformers_of_the_paper);
     tcase_add_test(c, smoke_profile_fits);
     tcase_add_test(c, spans_of_the_schedule);
