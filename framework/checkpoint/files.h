@@ -31,6 +31,9 @@ tfx_status tfx_staged_dir_commit(tfx_staged_dir *d, tfx_error *err);
 /* Removes the temporary folder; does nothing after a commit. Always call it. */
 void tfx_staged_dir_finish(tfx_staged_dir *d);
 
+/* Copies the files of a folder into a new one, which appears whole or not at all. Its parent must exist. */
+tfx_status tfx_copy_dir(const char *from, const char *to, tfx_error *err);
+
 /* Removes a folder and the files in it (one level of sub-folders at most). It vanishes from
  * its name at once; one that is not there counts as removed. */
 tfx_status tfx_remove_dir(const char *path, tfx_error *err);

@@ -54,11 +54,21 @@ static tfx_status fail_unknown(const tfx_command *c, const char *argument, tfx_e
     return err->status;
 }
 
-/* argv[*i] starts with "--". Advances *i over a value of its own. */
+/* The option of a letter; NULL: none has it. */
+static const char *letter_name(const tfx_command *c, char letter)
+{
+    for (const tfx_cli_option *o = c->options; o && o->name; o++)
+        if (o->letter == letter)
+            return o->name;
+    return NULL;
+}
+
+/* argv[*i] starts with "--", or is a dash and the letter of an option. Advances *i over a value of its own. */
 static tfx_status parse_option(tfx_cli_args *a, int argc, char **argv, int *i, tfx_error *err)
 {
     const tfx_command *c = a->command;
-    const char *name = argv[*i] + 2, *equals = strchr(name, '='), *value = NULL;
+    const char *name = argv[*i][1] == '-' ? argv[*i] + 2 : letter_name(c, argv[*i][1]), *equals = strchr(name, '='),
+               *value = NULL;
     int index = find_option(c, name, equals ? (size_t)(equals - name) : strlen(name));
     if (index < 0)
         return fail_unknown(c, argv[*i], err);
@@ -107,7 +117,7 @@ tfx_cli_args *tfx_cli_args_parse(const tfx_command *command, int argc, char **ar
             only_positional = 1;
         else if (only_positional || !looks_like_option(argv[i]))
             *TFX_APPEND(a->positional, a->n_positional, a->cap_positional) = argv[i];
-        else if (argv[i][1] != '-')
+        else if (argv[i][1] != '-' && (argv[i][2] || !letter_name(command, argv[i][1])))
             fail_unknown(command, argv[i], err);
         else
             parse_option(a, argc, argv, &i, err);
@@ -144,12 +154,15 @@ void tfx_cli_print_help(const tfx_command *c, FILE *out)
 {
     int width = (int)strlen("--help");
     for (const tfx_cli_option *o = c->options; o && o->name; o++) {
-        int n = 2 + (int)strlen(o->name) + (o->metavar ? 1 + (int)strlen(o->metavar) : 0);
+        int n = (o->letter ? 6 : 2) + (int)strlen(o->name) + (o->metavar ? 1 + (int)strlen(o->metavar) : 0);
         width = n > width ? n : width;
     }
     fprintf(out, "tfx %s %s\n\n%s\n\nOptions:\n", c->name, c->synopsis, c->summary);
     for (const tfx_cli_option *o = c->options; o && o->name; o++) {
-        char *left = tfx_printf("--%s%s%s", o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
+        char letter[8] = "";
+        if (o->letter)
+            snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+        char *left = tfx_printf("%s--%s%s%s", letter, o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
         fprintf(out, "  %-*s  %s%s\n", width, left, o->doc, o->repeat ? " (repeatable)" : "");
         free(left);
     }

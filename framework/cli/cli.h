@@ -12,6 +12,7 @@ typedef struct tfx_cli_option {
     const char *metavar; /* NULL: a flag */
     int repeat;          /* may be given more than once */
     const char *doc;
+    char letter; /* for `-o`; 0: none */
 } tfx_cli_option;
 
 typedef struct tfx_cli_args tfx_cli_args;
@@ -44,6 +45,6 @@ const char *tfx_cli_plugin_dir(void);
 
 /* The verbs, each defined in the file of its name. */
 extern const tfx_command tfx_cmd_run, tfx_cmd_plan, tfx_cmd_plugin_list, tfx_cmd_plugin_show, tfx_cmd_runs,
-    tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate;
+    tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate, tfx_cmd_grow;
 
 #endif

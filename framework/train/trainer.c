@@ -410,6 +410,7 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
     t->checkpoint = from.checkpoint;
     if (err->status == TFX_OK && tfx_arm_grows_at_start(t->p->plan->arm)) {
         grow_at_start(t, &from, err);
+        t->at.stage_done = t->p->growth_only;
         tfx_run_state_begin(observe(t), 0, t->at.val_step);
         tfx_found_start_finish(&from);
         return err->status;

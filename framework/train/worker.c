@@ -59,6 +59,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
                                      .root = root,
                                      .directory = claim->directory,
                                      .label = label,
+                                     .growth_only = p->growth_only,
                                      .stop = p->stop};
         tfx_trainer_run(&params, interrupted, err);
     }

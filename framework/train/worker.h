@@ -11,6 +11,7 @@ typedef struct tfx_worker_params {
     const tfx_registry *registry;
     tfx_store *store;
     tfx_id run;
+    int growth_only;                      /* the run ends when it has grown at its start */
     const char *tfx_version, *git_commit; /* git_commit may be NULL */
     const volatile sig_atomic_t *stop;
 } tfx_worker_params;

@@ -139,6 +139,38 @@ def test_killed():
             same_outcome(outcome(f, run_of(f, "wide")), right, f"killed at change {at}")
 
 
+def test_the_verb():
+    """tfx grow makes the event alone: the same weights as an arm that grows there, recorded in the lineage."""
+    with folder(SPEC) as f:
+        f.tfx("run", "tiny.ini", "--arm", "base", "--arm", "wide")
+        expected = weights(f, "wide", "grown")
+        first, path = f.one("SELECT id, path FROM checkpoint WHERE run = 1 AND step = 8")
+        r = f.tfx("grow", first, "--model", "tiny.ini:wide", "--scaling", "tiny.ini:append", "-o", "out")
+        made = int(r.stdout.split()[1].rstrip(","))
+        found = {n: t for file in ("model", "optimizer") for n, t in safetensors(f.path / "out" / f"{file}.safetensors")[0].items()}
+        same(found, expected, "the same event")
+        ancestors = [row["checkpoint"] for row in f.json("lineage", made)["checkpoints"]]
+        expect(first in ancestors, "the lineage leads to the old checkpoint", ancestors)
+        same(f.one("SELECT status FROM run ORDER BY id DESC LIMIT 1"), "done", "status")
+        # From a folder, by default with slots; and arms go on from what was made.
+        f.tfx("grow", path, "--model", "tiny.ini:wide")
+        same(weights(f, "grow", "final"), expected, "from the folder")
+        f.tfx("run", "tiny.ini", "--arm", "wide", "--set", "arm.wide.start=checkpoint:out", "--set", "arm.wide.scaling=")
+        same(f.one("SELECT status FROM run WHERE id = ?", run_of(f, "wide")), "done", "an arm goes on from there")
+        before = f.files()
+        for args, words in ((["1"], ("expected --model SPEC:NAME",)), (["9999", "--model", "tiny.ini:wide"], ("no checkpoint 9999",)),
+                            (["nowhere", "--model", "tiny.ini:wide"], ("number of a checkpoint or its folder", "'nowhere'")),
+                            ([path, "--model", "tiny.ini"], ("expected SPEC:NAME", "'tiny.ini'")),
+                            ([path, "--model", "tiny.ini:wid"], ("no [model wid]", 'did you mean "wide"?')),
+                            ([path, "--model", "tiny.ini:wide", "--scaling", "tiny.ini:apend"], ("no [scaling apend]", 'did you mean "append"?')),
+                            ([path, "--model", "tiny.ini:wide", "--scaling", "other.ini:append"], ("expected the spec of --model",)),
+                            ([path, "--model", "tiny.ini:deep"], ("operator slots", "nothing to grow from")),
+                            (["out", "--model", "tiny.ini:small"], ("would be 21", "can only become more")),
+                            ([path, "--model", "tiny.ini:wide", "-o", "out"], ("--output", "not there; found out"))):
+            message(f.tfx("grow", *args, status=2), *words)
+        same([n for n in f.files() if "tfx.db" not in n], [n for n in before if "tfx.db" not in n], "nothing was written")
+
+
 def test_refused():
     for settings, words in ((["arm.wide.start="], ("[scaling append]: missing key \"policy\"", "[arm wide] does not start from another run")),
                             (["arm.wide.model=small"], ("operator slots", "appends no slots")),
