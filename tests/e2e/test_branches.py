@@ -422,7 +422,7 @@ def test_refused():
         ("arm:transformer@stpe:3", (), "expected arm:NAME@POINT", 'did you mean "step"?'),
         ("amr:transformer@end", (), "expected arm:NAME@POINT", 'did you mean "arm"?'),
         ("arm:grown@end", (), "[arm tail]", "the end of arm grown", "expected the model that is there ('tokenformer_48')",
-         "found 'transformer'", "grows by its scaling"),
+         "found 'transformer'", "whose scaling has no policy grows there"),
         ("arm:transformer@end", ("train.optimizer=sgd",), "start.optimizer = keep", "of adamw", "is sgd",
          "start.optimizer = reset"),
         ("arm:transformer@end", ("train.optimizer.moments=bf16",), "start.optimizer = keep", "f32", "bf16"),

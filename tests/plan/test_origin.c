@@ -124,7 +124,7 @@ START_TEST(refused)
         {"model = huge\nstart = arm:trunk@stage:3\n", {"start: expected a stage from 0 to 2", "[arm trunk]; found 3"}},
         {"model = large\nstart = arm:trunk@end\n",
          {"start: [arm b]: the end of arm trunk: expected the model that is there ('huge'), found 'large'",
-          "parameter blocks.0.ffn.key is f32 [24, 8] there and f32 [20, 8] here", "an arm grows by its scaling"}},
+          "parameter blocks.0.ffn.key is f32 [24, 8] there and f32 [20, 8] here", "an arm whose scaling has no policy grows there"}},
         {"model = other\nstart = arm:trunk@stage:0\n[model other]\nextends = tokenformer\nn_blocks = 1\n",
          {"found 'other'", "blocks.1.", "nothing of that name here"}},
         {"model = other\nstart = arm:trunk@stage:0\n[model other]\nextends = tokenformer\ncontext = 3\n",
