@@ -16,7 +16,7 @@ typedef struct tfx_arm_plan {
     tfx_scaling *policy; /* NULL: does not grow */
     tfx_stage_plan **stages;
     uint32_t n_stages;
-    tfx_growth_claim *claims;      /* per stage, of growing into it; of the first one nothing */
+    tfx_growth_claim *claims;      /* per stage, of growing into it; why NULL: it does not begin so */
     tfx_validation_set validation; /* filled by tfx_arm_plan_check_data */
     tfx_origin *origin;            /* filled by tfx_origin_from_*; NULL: the initialisation, or not looked at */
 } tfx_arm_plan;

@@ -93,8 +93,8 @@ static tfx_status check_growth(const tfx_origin *o, const tfx_arm_plan *p, tfx_e
                         ", and would be %" PRId64 " and %" PRId64,
                         o->stage->model->name, s->model->name, o->stage->context, o->stage->model->vocab, s->context,
                         s->model->vocab);
-    tfx_growth_map_destroy(tfx_event_map_create(p->arm, 0, o->stage, s, p->registry, 0, err));
-    return err->status;
+    tfx_growth_claim_finish(&p->claims[0]); /* where a run looks again */
+    return tfx_event_claim(p->arm, 0, o->stage, s, p->registry, 0, &p->claims[0], err);
 }
 
 static tfx_status check_model(const tfx_origin *o, const tfx_stage_plan *s, tfx_error *err)

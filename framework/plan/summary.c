@@ -128,7 +128,9 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         free(text);
     }
     for (size_t i = 0; i < e->n_arms; i++)
-        for (uint32_t k = 1; k < arms[i]->n_stages; k++) {
+        for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
+            if (!arms[i]->claims[k].why)
+                continue;
             char *text = tfx_growth_claim_text(&arms[i]->claims[k]);
             fprintf(out, "growth: arm %s into %s %s.\n", arms[i]->arm->name, arms[i]->stages[k]->model->name, text);
             free(text);
@@ -199,7 +201,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
             cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
             cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, speed.best));
             cJSON_AddBoolToObject(stage, "fits", stage_fits(s, device));
-            if (k)
+            if (arms[i]->claims[k].why)
                 add_claim(stage, &arms[i]->claims[k]);
         }
     }

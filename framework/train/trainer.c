@@ -293,7 +293,10 @@ static tfx_status grow_at_start(trainer *t, const tfx_found_start *from, tfx_err
         tfx_evaluator_open(&t->evaluator, t->p->experiment, old, err) == TFX_OK &&
         tfx_probe_take(&before, &t->evaluator, t->engine, old, err) == TFX_OK && enter_stage(t, 0, err) == TFX_OK &&
         tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK && open_stage(t, err) == TFX_OK) {
+        char *text = tfx_growth_claim_text(&plan->claims[0]);
         tfx_log_event("starts from %s", from->what);
+        tfx_log_event("growth into %s %s", t->stage->model->name, text);
+        free(text);
         if (tfx_grow_from_checkpoint(plan, 0, from->folder, seed, t->engine, &changes, err) == TFX_OK &&
             tfx_event_claim(plan->arm, 0, plan->origin->stage, plan->stages[0], plan->registry, tfx_event_seed(seed, 0),
                             &claim, err) == TFX_OK &&

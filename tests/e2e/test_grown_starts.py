@@ -88,11 +88,13 @@ def test_from_an_arm():
     with folder(SPEC) as f:
         plan = f.tfx("plan", "tiny.ini").stdout
         expect("[arm wide] from step 8 of arm base" in plan, "the plan says where it starts", plan)
+        for arm in ("wide", "deep"):
+            expect(f"growth: arm {arm} into {arm} keeps the function: " in plan, "and that growth there keeps the function", plan)
         f.tfx("run", "tiny.ini")
         for arm in ("wide", "deep"):
-            delta, before, after, step = f.one("SELECT probe_max_abs_delta_logit, probe_loss_before, probe_loss_after, step "
-                                               "FROM growth_event WHERE run = ?", run_of(f, arm))
-            expect(step == 0 and delta < 1e-5 and abs(before - after) < 1e-5, f"{arm} keeps the function", (delta, step))
+            delta, before, after, step, claim = f.one("SELECT probe_max_abs_delta_logit, probe_loss_before, probe_loss_after, step, "
+                                                      "keeps_function FROM growth_event WHERE run = ?", run_of(f, arm))
+            expect(claim == 1 and step == 0 and delta < 1e-5 and abs(before - after) < 1e-5, f"{arm} keeps the function", (delta, step))
             trunk, own, all_in = f.one("SELECT c.flops, s.flops_excl, s.flops_incl FROM checkpoint c, run_summary s WHERE c.run = ? "
                                        "AND c.step = 8 AND s.run = ?", run_of(f, "base"), run_of(f, arm))
             expect(abs(trunk + own - all_in) < 1e-3, f"{arm}: what the trunk spent up to there counts", (trunk, own, all_in))
