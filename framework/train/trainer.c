@@ -1,6 +1,6 @@
 /* A run is a sequence of stages; each begins with parameters from the initialisation, from growth, or from a
  * checkpoint, and ends with a checkpoint. What comes next is decided in next_action.c, and carried out here. */
-#include "framework/train/trainer.h"
+#include "framework/train/trainer_parts.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -12,62 +12,30 @@
 #include "framework/base/memory.h"
 #include "framework/plan/branches.h"
 #include "framework/plan/data.h"
-#include "framework/plan/event.h"
 #include "framework/plan/origin.h"
 #include "framework/plan/policy.h"
 #include "framework/plugin/calls/loader_calls.h"
+#include "framework/spec/resolved_text.h"
 #include "framework/train/divergence.h"
-#include "framework/train/evaluate.h"
-#include "framework/train/grow.h"
 #include "framework/train/learning_rate.h"
-#include "framework/train/next_action.h"
-#include "framework/train/prefetch.h"
 #include "framework/train/progress.h"
-#include "framework/train/records.h"
 #include "framework/train/reference.h"
 #include "framework/train/resume.h"
-#include "framework/train/retention.h"
-#include "framework/train/start.h"
-#include "framework/spec/resolved_text.h"
 
-typedef struct trainer {
-    const tfx_trainer_params *p;
-    const tfx_train_config *config;
-    tfx_run_standing at;
-    tfx_run_state state;
-    tfx_records records;
-    tfx_retention retention;
-    tfx_id checkpoint;     /* the newest one of the lineage */
-    char *checkpoint_path; /* absolute */
-    char *reason;          /* why the policy has ended the stage; NULL: it has had all its steps */
-    char json_hash[33];    /* of that checkpoint */
-    const tfx_stage_plan *stage;
-    tfx_engine *engine;
-    tfx_evaluator evaluator;
-    tfx_loader *loader;
-    tfx_prefetch *prefetch;
-    int32_t *tokens, *targets;
-    tfx_progress progress;
-    double lr, norm, tokens_per_second; /* of the last step */
-    int recorded;                       /* whether that step has its row */
-    char trouble[160];                  /* what is not finite; */
-    int in_step, updated;               /* whether that came up in a step, and whether its update was made */
-} trainer;
-
-static int last_stage(const trainer *t)
+static int last_stage(const tfx_trainer *t)
 {
     return t->at.stage + 1 == t->p->plan->n_stages;
 }
 
 /* Whether other arms start from where the run stands. */
-static int branches(const trainer *t, int ends_stage, int *optimizer)
+static int branches(const tfx_trainer *t, int ends_stage, int *optimizer)
 {
     tfx_branch_place place = {t->at.step, ends_stage ? t->at.stage : -1, ends_stage && last_stage(t)};
     return tfx_arm_branches(t->p->experiment, t->p->plan->arm, &place, optimizer);
 }
 
 /* Brings what decides the next action up to date. */
-static tfx_run_state *observe(trainer *t)
+static tfx_run_state *observe(tfx_trainer *t)
 {
     t->state.branches = branches(t, 0, NULL);
     t->state.step = t->at.step;
@@ -80,7 +48,7 @@ static tfx_run_state *observe(trainer *t)
 
 /* ---- a stage's engine and data ---- */
 
-static void close_data(trainer *t)
+static void close_data(tfx_trainer *t)
 {
     tfx_prefetch_destroy(t->prefetch);
     tfx_call_loader_close(t->p->experiment->loader.impl, t->loader);
@@ -92,7 +60,7 @@ static void close_data(trainer *t)
     t->tokens = t->targets = NULL;
 }
 
-static tfx_status open_data(trainer *t, tfx_error *err)
+static tfx_status open_data(tfx_trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     const tfx_loader_class *cls = t->p->experiment->loader.impl;
@@ -109,8 +77,7 @@ static tfx_status open_data(trainer *t, tfx_error *err)
     return tfx_evaluator_open(&t->evaluator, t->p->experiment, s, err);
 }
 
-/* Replaces the engine by one for stage `index`, its parameters still zero. */
-static tfx_status enter_stage(trainer *t, uint32_t index, tfx_error *err)
+tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *err)
 {
     tfx_engine_destroy(t->engine);
     t->stage = t->p->plan->stages[index];
@@ -118,8 +85,7 @@ static tfx_status enter_stage(trainer *t, uint32_t index, tfx_error *err)
     return err->status;
 }
 
-/* Records the stage that was entered, unless it is there already, and opens its data. */
-static tfx_status open_stage(trainer *t, tfx_error *err)
+tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err)
 {
     return tfx_record_stage(&t->records, t->stage, t->checkpoint, err) == TFX_OK ? open_data(t, err) : err->status;
 }
@@ -127,7 +93,7 @@ static tfx_status open_stage(trainer *t, tfx_error *err)
 /* ---- evaluations and checkpoints ---- */
 
 /* Changes nothing when asked to stop before the end: a resumed run finds the evaluation due. */
-static tfx_status evaluate(trainer *t, tfx_error *err)
+static tfx_status evaluate(tfx_trainer *t, tfx_error *err)
 {
     double loss;
     int stopped;
@@ -152,7 +118,7 @@ static tfx_status evaluate(trainer *t, tfx_error *err)
     return TFX_OK;
 }
 
-static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_error *err)
+static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
     tfx_state_io io = tfx_engine_io(t->engine);
@@ -174,9 +140,8 @@ static tfx_status save_files(trainer *t, const char *reason, tfx_saved *s, tfx_e
     return err->status;
 }
 
-/* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
- * ones may go. */
-static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage, tfx_error *err)
+tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
+                                  tfx_error *err)
 {
     tfx_saved s;
     tfx_id id = 0, parent = t->checkpoint;
@@ -198,120 +163,9 @@ static tfx_status checkpoint(trainer *t, const char *reason, tfx_growth_row *gro
     return err->status;
 }
 
-/* ---- growth ---- */
-
-static tfx_status record_growth(trainer *t, const tfx_stage_plan *from, const tfx_growth_claim *claim,
-                                const tfx_probe *before, double loss_after, double delta, const char *changes,
-                                double seconds, tfx_error *err)
-{
-    tfx_growth_row row = {.run = t->p->run,
-                          .from_checkpoint = t->checkpoint,
-                          .step = t->at.step,
-                          .from_model = from->model->name,
-                          .to_model = t->stage->model->name,
-                          .policy = t->p->plan->policy ? t->p->plan->arm->scaling.name : "start",
-                          .params_before = (int64_t)from->n_params,
-                          .params_after = (int64_t)t->stage->n_params,
-                          .carried_params = (int64_t)from->n_params, /* all of them */
-                          .keeps_function = claim->preserves,
-                          .argument = claim->why,
-                          .params_json = changes,
-                          .probe_loss_before = before->loss,
-                          .probe_loss_after = loss_after,
-                          .probe_max_abs_delta_logit = delta,
-                          .seconds = seconds,
-                          .reason = t->reason};
-    if (checkpoint(t, "grown", &row, 0, err) == TFX_OK) {
-        char a[32], b[32];
-        tfx_log_event("step %" PRId64 "  grew %s (%s) -> %s (%s)  probe loss %.6f -> %.6f  max |delta logit| %.2g",
-                      t->at.step, row.from_model, tfx_format_count(a, (double)row.params_before), row.to_model,
-                      tfx_format_count(b, (double)row.params_after), before->loss, loss_after, delta);
-    }
-    return err->status;
-}
-
-static tfx_status ask_reason(trainer *t, tfx_error *err)
-{
-    const tfx_arm_plan *plan = t->p->plan;
-    const char *text = t->at.stage_step < t->stage->steps ? tfx_policy_reason(plan->arm, plan->policy, err) : NULL;
-    free(t->reason);
-    t->reason = text ? tfx_strdup(text) : NULL;
-    if (text)
-        tfx_log_event("step %" PRId64 "  %s: %s", t->at.step, plan->arm->scaling.name, text);
-    return err->status;
-}
-
-static tfx_status grow(trainer *t, tfx_error *err)
-{
-    const tfx_stage_plan *from = t->stage;
-    uint32_t to = (uint32_t)t->at.stage + 1;
-    uint64_t seed = (uint64_t)t->p->seed;
-    tfx_probe before = {0};
-    tfx_text changes = {0};
-    tfx_growth_claim claim = {0}; /* of the map that is applied: the plan's has no run's seed */
-    double started = tfx_now(), loss_after, delta;
-
-    if (ask_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
-        goto done;
-    int restarts = t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step;
-    t->at.schedule_done = restarts ? 0 : tfx_schedule_done(from, t->at.schedule_done, t->at.stage_step);
-    t->at.stage = to;
-    t->at.stage_step = 0;
-    t->at.stage_done = 0;
-    if (enter_stage(t, to, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
-        tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
-        tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, seed, t->engine, &changes, err) == TFX_OK &&
-        tfx_event_claim(t->p->plan->arm, to, t->p->plan->stages[to - 1], t->p->plan->stages[to], t->p->registry,
-                        tfx_event_seed(seed, to), &claim, err) == TFX_OK &&
-        tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
-        record_growth(t, from, &claim, &before, loss_after, delta, changes.s, tfx_now() - started, err);
-done:
-    tfx_growth_claim_finish(&claim);
-    tfx_text_free(&changes);
-    tfx_probe_finish(&before);
-    return err->status;
-}
-
-/* The event of an arm that grows where it starts. The old model is there for the probe alone. */
-static tfx_status grow_at_start(trainer *t, const tfx_found_start *from, tfx_error *err)
-{
-    tfx_arm_plan *plan = t->p->plan;
-    const tfx_start *start = &plan->arm->start;
-    uint64_t seed = (uint64_t)t->p->seed;
-    tfx_growth_claim claim = {0};
-    tfx_probe before = {0};
-    tfx_text changes = {0};
-    double started = tfx_now(), loss_after, delta;
-    if (tfx_origin_from_checkpoint(plan, from->folder, from->json_hash, from->what, err) != TFX_OK)
-        return err->status;
-    const tfx_stage_plan *old = plan->origin->stage;
-    t->engine = tfx_engine_create(t->p->device, old, err);
-    if (!t->engine)
-        return err->status;
-    tfx_state_io io = tfx_engine_io(t->engine);
-    if (tfx_start_load(t->p->store, t->p->run, start, from, &old->state, &io, 1, &t->at, err) == TFX_OK &&
-        tfx_evaluator_open(&t->evaluator, t->p->experiment, old, err) == TFX_OK &&
-        tfx_probe_take(&before, &t->evaluator, t->engine, old, err) == TFX_OK && enter_stage(t, 0, err) == TFX_OK &&
-        tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK && open_stage(t, err) == TFX_OK) {
-        char *text = tfx_growth_claim_text(&plan->claims[0]);
-        tfx_log_event("starts from %s", from->what);
-        tfx_log_event("growth into %s %s", t->stage->model->name, text);
-        free(text);
-        if (tfx_grow_from_checkpoint(plan, 0, from->folder, seed, t->engine, &changes, err) == TFX_OK &&
-            tfx_event_claim(plan->arm, 0, plan->origin->stage, plan->stages[0], plan->registry, tfx_event_seed(seed, 0),
-                            &claim, err) == TFX_OK &&
-            tfx_probe_compare(&before, &t->evaluator, t->engine, &loss_after, &delta, err) == TFX_OK)
-            record_growth(t, old, &claim, &before, loss_after, delta, changes.s, tfx_now() - started, err);
-    }
-    tfx_growth_claim_finish(&claim);
-    tfx_text_free(&changes);
-    tfx_probe_finish(&before);
-    return err->status;
-}
-
 /* ---- steps ---- */
 
-static tfx_status train_step(trainer *t, tfx_error *err)
+static tfx_status train_step(tfx_trainer *t, tfx_error *err)
 {
     const tfx_stage_plan *s = t->stage;
     double started = tfx_now(), total = 0;
@@ -353,14 +207,14 @@ static tfx_status train_step(trainer *t, tfx_error *err)
     return TFX_OK;
 }
 
-static tfx_status record_step(trainer *t, tfx_error *err)
+static tfx_status record_step(tfx_trainer *t, tfx_error *err)
 {
     t->recorded = 1;
     return tfx_record_step(&t->records, t->lr, t->norm, t->tokens_per_second, err);
 }
 
 /* One step, and its row, which is there wherever a stage may end that an interrupted run has yet to evaluate. */
-static tfx_status advance(trainer *t, tfx_error *err)
+static tfx_status advance(tfx_trainer *t, tfx_error *err)
 {
     const tfx_train_config *c = t->config;
     int measures = tfx_stage_measures(t->stage, t->at.stage_step);
@@ -376,7 +230,7 @@ static tfx_status advance(trainer *t, tfx_error *err)
 }
 
 /* Whether the stage ends here although it has steps left. */
-static tfx_status decide(trainer *t, tfx_error *err)
+static tfx_status decide(tfx_trainer *t, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
     if (!plan->policy || last_stage(t))
@@ -400,7 +254,7 @@ static tfx_status decide(trainer *t, tfx_error *err)
 
 /* Stage 0 from init, or from a checkpoint of another run. Nothing was entered: the run was stopped while that one was
  * on its way there. */
-static tfx_status begin_new(trainer *t, tfx_error *err)
+static tfx_status begin_new(tfx_trainer *t, tfx_error *err)
 {
     const tfx_start *start = &t->p->plan->arm->start;
     tfx_found_start from = {0};
@@ -412,13 +266,13 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
         return TFX_OK;
     t->checkpoint = from.checkpoint;
     if (err->status == TFX_OK && tfx_arm_grows_at_start(t->p->plan->arm)) {
-        grow_at_start(t, &from, err);
+        tfx_trainer_grow_at_start(t, &from, err);
         t->at.stage_done = t->p->growth_only;
         tfx_run_state_begin(observe(t), 0, t->at.val_step);
         tfx_found_start_finish(&from);
         return err->status;
     }
-    if (err->status == TFX_OK && enter_stage(t, 0, err) == TFX_OK) {
+    if (err->status == TFX_OK && tfx_trainer_enter_stage(t, 0, err) == TFX_OK) {
         tfx_state_io io = tfx_engine_io(t->engine);
         if (start->kind)
             tfx_start_load(t->p->store, t->p->run, start, &from, &t->stage->state, &io, !start->keep_optimizer, &t->at,
@@ -427,7 +281,7 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
             tfx_engine_initialise(t->engine, (uint64_t)t->p->seed, err);
     }
     if (err->status == TFX_OK && tfx_store_supersede(t->p->store, t->p->run, -1, err) == TFX_OK &&
-        open_stage(t, err) == TFX_OK && start->kind)
+        tfx_trainer_open_stage(t, err) == TFX_OK && start->kind)
         tfx_log_event("starts from %s", from.what);
     if (err->status == TFX_OK)
         tfx_run_state_begin(observe(t), 0, t->at.val_step);
@@ -436,7 +290,7 @@ static tfx_status begin_new(trainer *t, tfx_error *err)
 }
 
 /* The state of a checkpoint. Nothing changes before all of it has been read. */
-static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *from, tfx_error *err)
+static tfx_status begin_from(tfx_trainer *t, const tfx_checkpoint_info *from, tfx_error *err)
 {
     t->checkpoint = from->id;
     t->checkpoint_path = tfx_printf("%s/%s", t->p->root, from->path);
@@ -454,17 +308,18 @@ static tfx_status begin_from(trainer *t, const tfx_checkpoint_info *from, tfx_er
         return tfx_fail(err, TFX_E_DATA, "%s: stage %" PRId64 " is not in the plan", t->checkpoint_path, t->at.stage);
     tfx_run_state_begin(observe(t), 1, t->at.val_step);
     int over = tfx_next_action(&t->state) == TFX_ACTION_END;
-    if (enter_stage(t, (uint32_t)t->at.stage, err) != TFX_OK)
+    if (tfx_trainer_enter_stage(t, (uint32_t)t->at.stage, err) != TFX_OK)
         return err->status;
     tfx_state_io io = tfx_engine_io(t->engine);
     if (tfx_checkpoint_load(t->checkpoint_path, t->json_hash, &t->stage->state, &io, over, err) == TFX_OK &&
-        tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK && open_stage(t, err) == TFX_OK &&
+        tfx_store_supersede(t->p->store, t->p->run, t->at.step, err) == TFX_OK &&
+        tfx_trainer_open_stage(t, err) == TFX_OK &&
         tfx_retention_apply(&t->retention, from->id, from->parent, err) == TFX_OK)
         tfx_log_event("continues from step %" PRId64 " (checkpoint %" PRId64 ")", t->at.step, from->id);
     return err->status;
 }
 
-static tfx_status begin(trainer *t, tfx_error *err)
+static tfx_status begin(tfx_trainer *t, tfx_error *err)
 {
     tfx_checkpoint_info from = {0};
     if (tfx_resume_find(t->p->store, t->p->run, t->p->root, &from, err) == TFX_OK)
@@ -475,7 +330,7 @@ static tfx_status begin(trainer *t, tfx_error *err)
     return err->status;
 }
 
-static tfx_status fail(const trainer *t, tfx_error *err)
+static tfx_status fail(const tfx_trainer *t, tfx_error *err)
 {
     tfx_divergence d = {.what = t->trouble,
                         .in_step = t->in_step,
@@ -489,16 +344,16 @@ static tfx_status fail(const trainer *t, tfx_error *err)
     return tfx_fail_diverged(&d, err);
 }
 
-static tfx_status carry_out(trainer *t, tfx_action a, tfx_error *err)
+static tfx_status carry_out(tfx_trainer *t, tfx_action a, tfx_error *err)
 {
     switch (a) {
     case TFX_ACTION_EVALUATE: return evaluate(t, err);
     case TFX_ACTION_STEP: advance(t, err); break;
     case TFX_ACTION_DECIDE: decide(t, err); break;
-    case TFX_ACTION_CHECKPOINT: checkpoint(t, "periodic", NULL, 0, err); break;
-    case TFX_ACTION_END_STAGE: checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
-    case TFX_ACTION_GROW: grow(t, err); break;
-    case TFX_ACTION_SAVE: checkpoint(t, "interrupted", NULL, 0, err); break;
+    case TFX_ACTION_CHECKPOINT: tfx_trainer_checkpoint(t, "periodic", NULL, 0, err); break;
+    case TFX_ACTION_END_STAGE: tfx_trainer_checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
+    case TFX_ACTION_GROW: tfx_trainer_grow(t, err); break;
+    case TFX_ACTION_SAVE: tfx_trainer_checkpoint(t, "interrupted", NULL, 0, err); break;
     case TFX_ACTION_FAIL: return fail(t, err);
     case TFX_ACTION_END:
     case TFX_ACTION_STOP: break;
@@ -518,11 +373,11 @@ static int64_t planned_steps(const tfx_arm_plan *plan)
 tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_error *err)
 {
     const tfx_train_config *config = &p->plan->arm->train;
-    trainer t = {.p = p,
-                 .config = config,
-                 .state = {.eval_every = config->eval_every, .checkpoint_every = config->checkpoint_every},
-                 .records = {.store = p->store, .run = p->run},
-                 .retention = {p->store, p->run, p->root, p->experiment, p->plan->arm}};
+    tfx_trainer t = {.p = p,
+                     .config = config,
+                     .state = {.eval_every = config->eval_every, .checkpoint_every = config->checkpoint_every},
+                     .records = {.store = p->store, .run = p->run},
+                     .retention = {p->store, p->run, p->root, p->experiment, p->plan->arm}};
     tfx_action a = TFX_ACTION_FAIL;
     t.records.at = &t.at;
     if (begin(&t, err) == TFX_OK && !t.engine)

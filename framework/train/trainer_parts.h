@@ -1,0 +1,52 @@
+/* Trainer parts: what the files of the trainer share. Internal to framework/train. */
+#ifndef TFX_TRAIN_TRAINER_PARTS_H
+#define TFX_TRAIN_TRAINER_PARTS_H
+
+#include "framework/train/evaluate.h"
+#include "framework/train/next_action.h"
+#include "framework/train/prefetch.h"
+#include "framework/train/records.h"
+#include "framework/train/retention.h"
+#include "framework/train/start.h"
+#include "framework/train/trainer.h"
+
+/* A run while it is executed. */
+typedef struct tfx_trainer {
+    const tfx_trainer_params *p;
+    const tfx_train_config *config;
+    tfx_run_standing at;
+    tfx_run_state state;
+    tfx_records records;
+    tfx_retention retention;
+    tfx_id checkpoint;     /* the newest one of the lineage */
+    char *checkpoint_path; /* absolute */
+    char *reason;          /* why the policy has ended the stage; NULL: it has had all its steps */
+    char json_hash[33];    /* of that checkpoint */
+    const tfx_stage_plan *stage;
+    tfx_engine *engine;
+    tfx_evaluator evaluator;
+    tfx_loader *loader;
+    tfx_prefetch *prefetch;
+    int32_t *tokens, *targets;
+    tfx_progress progress;
+    double lr, norm, tokens_per_second; /* of the last step */
+    int recorded;                       /* whether that step has its row */
+    char trouble[160];                  /* what is not finite; */
+    int in_step, updated;               /* whether that came up in a step, and whether its update was made */
+} tfx_trainer;
+
+/* Replaces the engine by one for stage `index`, its parameters still zero. */
+tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *err);
+/* Records the stage that was entered, unless it is there already, and opens its data. */
+tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err);
+/* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
+ * ones may go. `growth` (NULL: none): the event that made it. */
+tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
+                                  tfx_error *err);
+
+/* The growth event between two stages. */
+tfx_status tfx_trainer_grow(tfx_trainer *t, tfx_error *err);
+/* The event of an arm that grows where it starts, in stage 0. The old model is there for the probe alone. */
+tfx_status tfx_trainer_grow_at_start(tfx_trainer *t, const tfx_found_start *from, tfx_error *err);
+
+#endif
