@@ -160,8 +160,7 @@ tfx_id tfx_store_add_growth_event(tfx_store *s, const tfx_growth_row *row, tfx_e
         "kkkitttiiiittrrrrt", row->run, row->from_checkpoint ? row->from_checkpoint : row->to_checkpoint,
         row->to_checkpoint, row->step, row->from_model, row->to_model, row->policy, row->params_before,
         row->params_after, row->carried_params, (int64_t)row->keeps_function, row->argument, row->params_json,
-        row->probe_loss_before, row->probe_loss_after, row->probe_max_abs_delta_logit, row->seconds,
-        row->reason);
+        row->probe_loss_before, row->probe_loss_after, row->probe_max_abs_delta_logit, row->seconds, row->reason);
     /* The edge is there already when the checkpoint named its parent. What started outside of this database has none. */
     if (row->from_checkpoint)
         tfx_sql_do(s, &e,
