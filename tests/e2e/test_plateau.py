@@ -79,6 +79,8 @@ def test_where_it_grows():
             same(at[0], expected, f"the step of the first growth, {kind} loss, eval_every {every}")
             # The second model begins with no observations.
             second = growth_step(losses(f, f"{kind}_loss", 1), limit)
+            if second == at[0] + 20:
+                second = None  # its planned end, where nobody is asked
             same(at[1], second or at[0] + 20, "the step of the second")
             row = f.sql("SELECT 1 FROM metric WHERE name = 'train_loss' AND step = ?", at[0])
             expect(row, "the step at which it grows has a row")
