@@ -178,8 +178,10 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         tfx_stage_params params = {.registry = registry, .device = device, .train = &train, .model = model};
         if (arm->n_events)
             params.rates = (tfx_rate_factors){stage.lr_old, stage.lr_new};
-        if (i && train.slice_every)
-            params.grown_from = &p->stages[i - 1]->state;
+        /* What an arm grows from where it starts is not known yet: nothing in it counts as shorter. */
+        static const tfx_state_layout unknown;
+        if (train.slice_every && (i || tfx_arm_grows_at_start(arm)))
+            params.grown_from = i ? &p->stages[i - 1]->state : &unknown;
         tfx_stage_plan *s = p->stages[i] = tfx_stage_plan_create(&params, err);
         if (!s)
             break;

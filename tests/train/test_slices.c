@@ -50,7 +50,7 @@ START_TEST(measuring_changes_no_bit)
     tfx_engine *plain = tfx_engine_create(&g.f.device, b, &g.f.err);
     char *path = tfx_printf("%s/stage0", g.folder);
     tfx_text changes = {0};
-    tfx_grow_from_checkpoint(plan, 1, g.f.registry, path, 1, plain, &changes, &g.f.err);
+    tfx_grow_from_checkpoint(plan, 1, path, 1, plain, &changes, &g.f.err);
     fixture_ok(&g.f);
     ck_assert(tfx_stage_measures(a, 0) && tfx_stage_measures(a, 1) && !tfx_stage_measures(b, 0) &&
               !tfx_stage_measures(g.plan->stages[0], 0));
