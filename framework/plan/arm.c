@@ -177,7 +177,7 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
             break;
         tfx_stage_params params = {.registry = registry, .device = device, .train = &train, .model = model};
         if (arm->n_events)
-            params.rates = (tfx_rate_factors){stage.lr_old, stage.lr_new};
+            params.rates = (tfx_rate_factors){1, stage.lr_old, stage.lr_new};
         /* What an arm grows from where it starts is not known yet: nothing in it counts as shorter. */
         static const tfx_state_layout unknown;
         if (train.slice_every && (i || tfx_arm_grows_at_start(arm)))

@@ -40,7 +40,7 @@ static uint32_t add_state(tfx_state_layout *s, uint32_t param, const tfx_state *
 
 static int rates_differ(const tfx_trained_params *t)
 {
-    return (t->rates.old != 0 || t->rates.new != 0) && (t->rates.old != 1 || t->rates.new != 1);
+    return t->rates.set && (t->rates.old != 1 || t->rates.new != 1);
 }
 
 static uint32_t n_places(const tfx_state_tensor *param)

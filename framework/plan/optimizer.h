@@ -6,8 +6,9 @@
 #include "framework/spec/experiment.h"
 #include "tfx/optimizer.h"
 
-/* What the learning rate is multiplied by; both 1, or both 0: it is as it is. */
+/* What the learning rate is multiplied by. */
 typedef struct tfx_rate_factors {
+    int set;         /* 0: nothing */
     double old, new; /* for slices that are where they were before growth, and for all others */
 } tfx_rate_factors;
 

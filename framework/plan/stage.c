@@ -37,10 +37,11 @@ uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
 uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
 {
     uint64_t largest = 0;
-    for (uint32_t i = 0; s->index && i < s->state.n; i++)
+    for (uint32_t i = 0; (s->index || s->rates.set) && i < s->state.n; i++)
         if (s->state.tensors[i].kind == TFX_STATE_PARAM && s->state.tensors[i].bytes > largest)
             largest = s->state.tensors[i].bytes;
-    return HOST_BASE_BYTES + 2 * largest;
+    /* The parameter, two that it is made of, and what noise takes. */
+    return HOST_BASE_BYTES + (s->noise != 0 || s->noise_old != 0 ? 5 : 3) * largest;
 }
 
 typedef struct stage_builder {

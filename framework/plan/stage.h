@@ -84,7 +84,7 @@ typedef struct tfx_stage_params {
     const tfx_device *device;
     const tfx_model_spec *model;
     const tfx_train_config *train;
-    tfx_rate_factors rates;             /* both 0: of no account */
+    tfx_rate_factors rates;
     const tfx_state_layout *grown_from; /* of the stage before, where slices are to be measured; else NULL */
     int64_t eval_rows;                  /* 0: micro_batch */
     int eval_only;                      /* no training programs, no optimizer state */

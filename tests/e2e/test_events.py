@@ -43,6 +43,11 @@ def test_frozen():
         same(before[norm] != after[norm], old_moves, f"{which} = 0: what does not grow moves")
 
 
+def test_all_frozen():
+    before, after = grown("event.lr_old=0", "event.lr_new=0")
+    same(after, before, "nothing moves")
+
+
 def test_factors():
     """Plain gradient descent from the same weights: steps are as long as the rates say."""
     plain = ["--set", "train.optimizer=sgd", "--set", "train.optimizer.momentum=0", "--set", "train.clip=0"]

@@ -90,7 +90,9 @@ def test_from_an_arm():
         expect("[arm wide] from step 8 of arm base" in plan, "the plan says where it starts", plan)
         for arm in ("wide", "deep"):
             expect(f"growth: arm {arm} into {arm} keeps the function: " in plan, "and that growth there keeps the function", plan)
-        f.tfx("run", "tiny.ini")
+        f.tfx("run", "tiny.ini", "--set", "arm.wide.train.slice_every=2")
+        steps = [s for (s,) in f.sql("SELECT DISTINCT step FROM slice_metric WHERE run = ? ORDER BY step", run_of(f, "wide"))]
+        same(steps, [1, 3, 5], "steps with measurements of old and new slices")
         for arm in ("wide", "deep"):
             delta, before, after, step, claim = f.one("SELECT probe_max_abs_delta_logit, probe_loss_before, probe_loss_after, step, "
                                                       "keeps_function FROM growth_event WHERE run = ?", run_of(f, arm))
