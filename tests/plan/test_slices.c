@@ -122,7 +122,7 @@ START_TEST(single_number)
     tfx_options *options = tfx_options_resolve(cls->options, cls->n_options, &none, 1, "optimizer sgd", &l.err);
     tfx_train_config train = {.optimizer = {.name = "sgd", .impl = cls, .options = options}};
     tfx_value x = lab_param(&l, SCALAR), grad = lab_input(&l, TFX_F32, SCALAR), lr = lab_input(&l, TFX_F32, SCALAR);
-    tfx_trained_params t = {.rates = {0.5, 3}};
+    tfx_trained_params t = {.rates = {1, 0.5, 3}};
     tfx_optimizer_declare(&t, &train, 0, &l.state, &l.err);
     lab_ok(&l);
     ck_assert(t.n == 1 && !strcmp(l.state.tensors[t.items[0].in_place[0]].name, "tensor0/in place 0"));
