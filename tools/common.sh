@@ -84,9 +84,9 @@ leave_out() {
 
 # Configures and builds into $root/FOLDER; an existing build is reused, unless the tree
 # was moved or copied since, which makes the folder's absolute paths wrong.
-build_tree() { # build_tree FOLDER [MESON_OPTION...]
-    local folder=$1 build=$root/$1 info=$root/$1/meson-info/meson-info.json
-    shift
+build_tree() { # build_tree FOLDER TARGET [MESON_OPTION...]; target all: everything
+    local folder=$1 target=$2 build=$root/$1 info=$root/$1/meson-info/meson-info.json
+    shift 2
     need_command meson ninja
     if [[ -f $build/build.ninja && -f $info ]] && grep -qF "\"source\": \"$root\"" "$info"; then
         say "reusing $folder/"
@@ -97,5 +97,5 @@ build_tree() { # build_tree FOLDER [MESON_OPTION...]
     else
         meson setup "$@" "$build" "$root"
     fi
-    ninja -C "$build" -j "$jobs"
+    ninja -C "$build" -j "$jobs" "$target"
 }
