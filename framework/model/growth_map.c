@@ -390,42 +390,6 @@ static tfx_status close_param(tfx_growth_map *m, uint32_t param, tfx_error *err)
     return TFX_OK;
 }
 
-/* The old block that all parameters of a new one come from first; -1: there is none. */
-static int64_t source_of_block(const tfx_growth_map *m, int64_t block)
-{
-    int64_t source = -1;
-    for (uint32_t i = 0; i < m->g.to->n_params; i++) {
-        const tfx_model_param *p = m->g.to->params[i];
-        if (p->block != block)
-            continue;
-        const tfx_model_param *q = m->params[i].n_sources ? m->g.from->params[m->params[i].sources[0].old] : NULL;
-        if (!q || q->block < 0 || (source >= 0 && q->block != source) || strcmp(p->local, q->local))
-            return -1;
-        source = q->block;
-    }
-    return source;
-}
-
-static void tell_old_from_new(tfx_growth_map *m)
-{
-    const tfx_model_view *from = m->g.from, *to = m->g.to;
-    char *taken = TFX_NEW_ARRAY(char, from->n_blocks), *is_old = TFX_NEW_ARRAY(char, to->n_blocks);
-    for (int64_t b = 0; b < to->n_blocks; b++) {
-        int64_t source = source_of_block(m, b);
-        is_old[b] = source >= 0 && !taken[source];
-        if (source >= 0)
-            taken[source] = 1;
-    }
-    for (uint32_t i = 0; i < to->n_params; i++) {
-        tfx_map_param *p = &m->params[i];
-        p->is_old = to->params[i]->block >= 0
-                        ? is_old[to->params[i]->block]
-                        : p->n_sources && !strcmp(from->params[p->sources[0].old]->path, to->params[i]->path);
-    }
-    free(taken);
-    free(is_old);
-}
-
 tfx_status tfx_growth_map_close(tfx_growth_map *m, tfx_error *err)
 {
     const tfx_model_view *from = m->g.from, *to = m->g.to;
@@ -439,7 +403,7 @@ tfx_status tfx_growth_map_close(tfx_growth_map *m, tfx_error *err)
         if (!used[i])
             tfx_fail(err, TFX_E_INVALID, "parameter %s would be lost", from->params[i]->path);
     if (err->status == TFX_OK)
-        tell_old_from_new(m);
+        tfx_map_params_tell_old(from, to, m->params);
     free(used);
     return err->status;
 }

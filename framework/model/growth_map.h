@@ -6,34 +6,8 @@
 #define TFX_MODEL_GROWTH_MAP_H
 
 #include "framework/base/error.h"
+#include "framework/model/map_param.h"
 #include "tfx/growth.h"
-
-/* What a factor of a new parameter is made of in one source. */
-typedef struct tfx_factor_map {
-    int64_t n, n_old;       /* elements of the factor, and of that of the source */
-    const int64_t *index;   /* [n]: 0 to n_old - 1, TFX_INDEX_NEW or TFX_INDEX_MEAN */
-    const double *scale;    /* [n]; NULL: 1 */
-    const double *gradient; /* [n]; NULL: 1 */
-} tfx_factor_map;
-
-typedef struct tfx_map_source {
-    uint32_t old; /* index in from->params */
-    double weight;
-    tfx_factor_map *factors; /* [n_factors of the new parameter]; of a closed map */
-    tfx_factor_map *said;    /* the same, of this source alone */
-    int fits;                /* the old parameter has the same factors */
-} tfx_map_source;
-
-typedef struct tfx_map_param {
-    tfx_map_source *sources;
-    uint32_t n_sources;
-    size_t cap_sources;
-    int is_default; /* its source is the old parameter of its own path because nothing else was said */
-    int is_old; /* of a closed map: it is its first source, and no copy of that: outside of blocks the parameter of its
-                       own path; in a block, the first block that has all its parameters from one old block is that one */
-    tfx_fill fill;
-    double std;
-} tfx_map_param;
 
 typedef struct tfx_growth_map tfx_growth_map;
 

@@ -1,6 +1,6 @@
 /* A run is a sequence of stages; each begins with parameters from the initialisation, from growth, or from a
  * checkpoint, and ends with a checkpoint. What comes next is decided in next_action.c, and carried out here. */
-#include "framework/train/trainer_parts.h"
+#include "framework/train/trainer_growth.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,75 +22,19 @@
 #include "framework/train/reference.h"
 #include "framework/train/resume.h"
 
-static int last_stage(const tfx_trainer *t)
-{
-    return t->at.stage + 1 == t->p->plan->n_stages;
-}
-
-/* Whether other arms start from where the run stands. */
-static int branches(const tfx_trainer *t, int ends_stage, int *optimizer)
-{
-    tfx_branch_place place = {t->at.step, ends_stage ? t->at.stage : -1, ends_stage && last_stage(t)};
-    return tfx_arm_branches(t->p->experiment, t->p->plan->arm, &place, optimizer);
-}
-
 /* Brings what decides the next action up to date. */
 static tfx_run_state *observe(tfx_trainer *t)
 {
-    t->state.branches = branches(t, 0, NULL);
+    t->state.branches = tfx_trainer_branches(t, 0, NULL);
     t->state.step = t->at.step;
     t->state.stage_step = t->at.stage_step;
     t->state.stage_done = t->at.stage_done;
-    t->state.last_stage = last_stage(t);
+    t->state.last_stage = tfx_trainer_last_stage(t);
     t->state.stop = *t->p->stop != 0;
     return &t->state;
 }
 
-/* ---- a stage's engine and data ---- */
-
-static void close_data(tfx_trainer *t)
-{
-    tfx_prefetch_destroy(t->prefetch);
-    tfx_call_loader_close(t->p->experiment->loader.impl, t->loader);
-    tfx_evaluator_close(&t->evaluator);
-    free(t->tokens);
-    free(t->targets);
-    t->prefetch = NULL;
-    t->loader = NULL;
-    t->tokens = t->targets = NULL;
-}
-
-static tfx_status open_data(tfx_trainer *t, tfx_error *err)
-{
-    const tfx_stage_plan *s = t->stage;
-    const tfx_loader_class *cls = t->p->experiment->loader.impl;
-    tfx_loader_info info;
-    close_data(t);
-    if (tfx_data_open(t->p->experiment, TFX_SPLIT_TRAIN, s->micro_batch, s->context, (uint64_t)t->p->seed, &t->loader,
-                      &info, err) != TFX_OK)
-        return err->status;
-    t->prefetch = tfx_prefetch_create(cls, t->loader, s->micro_batch, s->context, info.vocab, &t->at.position, err);
-    if (!t->prefetch)
-        return err->status;
-    t->tokens = TFX_NEW_ARRAY(int32_t, s->micro_batch * s->context);
-    t->targets = TFX_NEW_ARRAY(int32_t, s->micro_batch * s->context);
-    return tfx_evaluator_open(&t->evaluator, t->p->experiment, s, err);
-}
-
-tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *err)
-{
-    tfx_engine_destroy(t->engine);
-    t->stage = t->p->plan->stages[index];
-    t->engine = tfx_engine_create(t->p->device, t->stage, err);
-    return err->status;
-}
-
-tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err)
-{
-    return tfx_record_stage(&t->records, t->stage, t->checkpoint, err) == TFX_OK ? open_data(t, err) : err->status;
-}
-
-/* ---- evaluations and checkpoints ---- */
+/* ---- evaluations ---- */
 
 /* Changes nothing when asked to stop before the end: a resumed run finds the evaluation due. */
 static tfx_status evaluate(tfx_trainer *t, tfx_error *err)
@@ -116,51 +60,6 @@ static tfx_status evaluate(tfx_trainer *t, tfx_error *err)
         tfx_log_event("step %" PRId64 "  val loss %.4f", t->at.step, loss);
     tfx_action_done(&t->state, TFX_ACTION_EVALUATE);
     return TFX_OK;
-}
-
-static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, tfx_error *err)
-{
-    const tfx_arm_plan *plan = t->p->plan;
-    tfx_state_io io = tfx_engine_io(t->engine);
-    tfx_checkpoint_record record = {.at = t->at};
-    int needed;
-    *s = (tfx_saved){.reason = reason};
-    s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
-    s->path = tfx_printf("%s/%s", t->p->root, s->relative);
-    /* Optimizer state is of no use to a run that is over, unless others go on with it. */
-    int ends = !strcmp(reason, "final"), params_only = ends && !t->config->keep_optimizer;
-    branches(t, ends, &needed);
-    tfx_stage_setting(t->p->experiment, plan->arm, t->stage, t->p->seed, &record.setting);
-    record.setting.model = tfx_resolved_model(t->p->registry, t->stage->spec, err);
-    record.policy = (char *)tfx_policy_save(plan->arm, plan->policy, err); /* the policy's, and only read */
-    if (err->status == TFX_OK)
-        tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &record, params_only && !needed,
-                             &s->files, err);
-    free(record.setting.model);
-    return err->status;
-}
-
-tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
-                                  tfx_error *err)
-{
-    tfx_saved s;
-    tfx_id id = 0, parent = t->checkpoint;
-    if (save_files(t, reason, &s, err) == TFX_OK)
-        id = tfx_record_checkpoint(&t->records, &s, parent, growth, ends_stage, err);
-    if (id) {
-        t->checkpoint = id;
-        free(t->checkpoint_path);
-        t->checkpoint_path = s.path;
-        s.path = NULL;
-        memcpy(t->json_hash, s.files.json_hash, sizeof(t->json_hash));
-        char size[32];
-        tfx_log_note("step %" PRId64 "  checkpoint %" PRId64 " (%s), %s: %s", t->at.step, id, reason,
-                     tfx_format_bytes(size, (double)s.files.bytes), s.relative);
-        tfx_retention_apply(&t->retention, id, parent, err);
-    }
-    free(s.relative);
-    free(s.path);
-    return err->status;
 }
 
 /* ---- steps ---- */
@@ -233,7 +132,7 @@ static tfx_status advance(tfx_trainer *t, tfx_error *err)
 static tfx_status decide(tfx_trainer *t, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
-    if (!plan->policy || last_stage(t))
+    if (!plan->policy || tfx_trainer_last_stage(t))
         return TFX_OK;
     tfx_growth_signals signals = {.struct_size = sizeof(signals),
                                   .stage = (uint32_t)t->at.stage,
@@ -351,7 +250,9 @@ static tfx_status carry_out(tfx_trainer *t, tfx_action a, tfx_error *err)
     case TFX_ACTION_STEP: advance(t, err); break;
     case TFX_ACTION_DECIDE: decide(t, err); break;
     case TFX_ACTION_CHECKPOINT: tfx_trainer_checkpoint(t, "periodic", NULL, 0, err); break;
-    case TFX_ACTION_END_STAGE: tfx_trainer_checkpoint(t, last_stage(t) ? "final" : "stage_end", NULL, 1, err); break;
+    case TFX_ACTION_END_STAGE:
+        tfx_trainer_checkpoint(t, tfx_trainer_last_stage(t) ? "final" : "stage_end", NULL, 1, err);
+        break;
     case TFX_ACTION_GROW: tfx_trainer_grow(t, err); break;
     case TFX_ACTION_SAVE: tfx_trainer_checkpoint(t, "interrupted", NULL, 0, err); break;
     case TFX_ACTION_FAIL: return fail(t, err);
@@ -390,7 +291,7 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
     }
     *interrupted = a == TFX_ACTION_STOP;
     tfx_progress_end(&t.progress);
-    close_data(&t);
+    tfx_trainer_close_data(&t);
     tfx_engine_destroy(t.engine);
     free(t.checkpoint_path);
     free(t.reason);

@@ -1,4 +1,4 @@
-#include "framework/train/trainer_parts.h"
+#include "framework/train/trainer_growth.h"
 
 #include <inttypes.h>
 

@@ -35,6 +35,11 @@ typedef struct tfx_trainer {
     int in_step, updated;               /* whether that came up in a step, and whether its update was made */
 } tfx_trainer;
 
+/* Whether the stage that the run is in is its last. */
+int tfx_trainer_last_stage(const tfx_trainer *t);
+/* Whether other arms start from where the run stands, and (*optimizer, may be NULL) whether with the optimizer's state. */
+int tfx_trainer_branches(const tfx_trainer *t, int ends_stage, int *optimizer);
+void tfx_trainer_close_data(tfx_trainer *t);
 /* Replaces the engine by one for stage `index`, its parameters still zero. */
 tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *err);
 /* Records the stage that was entered, unless it is there already, and opens its data. */
@@ -43,10 +48,5 @@ tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err);
  * ones may go. `growth` (NULL: none): the event that made it. */
 tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
                                   tfx_error *err);
-
-/* The growth event between two stages. */
-tfx_status tfx_trainer_grow(tfx_trainer *t, tfx_error *err);
-/* The event of an arm that grows where it starts, in stage 0. The old model is there for the probe alone. */
-tfx_status tfx_trainer_grow_at_start(tfx_trainer *t, const tfx_found_start *from, tfx_error *err);
 
 #endif
