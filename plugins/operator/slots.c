@@ -3,8 +3,9 @@
  * A pattention of keys K [slots, d_in] and values V [slots, d_out] computes gelu(tau x K^T / |x K^T|) V. With new keys
  * zero, new values random and tau kept it computes exactly what it did: the new scores are 0, gelu(0) = 0, and they add
  * nothing to the norm, while the gradient reaches the new keys through the values. With both at zero no gradient
- * would ever reach either. Copies split evenly keep the function, too: c copies of each slot divide every score by
- * sqrt(c) in the norm, which tau * sqrt(c) undoes, and their values are divided by c.
+ * would ever reach either. Copies split evenly keep the function, too: with c copies of each slot, keys divided by
+ * sqrt(c) leave the norm as it was, eps included, tau * sqrt(c) gives scores back what that took from them, and values are
+ * divided by c.
  *
  * Keys are, in general, what produces the elements of a class that grows, and values what consumes them. So the
  * hidden units of an MLP grow in the same way. */
@@ -40,24 +41,28 @@ static int choice(const tfx_host *h, const tfx_options *o, const char *name)
 }
 
 /* Copies in turn along one factor. Where they are values of copies, each gets its share; where they are keys of them,
- * that is what their gradient gets. */
+ * that is what their gradient gets. `root`: they are keys behind which tau grows with their number. */
 static tfx_status copy(const tfx_host *h, tfx_growth *g, uint32_t i, uint32_t f, int64_t n_old, int split_values,
-                       int split_gradients)
+                       int split_gradients, int root)
 {
     int64_t n = g->to->classes[g->to->params[i]->factors[f]->cls]->size;
     int64_t *index = malloc(sizeof(*index) * (size_t)n);
-    double *share = malloc(sizeof(*share) * (size_t)n);
+    double *share = malloc(sizeof(*share) * (size_t)n), *scale = malloc(sizeof(*scale) * (size_t)n);
+    double less = root ? sqrt((double)n_old / (double)n) : 1;
     tfx_status status = TFX_OK;
-    if (!index || !share)
+    if (!index || !share || !scale)
         status = h->fail(h, TFX_E_MEMORY, "out of memory");
     for (int64_t k = 0; status == TFX_OK && k < n; k++) {
         index[k] = k % n_old;
         share[k] = 1.0 / (double)(n / n_old + (index[k] < n % n_old));
+        scale[k] = (split_values ? share[k] : 1) * less;
+        share[k] = (split_gradients ? share[k] : 1) / less;
     }
     if (status == TFX_OK)
-        status = g->set_factor(g, i, 0, f, index, split_values ? share : NULL, split_gradients ? share : NULL);
+        status = g->set_factor(g, i, 0, f, index, scale, share);
     free(index);
     free(share);
+    free(scale);
     return status;
 }
 
@@ -105,7 +110,8 @@ static tfx_status map(const tfx_host *h, const tfx_options *o, tfx_growth *g)
             grown = 1; /* or shrinks, which the host refuses */
             zero |= how == ZERO;
             if (how == COPY)
-                status = copy(h, g, i, f, n_old, !is_key && keys == COPY, is_key && values == COPY);
+                status = copy(h, g, i, f, n_old, !is_key && keys == COPY, is_key && values == COPY,
+                              is_key && rescale && g->to->classes[cls]->marks & TFX_AXIS_L2_NORM);
         }
         if (status == TFX_OK && zero)
             status = g->set_fill(g, i, TFX_FILL_ZERO, 0);

@@ -123,6 +123,16 @@ def test_from_a_run_and_a_checkpoint():
         same(found, expected, "into another database")
 
 
+def test_copied_slots():
+    """Copies shared out evenly keep the function, with tau for their number; unevenly they do not."""
+    copies = [w for key in ("keys=copy", "values=copy", "tau=rescale") for w in ("--set", f"scaling.append.operator.{key}")]
+    for slots, keeps in ((42, 1), (40, 0)):
+        with folder(SPEC) as f:
+            f.tfx("run", "tiny.ini", "--arm", "wide", *copies, "--set", f"model.wide.blocks.ffn.slots={slots}")
+            claim, delta = f.one("SELECT keeps_function, probe_max_abs_delta_logit FROM growth_event")
+            expect(claim == keeps and (delta < 1e-5) == bool(keeps), f"{slots} of 21 slots", (claim, delta))
+
+
 def test_optimizer():
     with folder(SPEC) as f:
         for settings, expected in ((["start.optimizer=reset"], False), (["start.optimizer=keep"], True)):
