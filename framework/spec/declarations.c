@@ -12,7 +12,7 @@
 #define BOOL(name, def, doc) TFX_OPTION(name, TFX_OPT_BOOL, def, 0, 0, NULL, doc)
 #define CHOICE(name, def, choices, doc) TFX_OPTION(name, TFX_OPT_CHOICE, def, 0, 0, choices, doc)
 
-static const char *const schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
+const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 static const char *const recompute[] = {"none", "block", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
 static const char *const start_data[] = {"continue", "restart", NULL};
@@ -44,7 +44,7 @@ static const tfx_option train[] = {
     INT("micro_batch", "0", 0, MOST, "rows per forward pass, a divisor of batch; 0: the whole batch"),
     REAL("lr", "6e-4", 0, INFINITY, "peak learning rate"),
     REAL("min_lr", "-1", -1, INFINITY, "final learning rate, at most lr; -1: a tenth of lr"),
-    CHOICE("schedule", "cosine", schedules, "how the learning rate falls after the warm-up"),
+    CHOICE("schedule", "cosine", tfx_spec_schedules, "how the learning rate falls after the warm-up"),
     REAL("warmup", "0.01", 0, MOST,
          "how long the learning rate rises linearly from 0; below 1: a fraction of the steps, from 1 on: steps"),
     REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
@@ -84,11 +84,11 @@ static const tfx_option scaling[] = {
     TEXT("extends", "", "a [scaling NAME] whose settings hold where this one has none"),
 };
 
-static const char *const carries[] = {"extend", "keep", "reset", NULL};
+const char *const tfx_spec_carries[] = {"extend", "keep", "reset", NULL};
 static const char *const rates[] = {"restart", "continue", NULL};
 
 static const tfx_option event[] = {
-    CHOICE("optimizer", "extend", carries,
+    CHOICE("optimizer", "extend", tfx_spec_carries,
            "the optimizer's state: extend: new slots start with a step count of their own; keep: under the old step "
            "count; reset: all state starts anew"),
     CHOICE("schedule", "restart", rates, "the learning-rate schedule: anew for each stage, or one over the whole run"),

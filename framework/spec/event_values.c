@@ -141,7 +141,6 @@ static tfx_status read_train(const tfx_registry *registry, tfx_ini *ini, const c
 static tfx_status read_event(const tfx_registry *registry, tfx_ini *ini, const tfx_ini_section *s,
                              const tfx_ini_section *arm, tfx_event_spec *e, tfx_error *err)
 {
-    static const char *const carries[] = {"extend", "keep", "reset"};
     const char *key = e->event ? tfx_ini_keep(ini, tfx_printf(EVENT ".%" PRId64, e->event)) : EVENT;
     tfx_ini_section settings = settings_of(ini, s, EVENT, key, e->event);
     enum { OPTIMIZER, SCHEDULE, NUMBERS };
@@ -157,8 +156,8 @@ static tfx_status read_event(const tfx_registry *registry, tfx_ini *ini, const t
     }
     if (read_train(registry, ini, key, arm, &settings, e, err) == TFX_OK &&
         tfx_section_declared(NULL, &settings, decl, n, NULL, NULL, NULL, &o, NULL, err) == TFX_OK) {
-        for (int i = 0; i < 3 && tfx_section_find(&settings, decl[OPTIMIZER].name); i++)
-            if (!strcmp(tfx_options_string(o, decl[OPTIMIZER].name), carries[i]))
+        for (int i = 0; tfx_spec_carries[i] && tfx_section_find(&settings, decl[OPTIMIZER].name); i++)
+            if (!strcmp(tfx_options_string(o, decl[OPTIMIZER].name), tfx_spec_carries[i]))
                 e->carry = (tfx_carry_state)(TFX_STATE_EXTEND + i);
         if (tfx_section_find(&settings, decl[SCHEDULE].name))
             e->schedule = strcmp(tfx_options_string(o, decl[SCHEDULE].name), "restart") ? -1 : 1;

@@ -6,6 +6,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+#include "framework/spec/declarations.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/sockets.h"
@@ -87,12 +88,11 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
 
 static void put_event(writer *w, const tfx_event_spec *e)
 {
-    static const char *const carries[] = {"", "extend", "keep", "reset"};
     char *prefix = e->event ? tfx_printf("event.%lld.", (long long)e->event) : tfx_strdup("event.");
     if (e->op.impl)
         put_plugin(w, e->op.key, &e->op);
     if (e->carry)
-        put(w, prefix, "optimizer", carries[e->carry]);
+        put(w, prefix, "optimizer", tfx_spec_carries[e->carry - TFX_STATE_EXTEND]);
     if (e->schedule)
         put(w, prefix, "schedule", e->schedule > 0 ? "restart" : "continue");
     const double numbers[] = {e->lr_old, e->lr_new, e->noise, e->noise_old};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 #include "framework/spec/section_values.h"
@@ -79,9 +80,8 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
 
 tfx_lr_schedule tfx_lr_schedule_named(const char *word)
 {
-    static const char *const words[] = {"constant", "linear", "cosine", "wsd"};
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(words[i], word))
+    for (int i = 0; tfx_spec_schedules[i]; i++)
+        if (!strcmp(tfx_spec_schedules[i], word))
             return (tfx_lr_schedule)(TFX_LR_CONSTANT + i);
     return (tfx_lr_schedule)0;
 }
