@@ -9,10 +9,8 @@ static const struct migration {
     int64_t version; /* after the step */
     const char *sql;
 } migrations[] = {
-    {1, tfx_store_schema},
-    {2, tfx_store_schema_2},
-    {3, tfx_store_schema_3},
-    {4, tfx_store_schema_4},
+    {1, tfx_store_schema},   {2, tfx_store_schema_2}, {3, tfx_store_schema_3},
+    {4, tfx_store_schema_4}, {5, tfx_store_schema_5},
 };
 
 #define N_MIGRATIONS (sizeof(migrations) / sizeof(migrations[0]))

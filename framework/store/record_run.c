@@ -32,12 +32,14 @@ tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *pat
     return tfx_write_leave(s, &e, err);
 }
 
-tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_t peak_rss_bytes, tfx_error *err)
+tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, const tfx_stage_end *end, tfx_error *err)
 {
     tfx_error e = {0};
     tfx_write_enter(s, "ending a stage", &e);
-    tfx_sql_do(s, &e, "UPDATE stage SET steps = ?, peak_rss_bytes = ?, ended = " TFX_SQL_NOW " WHERE id = ?", "iik",
-               steps, peak_rss_bytes, stage);
+    tfx_sql_do(s, &e,
+               "UPDATE stage SET steps = ?, peak_rss_bytes = ?, peak_lr = ?, last_lr = ?, ended = " TFX_SQL_NOW
+               " WHERE id = ?",
+               "iirrk", end->steps, end->peak_rss_bytes, end->peak_lr, end->last_lr, stage);
     tfx_sql_check_found(s, "stage", stage, &e);
     return tfx_write_leave(s, &e, err);
 }

@@ -61,7 +61,8 @@ tfx_status tfx_write_leave(tfx_store *s, tfx_error *e, tfx_error *err);
 /* framework/store/migrate.c */
 #define TFX_STORE_APPLICATION_ID 0x74667831 /* "tfx1" */
 /* schema.sql, schema_2.sql, ... */
-extern const char tfx_store_schema[], tfx_store_schema_2[], tfx_store_schema_3[], tfx_store_schema_4[];
+extern const char tfx_store_schema[], tfx_store_schema_2[], tfx_store_schema_3[], tfx_store_schema_4[],
+    tfx_store_schema_5[];
 /* Whether the file is ours and of a version we know; *version is 0 for a new, empty file. */
 tfx_status tfx_store_identify(tfx_store *s, int64_t *version, tfx_error *err);
 tfx_status tfx_store_migrate(tfx_store *s, tfx_error *err);

@@ -92,7 +92,12 @@ tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *er
 /* The run starts from a checkpoint that this database has no row of; other runs spent `cost` on it, as it says. */
 tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *path, const char *hash,
                                        const tfx_spent *cost, tfx_error *err);
-tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, int64_t steps, int64_t peak_rss_bytes, tfx_error *err);
+typedef struct tfx_stage_end {
+    int64_t steps, peak_rss_bytes;
+    double peak_lr, last_lr; /* of the schedule that the stage is in, and of the last step; NaN: it had no step */
+} tfx_stage_end;
+
+tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, const tfx_stage_end *end, tfx_error *err);
 
 /* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second. */
 typedef struct tfx_metric_row {

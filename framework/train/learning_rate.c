@@ -34,3 +34,8 @@ double tfx_learning_rate(const tfx_train_config *t, double step, int64_t steps)
     }
     return t->lr;
 }
+
+double tfx_stage_learning_rate(const tfx_stage_plan *s, double before, int64_t stage_step)
+{
+    return tfx_learning_rate(&s->train, tfx_schedule_done(s, before, stage_step) - 1, s->schedule_steps);
+}

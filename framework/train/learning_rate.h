@@ -15,4 +15,7 @@ double tfx_schedule_done(const tfx_stage_plan *s, double before, int64_t stage_s
  * WSD (Hu et al. 2024): constant, then linear to min_lr over the last `decay_fraction`. */
 double tfx_learning_rate(const tfx_train_config *t, double step, int64_t steps);
 
+/* Of a stage's step (from 1), in the schedule that was at `before` when the stage began. */
+double tfx_stage_learning_rate(const tfx_stage_plan *s, double before, int64_t stage_step);
+
 #endif

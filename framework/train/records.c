@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/train/slices.h"
+#include "framework/train/learning_rate.h"
 
 tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id parent, tfx_error *err)
 {
@@ -96,7 +97,7 @@ static int64_t peak_rss(void)
 }
 
 tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id parent, tfx_growth_row *growth,
-                             int ends_stage, tfx_error *err)
+                             const tfx_stage_plan *ended, tfx_error *err)
 {
     tfx_checkpoint_row row = {.run = r->run,
                               .stage = r->stage,
@@ -118,7 +119,13 @@ tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id pa
         growth->to_checkpoint = id;
         tfx_store_add_growth_event(r->store, growth, err);
     }
-    if (id && ends_stage)
-        tfx_store_end_stage(r->store, r->stage, r->at->stage_step, peak_rss(), err);
+    if (id && ended) {
+        tfx_stage_end end = {r->at->stage_step, peak_rss(), NAN, NAN};
+        if (end.steps) {
+            end.peak_lr = ended->train.lr;
+            end.last_lr = tfx_stage_learning_rate(ended, r->at->schedule_done, end.steps);
+        }
+        tfx_store_end_stage(r->store, r->stage, &end, err);
+    }
     return finish(r, err) == TFX_OK ? id : 0;
 }

@@ -30,9 +30,9 @@ typedef struct tfx_saved {
 } tfx_saved;
 
 /* Saved files with what comes with them: a growth event (NULL: none), whose `to_checkpoint` is set here, or
- * the end of the stage. A resume goes on behind the checkpoint and would never record the rest.
+ * the end of the stage (NULL: it goes on). A resume goes on behind the checkpoint and would never record the rest.
  * Returns the checkpoint's id, or 0 with a message. */
 tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id parent, tfx_growth_row *growth,
-                             int ends_stage, tfx_error *err);
+                             const tfx_stage_plan *ended, tfx_error *err);
 
 #endif

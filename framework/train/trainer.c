@@ -70,8 +70,7 @@ static tfx_status train_step(tfx_trainer *t, tfx_error *err)
     double started = tfx_now(), total = 0;
     float loss, grad_norm = NAN;
     int measures = tfx_stage_measures(s, t->at.stage_step);
-    t->lr = tfx_learning_rate(&s->train, tfx_schedule_done(s, t->at.schedule_done, t->at.stage_step + 1) - 1,
-                              s->schedule_steps);
+    t->lr = tfx_stage_learning_rate(s, t->at.schedule_done, t->at.stage_step + 1);
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;

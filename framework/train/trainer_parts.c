@@ -94,7 +94,7 @@ tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth
     tfx_saved s;
     tfx_id id = 0, parent = t->checkpoint;
     if (save_files(t, reason, &s, err) == TFX_OK)
-        id = tfx_record_checkpoint(&t->records, &s, parent, growth, ends_stage, err);
+        id = tfx_record_checkpoint(&t->records, &s, parent, growth, ends_stage ? t->stage : NULL, err);
     if (id) {
         t->checkpoint = id;
         free(t->checkpoint_path);

@@ -108,12 +108,18 @@ static tfx_id start(tfx_store *s, tfx_id arm, int64_t seed)
     return run;
 }
 
+/* A stage of a schedule that began with 1e-3. */
+static void end(tfx_store *s, tfx_id stage, int64_t steps, double last_lr)
+{
+    OK(tfx_store_end_stage(s, stage, &(tfx_stage_end){steps, 1 << 21, 1e-3, last_lr}, oops));
+}
+
 static void run_large(tfx_store *s, tfx_id arm, int64_t seed, const double *losses)
 {
     tfx_id run = start(s, arm, seed), st = stage(s, run, 0, 1, 0, 30, 0);
     evaluate(s, run, st, 0, 0, 300, losses, 4);
     checkpoint(s, run, st, 30, 90000, losses[3], 0, "final");
-    OK(tfx_store_end_stage(s, st, 30, 1 << 21, oops));
+    end(s, st, 30, 1e-4);
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));
 }
 
@@ -138,7 +144,7 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
     evaluate(s, run, small, 0, 0, 100, losses, 3);
     tfx_id periodic = checkpoint(s, run, small, 10, 10000, losses[1], 0, "periodic");
     tfx_id from = checkpoint(s, run, small, 20, 20000, losses[2], periodic, "stage_end");
-    OK(tfx_store_end_stage(s, small, 20, 1 << 21, oops));
+    end(s, small, 20, 5e-4); /* the schedule goes on */
     tfx_id large = stage(s, run, 1, 1, 20, 20, from);
     tfx_id to = checkpoint(s, run, large, 20, 20000, losses[2], from, "grown");
     tfx_growth_row growth = {
@@ -163,7 +169,7 @@ static tfx_id run_grown(tfx_store *s, tfx_id arm, int64_t seed, const double *lo
     evaluate(s, run, large, 20, 20000, 300, losses + 3, 3);
     slices(s, run, large);
     tfx_id last = checkpoint(s, run, large, 40, 80000, losses[5], to, "final");
-    OK(tfx_store_end_stage(s, large, 20, 1 << 22, oops));
+    end(s, large, 20, 1e-4);
     OK(tfx_store_end_run(s, run, TFX_RUN_DONE, NULL, oops));
     return last;
 }
@@ -226,4 +232,13 @@ void sample_close(tfx_store *s, char *folder, char *path)
     tfx_store_close(s);
     free(path);
     sample_remove(folder);
+}
+
+void sample_change(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s", message);
+    sqlite3_close(db);
 }

@@ -49,6 +49,9 @@ void sample_metric(tfx_store *s, tfx_id run, tfx_id stage, const char *name, int
 /* The first column of the first row, as text ("NULL", "(none)" without a row); malloced.
  * Asked through a connection of its own, not through the store. */
 char *sample_ask(const char *path, const char *sql);
+
+/* Executes statements on the file, past all that the store checks. */
+void sample_change(const char *path, const char *sql);
 #define ck_assert_sql(path, sql, expected) \
     do { \
         char *sample_answer = sample_ask(path, sql); \

@@ -33,15 +33,6 @@ static void refuse(const char *file, tfx_store_mode mode, tfx_status status, con
     ck_assert_msg(strstr(err.text, file) && strstr(err.text, word) && strstr(err.text, word2), "%s", err.text);
 }
 
-static void change(const char *sql)
-{
-    sqlite3 *db = NULL;
-    char *message = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s", message);
-    sqlite3_close(db);
-}
-
 static void write_bytes(const char *bytes)
 {
     FILE *f = fopen(path, "w");
@@ -54,7 +45,7 @@ START_TEST(creates)
     tfx_store *s = NULL;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     ck_assert_str_eq(tfx_store_path(s), path);
-    ck_assert_sql(path, "PRAGMA user_version", "4");
+    ck_assert_sql(path, "PRAGMA user_version", "5");
     ck_assert_sql(path, "PRAGMA application_id", "1952872497"); /* "tfx1" */
     ck_assert_sql(path, "PRAGMA journal_mode", "wal");
     sqlite3_stmt *q = NULL;
@@ -114,7 +105,7 @@ END_TEST
 
 START_TEST(refuses_other_databases)
 {
-    change("CREATE TABLE notes (text)");
+    sample_change(path, "CREATE TABLE notes (text)");
     refuse(path, TFX_STORE_READ, TFX_E_DATA, "not one of tfx", "application_id");
     refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "not one of tfx", "application_id");
     ck_assert_sql(path, "SELECT group_concat(name) FROM sqlite_schema", "notes");
@@ -125,7 +116,7 @@ END_TEST
 START_TEST(refuses_newer)
 {
     sample_fill(path);
-    change("PRAGMA user_version = 99");
+    sample_change(path, "PRAGMA user_version = 99");
     refuse(path, TFX_STORE_READ, TFX_E_DATA, "newer tfx", "found 99");
     refuse(path, TFX_STORE_WRITE, TFX_E_DATA, "newer tfx", "found 99");
     ck_assert_sql(path, "SELECT count(*) FROM run", "6");
@@ -139,14 +130,15 @@ static const char version_1[] =
     "ALTER TABLE arm DROP COLUMN start; DROP VIEW run_ancestors; CREATE VIEW run_ancestors AS SELECT id AS "
     "run, 0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
     "DROP VIEW slice_curve; DROP TABLE slice_metric; "
+    "DROP VIEW endpoint; ALTER TABLE stage DROP COLUMN peak_lr; ALTER TABLE stage DROP COLUMN last_lr; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)
 {
     sample_fill(path);
-    change(version_1);
+    sample_change(path, version_1);
     sample_fill(path);
-    ck_assert_sql(path, "PRAGMA user_version", "4");
+    ck_assert_sql(path, "PRAGMA user_version", "5");
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
     ck_assert_sql(path, "SELECT count(json_hash) FROM checkpoint", "0");
     ck_assert_sql(path, "SELECT count(start) FROM arm", "1");
@@ -233,7 +225,7 @@ static int watch(sqlite3 *db, char **message, const void *api)
 /* At whatever moment another process creates it, a reader finds it empty or whole. */
 START_TEST(being_created)
 {
-    change("PRAGMA journal_mode = WAL"); /* as far as a writer comes before its tables */
+    sample_change(path, "PRAGMA journal_mode = WAL"); /* as far as a writer comes before its tables */
     sqlite3_auto_extension((void (*)(void))watch);
     creating = _i + 1;
     tfx_error err = {0};
@@ -297,7 +289,7 @@ END_TEST
 START_TEST(reads_older)
 {
     sample_fill(path);
-    change(version_1);
+    sample_change(path, version_1);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(chmod(path, i ? 0444 : 0644), 0);
         tfx_store *s = NULL;

@@ -77,6 +77,33 @@ START_TEST(scaling_curve)
 }
 END_TEST
 
+START_TEST(endpoint)
+{
+    ck_assert_sql(path, "SELECT count(*) FROM endpoint", "6"); /* run 6 is in the middle of its stage */
+    ck_assert_sql(
+        path,
+        "SELECT group_concat(stage || ' ' || final || decayed || ' ' || model || ' ' || parameters || ' ' || "
+        "tokens_incl || ' ' || flops_excl || ' ' || flops_incl || ' ' || val_loss || ' ' || peak_lr || ' ' || "
+        "last_lr, ', ') FROM (SELECT * FROM endpoint WHERE run = 3 ORDER BY stage)",
+        "0 00 small 1000 200 20000.0 20000.0 3.0 0.001 0.0005, "
+        "1 11 large 3000 400 60000.0 80000.0 2.0 0.001 0.0001");
+    ck_assert_sql(path, "SELECT final || decayed || ' ' || flops_incl FROM endpoint WHERE run = 1", "11 90000.0");
+}
+END_TEST
+
+/* What an earlier version recorded: the learning rates are those of the metrics, where they are there. */
+START_TEST(endpoint_of_earlier_versions)
+{
+    sample_change(path, "UPDATE stage SET peak_lr = NULL, last_lr = NULL");
+    ck_assert_sql(path, "SELECT count(*) FROM endpoint WHERE decayed IS NULL", "6");
+    sample_change(path,
+                  "INSERT INTO metric (run, stage, name, step, tokens, flops, seconds, value) SELECT run, id, 'lr', "
+                  "first_step + k, 0, 0, 0, CASE k WHEN 10 THEN 4e-3 ELSE 4e-4 END FROM stage, (SELECT 10 AS k UNION "
+                  "SELECT 20) WHERE run = 3");
+    ck_assert_sql(path, "SELECT group_concat(peak_lr || decayed, ' ') FROM endpoint WHERE run = 3", "0.0041 0.0041");
+}
+END_TEST
+
 /* A third run on top of run 6: ancestors of ancestors count, up to where each was left. */
 START_TEST(ancestors_of_ancestors)
 {
@@ -401,6 +428,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, run_summary);
     tcase_add_test(t, scaling_curve);
+    tcase_add_test(t, endpoint);
+    tcase_add_test(t, endpoint_of_earlier_versions);
     tcase_add_test(t, ancestors_of_ancestors);
     tcase_add_test(t, ancestors_outside);
     tcase_add_test(t, shared_trunk);

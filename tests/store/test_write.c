@@ -145,7 +145,7 @@ START_TEST(unknown_ids)
     tfx_store_run_info(s, 77, &run, &t[0].e);
     tfx_store_start_run(s, 77, 1, "d", 1, &t[1].e);
     tfx_store_end_run(s, 77, TFX_RUN_DONE, NULL, &t[2].e);
-    tfx_store_end_stage(s, 77, 1, 1, &t[3].e);
+    tfx_store_end_stage(s, 77, &(tfx_stage_end){1, 1, 1e-3, 1e-4}, &t[3].e);
     tfx_store_checkpoint(s, 77, &checkpoint, &t[4].e);
     tfx_store_mark_checkpoint_deleted(s, 77, &t[5].e);
     for (int i = 0; i < 6; i++) {
@@ -197,9 +197,11 @@ START_TEST(stages)
                   "first_step || ' ' || planned_peak_bytes || (parent_checkpoint IS NULL) || (steps IS NULL) "
                   "FROM stage WHERE run = 5",
                   "large3000 300.5 30 0 409611");
-    OK(tfx_store_end_stage(s, a, 28, 8192, oops));
-    ck_assert_sql(path, "SELECT steps || ' ' || peak_rss_bytes || (ended IS NOT NULL) FROM stage WHERE run = 5",
-                  "28 81921");
+    OK(tfx_store_end_stage(s, a, &(tfx_stage_end){28, 8192, 1e-3, NAN}, oops));
+    ck_assert_sql(path,
+                  "SELECT steps || ' ' || peak_rss_bytes || (ended IS NOT NULL) || ' ' || peak_lr || "
+                  "(last_lr IS NULL) FROM stage WHERE run = 5",
+                  "28 81921 0.0011");
 }
 END_TEST
 
