@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/plan/budget.h"
 #include "framework/plan/origin.h"
 #include "framework/train/reference.h"
 #include "framework/train/start.h"
@@ -43,7 +44,10 @@ tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err)
     if (tfx_device_open(&s->device, s->experiment, err) != TFX_OK)
         return err->status;
     s->plans = TFX_NEW_ARRAY(tfx_arm_plan *, s->experiment->n_arms);
-    for (size_t i = 0; i < s->experiment->n_arms && err->status == TFX_OK; i++) {
+    for (size_t k = 0; k < s->experiment->n_arms && err->status == TFX_OK; k++) {
+        size_t i = s->experiment->planning[k];
+        if (tfx_budget_set(s->experiment, i, s->plans, err) != TFX_OK)
+            break;
         tfx_arm_plan *p = s->plans[i] = tfx_arm_plan_create(s->experiment, &s->experiment->arms[i], s->registry,
                                                             &s->device, err);
         if (p && p->arm->start.arm) /* its plan is there already */
@@ -51,7 +55,7 @@ tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err)
         else if (p && p->arm->start.kind)
             find_origin(p, db, err);
     }
-    return err->status;
+    return err->status == TFX_OK ? tfx_experiment_resolve_again(s->experiment, s->registry, err) : err->status;
 }
 
 tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error *err)

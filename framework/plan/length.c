@@ -53,7 +53,7 @@ tfx_status tfx_length_set(tfx_length *l, const tfx_arm *arm, const tfx_stage *st
     else if (err->status != TFX_OK) {
         const char *file = tfx_options_origin(t->options, "flops", &line);
         tfx_error_prefix(err, "[arm %s]", arm->name);
-        tfx_error_locate(err, file, line);
+        tfx_error_locate(err, file ? file : t->budget.file, file ? line : t->budget.line);
     }
     return err->status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "framework/base/text.h"
+#include "framework/plan/budget.h"
 #include "framework/plan/capacity.h"
 #include "framework/plan/origin.h"
 #include "framework/plugin/calls/backend_calls.h"
@@ -108,6 +109,12 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
     for (size_t i = 0; i < e->n_arms; i++)
         if (arms[i]->origin)
             print_start(arms[i], out);
+    for (size_t i = 0; i < e->n_arms; i++) {
+        char *text = tfx_budget_describe(arms[i]->arm);
+        if (text)
+            fprintf(out, "length: %s.\n", text);
+        free(text);
+    }
     fprintf(out,
             "FLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
     fprintf(out,
@@ -154,6 +161,15 @@ static void add_claim(cJSON *stage, const tfx_growth_claim *claim)
     cJSON_AddStringToObject(o, "argument", claim->why);
 }
 
+/* What the spec says, where another arm says how long: "flops": "arm:NAME". */
+static void add_budget(cJSON *arm, const tfx_budget *budget)
+{
+    char *text = budget->of ? tfx_budget_text(budget) : NULL;
+    if (text)
+        cJSON_AddStringToObject(cJSON_AddObjectToObject(arm, "budget"), tfx_budget_key(budget), text);
+    free(text);
+}
+
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
                          tfx_device_speed speed, FILE *out)
 {
@@ -169,6 +185,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
         cJSON *arm = cJSON_CreateObject();
         cJSON_AddItemToArray(list, arm);
         cJSON_AddStringToObject(arm, "arm", arms[i]->arm->name);
+        add_budget(arm, &arms[i]->arm->train.budget);
         cJSON_AddNumberToObject(arm, "tokens", tfx_arm_plan_tokens(arms[i]));
         cJSON_AddNumberToObject(arm, "flops", tfx_arm_plan_flops(arms[i]));
         if (arms[i]->validation.tokens)

@@ -70,3 +70,80 @@ tfx_status tfx_arms_order(tfx_experiment *e, const tfx_ini *ini, tfx_error *err)
     free(from);
     return err->status;
 }
+
+/* ---- planning ---- */
+
+/* Arms on the way from one to what it needs. */
+typedef struct walk {
+    tfx_experiment *e;
+    const tfx_ini *ini;
+    char *state; /* 1: on the way, 2: in e->planning */
+    size_t *trail, n_trail, n;
+    tfx_error *err;
+} walk;
+
+/* Why the i-th arm of the way is planned after the next one. */
+static const char *reason(const walk *w, size_t i, size_t next)
+{
+    return w->e->arms[w->trail[i]].start.arm == &w->e->arms[next] ? "starts from" : "is as long as";
+}
+
+static tfx_status fail_needed(const walk *w, size_t at)
+{
+    const tfx_arm *arms = w->e->arms;
+    size_t first = 0;
+    while (w->trail[first] != at)
+        first++;
+    /* Starts alone make no cycle: there is a budget. */
+    size_t budget = first;
+    while (!arms[w->trail[budget]].train.budget.of)
+        budget++;
+    const tfx_budget *b = &arms[w->trail[budget]].train.budget;
+    tfx_fail_at(w->err, b->file, b->line, "%s: [arm %s]", tfx_budget_key(b), arms[at].name);
+    for (size_t i = first; i < w->n_trail; i++) {
+        size_t next = i + 1 < w->n_trail ? w->trail[i + 1] : at;
+        tfx_error_append(w->err, "%s %s [arm %s]", i > first ? ", which" : "", reason(w, i, next), arms[next].name);
+    }
+    return w->err->status;
+}
+
+static tfx_status place(walk *w, size_t at)
+{
+    const tfx_experiment *e = w->e;
+    const tfx_arm *arm = &e->arms[at];
+    const tfx_budget *b = &arm->train.budget;
+    int found = 0;
+    if (w->state[at] == 2)
+        return TFX_OK;
+    if (w->state[at] == 1)
+        return fail_needed(w, at);
+    w->state[at] = 1;
+    w->trail[w->n_trail++] = at;
+    if (arm->start.arm)
+        place(w, (size_t)(arm->start.arm - e->arms));
+    for (size_t i = 0; i < e->n_arms && b->of && w->err->status == TFX_OK; i++)
+        if (tfx_arm_answers_to(&e->arms[i], b->of)) {
+            found = 1;
+            place(w, i);
+        }
+    const tfx_setting setting = {.key = tfx_budget_key(b), .file = b->file, .line = b->line};
+    if (b->of && !found && w->err->status == TFX_OK)
+        return tfx_ini_fail_unknown(w->ini, &setting, "arm", b->of, tfx_ini_find(w->ini, "arm", arm->name), w->err);
+    w->n_trail--;
+    w->state[at] = 2;
+    w->e->planning[w->n++] = at;
+    return w->err->status;
+}
+
+tfx_status tfx_arms_order_planning(tfx_experiment *e, const tfx_ini *ini, tfx_error *err)
+{
+    walk w = {.e = e, .ini = ini, .err = err};
+    w.state = TFX_NEW_ARRAY(char, e->n_arms);
+    w.trail = TFX_NEW_ARRAY(size_t, e->n_arms);
+    e->planning = TFX_NEW_ARRAY(size_t, e->n_arms);
+    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++)
+        place(&w, i);
+    free(w.state);
+    free(w.trail);
+    return err->status;
+}

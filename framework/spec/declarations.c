@@ -38,8 +38,10 @@ static const tfx_option train[] = {
     INT("steps", "0", 0, MOST,
         "optimizer steps of the run, or of stage 0 when the arm grows; 0: `tokens`, `flops` or the arm's policy says "
         "it"),
-    INT("tokens", "0", 0, 9e15, "instead of steps: the same in tokens, rounded up to whole steps"),
-    REAL("flops", "0", 0, INFINITY, "instead of steps: the same in FLOPs, rounded to the nearest whole step"),
+    INT("tokens", "0", 0, 9e15,
+        "instead of steps: the same in tokens, rounded up to whole steps; or FACTOR * arm:NAME"),
+    REAL("flops", "0", 0, INFINITY,
+         "instead of steps: the same in FLOPs, rounded to the nearest whole step; or FACTOR * arm:NAME"),
     INT("batch", NULL, 1, MOST, "rows per optimizer step"),
     INT("micro_batch", "0", 0, MOST, "rows per forward pass, a divisor of batch; 0: the whole batch"),
     REAL("lr", "6e-4", 0, INFINITY, "peak learning rate"),

@@ -19,6 +19,7 @@
 typedef struct loaded {
     tfx_experiment e; /* first: a pointer to it is one to this */
     tfx_ini *ini;
+    tfx_options *host; /* of [experiment] */
 } loaded;
 
 /* ---- models ---- */
@@ -99,6 +100,11 @@ const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx
     return NULL;
 }
 
+int tfx_arm_answers_to(const tfx_arm *arm, const char *name)
+{
+    return !strcmp(arm->name, name);
+}
+
 /* ---- sections ---- */
 
 static const tfx_ini_section *need_section(const tfx_ini *ini, const char *kind, const char *file, tfx_error *err)
@@ -109,30 +115,30 @@ static const tfx_ini_section *need_section(const tfx_ini *ini, const char *kind,
     return s;
 }
 
-static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const char *file, tfx_options **host,
-                                  tfx_error *err)
+static tfx_status fill_experiment(loaded *l, const tfx_registry *registry, const char *file, tfx_error *err)
 {
     tfx_experiment *e = &l->e;
     const tfx_ini_section *s = need_section(l->ini, "experiment", file, err);
-    if (!s || tfx_section_values(registry, s, NULL, host, &e->backend, err) != TFX_OK)
+    if (!s || tfx_section_values(registry, s, NULL, &l->host, &e->backend, err) != TFX_OK)
         return err->status;
-    e->name = tfx_strdup(tfx_options_string(*host, "name"));
-    e->description = tfx_strdup(tfx_options_string(*host, "description"));
+    e->name = tfx_strdup(tfx_options_string(l->host, "name"));
+    e->description = tfx_strdup(tfx_options_string(l->host, "description"));
     const char *wrong = tfx_name_check(e->name);
     if (wrong)
-        return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("name"),
+        return tfx_fail_keys(err, l->host, s, NULL, TFX_KEYS("name"),
                              "name: \"%.100s\" cannot be the name of an experiment: %s", e->name, wrong);
-    const int64_t *seeds = tfx_options_int_list(*host, "seeds", &e->n_seeds);
+    const int64_t *seeds = tfx_options_int_list(l->host, "seeds", &e->n_seeds);
     e->seeds = TFX_NEW_ARRAY(int64_t, e->n_seeds);
     for (size_t i = 0; i < e->n_seeds; i++) {
         e->seeds[i] = seeds[i];
         for (size_t k = 0; k < i; k++)
             if (seeds[k] == seeds[i])
-                return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("seeds"),
+                return tfx_fail_keys(err, l->host, s, NULL, TFX_KEYS("seeds"),
                                      "seeds: expected different numbers; found %lld twice", (long long)seeds[i]);
     }
     if (!e->n_seeds)
-        return tfx_fail_keys(err, *host, s, NULL, TFX_KEYS("seeds"), "seeds: expected at least one number; found none");
+        return tfx_fail_keys(err, l->host, s, NULL, TFX_KEYS("seeds"),
+                             "seeds: expected at least one number; found none");
     return TFX_OK;
 }
 
@@ -262,7 +268,9 @@ static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *
         if (!strcmp(s->kind, "arm") && fill_arm(l, registry, s, &e->arms[e->n_arms++], err) != TFX_OK)
             return err->status;
     }
-    return tfx_arms_order(e, l->ini, err) == TFX_OK ? inherit_models(e, err) : err->status;
+    return tfx_arms_order(e, l->ini, err) == TFX_OK && tfx_arms_order_planning(e, l->ini, err) == TFX_OK
+               ? inherit_models(e, err)
+               : err->status;
 }
 
 /* ---- loading ---- */
@@ -271,11 +279,10 @@ static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *
 static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const char *shown, char *file, tfx_error *err)
 {
     loaded *l = TFX_NEW(loaded);
-    tfx_options *host = NULL;
     l->ini = ini;
     l->e.file = file;
-    if (!ini || fill_experiment(l, registry, shown, &host, err) != TFX_OK ||
-        fill_data(l, registry, shown, err) != TFX_OK || fill_models(l, registry, err) != TFX_OK)
+    if (!ini || fill_experiment(l, registry, shown, err) != TFX_OK || fill_data(l, registry, shown, err) != TFX_OK ||
+        fill_models(l, registry, err) != TFX_OK)
         goto done;
     if (!l->e.n_models || !count_kind(ini, "arm")) {
         tfx_fail_at(err, shown, 0, "expected at least one [%s NAME] section; found none",
@@ -283,9 +290,8 @@ static tfx_experiment *build(const tfx_registry *registry, tfx_ini *ini, const c
         goto done;
     }
     if (fill_arms(l, registry, err) == TFX_OK)
-        l->e.resolved = tfx_resolved_text(registry, &l->e, host, err);
+        l->e.resolved = tfx_resolved_text(registry, &l->e, l->host, err);
 done:
-    tfx_options_destroy(host);
     if (err->status == TFX_OK)
         return &l->e;
     tfx_experiment_destroy(&l->e);
@@ -367,6 +373,16 @@ tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *t
     return build(registry, tfx_spec_resolve_text(registry, text, origin, err), origin, tfx_strdup(origin), err);
 }
 
+tfx_status tfx_experiment_resolve_again(tfx_experiment *e, const tfx_registry *registry, tfx_error *err)
+{
+    char *text = tfx_resolved_text(registry, e, ((const loaded *)e)->host, err);
+    if (err->status == TFX_OK) {
+        free(e->resolved);
+        e->resolved = text;
+    }
+    return err->status;
+}
+
 void tfx_experiment_destroy(tfx_experiment *e)
 {
     if (!e)
@@ -385,11 +401,13 @@ void tfx_experiment_destroy(tfx_experiment *e)
     tfx_plugin_use_finish(&e->loader);
     free(e->models);
     free(e->arms);
+    free(e->planning);
     free(e->name);
     free(e->description);
     free(e->seeds);
     free(e->file);
     free(e->resolved);
+    tfx_options_destroy(((loaded *)e)->host);
     tfx_ini_destroy(((loaded *)e)->ini);
     free((loaded *)e);
 }

@@ -19,6 +19,7 @@
 
 #include "framework/base/error.h"
 #include "framework/plugin/registry.h"
+#include "framework/spec/budget.h"
 #include "framework/spec/plugin_use.h"
 #include "framework/spec/start.h"
 #include "tfx/scaling.h"
@@ -40,6 +41,7 @@ typedef struct tfx_train_config {
     int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
     int64_t tokens;      /* the same in tokens, */
     double flops;        /* or in FLOPs: exactly one of the three is above 0, or none where a policy says it */
+    tfx_budget budget;   /* or another arm says tokens or flops, which is 0 until that is planned */
     int64_t batch;       /* rows per optimizer step */
     int64_t micro_batch; /* rows per forward pass; divides batch */
     double lr, min_lr;   /* peak and final learning rate */
@@ -59,6 +61,9 @@ typedef struct tfx_train_config {
     tfx_options *options;                    /* all of the above as text, for the database */
     int micro_batch_follows, min_lr_follows; /* these were not set: they are what batch and lr make them */
 } tfx_train_config;
+
+/* The value of its budget's key: the number, once that is known, and before that what the spec says; heap. */
+char *tfx_train_budget_text(const tfx_train_config *t);
 
 /* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
  * them. */
@@ -112,8 +117,9 @@ typedef struct tfx_experiment {
     size_t n_models;
     tfx_arm *arms; /* in the order of their execution */
     size_t n_arms;
-    char *file;     /* absolute path of the spec */
-    char *resolved; /* the whole spec as INI without extends, vars and profiles: loading
+    size_t *planning; /* [n_arms]: their places in the order in which they are planned */
+    char *file;       /* absolute path of the spec */
+    char *resolved;   /* the whole spec as INI without extends, vars and profiles: loading
                        this text again gives the same experiment */
 } tfx_experiment;
 
@@ -128,10 +134,16 @@ tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *t
                                      tfx_error *err);
 void tfx_experiment_destroy(tfx_experiment *e);
 
+/* Writes `resolved` anew, when budgets have got their numbers. */
+tfx_status tfx_experiment_resolve_again(tfx_experiment *e, const tfx_registry *registry, tfx_error *err);
+
 /* The [model NAME] of an experiment, or NULL with a message that is not located. */
 const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *name, tfx_error *err);
 /* The [arm NAME] of an experiment, or NULL with a message. */
 const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);
+
+/* Whether a reference to `name` is one to this arm. */
+int tfx_arm_answers_to(const tfx_arm *arm, const char *name);
 
 /* What an event may change of [train]. */
 #define TFX_N_EVENT_TRAIN_KEYS 7

@@ -77,12 +77,18 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
         for (size_t i = 0; i < tfx_options_count(o); i++) {
             const char *name, *value;
             tfx_options_at(o, i, &name, &value);
-            /* Of steps, tokens and flops, the one that was set. */
+            /* Of steps, tokens and flops, the one that was set; a budget is the arm's own. */
             int unset = !optimizer && !strcmp(value, "0") && tfx_key_is_length(name);
             if (!unset && shared(e, name, optimizer) == want_shared)
                 put(w, full, name, value);
         }
         free(full);
+    }
+    if (t->budget.of && !want_shared) {
+        char *key = tfx_printf("%s%s", prefix, tfx_budget_key(&t->budget)), *value = tfx_train_budget_text(t);
+        put(w, "", key, value);
+        free(key);
+        free(value);
     }
 }
 

@@ -1,9 +1,11 @@
 /* Train values: [train] with an arm's overrides, as the numbers that the trainer uses. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/plugin/option_text.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
@@ -46,7 +48,7 @@ static tfx_status check_length(const tfx_train_config *t, const tfx_ini_section 
                                  tfx_section_find(s, first)->value, tfx_section_find(s, keys[i])->value);
         first = said[i] ? keys[i] : first;
     }
-    if (first || (scaling && *scaling->value))
+    if (first || t->budget.of || (scaling && *scaling->value))
         return TFX_OK;
     return tfx_fail_keys(err, t->options, s, arm, TFX_KEYS(keys[0], keys[1], keys[2]),
                          "steps: expected integer, 1 to 1T, or else tokens or flops; found %s",
@@ -135,13 +137,33 @@ static int replace_dependent(tfx_ini_section *all, const tfx_options *o, char te
     return replaced;
 }
 
+/* What names an arm is no number to be checked as one. */
+static tfx_status take_budget(tfx_ini_section *all, tfx_budget *out, tfx_error *err)
+{
+    static const char *const keys[] = {"flops", "tokens", "steps"};
+    const tfx_setting *s = NULL;
+    for (int i = 0; i < 2 && !(s && tfx_budget_names_arm(s->value)); i++)
+        s = tfx_section_find(all, keys[i]);
+    if (!s || !tfx_budget_names_arm(s->value) || tfx_budget_read(out, s, err) != TFX_OK)
+        return err->status;
+    for (int i = 0; i < 3; i++) {
+        const tfx_setting *other = tfx_section_find(all, keys[i]);
+        if (other && other != s && strcmp(other->value, "0"))
+            return tfx_fail_at(err, s->file, s->line, "%s: expected one of steps, tokens and flops; found %s and %s",
+                               s->key, other->value, s->value);
+    }
+    tfx_section_remove(all, tfx_budget_key(out));
+    return TFX_OK;
+}
+
 tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section *train, const tfx_ini_section *arm,
                             tfx_train_config *out, tfx_error *err)
 {
     tfx_ini_section all = merge(registry, train, arm);
     char texts[2][40] = {""};
     *out = (tfx_train_config){0};
-    if (tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)
+    if (take_budget(&all, &out->budget, err) != TFX_OK ||
+        tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)
         goto done;
     if (replace_dependent(&all, out->options, texts)) {
         tfx_options *first = out->options; /* the new settings point into it */
@@ -163,9 +185,22 @@ done:
     return err->status;
 }
 
+char *tfx_train_budget_text(const tfx_train_config *t)
+{
+    tfx_text text = {0};
+    if (t->tokens)
+        tfx_text_add(&text, "%" PRId64, t->tokens);
+    else if (t->flops > 0)
+        tfx_option_add_real(&text, t->flops);
+    else
+        return tfx_budget_text(&t->budget);
+    return text.s;
+}
+
 void tfx_train_finish(tfx_train_config *t)
 {
     tfx_plugin_use_finish(&t->optimizer);
     tfx_options_destroy(t->options);
+    tfx_budget_finish(&t->budget);
     *t = (tfx_train_config){0};
 }

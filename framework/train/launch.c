@@ -17,13 +17,19 @@
 
 #define EXIT_NOT_STARTED 127
 
-static char *options_json(const tfx_options *o)
+static char *train_json(const tfx_train_config *t)
 {
+    const tfx_options *o = t->options;
     cJSON *json = cJSON_CreateObject();
     for (size_t i = 0; i < tfx_options_count(o); i++) {
         const char *name, *value;
         tfx_options_at(o, i, &name, &value);
         cJSON_AddStringToObject(json, name, value);
+    }
+    if (t->budget.of) {
+        char *budget = tfx_train_budget_text(t);
+        cJSON_ReplaceItemInObject(json, tfx_budget_key(&t->budget), cJSON_CreateString(budget));
+        free(budget);
     }
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
@@ -52,7 +58,7 @@ static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const ch
     tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
     for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
         const tfx_arm *arm = &e->arms[i];
-        char *json = options_json(arm->train.options), *start = tfx_start_text(&arm->start);
+        char *json = train_json(&arm->train), *start = tfx_start_text(&arm->start);
         tfx_id arm_id = tfx_store_add_arm(store, id, arm->name, arm->model->name, arm->scaling_name,
                                           *start ? start : NULL, json, err);
         free(start);

@@ -100,4 +100,51 @@ def test_nothing_says_how_long():
                 "how long stage 0 is; found none of them")
 
 
+def test_another_arm():
+    """As many FLOPs or tokens as another arm spends, what that started from included, and parts of it."""
+    spec = BUDGET.replace("train.flops = 3e9", "train.flops = arm:grown") + """
+[arm part]
+model = tokenformer_16
+train.tokens = 0.25 * arm:branch
+
+[arm branch]
+start = arm:trunk@step:6
+train.steps = 5
+
+[arm trunk]
+model = transformer
+train.steps = 8
+
+[arm equal]
+model = transformer
+train.flops = arm:branch
+"""
+    with folder(spec) as f:
+        plan = {a["arm"]: a for a in f.json("plan", "tiny.ini")["arms"]}
+        steps = {name: [s["steps"] for s in a["stages"]] for name, a in plan.items()}
+        same(steps["scratch"], rounded(plan["scratch"]["stages"], [plan["grown"]["flops"]]), "steps from scratch")
+        same((steps["equal"], steps["part"]), ([11], [3]), "6 steps and 5; a quarter of their 1408 tokens")
+        same(plan["scratch"]["budget"], {"flops": "arm:grown"}, "the plan says why")
+        same(plan["part"]["budget"], {"tokens": "0.25 * arm:branch"}, "the plan says why")
+        expect("budget" not in plan["trunk"], "an arm with a length of its own", plan["trunk"])
+        text = f.tfx("plan", "tiny.ini").stdout
+        expect("length: [arm part] trains for 352 tokens, 0.25 of what [arm branch] spends.\n" in text, "the plan", text)
+        resolved = f.tfx("plan", "tiny.ini", "--resolved").stdout
+        expect("train.tokens = 352\n" in resolved and "arm:trunk@step:6" in resolved and "= arm:grown" not in resolved,
+               "what is stored has the numbers", resolved)
+        f.tfx("run", "tiny.ini", "--arm", "part", "--arm", "scratch")
+        same(f.sql("SELECT a.name, s.steps FROM stage s JOIN run r ON r.id = s.run JOIN arm a ON a.id = r.arm ORDER BY 1"),
+             [("part", 3), ("scratch", *steps["scratch"])], "steps of the runs, without those that they are as long as")
+        same(json.loads(f.one("SELECT train FROM arm WHERE name = 'part'"))["tokens"], "352", "the recorded setting")
+
+
+def test_another_arm_refused():
+    with folder(BUDGET) as f:
+        for value, words in (("arm:growm", ['there is no [arm growm]', 'did you mean "grown"?']),
+                             ("arm:scratch", ["[arm scratch] is as long as [arm scratch]"]),
+                             ("1e-9 * arm:grown", ["[arm scratch]: flops: expected at least half of the"])):
+            message(f.tfx("plan", "tiny.ini", "--set", f"arm.scratch.train.flops={value}", status=2),
+                    "--set arm.scratch.train.flops", *words)
+
+
 main(globals())
