@@ -1,6 +1,8 @@
 /* Database: see framework/cli/database.h. */
 #include "framework/cli/database.h"
 
+#include <unistd.h>
+
 #include "framework/base/text.h"
 
 const char *tfx_cli_database(const tfx_cli_args *a)
@@ -12,6 +14,12 @@ const char *tfx_cli_database(const tfx_cli_args *a)
 tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err)
 {
     return tfx_store_open(tfx_cli_database(a), TFX_STORE_READ, err);
+}
+
+tfx_store *tfx_cli_change_database(const tfx_cli_args *a, tfx_error *err)
+{
+    int there = access(tfx_cli_database(a), F_OK) == 0; /* reading says what is wrong with one that is not */
+    return tfx_store_open(tfx_cli_database(a), there ? TFX_STORE_WRITE : TFX_STORE_READ, err);
 }
 
 tfx_id tfx_cli_run_id(const char *argument, tfx_error *err)

@@ -15,6 +15,8 @@
 const char *tfx_cli_database(const tfx_cli_args *a);
 /* Opens it for reading. */
 tfx_store *tfx_cli_open_database(const tfx_cli_args *a, tfx_error *err);
+/* Opens one that is there for changing it. */
+tfx_store *tfx_cli_change_database(const tfx_cli_args *a, tfx_error *err);
 
 /* The run id that an argument holds; 0 with a message. */
 tfx_id tfx_cli_run_id(const char *argument, tfx_error *err);

@@ -49,6 +49,10 @@ static const tfx_column plugins_columns[] = {
     {"file hash", TFX_CELL_PLAIN}, {"path", TFX_CELL_PLAIN},
 };
 
+static const tfx_column tags_columns[] = {{"tag", TFX_CELL_PLAIN}, {"value", TFX_CELL_PLAIN}};
+static const tfx_column notes_columns[] = {
+    {"about the", TFX_CELL_PLAIN}, {"written (UTC)", TFX_CELL_PLAIN}, {"note", TFX_CELL_PLAIN}};
+
 static const tfx_column slices_columns[] = {
     {"stage", TFX_CELL_PLAIN},         {"step", TFX_CELL_PLAIN},        {"parameter", TFX_CELL_PLAIN},
     {"part", TFX_CELL_PLAIN},          {"elements", TFX_CELL_COUNT},    {"grad norm", TFX_CELL_SMALL},
@@ -61,6 +65,8 @@ static const struct section {
     tfx_run_part part;
     const tfx_column *columns;
 } sections[] = {
+    {"tags", "Tags", TFX_PART_TAGS, tags_columns},
+    {"notes", "Notes", TFX_PART_NOTES, notes_columns},
     {"stages", "Stages", TFX_PART_STAGES, stages_columns},
     {"metrics", "Latest metrics", TFX_PART_METRICS, metrics_columns},
     {"checkpoints", "Checkpoints", TFX_PART_CHECKPOINTS, checkpoints_columns},

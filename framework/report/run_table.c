@@ -52,19 +52,20 @@ tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE
     return err->status;
 }
 
-tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE *out, tfx_error *err)
+tfx_status tfx_report_runs(tfx_store *s, const char *experiment, const char *const *tags, size_t n_tags, int json,
+                           FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
         {"run", TFX_CELL_PLAIN},        {"experiment", TFX_CELL_PLAIN},    {"arm", TFX_CELL_PLAIN},
         {"seed", TFX_CELL_PLAIN},       {"status", TFX_CELL_PLAIN},        {"model", TFX_CELL_PLAIN},
         {"parameters", TFX_CELL_COUNT}, {"step", TFX_CELL_PLAIN},          {"tokens", TFX_CELL_COUNT},
         {"FLOPs incl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS},       {"bits/byte", TFX_CELL_LOSS},
-        {"time", TFX_CELL_SECONDS},     {"started (UTC)", TFX_CELL_PLAIN},
+        {"time", TFX_CELL_SECONDS},     {"started (UTC)", TFX_CELL_PLAIN}, {"tags", TFX_CELL_PLAIN},
     };
     if (experiment && !tfx_store_newest_experiment(s, experiment, err) &&
         !tfx_report_find_experiment(s, experiment, err))
         return err->status;
-    tfx_rows *q = tfx_query_runs(s, experiment, json, err);
+    tfx_rows *q = tfx_query_runs(s, experiment, tags, n_tags, json, err);
     tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
     return err->status;

@@ -10,8 +10,10 @@
  * runs failed and, when an arm has several seeds, mean and spread per arm. */
 tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err);
 
-/* All runs, newest first; of the experiments named `experiment` only, unless it is NULL. */
-tfx_status tfx_report_runs(tfx_store *s, const char *experiment, int json, FILE *out, tfx_error *err);
+/* All runs, newest first; of the experiments named `experiment` only, unless it is NULL, and of those the ones that have
+ * each of these tags ("KEY" or "KEY=VALUE"). */
+tfx_status tfx_report_runs(tfx_store *s, const char *experiment, const char *const *tags, size_t n_tags, int json,
+                           FILE *out, tfx_error *err);
 
 /* The experiment that `name` (an id, or the name of the newest one) stands for; 0 with a
  * message that has the nearest name. */

@@ -1,8 +1,10 @@
 #include "framework/store/queries.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/text.h"
 #include "framework/store/statement.h"
 
 static tfx_rows *by_id(tfx_store *s, const char *sql, tfx_id id, tfx_error *err)
@@ -42,14 +44,34 @@ tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err)
                  experiment, err);
 }
 
-tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, tfx_error *err)
+/* " AND " and a condition on the runs of run_summary. */
+static void add_tag(tfx_text *sql, const char *tag)
 {
-#define OF_EXPERIMENT \
-    " FROM run_summary WHERE ?1 IS NULL OR experiment = ?1 OR CAST(experiment_id AS TEXT) = ?1 ORDER BY run DESC"
-    static const char some[] = "SELECT run, experiment, arm, seed, status, model, parameters, steps, tokens, "
-                               "flops_incl, val_loss, bits_per_byte, seconds, "
-                               "replace(substr(started, 1, 16), 'T', ' ')" OF_EXPERIMENT;
-    return tfx_sql_rows(s, err, everything ? "SELECT *" OF_EXPERIMENT : some, "t", experiment);
+    const char *equals = strchr(tag, '=');
+    char *key = equals ? tfx_strndup(tag, (size_t)(equals - tag)) : tfx_strdup(tag);
+    char *quoted = equals ? sqlite3_mprintf("key = %Q AND value = %Q", key, equals + 1)
+                          : sqlite3_mprintf("key = %Q", key);
+    tfx_text_add(sql, " AND EXISTS (SELECT 1 FROM run_tag WHERE run = run_summary.run AND %s)", quoted);
+    sqlite3_free(quoted);
+    free(key);
+}
+
+tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, const char *const *tags, size_t n_tags, int everything,
+                         tfx_error *err)
+{
+    tfx_text sql = {0};
+    tfx_text_add(&sql,
+                 "SELECT %s FROM run_summary WHERE (?1 IS NULL OR experiment = ?1 OR "
+                 "CAST(experiment_id AS TEXT) = ?1)",
+                 everything ? "*"
+                            : "run, experiment, arm, seed, status, model, parameters, steps, tokens, flops_incl, "
+                              "val_loss, bits_per_byte, seconds, replace(substr(started, 1, 16), 'T', ' '), tags");
+    for (size_t i = 0; i < n_tags; i++)
+        add_tag(&sql, tags[i]);
+    tfx_text_add(&sql, " ORDER BY run DESC");
+    tfx_rows *rows = tfx_sql_rows(s, err, sql.s, "t", experiment);
+    tfx_text_free(&sql);
+    return rows;
 }
 
 tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err)
@@ -124,6 +146,11 @@ static const struct run_part {
          "SELECT m.*, s.number AS stage_number, m.update_norm / nullif(m.weight_norm, 0) AS update_ratio "
          "FROM slice_metric m JOIN stage s ON s.id = m.stage WHERE m.run = ? AND m.superseded = 0 "
          "ORDER BY m.step, m.id"},
+    [TFX_PART_TAGS] = {"SELECT key, value FROM run_tag WHERE run = ? ORDER BY key", NULL},
+#define NOTES(time) \
+    "SELECT iif(run IS NULL, 'experiment', 'run') AS about, " time " AS created, text FROM note WHERE run = ?1 OR " \
+    "experiment = (SELECT a.experiment FROM run r JOIN arm a ON a.id = r.arm WHERE r.id = ?1) ORDER BY id"
+    [TFX_PART_NOTES] = {NOTES("replace(substr(created, 1, 16), 'T', ' ')"), NOTES("created")},
 };
 
 tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err)

@@ -14,8 +14,10 @@ tfx_rows *tfx_query_outcomes(tfx_store *s, tfx_id experiment, tfx_error *err);
 tfx_rows *tfx_query_failures(tfx_store *s, tfx_id experiment, tfx_error *err);
 /* Per arm, over the seeds that are done: arm, seeds, mean, std, min and max of the loss, bits_per_byte. */
 tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err);
-/* All runs, newest first, of experiments with this name or id unless it is NULL: for people, or everything. */
-tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, int everything, tfx_error *err);
+/* All runs, newest first, of experiments with this name or id unless it is NULL, that have each of these tags ("KEY",
+ * or "KEY=VALUE"): for people, or everything. */
+tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, const char *const *tags, size_t n_tags, int everything,
+                         tfx_error *err);
 /* Each name of an experiment, once. */
 tfx_rows *tfx_query_experiment_names(tfx_store *s, tfx_error *err);
 /* Each name of an arm in experiments of that name, once. */
@@ -34,7 +36,9 @@ typedef enum tfx_run_part {
     TFX_PART_GROWTH_EVENTS,
     TFX_PART_PLUGINS,
     TFX_PART_ENVIRONMENT,
-    TFX_PART_SLICES
+    TFX_PART_SLICES,
+    TFX_PART_TAGS,
+    TFX_PART_NOTES /* those of its experiment, too */
 } tfx_run_part;
 /* For people, or everything that the tables have. */
 tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everything, tfx_error *err);

@@ -107,9 +107,9 @@ tfx_status tfx_store_val_losses(tfx_store *s, tfx_id run, double **flops, double
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err)
 {
     return tfx_sql_int(s, err,
-                       "SELECT x.id FROM experiment x JOIN spec p ON p.hash = x.spec WHERE x.name = ? AND p.text = ? "
-                       "ORDER BY x.id DESC LIMIT 1",
-                       "tt", name, spec);
+                       "SELECT x.id FROM experiment x JOIN spec p ON p.hash = x.spec WHERE p.text = ? "
+                       "ORDER BY x.name <> ?, x.id DESC LIMIT 1",
+                       "tt", spec, name);
 }
 
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err)

@@ -33,3 +33,54 @@ FROM (SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed,
                        AND m.superseded = 0
       JOIN stage_start b ON b.stage = s.id
       LEFT JOIN run_ancestors o ON o.run = r.id);
+
+-- What people say about runs and experiments.
+CREATE TABLE run_tag (
+    run   INTEGER NOT NULL REFERENCES run (id),
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+
+CREATE TABLE note (
+    id         INTEGER PRIMARY KEY,
+    experiment INTEGER REFERENCES experiment (id), -- one of the two
+    run        INTEGER REFERENCES run (id),
+    text       TEXT NOT NULL,
+    created    TEXT NOT NULL,
+    CHECK ((experiment IS NULL) <> (run IS NULL))
+);
+
+-- With tags.
+DROP VIEW run_summary;
+CREATE VIEW run_summary AS
+WITH spent AS (
+    SELECT r.id AS run,
+           max(coalesce((SELECT max(step) FROM metric_latest WHERE run = r.id), 0),
+               coalesce((SELECT max(step) FROM checkpoint WHERE run = r.id AND superseded = 0), 0)) AS steps,
+           max(coalesce((SELECT max(tokens) FROM metric_latest WHERE run = r.id), 0),
+               coalesce((SELECT max(tokens) FROM checkpoint WHERE run = r.id AND superseded = 0), 0)) AS tokens,
+           max(coalesce((SELECT max(flops) FROM metric_latest WHERE run = r.id), 0.0),
+               coalesce((SELECT max(flops) FROM checkpoint WHERE run = r.id AND superseded = 0), 0.0)) AS flops,
+           max(coalesce((SELECT max(seconds) FROM metric_latest WHERE run = r.id), 0.0),
+               coalesce((SELECT max(seconds) FROM checkpoint WHERE run = r.id AND superseded = 0), 0.0)) AS seconds
+    FROM run r)
+SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run, r.status,
+       s.model, s.parameters, s.number + 1 AS stages, x.steps, x.tokens,
+       x.flops - coalesce(b.flops, 0.0) AS flops_excl, x.flops + coalesce(o.flops, 0.0) AS flops_incl,
+       v.value AS val_loss, p.value AS bits_per_byte, x.seconds,
+       x.steps + coalesce(o.steps, 0) AS steps_incl, x.tokens + coalesce(o.tokens, 0) AS tokens_incl,
+       x.seconds + coalesce(o.seconds, 0.0) AS seconds_incl,
+       r.created, r.started, r.ended, r.detail,
+       (SELECT group_concat(key || '=' || value, ', ') FROM (SELECT key, value FROM run_tag WHERE run = r.id ORDER BY key))
+           AS tags
+FROM experiment e
+JOIN arm a ON a.experiment = e.id
+JOIN run r ON r.arm = a.id
+JOIN spent x ON x.run = r.id
+LEFT JOIN stage s ON s.id = (SELECT id FROM stage WHERE run = r.id AND superseded = 0
+                             ORDER BY number DESC LIMIT 1)
+LEFT JOIN stage_start b ON b.stage = s.id
+LEFT JOIN run_ancestors o ON o.run = r.id
+LEFT JOIN metric_latest v ON v.run = r.id AND v.name = 'val_loss'
+LEFT JOIN metric_latest p ON p.run = r.id AND p.name = 'val_bpb';

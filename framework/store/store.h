@@ -186,7 +186,8 @@ void tfx_run_info_finish(tfx_run_info *i);
 tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err);
 /* The run of an arm with a seed in an experiment; 0 with a message when there is none. */
 tfx_id tfx_store_run_of(tfx_store *s, tfx_id experiment, const char *arm, int64_t seed, tfx_error *err);
-/* The newest experiment row with this name and spec text (any status); 0 without message when none. */
+/* The newest experiment row with this name and spec text (any status), or else the newest with this text, which was
+ * given another name since; 0 without message when none. */
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err);
 /* The newest experiment row with this name; 0 without message when none. */
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err);

@@ -101,27 +101,27 @@ END_TEST
 START_TEST(runs)
 {
     char *printed = NULL;
-    PRINTED(printed, tfx_report_runs(s, NULL, 1, out, oops));
+    PRINTED(printed, tfx_report_runs(s, NULL, NULL, 0, 1, out, oops));
     cJSON *rows = parsed(printed);
     ck_assert_int_eq(cJSON_GetArraySize(rows), 6);
     for (int i = 0; i < 6; i++) /* newest first */
         ck_assert_double_eq(number(cJSON_GetArrayItem(rows, i), "run"), 6 - i);
     cJSON_Delete(rows);
-    PRINTED(printed, tfx_report_runs(s, "growth", 1, out, oops));
+    PRINTED(printed, tfx_report_runs(s, "growth", NULL, 0, 1, out, oops));
     rows = parsed(printed);
     ck_assert_int_eq(cJSON_GetArraySize(rows), 5);
     cJSON_Delete(rows);
-    PRINTED(printed, tfx_report_runs(s, "2", 1, out, oops)); /* an id */
+    PRINTED(printed, tfx_report_runs(s, "2", NULL, 0, 1, out, oops)); /* an id */
     rows = parsed(printed);
     ck_assert_int_eq(cJSON_GetArraySize(rows), 1);
     ck_assert_str_eq(string(cJSON_GetArrayItem(rows, 0), "experiment"), "onward");
     cJSON_Delete(rows);
-    PRINTED(printed, tfx_report_runs(s, "onward", 0, out, oops));
+    PRINTED(printed, tfx_report_runs(s, "onward", NULL, 0, 0, out, oops));
     ck_assert_ptr_nonnull(strstr(printed, "6  onward      more     1  running  large"));
     free(printed);
 
     tfx_error err = {0};
-    ck_assert_int_eq(tfx_report_runs(s, "grwth", 0, stdout, &err), TFX_E_INVALID);
+    ck_assert_int_eq(tfx_report_runs(s, "grwth", NULL, 0, 0, stdout, &err), TFX_E_INVALID);
     ck_assert_ptr_nonnull(strstr(err.text, "no experiment 'grwth'; did you mean \"growth\"?"));
 }
 END_TEST
@@ -303,7 +303,7 @@ START_TEST(show_run)
         "  arm            grown\n",
         "  status         done\n",
         "\nStages\n",
-        "    1  large       3.00k       3.00e2          20     20       20       1.05 MB   4.19 MB                4  ",
+        "    1  large       3.00k       3.00e2          20     20       20       1.05 MB   2.10 MB                4  ",
         "\nLatest metrics\n",
         "val_loss             2.0      1    40     400  8.00e4  40.0s\n",
         "\nCheckpoints\n",

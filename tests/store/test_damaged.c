@@ -164,7 +164,7 @@ START_TEST(reports_survive)
     OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
     for (int json = 0; json <= 1; json++) {
         tfx_error err[6] = {{0}};
-        tfx_report_runs(s, NULL, json, f, &err[0]);
+        tfx_report_runs(s, NULL, NULL, 0, json, f, &err[0]);
         tfx_report_experiment(s, 1, json, f, &err[1]);
         tfx_report_run(s, 3, json, f, &err[2]);
         tfx_report_curve(s, 1, "flops", 1, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, f, &err[3]);

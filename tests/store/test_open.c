@@ -131,6 +131,7 @@ static const char version_1[] =
     "run, 0 AS steps, 0 AS tokens, 0.0 AS flops, 0.0 AS seconds FROM run WHERE 0; DROP TABLE outside_start; "
     "DROP VIEW slice_curve; DROP TABLE slice_metric; "
     "DROP VIEW endpoint; ALTER TABLE stage DROP COLUMN peak_lr; ALTER TABLE stage DROP COLUMN last_lr; "
+    "DROP VIEW run_summary; CREATE VIEW run_summary AS SELECT 1; DROP TABLE run_tag; DROP TABLE note; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)
