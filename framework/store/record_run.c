@@ -11,13 +11,24 @@ tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *er
     tfx_id id = tfx_sql_int(s, &e, "SELECT id FROM stage WHERE run = ? AND number = ? AND superseded = 0", "ki",
                             row->run, row->index);
     if (!id)
-        id = tfx_sql_insert(s, &e,
-                            "INSERT INTO stage (run, number, model, parameters, flops_per_token, first_step, "
-                            "planned_steps, planned_peak_bytes, parent_checkpoint, started) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
-                            "kitiriiik", row->run, row->index, row->model, row->n_params, row->flops_per_token,
-                            row->first_step, row->planned_steps, row->planned_peak_bytes, row->parent_checkpoint);
+        id = tfx_sql_insert(
+            s, &e,
+            "INSERT INTO stage (run, number, model, parameters, flops_per_token, first_step, "
+            "planned_steps, planned_peak_bytes, context, micro_batch, data, parent_checkpoint, started) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
+            "kitiriiiiitk", row->run, row->index, row->model, row->n_params, row->flops_per_token, row->first_step,
+            row->planned_steps, row->planned_peak_bytes, row->context, row->micro_batch, row->data,
+            row->parent_checkpoint);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
+}
+
+tfx_status tfx_store_set_evaluated(tfx_store *s, tfx_id stage, int64_t tokens, const char *hash, tfx_error *err)
+{
+    tfx_error e = {0};
+    tfx_write_enter(s, "recording what is evaluated", &e);
+    tfx_sql_do(s, &e, "UPDATE stage SET eval_tokens = ?, eval_hash = ? WHERE id = ?", "itk", tokens, hash, stage);
+    tfx_sql_check_found(s, "stage", stage, &e);
+    return tfx_write_leave(s, &e, err);
 }
 
 tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *path, const char *hash,

@@ -3,13 +3,20 @@
 
 ALTER TABLE stage ADD COLUMN peak_lr REAL; -- of the schedule it is in; NULL: no step, or recorded by an earlier version
 ALTER TABLE stage ADD COLUMN last_lr REAL; -- of its last step
+-- NULL in all of these: recorded by an earlier version.
+ALTER TABLE stage ADD COLUMN context INTEGER;
+ALTER TABLE stage ADD COLUMN micro_batch INTEGER;
+ALTER TABLE stage ADD COLUMN data TEXT;           -- hash of the loader's name and options
+ALTER TABLE stage ADD COLUMN eval_tokens INTEGER; -- NULL, too: not evaluated yet
+ALTER TABLE stage ADD COLUMN eval_hash TEXT;      -- of the tokens that its evaluations predict, in their order
 
 -- One row per stage that has ended and was evaluated at its end, of any run. Stages of earlier versions have their
 -- learning rates from the metrics.
 CREATE VIEW endpoint AS
 SELECT experiment_id, experiment, arm, seed, run, stage, final, model, parameters, flops_per_token,
        steps_excl, steps_incl, tokens_excl, tokens_incl, flops_excl, flops_incl, seconds_excl, seconds_incl,
-       val_loss, bits_per_byte, peak_lr, last_lr, last_lr <= 0.1 * peak_lr * (1 + 1e-9) AS decayed
+       val_loss, bits_per_byte, peak_lr, last_lr, last_lr <= 0.1 * peak_lr * (1 + 1e-9) AS decayed,
+       data_order, eval_tokens, eval_hash
 FROM (SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run, s.number AS stage,
              r.status = 'done' AND NOT EXISTS (SELECT 1 FROM stage l WHERE l.run = r.id AND l.superseded = 0
                                                                        AND l.number > s.number) AS final,
@@ -24,7 +31,9 @@ FROM (SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed,
              coalesce(s.peak_lr, (SELECT max(p.value) FROM metric p WHERE p.run = r.id AND p.name = 'lr'
                                                       AND p.step <= m.step AND p.superseded = 0)) AS peak_lr,
              coalesce(s.last_lr, (SELECT p.value FROM metric p WHERE p.run = r.id AND p.name = 'lr'
-                                                  AND p.step = m.step AND p.stage = s.id AND p.superseded = 0)) AS last_lr
+                                                  AND p.step = m.step AND p.stage = s.id AND p.superseded = 0)) AS last_lr,
+             s.data || ' ' || s.micro_batch || ' ' || s.context || ' ' || r.seed AS data_order,
+             s.eval_tokens, s.eval_hash
       FROM experiment e
       JOIN arm a ON a.experiment = e.id
       JOIN run r ON r.arm = a.id

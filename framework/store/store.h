@@ -85,10 +85,14 @@ typedef struct tfx_stage_row {
     int64_t planned_steps;  /* at most */
     int64_t first_step;     /* steps of the run before this stage */
     int64_t planned_peak_bytes;
-    tfx_id parent_checkpoint; /* 0: from init */
+    tfx_id parent_checkpoint;     /* 0: from init */
+    int64_t context, micro_batch; /* with the seed and `data` they are the order of the training data */
+    const char *data;             /* hash of the loader's name and options */
 } tfx_stage_row;
 /* Returns the existing row of (run, index) when there is one (a resumed run). */
 tfx_id tfx_store_add_stage(tfx_store *s, const tfx_stage_row *row, tfx_error *err);
+/* What a stage's evaluations score: so many tokens, with this hash. */
+tfx_status tfx_store_set_evaluated(tfx_store *s, tfx_id stage, int64_t tokens, const char *hash, tfx_error *err);
 /* The run starts from a checkpoint that this database has no row of; other runs spent `cost` on it, as it says. */
 tfx_status tfx_store_set_outside_start(tfx_store *s, tfx_id run, const char *path, const char *hash,
                                        const tfx_spent *cost, tfx_error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/clock.h"
+#include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
 #include "framework/plugin/calls/loader_calls.h"
@@ -94,6 +95,15 @@ static void mask(tfx_evaluator *v, int64_t row, int64_t first)
         v->targets[row * v->context + t] = -1;
 }
 
+/* What is evaluated is known by the tokens themselves: the same ones give the same hash, however they are cut into
+ * windows and wherever they are read from. */
+static void add_to_hash(const tfx_evaluator *v, XXH3_state_t *state)
+{
+    for (int64_t i = 0; i < v->batch * v->context; i++)
+        if (v->targets[i] >= 0)
+            XXH3_128bits_update(state, &v->targets[i], sizeof(v->targets[i]));
+}
+
 /* Windows [first, first + batch) of the set; what is beyond its end counts for nothing. */
 static tfx_status read_windows(tfx_evaluator *v, int64_t first, const volatile sig_atomic_t *stop, tfx_error *err)
 {
@@ -115,27 +125,33 @@ tfx_status tfx_evaluate(tfx_evaluator *v, tfx_engine *engine, const volatile sig
                         int *stopped, double *loss, tfx_error *err)
 {
     double total = 0, started = tfx_now();
+    XXH3_state_t *predicted = XXH3_createState();
+    if (!predicted)
+        return tfx_fail(err, TFX_E_MEMORY, "evaluation: out of memory");
+    XXH3_128bits_reset(predicted);
     *stopped = 0;
     *loss = NAN;
-    for (int64_t i = 0; i < v->set.windows; i += v->batch) {
+    for (int64_t i = 0; i < v->set.windows && isfinite(total); i += v->batch) {
         float sum;
-        if (read_windows(v, i, stop, err) != TFX_OK)
-            return err->status;
-        if (stop && *stop) {
-            *stopped = 1;
-            return TFX_OK;
-        }
+        read_windows(v, i, stop, err);
+        *stopped = stop && *stop;
+        if (err->status != TFX_OK || *stopped)
+            break;
+        add_to_hash(v, predicted);
         tfx_engine_set_batch(engine, v->tokens, v->targets);
         if (tfx_engine_eval(engine, &sum, err) != TFX_OK)
-            return err->status;
-        total += (double)sum;
-        if (!isfinite(sum))
-            break; /* the engine still has that batch, for who looks for the reason */
+            break;
+        total += (double)
+            sum; /* where it is not finite, the engine still has that batch, for who looks for the reason */
         if (progress)
             tfx_progress_evaluation(progress, started, fmin(1, (double)(i + v->batch) / (double)v->set.windows));
     }
-    *loss = total / (double)v->set.tokens;
-    return TFX_OK;
+    if (err->status == TFX_OK && !*stopped) {
+        *loss = total / (double)v->set.tokens;
+        tfx_hash_digits(predicted, v->hash);
+    }
+    XXH3_freeState(predicted);
+    return err->status;
 }
 
 double tfx_bits_per_byte(double loss, double bytes_per_token)

@@ -15,6 +15,7 @@ typedef struct tfx_evaluator {
     double bytes_per_token;    /* 0: not known */
     int32_t *tokens, *targets; /* [batch, context] */
     tfx_validation_set set;
+    char hash[33];               /* of the tokens that the last evaluation predicted, in their order; "": none */
     int64_t at;                  /* the loader's next window; -1: not known */
     tfx_loader_position *pieces; /* where pieces of the set begin, as far as the loader has come: `reached` of them */
     int64_t reached;

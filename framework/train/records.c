@@ -4,10 +4,11 @@
 #include <sys/resource.h>
 
 #include "framework/base/memory.h"
-#include "framework/train/slices.h"
 #include "framework/train/learning_rate.h"
+#include "framework/train/slices.h"
 
-tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id parent, tfx_error *err)
+tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, const tfx_checkpoint_setting *setting,
+                            tfx_id parent, tfx_error *err)
 {
     tfx_stage_row row = {.run = r->run,
                          .index = s->index,
@@ -17,6 +18,9 @@ tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *s, tfx_id pare
                          .planned_steps = s->steps,
                          .first_step = r->at->step - r->at->stage_step,
                          .planned_peak_bytes = (int64_t)tfx_stage_peak_bytes(s),
+                         .context = setting->context,
+                         .micro_batch = setting->micro_batch,
+                         .data = setting->data,
                          .parent_checkpoint = parent};
     r->stage = tfx_store_add_stage(r->store, &row, err);
     return err->status;
@@ -78,13 +82,15 @@ tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, 
     return err->status;
 }
 
-tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx_error *err)
+tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, int64_t tokens, const char *hash,
+                                 tfx_error *err)
 {
     if (tfx_store_begin(r->store, err) != TFX_OK)
         return err->status;
     add(r, "val_loss", r->at->val_loss, err);
     if (isfinite(bits_per_byte))
         add(r, "val_bpb", bits_per_byte, err);
+    tfx_store_set_evaluated(r->store, r->stage, tokens, hash, err);
     return finish(r, err);
 }
 

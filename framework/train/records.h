@@ -15,12 +15,14 @@ typedef struct tfx_records {
 } tfx_records;
 
 /* The stage that begins or goes on; it stands on checkpoint `parent` (0: on its initialisation). */
-tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *stage, tfx_id parent, tfx_error *err);
+tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *stage, const tfx_checkpoint_setting *setting,
+                            tfx_id parent, tfx_error *err);
 tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, double tokens_per_second, tfx_error *err);
 /* What a measured step found out about slices. */
 tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, tfx_engine *engine, tfx_error *err);
-/* bits_per_byte: not recorded when it is not finite. */
-tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, tfx_error *err);
+/* Of so many tokens with that hash. bits_per_byte: not recorded when it is not finite. */
+tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, int64_t tokens, const char *hash,
+                                 tfx_error *err);
 
 /* A checkpoint's files, and what its row will say. */
 typedef struct tfx_saved {

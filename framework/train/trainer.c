@@ -52,7 +52,7 @@ static tfx_status evaluate(tfx_trainer *t, tfx_error *err)
     t->at.val_loss = loss;
     t->at.val_step = t->at.step;
     double bpb = tfx_bits_per_byte(loss, t->evaluator.bytes_per_token);
-    if (tfx_record_evaluation(&t->records, bpb, err) != TFX_OK)
+    if (tfx_record_evaluation(&t->records, bpb, t->evaluator.set.tokens, t->evaluator.hash, err) != TFX_OK)
         return err->status;
     if (isfinite(bpb))
         tfx_log_event("step %" PRId64 "  val loss %.4f  %.4f bits/byte", t->at.step, loss, bpb);

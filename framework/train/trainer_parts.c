@@ -63,7 +63,10 @@ tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *er
 
 tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err)
 {
-    return tfx_record_stage(&t->records, t->stage, t->checkpoint, err) == TFX_OK ? open_data(t, err) : err->status;
+    tfx_checkpoint_setting setting;
+    tfx_stage_setting(t->p->experiment, t->p->plan->arm, t->stage, t->p->seed, &setting);
+    return tfx_record_stage(&t->records, t->stage, &setting, t->checkpoint, err) == TFX_OK ? open_data(t, err)
+                                                                                           : err->status;
 }
 
 static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, tfx_error *err)

@@ -132,6 +132,9 @@ static const char version_1[] =
     "DROP VIEW slice_curve; DROP TABLE slice_metric; "
     "DROP VIEW endpoint; ALTER TABLE stage DROP COLUMN peak_lr; ALTER TABLE stage DROP COLUMN last_lr; "
     "DROP VIEW run_summary; CREATE VIEW run_summary AS SELECT 1; DROP TABLE run_tag; DROP TABLE note; "
+    "ALTER TABLE stage DROP COLUMN context; ALTER TABLE stage DROP COLUMN micro_batch; ALTER TABLE stage DROP COLUMN "
+    "data; "
+    "ALTER TABLE stage DROP COLUMN eval_tokens; ALTER TABLE stage DROP COLUMN eval_hash; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)

@@ -187,7 +187,7 @@ END_TEST
 
 START_TEST(stages)
 {
-    tfx_stage_row row = {5, 0, "large", 3000, 300.5, 30, 0, 4096, 0};
+    tfx_stage_row row = {5, 0, "large", 3000, 300.5, 30, 0, 4096, 0, 16, 4, "abc"};
     tfx_id a = 0, b = 0;
     OK(a = tfx_store_add_stage(s, &row, oops));
     OK(b = tfx_store_add_stage(s, &row, oops));
@@ -197,6 +197,11 @@ START_TEST(stages)
                   "first_step || ' ' || planned_peak_bytes || (parent_checkpoint IS NULL) || (steps IS NULL) "
                   "FROM stage WHERE run = 5",
                   "large3000 300.5 30 0 409611");
+    ck_assert_sql(path,
+                  "SELECT context || ' ' || micro_batch || data || (eval_tokens IS NULL) FROM stage WHERE run = 5",
+                  "16 4abc1");
+    OK(tfx_store_set_evaluated(s, a, 99, "feed", oops));
+    ck_assert_sql(path, "SELECT eval_tokens || eval_hash FROM stage WHERE run = 5", "99feed");
     OK(tfx_store_end_stage(s, a, &(tfx_stage_end){28, 8192, 1e-3, NAN}, oops));
     ck_assert_sql(path,
                   "SELECT steps || ' ' || peak_rss_bytes || (ended IS NOT NULL) || ' ' || peak_lr || "
