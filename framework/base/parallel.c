@@ -18,10 +18,15 @@ static void *run_range(void *p)
     return NULL;
 }
 
-void tfx_parallel_ranges(uint64_t total, uint64_t grain, void (*work)(void *ctx, uint64_t first, uint64_t n), void *ctx)
+int tfx_usable_cores(void)
 {
     cpu_set_t cpus;
-    uint64_t n = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (uint64_t)CPU_COUNT(&cpus);
+    return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+}
+
+void tfx_parallel_ranges(uint64_t total, uint64_t grain, void (*work)(void *ctx, uint64_t first, uint64_t n), void *ctx)
+{
+    uint64_t n = (uint64_t)tfx_usable_cores();
     if (n > MAX_THREADS)
         n = MAX_THREADS;
     if (n > total / grain)

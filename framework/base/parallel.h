@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* How many cores this process may use: 1 or more. */
+int tfx_usable_cores(void);
+
 /* Calls work(ctx, first, n) for disjoint ranges that cover 0..total, from as many threads
  * as the process may use, and returns when all are done. Ranges are at least `grain` long
  * but for the last; what a range computes must not depend on where it starts. */

@@ -10,14 +10,17 @@
 #include "framework/cli/database.h"
 #include "framework/cli/session.h"
 #include "framework/plan/capacity.h"
+#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/calls/crash.h"
 #include "framework/report/run_table.h"
+#include "framework/train/jobs.h"
 #include "framework/train/launch.h"
 #include "framework/train/worker.h"
 #include "git_commit.h"
 
 #define EXIT_INTERRUPTED 130
 #define EXIT_RUNS_FAILED 3
+#define MAX_JOBS 1024
 
 static volatile sig_atomic_t stop;
 
@@ -50,7 +53,7 @@ static void catch_signals(void (*handler)(int))
 }
 
 /* The process that executes one run; started by `tfx run` itself. */
-static int worker(const char *db, tfx_id run, tfx_error *err)
+static int worker(const char *db, tfx_id run, int64_t threads, tfx_error *err)
 {
     int interrupted = 0;
     if (access(db, F_OK))
@@ -61,6 +64,7 @@ static int worker(const char *db, tfx_id run, tfx_error *err)
         tfx_worker_params p = {.registry = registry,
                                .store = store,
                                .run = run,
+                               .threads = threads,
                                .tfx_version = TFX_VERSION,
                                .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL,
                                .stop = &stop};
@@ -72,7 +76,8 @@ static int worker(const char *db, tfx_id run, tfx_error *err)
 }
 
 /* Everything that will be executed must fit before anything is written. */
-static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, int resume, tfx_error *err)
+static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int resume,
+                             tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_arm_plan **plans = TFX_NEW_ARRAY(tfx_arm_plan *, e->n_arms);
@@ -92,7 +97,7 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
     if (err->status == TFX_OK && !resume) /* runs that have begun keep what they decide by */
         tfx_session_check_references(s, chosen->arms, db, err);
     if (err->status == TFX_OK && !resume) /* a resume has part of its checkpoints already */
-        tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), e->file, db, err);
+        tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), jobs, e->file, db, err);
     free(plans);
     return err->status;
 }
@@ -104,17 +109,30 @@ static tfx_status select_runs(tfx_selection *chosen, const tfx_experiment *e, co
     return tfx_selection_create(chosen, e, arms, n_arms, seeds, n_seeds, err);
 }
 
+static void say_how_shared(const tfx_experiment *e, int64_t jobs, int64_t threads)
+{
+    char *crowded = tfx_device_crowded(e, jobs, threads);
+    if (threads)
+        fprintf(stderr, "tfx: up to %lld runs at once, each with %lld compute thread%s\n", (long long)jobs,
+                (long long)threads, threads == 1 ? "" : "s");
+    if (crowded)
+        fprintf(stderr, "tfx: warning: %s\n", crowded);
+    free(crowded);
+}
+
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     const char *db = tfx_cli_database(a);
-    long long worker_run, crash_fd;
+    long long worker_run, crash_fd, threads, jobs;
     if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, err) != TFX_OK ||
-        tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, err) != TFX_OK)
+        tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, err) != TFX_OK ||
+        tfx_cli_int(a, "threads", 0, 0, INT_MAX, &threads, err) != TFX_OK ||
+        tfx_cli_int(a, "jobs", 1, 1, MAX_JOBS, &jobs, err) != TFX_OK)
         return 0;
     tfx_crash_record((int)crash_fd);
     catch_signals(worker_run ? request_stop : leave);
     if (worker_run)
-        return worker(db, worker_run, err);
+        return worker(db, worker_run, threads, err);
     if (!tfx_cli_arg(a, 0)) {
         tfx_fail(err, TFX_E_INVALID, "run: expected a spec file; see tfx run --help");
         return 0;
@@ -125,13 +143,18 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     tfx_selection chosen = {0};
     tfx_store *store = NULL;
     tfx_id experiment = 0;
-    tfx_launch_result result = {0};
-    char program[4096];
+    tfx_jobs_result result = {0};
+    char program[4096], share[24];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
-    if (tfx_session_open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK ||
-        tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, resume, err) != TFX_OK)
+    if (tfx_session_open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK)
         goto done;
+    threads = tfx_device_threads(s.experiment, jobs);
+    snprintf(share, sizeof(share), "%lld", threads);
+    tfx_device_set_threads(s.experiment, threads); /* before the plan: scratch memory depends on it */
+    if (tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, (size_t)jobs, resume, err) != TFX_OK)
+        goto done;
+    uint64_t memory = tfx_call_backend_memory(s.device.cls, s.device.backend);
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);
     /* A resume only makes sense with a database that exists. */
@@ -146,8 +169,17 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                         : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), err);
     if (!experiment)
         goto done;
-    const char *command[] = {program, "run", "--worker", "{run}", "--crash-fd", "{crash}", "--db", db, NULL};
-    if (tfx_launch_runs(store, experiment, &chosen, command, &stop, &result, err) == TFX_OK)
+    const char *command[] = {program,     "run", "--worker", "{run}", "--crash-fd", "{crash}",
+                             "--threads", share, "--db",     db,      NULL};
+    const tfx_jobs_params params = {.store = store,
+                                    .experiment = experiment,
+                                    .selection = &chosen,
+                                    .plans = s.plans,
+                                    .limits = {.jobs = (size_t)jobs, .memory = memory},
+                                    .command = command,
+                                    .stop = &stop};
+    say_how_shared(s.experiment, jobs, threads);
+    if (tfx_jobs_execute(&params, &result, err) == TFX_OK)
         tfx_report_experiment(store, experiment, tfx_cli_flag(a, "json"), stdout, err);
     if (result.interrupted)
         fprintf(stderr, "tfx: interrupted; continue with: tfx run %s --resume (and the same options)\n",
@@ -162,6 +194,7 @@ done:
 static const tfx_cli_option options[] = {
     {"arm", "NAME", 1, "only this arm"},
     {"seed", "N", 1, "only this seed of the spec"},
+    {"jobs", "N", 0, "execute up to N runs at once, which share cores and memory (default: 1)"},
     {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
@@ -169,19 +202,26 @@ static const tfx_cli_option options[] = {
     {"json", NULL, 0, "print the final table as JSON"},
     {"worker", "RUN", 0, "execute one recorded run; tfx run uses it for its own processes"},
     {"crash-fd", "FD", 0, "where such a process says which plugin made it crash"},
+    {"threads", "N", 0, "compute threads of such a process"},
     {NULL},
 };
 
 const tfx_command tfx_cmd_run = {
     "run",
-    "SPEC [--arm NAME]... [--seed N]... [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE] [--json]",
+    "SPEC [--arm NAME]... [--seed N]... [--jobs N] [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db "
+    "FILE] [--json]",
     "Train every arm of an experiment and compare them.",
     "  tfx run experiments/quickstart.ini\n"
     "  tfx run experiments/quickstart.ini --set 'arm.*.train.steps=100' --set experiment.seeds=1,2\n"
     "  tfx run experiments/quickstart.ini --arm tokenformer_grown\n"
-    "  tfx run experiments/quickstart.ini --arm transformer_small --arm transformer_large\n\n"
+    "  tfx run experiments/quickstart.ini --arm transformer_small --arm transformer_large\n"
+    "  tfx run experiments/quickstart.ini --jobs 2\n\n"
     "The arms and seeds that are left out stay planned: a later call with them, or with --resume, executes them in\n"
     "the same experiment.\n\n"
+    "With --jobs N each run computes with its share of the cores, unless the spec sets backend.threads, and one "
+    "starts\n"
+    "only where its planned memory fits beside the others'. The number of threads has a part in the last bits of\n"
+    "results: see docs/running.md.\n\n"
     "Exit status: 0 all runs done; 2 the spec, data or machine does not allow it; 3 some runs failed;\n"
     "130 interrupted (SIGINT finishes the step and writes a checkpoint).\n",
     options,

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
 #include "framework/plan/branches.h"
+#include "framework/plan/origin.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 uint64_t tfx_arm_plan_disk_bytes(const tfx_arm_plan *p)
@@ -34,15 +36,38 @@ uint64_t tfx_arm_plan_final_bytes(const tfx_arm_plan *p)
     return kept + tfx_arm_plan_branch_bytes(p);
 }
 
-uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds)
+/* What a run has at its busiest more than it leaves. */
+static uint64_t passing_bytes(const tfx_arm_plan *p)
 {
-    uint64_t kept = 0, most = 0;
+    uint64_t most = tfx_arm_plan_disk_bytes(p), kept = tfx_arm_plan_final_bytes(p);
+    return most > kept ? most - kept : 0;
+}
+
+/* Adds one to the n largest, which are in descending order, and returns their sum. */
+static uint64_t add_to_largest(uint64_t *largest, size_t n, uint64_t bytes)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t smaller = largest[i] < bytes ? largest[i] : bytes;
+        largest[i] = largest[i] < bytes ? bytes : largest[i];
+        bytes = smaller;
+        sum += largest[i];
+    }
+    return sum;
+}
+
+uint64_t tfx_plan_disk_bytes(tfx_arm_plan *const *arms, size_t n, size_t n_seeds, size_t jobs)
+{
+    /* Of the runs before one, the largest may still be at work beside it. */
+    uint64_t kept = 0, most = 0, beside = 0, *largest = TFX_NEW_ARRAY(uint64_t, jobs);
     for (size_t i = 0; i < n; i++)
         for (size_t seed = 0; seed < n_seeds; seed++) {
-            uint64_t working = kept + tfx_arm_plan_disk_bytes(arms[i]);
+            uint64_t working = kept + tfx_arm_plan_disk_bytes(arms[i]) + beside;
             most = working > most ? working : most;
             kept += tfx_arm_plan_final_bytes(arms[i]);
+            beside = add_to_largest(largest, jobs - 1, passing_bytes(arms[i]));
         }
+    free(largest);
     return most; /* a run needs at its busiest at least what it leaves */
 }
 
@@ -63,12 +88,26 @@ static tfx_status locate_largest(const tfx_arm_plan *p, const tfx_stage_plan *s,
     return err->status;
 }
 
+/* Bytes of the process while it is in a stage. */
+static uint64_t stage_bytes(const tfx_stage_plan *s)
+{
+    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);
+}
+
+uint64_t tfx_arm_plan_process_bytes(const tfx_arm_plan *p)
+{
+    uint64_t most = p->origin && p->origin->stage ? stage_bytes(p->origin->stage) : 0;
+    for (uint32_t i = 0; i < p->n_stages; i++)
+        most = stage_bytes(p->stages[i]) > most ? stage_bytes(p->stages[i]) : most;
+    return most;
+}
+
 tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tfx_error *err)
 {
     uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
     for (uint32_t i = 0; i < p->n_stages; i++) {
         const tfx_stage_plan *s = p->stages[i];
-        uint64_t need = tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);
+        uint64_t need = stage_bytes(s);
         if (need <= have)
             continue;
         char a[32], b[32], c[32], d[32], f[32], h[32];
@@ -86,10 +125,10 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
     return TFX_OK;
 }
 
-tfx_status tfx_plan_fits_disk(tfx_arm_plan *const *arms, size_t n, size_t n_seeds, const char *spec, const char *path,
-                              tfx_error *err)
+tfx_status tfx_plan_fits_disk(tfx_arm_plan *const *arms, size_t n, size_t n_seeds, size_t jobs, const char *spec,
+                              const char *path, tfx_error *err)
 {
-    uint64_t need = tfx_plan_disk_bytes(arms, n, n_seeds), have = tfx_free_bytes(path);
+    uint64_t need = tfx_plan_disk_bytes(arms, n, n_seeds, jobs), have = tfx_free_bytes(path);
     char a[32], b[32];
     if (need > have)
         tfx_fail(err, TFX_E_INVALID, "%s: checkpoints of all runs need up to %s on disk, %s are free where %s is", spec,

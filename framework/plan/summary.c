@@ -144,7 +144,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         }
     fprintf(out, "This machine has %s of memory; checkpoints of all runs take up to %s on disk.\n",
             tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)),
-            tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds)));
+            tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds, 1)));
     if (!all_fit)
         fprintf(out, "Some stages do not fit: lower train.micro_batch, or set train.recompute = block or "
                      "train.optimizer.moments = bf16.\n");

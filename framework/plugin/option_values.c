@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/memory.h"
+
 void tfx_options_destroy(tfx_options *o)
 {
     if (!o)
@@ -36,6 +38,18 @@ static const option_value *find_typed(const tfx_options *o, const char *name, tf
 {
     const option_value *v = find_value(o, name);
     return v && v->type == type ? v : NULL;
+}
+
+void tfx_options_set_int(tfx_options *o, const char *name, int64_t value)
+{
+    for (size_t i = 0; i < o->n; i++) {
+        option_value *v = &o->values[i];
+        if (strcmp(v->name, name) || v->type != TFX_OPT_INT)
+            continue;
+        v->ints[0] = value;
+        free(v->text);
+        v->text = tfx_printf("%lld", (long long)value);
+    }
 }
 
 int64_t tfx_options_int(const tfx_options *o, const char *name)

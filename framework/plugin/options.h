@@ -40,6 +40,9 @@ const int64_t *tfx_options_int_list(const tfx_options *o, const char *name, size
 const double *tfx_options_real_list(const tfx_options *o, const char *name, size_t *n);
 const char *const *tfx_options_string_list(const tfx_options *o, const char *name, size_t *n);
 
+/* Replaces the value of an INT by another one that its declaration allows. */
+void tfx_options_set_int(tfx_options *o, const char *name, int64_t value);
+
 /* The declared type, or 0 when no option has that name. */
 tfx_option_type tfx_options_type(const tfx_options *o, const char *name);
 

@@ -73,6 +73,16 @@ tfx_status tfx_claim_check(tfx_store *store, const tfx_id *runs, size_t n, tfx_e
     return err->status;
 }
 
+int tfx_claim_is_taken(tfx_store *store, tfx_id run)
+{
+    char *root = tfx_store_folder(store);
+    tfx_error unused = {0};
+    int taken = 0;
+    check_once(store, root, &run, 1, &taken, &unused);
+    free(root);
+    return taken;
+}
+
 /* Makes the folder of a run's files. The run's number alone is not enough for its name: another database in
  * the same folder, or one that was removed, has its own run 1. */
 static char *make_directory(const char *root, const tfx_run_info *run, tfx_error *err)

@@ -14,6 +14,9 @@ typedef struct tfx_claim {
 /* An error that names the process which executes one of the runs. One that is about to end is waited for. */
 tfx_status tfx_claim_check(tfx_store *store, const tfx_id *runs, size_t n, tfx_error *err);
 
+/* Whether another process executes the run now. */
+int tfx_claim_is_taken(tfx_store *store, tfx_id run);
+
 /* Makes this process the one that executes the run, and records that it has started. The folder of a run
  * that has none yet is made. */
 tfx_status tfx_claim_take(tfx_claim *c, tfx_store *store, tfx_id run, tfx_id environment, tfx_error *err);

@@ -78,8 +78,10 @@ tfx_status tfx_worker_execute(const tfx_worker_params *p, int *interrupted, tfx_
         tfx_store_run_info(p->store, p->run, &info, err) != TFX_OK)
         return err->status;
     tfx_experiment *e = tfx_experiment_parse(p->registry, info.spec, "stored spec", err);
-    if (e)
+    if (e) {
+        tfx_device_set_threads(e, p->threads);
         execute(p, &info, e, interrupted, &claim, err);
+    }
     tfx_experiment_destroy(e);
     tfx_run_info_finish(&info);
 

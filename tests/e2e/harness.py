@@ -109,10 +109,10 @@ def crashing(at, where="worker", sig=signal.SIGKILL):
     return preload({"CRASH_AT": str(at), "CRASH_IN": where, "CRASH_SIGNAL": str(int(sig))})
 
 
-def preload(env):
+def preload(env, library="crash.so"):
     asan = os.environ.get("ASAN_OPTIONS", "")
     # A sanitizer wants to be first, and to turn a crash into an exit.
-    return {**env, "LD_PRELOAD": str(HELPERS / "crash.so"),
+    return {**env, "LD_PRELOAD": str(HELPERS / library),
             "ASAN_OPTIONS": asan + ":verify_asan_link_order=0:handle_segv=0"}
 
 

@@ -272,8 +272,10 @@ START_TEST(checkpoints_on_disk)
         ck_assert_msg(tfx_arm_plan_final_bytes(p) == expected, "case %d: %llu bytes stay, expected %llu", k,
                       (unsigned long long)tfx_arm_plan_final_bytes(p), (unsigned long long)expected);
         ck_assert_uint_ge(tfx_arm_plan_disk_bytes(p), expected);
-        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3),
+        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3, 1),
                           2 * expected + tfx_arm_plan_disk_bytes(p)); /* the third at work */
+        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3, 2), expected + 2 * tfx_arm_plan_disk_bytes(p));
+        ck_assert_uint_eq(tfx_plan_disk_bytes(&p, 1, 3, 9), 3 * tfx_arm_plan_disk_bytes(p));
         tfx_arm_plan_destroy(p);
         fixture_close(&f);
         free(text);
