@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "framework/base/text.h"
 #include "framework/plan/budget.h"
@@ -72,12 +73,14 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
                     tfx_device_speed speed, FILE *out)
 {
     char a[32], b[32], c[32], d[32], f[32], steps[32];
-    int all_fit = 1, early = 0;
+    int all_fit = 1, early = 0, width = 24;
     uint64_t host = 0;
     fprintf(out, "experiment %s: %zu arm%s x %zu seed%s on %s\n\n", e->name, e->n_arms, e->n_arms == 1 ? "" : "s",
             e->n_seeds, e->n_seeds == 1 ? "" : "s", tfx_call_backend_describe(device->cls, device->backend));
-    fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11s %10s %11s\n", "arm", "stage", "model", "parameters", "steps",
-            "tokens", "FLOPs/token", "FLOPs", "peak", "time");
+    for (size_t i = 0; i < e->n_arms; i++)
+        width = (int)strlen(arms[i]->arm->name) > width ? (int)strlen(arms[i]->arm->name) : width;
+    fprintf(out, "%-*s %-5s %-20s %10s %10s %9s %12s %11s %10s %11s\n", width, "arm", "stage", "model", "parameters",
+            "steps", "tokens", "FLOPs/token", "FLOPs", "peak", "time");
     for (size_t i = 0; i < e->n_arms; i++) {
         double total_seconds = 0;
         for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
@@ -90,14 +93,14 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             int bound = tfx_arm_plan_may_end_early(arms[i], k);
             early |= bound;
             snprintf(steps, sizeof(steps), "%s%" PRId64, bound ? "<=" : "", s->steps);
-            fprintf(out, "%-24s %-5" PRIu32 " %-20s %10s %10s %9s %12s %11.4g %10s %11s%s\n", arms[i]->arm->name, k,
-                    s->model->name, tfx_format_count(a, (double)s->n_params), steps,
+            fprintf(out, "%-*s %-5" PRIu32 " %-20s %10s %10s %9s %12s %11.4g %10s %11s%s\n", width, arms[i]->arm->name,
+                    k, s->model->name, tfx_format_count(a, (double)s->n_params), steps,
                     tfx_format_count(b, tfx_stage_tokens(s)), tfx_format_count(c, s->flops_per_token),
                     tfx_stage_tokens(s) * s->flops_per_token, tfx_format_bytes(d, (double)tfx_stage_peak_bytes(s)),
                     tfx_format_seconds(f, seconds), fits ? "" : "  DOES NOT FIT");
         }
         if (arms[i]->n_stages > 1)
-            fprintf(out, "%-24s %-5s %-20s %10s %10s %9s %12s %11.4g %10s %11s\n", "", "all", "", "", "",
+            fprintf(out, "%-*s %-5s %-20s %10s %10s %9s %12s %11.4g %10s %11s\n", width, "", "all", "", "", "",
                     tfx_format_count(b, tfx_arm_plan_tokens(arms[i])), "", tfx_arm_plan_flops(arms[i]), "",
                     tfx_format_seconds(f, total_seconds));
     }

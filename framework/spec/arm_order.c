@@ -22,6 +22,11 @@ static tfx_status find_starts(const tfx_experiment *e, const tfx_ini *ini, size_
         if (arm->start.kind != TFX_START_ARM)
             continue;
         from[i] = find(e, arm->start.name);
+        for (size_t k = 0; k < e->n_arms && from[i] == e->n_arms; k++)
+            if (tfx_arm_answers_to(&e->arms[k], arm->start.name))
+                return tfx_fail_at(err, setting.file, setting.line,
+                                   "start: expected one arm; [arm %s] is swept, and its points are [arm %s] and others",
+                                   arm->start.name, e->arms[k].name);
         if (from[i] == e->n_arms)
             return tfx_ini_fail_unknown(ini, &setting, "arm", arm->start.name, tfx_ini_find(ini, "arm", arm->name),
                                         err);

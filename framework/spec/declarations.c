@@ -113,7 +113,16 @@ static const tfx_option arm[] = {
     CHOICE("start.data", "continue", start_data,
            "whether training data go on where that run stood, or from their beginning"),
     TEXT("extends", "", "an [arm NAME] whose settings hold where this one has none"),
+    TEXT("sweep", "", "the [sweep NAME] that made it; sweeps write this and the next two keys themselves"),
+    TEXT("sweep.of", "", "the arm that it is a point of"),
+    TEXT("sweep.point", "", "what it has from the sweep: a JSON object"),
     BOOL("drop", "false", "true: this arm, which an extended spec has, is left out"),
+};
+
+static const tfx_option sweep[] = {
+    TFX_OPTION("arms", TFX_OPT_STRING_LIST, NULL, 0, 0, NULL, "the arms that are replaced by their points"),
+    BOOL("zip", "false", "true: the first values together, then the second ones; otherwise all combinations"),
+    TEXT("extends", "", "a [sweep NAME] whose settings hold where this one has none"),
 };
 
 #define SECTION(s, key, plugin) \
@@ -135,6 +144,7 @@ static const section_row sections[] = {
     SECTION(scaling, "policy", TFX_KIND_SCALING),
     SECTION(arm, NULL, NULL),
     SECTION(event, NULL, NULL),
+    SECTION(sweep, NULL, NULL),
 };
 
 /* A kind that has no row has no keys. */

@@ -150,6 +150,10 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     options_table(out, event, n_event, "event.");
     host_section(out, "arm", "`[arm NAME]`",
                  "One recipe. Any key of `[train]`, with `train.` before it, holds for this arm alone.");
+    host_section(
+        out, "sweep", "`[sweep NAME]`",
+        "Arms with other values. Any other key is one of `[arm NAME]`, with the values that it takes, separated by "
+        "commas.");
     classes(out, r, TFX_KIND_LAYER, "Layers", "");
     classes(out, r, TFX_KIND_OPTIMIZER, "Optimizers", "optimizer.");
     classes(out, r, TFX_KIND_LOADER, "Loaders", "loader.");

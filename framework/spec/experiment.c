@@ -102,7 +102,7 @@ const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx
 
 int tfx_arm_answers_to(const tfx_arm *arm, const char *name)
 {
-    return !strcmp(arm->name, name);
+    return !strcmp(arm->name, name) || (arm->base && !strcmp(arm->base, name));
 }
 
 /* ---- sections ---- */
@@ -212,6 +212,13 @@ static tfx_status fail_model(const tfx_arm *arm, const char *which, tfx_error *e
                        "[arm %s]: missing key \"model\": expected text (the [model NAME] %s)", arm->name, which);
 }
 
+/* Heap; NULL: nothing. */
+static char *text_or_null(const tfx_options *o, const char *name)
+{
+    const char *text = tfx_options_string(o, name);
+    return *text ? tfx_strdup(text) : NULL;
+}
+
 static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_ini_section *s, tfx_arm *out,
                            tfx_error *err)
 {
@@ -227,6 +234,9 @@ static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_in
     out->line = s->line;
     if (tfx_section_values(registry, &own, NULL, &host, NULL, err) != TFX_OK)
         goto done;
+    out->sweep = text_or_null(host, "sweep");
+    out->base = text_or_null(host, "sweep.of");
+    out->point = text_or_null(host, "sweep.point");
     const char *model = tfx_options_string(host, "model");
     for (size_t i = 0; i < l->e.n_models; i++)
         if (!strcmp(l->e.models[i].name, model))
@@ -391,6 +401,9 @@ void tfx_experiment_destroy(tfx_experiment *e)
         free(e->models[i].name); /* settings belong to the sections */
     for (size_t i = 0; i < e->n_arms; i++) {
         free(e->arms[i].name);
+        free(e->arms[i].sweep);
+        free(e->arms[i].base);
+        free(e->arms[i].point);
         free(e->arms[i].scaling_name);
         tfx_plugin_use_finish(&e->arms[i].scaling);
         tfx_events_finish(&e->arms[i]);

@@ -9,6 +9,7 @@
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
  *   [arm NAME]        model, scaling, start, and overrides of [train] as train.KEY
+ *   [sweep NAME]      arms, and keys of theirs with several values: one arm for each combination
  *   [profile NAME]    overrides: SECTION.KEY = value, applied by --profile NAME
  *
  * One rule holds everywhere: a key that names a plugin (`optimizer = adamw`) has that
@@ -96,6 +97,8 @@ typedef struct tfx_event_spec {
 
 typedef struct tfx_arm {
     char *name;
+    char *sweep, *base, *point; /* the sweep that it is a point of, of which arm, and what it has from there, a JSON
+                                   object; NULL: of none */
     const tfx_model_spec *model;
     char *scaling_name;     /* NULL: the arm does not grow */
     tfx_plugin_use scaling; /* impl NULL: does not grow */
@@ -142,7 +145,7 @@ const tfx_model_spec *tfx_experiment_model(const tfx_experiment *e, const char *
 /* The [arm NAME] of an experiment, or NULL with a message. */
 const tfx_arm *tfx_experiment_arm(const tfx_experiment *e, const char *name, tfx_error *err);
 
-/* Whether a reference to `name` is one to this arm. */
+/* Whether it has that name, or is a point of the arm that has. */
 int tfx_arm_answers_to(const tfx_arm *arm, const char *name);
 
 /* What an event may change of [train]. */

@@ -18,7 +18,8 @@
 
 /* ---- kinds of sections ---- */
 
-static const char *const kinds[] = {"experiment", "vars", "data", "train", "model", "scaling", "arm", "profile"};
+static const char *const kinds[] = {"experiment", "vars", "data",  "train",  "model",
+                                    "scaling",    "arm",  "sweep", "profile"};
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
 #define FIRST_NAMED 4
 
@@ -131,8 +132,12 @@ tfx_status tfx_ini_fail_unknown(const tfx_ini *ini, const tfx_setting *from, con
 {
     tfx_suggest known = {.name = name};
     for (size_t i = 0; i < ini->n_sections; i++)
-        if (!strcmp(ini->sections[i].kind, kind) && &ini->sections[i] != but)
+        if (!strcmp(ini->sections[i].kind, kind) && &ini->sections[i] != but) {
+            const tfx_setting *of = tfx_section_find(&ini->sections[i], "sweep.of");
             tfx_suggest_add(&known, "%s", ini->sections[i].name);
+            if (of) /* all points of an arm answer to its name */
+                tfx_suggest_add(&known, "%s", of->value);
+        }
     if (from)
         tfx_fail_at(err, from->file, from->line, "%s: there is no [%s %.100s]", from->key, kind, name);
     else
@@ -155,10 +160,22 @@ typedef struct reader {
     tfx_error *err;
 } reader;
 
+/* The bracket that closes the first one of a line: a point of a sweep has brackets in its name. NULL: there is none. */
+static const char *end_of_title(const char *line, size_t n)
+{
+    int depth = 0;
+    for (const char *p = line; p < line + n; p++) {
+        depth += (*p == '[') - (*p == ']');
+        if (!depth)
+            return p;
+    }
+    return NULL;
+}
+
 static tfx_status open_section(reader *r, const char *line, size_t n)
 {
     char title[160];
-    const char *close = memchr(line, ']', n);
+    const char *close = end_of_title(line, n);
     if (!close)
         return tfx_fail_at(r->err, r->file, r->line,
                            "expected \"[section]\" or \"[section NAME]\"; found "
@@ -190,7 +207,7 @@ static tfx_status open_section(reader *r, const char *line, size_t n)
         return tfx_fail_at(r->err, r->file, r->line, "[%s] needs a name: [%s NAME]", kind, kind);
     if (!named && name)
         return tfx_fail_at(r->err, r->file, r->line, "[%s] takes no name; found \"%.80s\"", kind, name);
-    const char *wrong = name ? tfx_name_check(name) : NULL;
+    const char *wrong = !name ? NULL : strcmp(kind, "arm") ? tfx_name_check(name) : tfx_arm_name_check(name);
     if (wrong)
         return tfx_fail_at(r->err, r->file, r->line, "\"%.80s\" cannot be the name of a section: %s", name, wrong);
     const tfx_ini_section *other = tfx_ini_find(r->ini, kind, name);

@@ -5,6 +5,9 @@
 
 #include "framework/base/memory.h"
 
+/* Of a section; messages say it, too. */
+#define MAX_NAME 100
+
 int tfx_key_is_length(const char *key)
 {
     return !strcmp(key, "steps") || !strcmp(key, "tokens") || !strcmp(key, "flops");
@@ -85,7 +88,7 @@ const char *tfx_key_expand(const char *key, char ***out, size_t *n)
 
 const char *tfx_name_check(const char *name)
 {
-    if (strlen(name) > 100)
+    if (strlen(name) > MAX_NAME)
         return "it is longer than 100 characters";
     if (!isalnum((unsigned char)*name) && *name != '_')
         return "it must start with a letter, a digit or _";
@@ -93,6 +96,25 @@ const char *tfx_name_check(const char *name)
         if (!isalnum((unsigned char)*name) && !strchr("-_.", *name))
             return "only letters, digits, -, _ and . are allowed";
     return NULL;
+}
+
+const char *tfx_arm_name_check(const char *name)
+{
+    const char *open = strchr(name, '[');
+    size_t length = strlen(name);
+    if (!open)
+        return tfx_name_check(name);
+    if (length > MAX_NAME)
+        return "it is longer than 100 characters";
+    if (name[length - 1] != ']' || !strchr(open, '='))
+        return "brackets hold a point of a sweep, as in small[lr=1e-3]";
+    for (const char *p = open + 1; p < name + length - 1; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("-_.+=,", *p))
+            return "only letters, digits, -, _, ., +, = and , are allowed between brackets";
+    char *base = tfx_strndup(name, (size_t)(open - name));
+    const char *wrong = tfx_name_check(base);
+    free(base);
+    return wrong;
 }
 
 const char *tfx_value_check(const char *value)

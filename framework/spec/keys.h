@@ -15,6 +15,8 @@ const char *tfx_key_expand(const char *key, char ***out, size_t *n);
 /* NULL when `name` may be the name of a section (they become folder names), else what is
  * wrong, as a static text. */
 const char *tfx_name_check(const char *name);
+/* The same for an arm, which may be a point of a sweep: NAME[key=value,...]. */
+const char *tfx_arm_name_check(const char *name);
 /* NULL when `value` can be written into an INI file and read back, else what is wrong. */
 const char *tfx_value_check(const char *value);
 

@@ -99,7 +99,7 @@ static tfx_status address(tfx_ini *ini, tfx_ini_section *layers, const tfx_setti
                 tfx_suggest_add(&fitting, "%s", kinds[i]);
         tfx_fail_at(err, s->file, s->line,
                     "%s: no section is called \"%s\"; expected experiment, vars, data, train, "
-                    "model.NAME, scaling.NAME or arm.NAME before the key",
+                    "model.NAME, scaling.NAME, arm.NAME or sweep.NAME before the key",
                     s->key, kind);
         tfx_suggest_end(&fitting, NULL, err);
     } else if (!*rest) {

@@ -9,6 +9,7 @@
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 #include "framework/spec/overrides.h"
+#include "framework/spec/sweep.h"
 #include "framework/spec/vars.h"
 
 /* A chain of files longer than this was not written by a person. */
@@ -292,6 +293,8 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         if (inherit(registry, ini, i, busy, err) != TFX_OK)
             goto done;
     remove_spent(ini, err);
+    if (err->status == TFX_OK)
+        tfx_sweeps_apply(registry, ini, err);
 done:
     free(busy);
     free(set.keys);

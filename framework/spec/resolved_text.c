@@ -68,6 +68,14 @@ static int shared(const tfx_experiment *e, const char *name, int optimizer)
     return 1;
 }
 
+/* The arm's own, like what it is as long as. */
+static void put_budget(writer *w, const char *prefix, const tfx_train_config *t)
+{
+    char *value = tfx_train_budget_text(t);
+    put(w, prefix, tfx_budget_key(&t->budget), value);
+    free(value);
+}
+
 static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config *t, const char *prefix,
                       int want_shared)
 {
@@ -77,18 +85,17 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
         for (size_t i = 0; i < tfx_options_count(o); i++) {
             const char *name, *value;
             tfx_options_at(o, i, &name, &value);
-            /* Of steps, tokens and flops, the one that was set; a budget is the arm's own. */
+            if (!optimizer && t->budget.of && !strcmp(name, tfx_budget_key(&t->budget))) {
+                if (!want_shared)
+                    put_budget(w, full, t);
+                continue;
+            }
+            /* Of steps, tokens and flops, the one that was set. */
             int unset = !optimizer && !strcmp(value, "0") && tfx_key_is_length(name);
             if (!unset && shared(e, name, optimizer) == want_shared)
                 put(w, full, name, value);
         }
         free(full);
-    }
-    if (t->budget.of && !want_shared) {
-        char *key = tfx_printf("%s%s", prefix, tfx_budget_key(&t->budget)), *value = tfx_train_budget_text(t);
-        put(w, "", key, value);
-        free(key);
-        free(value);
     }
 }
 
@@ -207,6 +214,15 @@ static void put_start(writer *w, const tfx_start *s)
     free(text);
 }
 
+static void put_sweep(writer *w, const tfx_arm *arm)
+{
+    const char *const keys[] = {"sweep", "sweep.of", "sweep.point"}, *const values[] = {arm->sweep, arm->base,
+                                                                                        arm->point};
+    for (int i = 0; i < 3; i++)
+        if (values[i])
+            put(w, "", keys[i], values[i]);
+}
+
 /* ---- everything ---- */
 
 /* Several arms may share a scaling; it is written once. */
@@ -246,6 +262,7 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
         if (e->arms[i].scaling_name)
             put(&w, "", "scaling", e->arms[i].scaling_name);
         put_start(&w, &e->arms[i].start);
+        put_sweep(&w, &e->arms[i]);
         put_train(&w, e, &e->arms[i].train, "train.", 0);
     }
     if (err->status != TFX_OK)

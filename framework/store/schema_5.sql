@@ -10,6 +10,11 @@ ALTER TABLE stage ADD COLUMN data TEXT;           -- hash of the loader's name a
 ALTER TABLE stage ADD COLUMN eval_tokens INTEGER; -- NULL, too: not evaluated yet
 ALTER TABLE stage ADD COLUMN eval_hash TEXT;      -- of the tokens that its evaluations predict, in their order
 
+-- Where an arm is one of several that a section of the spec made.
+ALTER TABLE arm ADD COLUMN sweep TEXT; -- the [sweep] of the spec; NULL: not swept
+ALTER TABLE arm ADD COLUMN base TEXT;  -- the name of the arm that it is a point of
+ALTER TABLE arm ADD COLUMN point TEXT CHECK (point IS NULL OR json_valid(point)); -- its keys and values of the sweep
+
 -- One row per stage that has ended and was evaluated at its end, of any run. Stages of earlier versions have their
 -- learning rates from the metrics.
 CREATE VIEW endpoint AS

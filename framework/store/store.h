@@ -45,6 +45,10 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
                          const char *start, const char *train_json, tfx_error *err);
 
+/* The sweep that made the arm, the arm that it is a point of, and its keys and values there as JSON. */
+tfx_status tfx_store_set_arm_point(tfx_store *s, tfx_id arm, const char *sweep, const char *base, const char *point,
+                                   tfx_error *err);
+
 typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */
     const char *host, *os, *cpu;

@@ -8,13 +8,14 @@
 
 static tfx_status choose_arm(tfx_selection *s, const char *name, tfx_error *err)
 {
-    const tfx_arm *arm = tfx_experiment_arm(s->experiment, name, err);
-    if (!arm) {
+    const tfx_experiment *e = s->experiment;
+    int any = 0;
+    for (size_t i = 0; i < e->n_arms; i++)
+        if (tfx_arm_answers_to(&e->arms[i], name))
+            s->arms[i] = any = 1;
+    if (!any && !tfx_experiment_arm(e, name, err))
         tfx_error_prefix(err, "run: --arm");
-        return err->status;
-    }
-    s->arms[arm - s->experiment->arms] = 1;
-    return TFX_OK;
+    return err->status;
 }
 
 static tfx_status choose_seed(tfx_selection *s, const char *text, tfx_error *err)

@@ -12,7 +12,7 @@ typedef struct tfx_selection {
     int all;
 } tfx_selection;
 
-/* The runs of arms with these names and of seeds written like this; none of a kind means all of that kind. On
+/* The runs of arms with these names, for a swept one of all its points, and of seeds written like this; none of a kind means all of that kind. On
  * error, with a message that names the nearest arm or all seeds, there is nothing to free. */
 tfx_status tfx_selection_create(tfx_selection *s, const tfx_experiment *e, const char *const *arms, size_t n_arms,
                                 const char *const *seeds, size_t n_seeds, tfx_error *err);

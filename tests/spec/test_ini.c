@@ -168,7 +168,7 @@ START_TEST(refused)
     BAD("[experimnet]\n", "a.ini:1", "unknown section [experimnet]", "did you mean \"experiment\"?");
     BAD("[Train]\n", "a.ini:1", "did you mean \"train\"?");
     BAD("[something_else_entirely]\n", "a.ini:1",
-        "expected one of: experiment, vars, data, train, model, scaling, arm, profile");
+        "expected one of: experiment, vars, data, train, model, scaling, arm, sweep, profile");
     BAD("[]\n", "a.ini:1", "unknown section");
     BAD("[arm]\nmodel = x\n", "a.ini:1", "[arm] needs a name", "[arm NAME]");
     BAD("[train fast]\n", "a.ini:1", "[train] takes no name", "fast");
