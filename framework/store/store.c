@@ -229,3 +229,14 @@ void tfx_store_rollback(tfx_store *s)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->in_group = 0;
 }
+
+tfx_status tfx_store_begin_reading(tfx_store *s, tfx_error *err)
+{
+    return tfx_sql_do(s, err, "BEGIN", "");
+}
+
+void tfx_store_end_reading(tfx_store *s)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -34,6 +34,9 @@ char *tfx_store_log(const tfx_store *s, const char *directory);
 tfx_status tfx_store_begin(tfx_store *s, tfx_error *err);
 tfx_status tfx_store_commit(tfx_store *s, tfx_error *err);
 void tfx_store_rollback(tfx_store *s);
+/* What is read between them is the database as it was at one moment, whatever other processes write. */
+tfx_status tfx_store_begin_reading(tfx_store *s, tfx_error *err);
+void tfx_store_end_reading(tfx_store *s);
 
 /* ---- writing; every function returns the new row's id, or 0 with a message ---- */
 

@@ -1,0 +1,47 @@
+/* Queries of the report, the figures and the exports. Each is a whole statement with the experiment's id written in it,
+ * so that the text that a page shows is the very text that its numbers came from. */
+#ifndef TFX_STORE_QUERIES_REPORT_H
+#define TFX_STORE_QUERIES_REPORT_H
+
+#include "framework/store/rows.h"
+#include "framework/store/store.h"
+
+/* Columns are in the order of the lists. */
+typedef enum tfx_report_query {
+    /* name, description, spec_path, profile, created, spec (its hash), text; one row */
+    TFX_REPORT_EXPERIMENT = 0,
+    /* per arm: arm, then of the runs that are done: mean val_loss, its std (NULL: one run), mean bits_per_byte; runs, done,
+     * growths (events, of all runs), first_parameters (of stage 0), parameters; means again: tokens_incl, flops_incl,
+     * flops_excl, seconds_incl */
+    TFX_REPORT_OUTCOMES,
+    /* per run: run, arm, seed, status, model, parameters, stages, steps_incl, tokens_incl, flops_incl, flops_excl,
+     * val_loss, bits_per_byte, seconds_incl, detail */
+    TFX_REPORT_RUNS,
+    /* per evaluation: arm, seed, run, stage, parameters, step, flops_incl, flops_excl, tokens_incl, tokens_excl,
+     * seconds_incl, seconds_excl, val_loss; a run's rows are together, in order */
+    TFX_REPORT_CURVES,
+    /* per ended stage of each run: arm, seed, run, stage, final, parameters, flops_incl, flops_excl, tokens_incl,
+     * tokens_excl, seconds_incl, seconds_excl, val_loss, peak_lr, decayed (NULL: not known) */
+    TFX_REPORT_ENDPOINTS,
+    /* per growth event: arm, seed, run, step, parameters_before, parameters_after, keeps_function, probe_delta_loss,
+     * probe_max_abs_delta_logit, from_model, to_model, policy, reason */
+    TFX_REPORT_GROWTH,
+    /* per stage of each run and of those that it descends from: own (1: of this experiment), experiment, arm, seed, run,
+     * stage, parameters, flops_start, flops_end (both including ancestors), val_loss, parent_run (NULL: none) */
+    TFX_REPORT_LINEAGE,
+    /* per arm, stage and step after growth, means over runs and parameters: arm, stage, steps_since_growth,
+     * new_energy_share, old_update_ratio, new_update_ratio, dead_slots, slots (of new slices, summed) */
+    TFX_REPORT_SLICES,
+    /* name, version, abi, hash, runs */
+    TFX_REPORT_PLUGINS,
+    /* tfx_version, abi_version, git_commit, host, os, cpu, n_cores, memory_bytes, backend, libraries, runs */
+    TFX_REPORT_ENVIRONMENTS,
+    TFX_REPORT_QUERIES
+} tfx_report_query;
+
+/* The statement; a heap string. */
+char *tfx_report_sql(tfx_report_query which, tfx_id experiment);
+/* Its rows, as those of framework/store/queries.h. */
+tfx_rows *tfx_query_report(tfx_store *s, tfx_report_query which, tfx_id experiment, tfx_error *err);
+
+#endif
