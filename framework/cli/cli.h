@@ -44,8 +44,21 @@ int tfx_cli_fail(const tfx_error *err);
 const char *tfx_cli_plugin_dir(void);
 
 /* The verbs, each defined in the file of its name. */
-extern const tfx_command tfx_cmd_run, tfx_cmd_plan, tfx_cmd_plugin_list, tfx_cmd_plugin_show, tfx_cmd_runs,
-    tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate, tfx_cmd_grow,
-    tfx_cmd_tag, tfx_cmd_note, tfx_cmd_rename;
+extern const tfx_command tfx_cmd_run;
+extern const tfx_command tfx_cmd_plan;
+extern const tfx_command tfx_cmd_runs;
+extern const tfx_command tfx_cmd_show;
+extern const tfx_command tfx_cmd_lineage;
+extern const tfx_command tfx_cmd_curve;
+extern const tfx_command tfx_cmd_report;
+extern const tfx_command tfx_cmd_sql;
+extern const tfx_command tfx_cmd_eval;
+extern const tfx_command tfx_cmd_generate;
+extern const tfx_command tfx_cmd_grow;
+extern const tfx_command tfx_cmd_plugin_list;
+extern const tfx_command tfx_cmd_plugin_show;
+extern const tfx_command tfx_cmd_tag;
+extern const tfx_command tfx_cmd_note;
+extern const tfx_command tfx_cmd_rename;
 
 #endif

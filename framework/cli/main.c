@@ -17,12 +17,25 @@
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 
-/* In the order of `tfx --help`. */
+/* In the order of `tfx --help`, one on each line. */
 static const tfx_command *const commands[] = {
-    /* clang-format off: one verb per line */
-    &tfx_cmd_run,         &tfx_cmd_plan,        &tfx_cmd_runs, &tfx_cmd_show,     &tfx_cmd_lineage,
-    &tfx_cmd_curve,       &tfx_cmd_sql,         &tfx_cmd_eval, &tfx_cmd_generate, &tfx_cmd_grow,
-    &tfx_cmd_plugin_list, &tfx_cmd_plugin_show, &tfx_cmd_tag,  &tfx_cmd_note,     &tfx_cmd_rename,
+    /* clang-format off */
+    &tfx_cmd_run,
+    &tfx_cmd_plan,
+    &tfx_cmd_runs,
+    &tfx_cmd_show,
+    &tfx_cmd_lineage,
+    &tfx_cmd_curve,
+    &tfx_cmd_report,
+    &tfx_cmd_sql,
+    &tfx_cmd_eval,
+    &tfx_cmd_generate,
+    &tfx_cmd_grow,
+    &tfx_cmd_plugin_list,
+    &tfx_cmd_plugin_show,
+    &tfx_cmd_tag,
+    &tfx_cmd_note,
+    &tfx_cmd_rename,
     /* clang-format on */
 };
 

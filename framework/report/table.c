@@ -33,8 +33,15 @@ char *tfx_cell_format(char *buf, tfx_cell cell, double x)
     }
 }
 
-/* One cell as a single line of text. */
-static char *cell_text(tfx_rows *q, int i, tfx_cell cell)
+char *tfx_real_exact(char *buf, double x)
+{
+    snprintf(buf, 32, "%.15g", x);
+    if (strtod(buf, NULL) != x)
+        snprintf(buf, 32, "%.17g", x);
+    return buf;
+}
+
+char *tfx_cell_text(tfx_rows *q, int i, tfx_cell cell)
 {
     tfx_value_type type = tfx_rows_type(q, i);
     char buf[32];
@@ -94,7 +101,7 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
     }
     while (tfx_rows_next(q, err))
         for (int i = 0; i < n; i++) {
-            char *s = cell_text(q, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
+            char *s = tfx_cell_text(q, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
             tfx_value_type type = tfx_rows_type(q, i);
             *TFX_APPEND(cells, count, cap) = s;
             if (text_width(s) > width[i])
@@ -207,14 +214,6 @@ static void print_csv_field(FILE *out, const char *s)
     fputc('"', out);
 }
 
-/* As short as reading it back to the same number allows. */
-static void print_csv_real(FILE *out, double x)
-{
-    char buf[32];
-    snprintf(buf, sizeof(buf), "%.15g", x);
-    fprintf(out, strtod(buf, NULL) == x ? "%.15g" : "%.17g", x);
-}
-
 static tfx_status print_csv(tfx_rows *q, FILE *out, tfx_error *err)
 {
     int n = tfx_rows_n_columns(q);
@@ -225,8 +224,9 @@ static tfx_status print_csv(tfx_rows *q, FILE *out, tfx_error *err)
     while (tfx_rows_next(q, err))
         for (int i = 0; i < n; i++) {
             tfx_value_type type = tfx_rows_type(q, i);
+            char buf[32];
             if (type == TFX_VALUE_REAL)
-                print_csv_real(out, tfx_rows_as_real(q, i));
+                fputs(tfx_real_exact(buf, tfx_rows_as_real(q, i)), out);
             else if (type == TFX_VALUE_BLOB) {
                 char *hex = blob_hex(q, i);
                 fputs(hex, out);

@@ -7,8 +7,10 @@
 #include "framework/base/memory.h"
 #include "framework/report/ancestry.h"
 #include "framework/report/cost_curve.h"
+#include "framework/report/html_page.h"
 #include "framework/report/run_detail.h"
 #include "framework/report/run_table.h"
+#include "framework/store/queries_report.h"
 #include "tests/check_main.h"
 #include "tests/store/sample.h"
 
@@ -160,22 +162,25 @@ START_TEST(reports_survive)
     size_t n = 0;
     tfx_store *s = NULL;
     damage(wrong[_i]);
+    char *page = sample_path(folder, "report.html");
     FILE *f = open_memstream(&out, &n);
     OK(s = tfx_store_open(path, TFX_STORE_READ, oops));
     for (int json = 0; json <= 1; json++) {
-        tfx_error err[6] = {{0}};
+        tfx_error err[7] = {{0}};
         tfx_report_runs(s, NULL, NULL, 0, json, f, &err[0]);
         tfx_report_experiment(s, 1, json, f, &err[1]);
         tfx_report_run(s, 3, json, f, &err[2]);
         tfx_report_curve(s, 1, "flops", 1, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, f, &err[3]);
         tfx_report_lineage(s, checkpoint_id("max"), json, f, &err[4]);
-        tfx_report_find_experiment(s, "grwth", &err[5]);
-        for (int i = 0; i < 5; i++)
+        tfx_report_html(s, 1, page, &err[5]);
+        tfx_report_find_experiment(s, "grwth", &err[6]);
+        for (int i = 0; i < 6; i++)
             ck_assert_msg(err[i].status == TFX_OK || strstr(err[i].text, "is damaged"), "%s", err[i].text);
     }
     tfx_store_close(s);
     fclose(f);
     free(out);
+    free(page);
 }
 END_TEST
 
@@ -192,6 +197,9 @@ START_TEST(views_end)
     free(sample_ask(path, "SELECT count(*) FROM run_summary"));
     free(sample_ask(path, "SELECT count(*) FROM scaling_curve"));
     free(sample_ask(path, "SELECT count(*) FROM lineage"));
+    char *family = tfx_report_sql(TFX_REPORT_LINEAGE, 1);
+    free(sample_ask(path, family));
+    free(family);
 }
 END_TEST
 

@@ -1,0 +1,183 @@
+/* Loss curves: see framework/report/loss_curves.h. */
+#include "framework/report/loss_curves.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/store/queries_report.h"
+
+const char *const tfx_cost_names[TFX_COSTS] = {"flops", "tokens", "seconds"};
+const char *const tfx_side_names[TFX_SIDES] = {"incl", "excl"};
+
+const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
+{
+    return arm->mean.n ? &arm->mean : arm->n_runs ? &arm->runs[0] : NULL;
+}
+
+/* ---- thinning ---- */
+
+/* The place of the i-th of n points, from 0 to 1: half by its number, half by the number's logarithm, since axes are
+ * logarithmic and ends matter most. */
+static double place(size_t i, size_t n)
+{
+    return 0.5 * (double)i / (double)n + 0.5 * log1p((double)i) / log1p((double)n);
+}
+
+/* Marks what stays of the points [from, to) of one stage. */
+static void mark(const tfx_curve *c, size_t from, size_t to, size_t n_places, char *stays)
+{
+    stays[from] = stays[to - 1] = 1;
+    for (size_t i = from; i < to;) {
+        size_t low = i, high = i, of = (size_t)(place(i - from, to - from) * (double)n_places);
+        for (; i < to && (size_t)(place(i - from, to - from) * (double)n_places) == of; i++) {
+            low = c->points[i].loss < c->points[low].loss ? i : low;
+            high = c->points[i].loss > c->points[high].loss ? i : high;
+        }
+        stays[low] = stays[high] = 1;
+    }
+}
+
+void tfx_curve_thin(tfx_curve *c, size_t budget)
+{
+    if (c->n <= budget)
+        return;
+    char *stays = tfx_alloc(c->n);
+    for (size_t from = 0, to; from < c->n; from = to) {
+        for (to = from + 1; to < c->n && c->points[to].stage == c->points[from].stage;)
+            to++;
+        /* Two points for each place. */
+        mark(c, from, to, (size_t)((double)budget / 2 * (double)(to - from) / (double)c->n) + 1, stays);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (stays[i])
+            c->points[n++] = c->points[i];
+    c->n = n;
+    free(stays);
+}
+
+/* ---- means ---- */
+
+/* Before it in its run: negative; at the same place: 0. */
+static int compare(const tfx_curve_point *a, const tfx_curve_point *b)
+{
+    if (a->stage != b->stage)
+        return a->stage < b->stage ? -1 : 1;
+    return (a->step > b->step) - (a->step < b->step);
+}
+
+/* Means over the seeds where all were evaluated: where one is missing, a mean over the others would jump. */
+static void average(tfx_arm_curves *arm)
+{
+    size_t *at = TFX_NEW_ARRAY(size_t, arm->n_runs);
+    for (size_t i = 0; arm->n_runs > 1 && i < arm->runs[0].n; i++) {
+        tfx_curve_point sum = arm->runs[0].points[i];
+        size_t found = 1;
+        for (size_t r = 1; r < arm->n_runs; r++) {
+            const tfx_curve *c = &arm->runs[r];
+            while (at[r] < c->n && compare(&c->points[at[r]], &sum) < 0)
+                at[r]++;
+            if (at[r] == c->n || compare(&c->points[at[r]], &sum) != 0)
+                break;
+            const tfx_curve_point *p = &c->points[at[r]];
+            for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+                sum.cost[k / TFX_SIDES][k % TFX_SIDES] += p->cost[k / TFX_SIDES][k % TFX_SIDES];
+            sum.loss += p->loss;
+            found++;
+        }
+        if (found < arm->n_runs)
+            continue;
+        for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+            sum.cost[k / TFX_SIDES][k % TFX_SIDES] /= (double)found;
+        sum.loss /= (double)found;
+        *TFX_APPEND(arm->mean.points, arm->mean.n, arm->mean.cap) = sum;
+    }
+    free(at);
+}
+
+/* ---- reading ---- */
+
+static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx_error *err)
+{
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
+    while (tfx_rows_next(q, err))
+        TFX_APPEND(out->arms, out->n_arms, out->cap)->arm = tfx_strdup(tfx_rows_text(q, 0, err));
+    tfx_rows_close(q);
+}
+
+static tfx_arm_curves *find(tfx_loss_curves *all, const char *arm)
+{
+    for (size_t i = 0; i < all->n_arms; i++)
+        if (!strcmp(all->arms[i].arm, arm))
+            return &all->arms[i];
+    return NULL;
+}
+
+static tfx_curve_point read_point(tfx_rows *q, tfx_error *err)
+{
+    tfx_curve_point p = {.stage = tfx_rows_int(q, 3, 0, err),
+                         .parameters = tfx_rows_int(q, 4, 0, err),
+                         .step = tfx_rows_int(q, 5, 0, err),
+                         .loss = tfx_rows_real(q, 12, err)};
+    for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+        p.cost[k / TFX_SIDES][k % TFX_SIDES] = tfx_rows_real(q, 6 + k, err);
+    return p;
+}
+
+static void load_points(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx_error *err)
+{
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_CURVES, experiment, err);
+    while (tfx_rows_next(q, err)) {
+        tfx_id run = tfx_rows_id(q, 2, err);
+        tfx_arm_curves *arm = find(out, tfx_rows_text(q, 0, err));
+        tfx_curve_point p = read_point(q, err);
+        if (!arm || !isfinite(p.loss)) /* a loss that diverged has no place */
+            continue;
+        if (!arm->n_runs || arm->runs[arm->n_runs - 1].run != run) {
+            tfx_curve *c = TFX_APPEND(arm->runs, arm->n_runs, arm->cap);
+            c->run = run;
+            c->seed = tfx_rows_int(q, 1, INT64_MIN, err);
+        }
+        tfx_curve *c = &arm->runs[arm->n_runs - 1];
+        *TFX_APPEND(c->points, c->n, c->cap) = p;
+        out->n_evaluations++;
+    }
+    tfx_rows_close(q);
+}
+
+tfx_status tfx_loss_curves_load(tfx_store *s, tfx_id experiment, size_t budget, tfx_loss_curves *out, tfx_error *err)
+{
+    *out = (tfx_loss_curves){0};
+    load_arms(s, experiment, out, err);
+    if (err->status == TFX_OK)
+        load_points(s, experiment, out, err);
+    size_t n_runs = 0;
+    for (size_t i = 0; i < out->n_arms; i++)
+        n_runs += out->arms[i].n_runs;
+    size_t each = budget / (n_runs ? n_runs : 1);
+    for (size_t i = 0; i < out->n_arms; i++) {
+        tfx_arm_curves *arm = &out->arms[i];
+        average(arm); /* of all points, before any of them goes */
+        tfx_curve_thin(&arm->mean, each);
+        for (size_t r = 0; r < arm->n_runs; r++) {
+            tfx_curve_thin(&arm->runs[r], each);
+            out->n_kept += arm->runs[r].n;
+        }
+    }
+    return err->status;
+}
+
+void tfx_loss_curves_finish(tfx_loss_curves *c)
+{
+    for (size_t i = 0; i < c->n_arms; i++) {
+        for (size_t r = 0; r < c->arms[i].n_runs; r++)
+            free(c->arms[i].runs[r].points);
+        free(c->arms[i].runs);
+        free(c->arms[i].mean.points);
+        free(c->arms[i].arm);
+    }
+    free(c->arms);
+    *c = (tfx_loss_curves){0};
+}

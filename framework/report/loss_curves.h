@@ -1,0 +1,54 @@
+/* Loss curves: the evaluations of an experiment in memory, for figures: each run of each arm, and the mean over the
+ * seeds, thinned to what a figure can show. */
+#ifndef TFX_REPORT_LOSS_CURVES_H
+#define TFX_REPORT_LOSS_CURVES_H
+
+#include <stddef.h>
+
+#include "framework/store/store.h"
+
+typedef enum tfx_cost { TFX_COST_FLOPS = 0, TFX_COST_TOKENS, TFX_COST_SECONDS, TFX_COSTS } tfx_cost;
+typedef enum tfx_side { TFX_SIDE_INCL = 0, TFX_SIDE_EXCL, TFX_SIDES } tfx_side; /* of what ancestors spent */
+/* "flops", ...; "incl", "excl": as columns of the views end. */
+extern const char *const tfx_cost_names[TFX_COSTS], *const tfx_side_names[TFX_SIDES];
+
+/* One evaluation, or the mean of those of all seeds at one step. */
+typedef struct tfx_curve_point {
+    int64_t stage, parameters, step;
+    double cost[TFX_COSTS][TFX_SIDES];
+    double loss; /* finite */
+} tfx_curve_point;
+
+/* In order of stage and step. */
+typedef struct tfx_curve {
+    tfx_id run; /* 0: a mean */
+    int64_t seed;
+    tfx_curve_point *points;
+    size_t n, cap;
+} tfx_curve;
+
+typedef struct tfx_arm_curves {
+    char *arm;
+    tfx_curve *runs; /* those that were evaluated */
+    size_t n_runs, cap;
+    tfx_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */
+} tfx_arm_curves;
+
+typedef struct tfx_loss_curves {
+    tfx_arm_curves *arms; /* every arm, in the order of the spec */
+    size_t n_arms, cap;
+    size_t n_evaluations, n_kept; /* before and after thinning, of runs */
+} tfx_loss_curves;
+
+/* Reads them; the points of all runs together are thinned to about `budget`. Always finish it. */
+tfx_status tfx_loss_curves_load(tfx_store *s, tfx_id experiment, size_t budget, tfx_loss_curves *out, tfx_error *err);
+void tfx_loss_curves_finish(tfx_loss_curves *c);
+
+/* Which curve of an arm stands for it: the mean, or its only run. NULL: it has no evaluation. */
+const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);
+
+/* Leaves of a curve the first and last point of each stage and, of places that lie as densely in the steps as in their
+ * logarithm, the lowest and the highest: about `budget` points. */
+void tfx_curve_thin(tfx_curve *c, size_t budget);
+
+#endif

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""`tfx report`: what the page holds, compared with the database that it was made from."""
+import html.parser
+import resource
+import signal
+
+from harness import *
+
+# Names and words that HTML, a script and a style sheet would take for their own.
+NASTY = """</script><script>alert("a & 'b'")</script><!-- <b>"""
+SPEC = TINY.replace("description = Everything that a run can do, small", f"description = {NASTY}") + "\n# " + NASTY + "\n"
+# Tags that are never closed.
+VOID = {"meta", "link", "input", "br", "path"}
+
+
+class Reader(html.parser.HTMLParser):
+    """The page's elements: (tag, attributes, text), and whether they are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.elements, self.problems = [], [], []
+        self.feed(text)
+        self.close()
+        if self.stack:
+            self.problems.append(f"never closed: {[e[0] for e in self.stack]}")
+
+    def handle_starttag(self, tag, attributes):
+        element = [tag, dict(attributes), ""]
+        self.elements.append(element)
+        if tag not in VOID:
+            self.stack.append(element)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append([tag, dict(attributes), ""])
+
+    def handle_endtag(self, tag):
+        if tag == "path":
+            return
+        if not self.stack or self.stack[-1][0] != tag:
+            self.problems.append(f"</{tag}> where {[e[0] for e in self.stack]} are open")
+        elif self.stack:
+            self.stack.pop()
+
+    def handle_data(self, data):
+        for element in self.stack:
+            element[2] += data
+
+    def all(self, tag, **attributes):
+        return [e for e in self.elements if e[0] == tag and all(attributes[k] in (e[1].get(k) or "").split() for k in attributes)]
+
+
+def report(f, name="tiny", *args):
+    f.tfx("report", name, "-o", "page.html", *args)
+    text = (f.path / "page.html").read_text()
+    page = Reader(text)
+    same(page.problems, [], "elements are closed")
+    return text, page
+
+
+def test_numbers():
+    """The page's data, its curves and its SQL are those of the database."""
+    with folder(SPEC) as f:
+        f.tfx("run", "tiny.ini", "--set", "train.slice_every=2")
+        text, page = report(f)
+        (script,) = [e for e in page.all("script") if e[1].get("id") == "tfx-data"]
+        data = json.loads(script[2])
+        columns = data["columns"]
+        same(columns, ["stage", "step", "flops_incl", "flops_excl", "tokens_incl", "tokens_excl", "seconds_incl",
+                       "seconds_excl", "val_loss"], "columns")
+        rows = [(a["arm"], r["run"], r["seed"], *p) for a in data["arms"] for r in a["runs"] for p in r["points"]]
+        expected = f.sql(f"SELECT arm, run, seed, {', '.join(columns)} FROM scaling_curve ORDER BY run, stage, step")
+        same(sorted(rows, key=lambda r: (r[1], r[3], r[4])), expected, "the curves")
+        for arm in data["arms"]:
+            mean = f.sql("SELECT stage, step, avg(val_loss), avg(flops_incl), avg(seconds_excl) FROM scaling_curve WHERE arm = ? "
+                         "GROUP BY stage, step ORDER BY stage, step", arm["arm"])
+            same(len(mean), len(arm["mean"]), "points of the mean")
+            for (stage, step, loss, flops, seconds), p in zip(mean, arm["mean"]):
+                same((stage, step), tuple(p[:2]), "place of a mean")
+                for a, b in ((loss, p[8]), (flops, p[2]), (seconds, p[7])):
+                    expect(abs(a - b) <= 1e-12 * abs(a), "a mean", (a, b))
+        # A picture for each cost, including and excluding; in each, a line for each run and one for each mean.
+        same(len(page.all("div", **{"class": "side-incl"})), 3, "pictures including ancestors")
+        same(len(page.all("div", **{"class": "side-excl"})), 3, "pictures excluding them")
+        same(len([e for e in page.all("path", **{"class": "seed"}) if "data-run" in e[1]]), 4 * 6, "lines of seeds")
+        # Six of curves, one key in the legend, and the lines of slices: two of each stage of the arm that grows.
+        same(len(page.all("path", **{"class": "mean"})), 2 * 6 + 2 + 4, "lines of means and keys")
+        # What is said to have made a figure gives its rows.
+        statements = [e[2].removeprefix("SQL") for e in page.all("details", **{"class": "sql"})]
+        same(len(statements), 10, "statements")
+        curve = next(s for s in statements if "FROM scaling_curve" in s)
+        same([(r[0], r[2], r[1], r[3], r[5]) for r in f.sql(curve)], [r[:5] for r in expected], "rows by the page's SQL")
+        for statement in statements:
+            expect(f.sql(statement), "each has rows", statement)
+            f.tfx("sql", statement)
+
+
+def test_words():
+    """What the page says of the outcome is worked out from it; names and specs cannot break it."""
+    with folder(SPEC) as f:
+        f.tfx("run", "tiny.ini")
+        text, page = report(f)
+        losses = dict(f.sql("SELECT arm, avg(val_loss) FROM run_summary GROUP BY arm"))
+        best = min(losses, key=losses.get)
+        (lead,) = page.all("p", **{"class": "lead"})
+        expect(lead[2].startswith(f"{best} ends with the lowest val loss, {losses[best]:.4f} ± "), "the best arm", lead[2])
+        expect("Not finished" not in text, "it is finished")
+        same([e[2] for e in page.all("p", **{"class": "description"})], [NASTY], "the description")
+        (spec,) = page.all("details", id="spec")
+        expect(NASTY in spec[2], "the spec", spec[2])
+        same(len(page.all("script")), 2, "scripts: data and the page's own")
+        for word in ("http:", "https:", "src="):
+            expect(word not in text, f"nothing comes from elsewhere: {word}")
+        for hash, in f.sql("SELECT hash FROM plugin UNION SELECT hash FROM spec UNION SELECT git_commit FROM environment"):
+            expect(hash in text, "hashes of plugins and spec, and the commit", hash)
+        same(f.tfx("report", "tiny", "-o", "-").stdout, text, "to standard output, and the same once more")
+
+
+def test_grown_at_equal_cost():
+    """Twins are named with their relation and the difference; those that spent more or less are not."""
+    twins = "[arm small_on]\nmodel = tokenformer_16\ntrain.steps = 43\n[arm large]\nmodel = tokenformer_48\ntrain.steps = 19\n"
+    with folder(TINY + twins) as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        _, page = report(f)
+        loss = dict(f.sql("SELECT arm, val_loss FROM run_summary"))
+        cost = dict(f.sql("SELECT arm, flops_incl FROM run_summary"))
+        said = [e[2] for e in page.all("li")]
+        expected = []
+        for arm, relation in (("transformer", "not grown"), ("small_on", "of the first size to the end"),
+                              ("large", "of the final size from the start")):
+            if abs(cost[arm] / cost["grown"] - 1) > 0.05:
+                continue
+            difference = loss["grown"] - loss[arm]
+            word = "better" if difference < 0 else "worse"
+            expected.append(f"{abs(difference):.3f} {word} than {arm} ({relation}, {100 * (cost[arm] / cost['grown'] - 1):+.1f}% FLOPs)")
+        same(said, expected, "comparisons")
+        expect(len(said) == 2, "the twins spend as much", cost)
+
+
+def test_unfinished():
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--arm", "grown", "--seed", 1)
+        text, page = report(f)
+        (warning,) = page.all("p", **{"class": "warning"})
+        expect("Not finished: 1 of 4 runs are done, 3 planned." in warning[2], "what is missing", warning[2])
+        f.tfx("run", "tiny.ini", "--set", "train.lr=1e9", "--set", "experiment.name=bad", status=None)
+        _, page = report(f, "bad")
+        expect(page.all("p", **{"class": "warning"}), "failed runs are said")
+
+
+def test_mistakes():
+    """A page is replaced as a whole or stays; what is wrong is named."""
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        page = f.path / "page.html"
+        page.write_text("old")
+        # As on a full disk: the file may not grow to its size.
+        r = f.tfx("report", "tiny", "-o", "page.html", status=1, preexec_fn=limited)
+        expect("page.html" in r.stderr, "the file is named", r.stderr)
+        same(page.read_text(), "old", "what was there before")
+        before = f.files()
+        r = f.tfx("report", "tinny", status=2)
+        expect("no experiment 'tinny'; did you mean \"tiny\"?" in r.stderr, "the name", r.stderr)
+        r = f.tfx("report", "tiny", "-o", "nowhere/page.html", status=1)
+        expect("nowhere/page.html: cannot create" in r.stderr, "the folder", r.stderr)
+        r = f.tfx("report", "tiny", "--output", status=2)
+        expect("--output needs a value" in r.stderr, "the option", r.stderr)
+        same(f.files(), before, "nothing is left behind")
+        f.tfx("report", "tiny", "-o", "page.html")
+        expect(page.read_text().startswith("<!DOCTYPE html>"), "the new page")
+
+
+main(globals())
