@@ -41,6 +41,15 @@ char *tfx_real_exact(char *buf, double x)
     return buf;
 }
 
+/* How many characters of the text come before one that would not stay on its line. */
+static size_t plain_length(const char *s)
+{
+    size_t n = 0;
+    while ((unsigned char)s[n] >= 0x20 && s[n] != 0x7f)
+        n++;
+    return n;
+}
+
 char *tfx_cell_text(tfx_rows *q, int i, tfx_cell cell)
 {
     tfx_value_type type = tfx_rows_type(q, i);
@@ -54,15 +63,18 @@ char *tfx_cell_text(tfx_rows *q, int i, tfx_cell cell)
         tfx_rows_blob(q, i, &n_bytes);
         return tfx_printf("(%zu bytes)", n_bytes);
     }
+    /* Almost all text is plain; formatting it piece by piece would take most of the time of a long list. */
+    const char *s = tfx_rows_as_text(q, i);
+    size_t plain = plain_length(s);
+    if (!s[plain])
+        return tfx_strdup(s);
     tfx_text t = {0};
-    tfx_text_add(&t, "%s", "");
-    for (const char *s = tfx_rows_as_text(q, i); s && *s; s++) {
-        if (*s == '\n')
-            tfx_text_add(&t, "\\n");
-        else if (*s == '\t')
-            tfx_text_add(&t, "\\t");
-        else
-            tfx_text_add(&t, "%c", (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+    for (; *s; plain = plain_length(s)) {
+        tfx_text_add(&t, "%.*s", (int)plain, s);
+        s += plain;
+        if (*s)
+            tfx_text_add(&t, "%s", *s == '\n' ? "\\n" : *s == '\t' ? "\\t" : " ");
+        s += *s != 0;
     }
     return t.s;
 }
@@ -79,10 +91,11 @@ static size_t text_width(const char *s)
 static void print_cell(FILE *out, const char *s, size_t width, int right, int last)
 {
     size_t pad = width - text_width(s);
-    if (right)
-        fprintf(out, "%*s%s", (int)pad, "", s);
-    else
-        fprintf(out, "%s%*s", s, last ? 0 : (int)pad, "");
+    for (; right && pad; pad--)
+        fputc(' ', out);
+    fputs(s, out);
+    for (; !last && pad; pad--)
+        fputc(' ', out);
     fputs(last ? "\n" : "  ", out);
 }
 
@@ -132,7 +145,7 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
 }
 
 /* The key of column i: its name, made unique when a join gives two columns the same one. */
-static char *column_key(tfx_rows *q, int i)
+static char *column_key(const tfx_rows *q, int i)
 {
     const char *name = tfx_rows_name(q, i);
     int same = 1;
@@ -151,11 +164,28 @@ static char *blob_hex(tfx_rows *q, int i)
     return hex;
 }
 
-static cJSON *row_json(tfx_rows *q)
+/* Made once for all rows. */
+static char **column_keys(const tfx_rows *q)
+{
+    int n = tfx_rows_n_columns(q);
+    char **keys = TFX_NEW_ARRAY(char *, n + 1);
+    for (int i = 0; i < n; i++)
+        keys[i] = column_key(q, i);
+    return keys;
+}
+
+static void free_keys(char **keys)
+{
+    for (size_t i = 0; keys[i]; i++)
+        free(keys[i]);
+    free(keys);
+}
+
+static cJSON *row_json(tfx_rows *q, char *const *keys)
 {
     cJSON *row = cJSON_CreateObject();
-    for (int i = 0; i < tfx_rows_n_columns(q); i++) {
-        char *key = column_key(q, i);
+    for (int i = 0; keys[i]; i++) {
+        const char *key = keys[i];
         double x;
         switch (tfx_rows_type(q, i)) {
         case TFX_VALUE_INTEGER: /* raw: a double would round beyond 2^53 */
@@ -177,7 +207,6 @@ static cJSON *row_json(tfx_rows *q)
         }
         default: cJSON_AddNullToObject(row, key);
         }
-        free(key);
     }
     return row;
 }
@@ -185,14 +214,16 @@ static cJSON *row_json(tfx_rows *q)
 static tfx_status print_json(tfx_rows *q, FILE *out, tfx_error *err)
 {
     int any = 0;
+    char **keys = column_keys(q);
     while (tfx_rows_next(q, err)) {
-        cJSON *row = row_json(q);
+        cJSON *row = row_json(q, keys);
         char *text = cJSON_PrintUnformatted(row);
         fprintf(out, "%s%s", any ? ",\n " : "[", text);
         any = 1;
         cJSON_free(text);
         cJSON_Delete(row);
     }
+    free_keys(keys);
     if (err->status == TFX_OK)
         fputs(any ? "]\n" : "[]\n", out);
     return err->status;
@@ -254,8 +285,10 @@ cJSON *tfx_table_json(tfx_rows *q, tfx_error *err)
     if (!q)
         return NULL;
     cJSON *rows = cJSON_CreateArray();
+    char **keys = column_keys(q);
     while (tfx_rows_next(q, err))
-        cJSON_AddItemToArray(rows, row_json(q));
+        cJSON_AddItemToArray(rows, row_json(q, keys));
+    free_keys(keys);
     if (err->status == TFX_OK)
         return rows;
     cJSON_Delete(rows);

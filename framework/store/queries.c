@@ -162,37 +162,25 @@ tfx_rows *tfx_query_run(tfx_store *s, tfx_id run, tfx_run_part part, int everyth
 
 /* ---- lineage ---- */
 
-/* A checkpoint is recorded after its parent; rows that say otherwise would lead around for ever. */
-#define UP " FROM up JOIN lineage_edge l ON l.child = up.id AND l.parent < l.child) "
-
-/* The rows of the view `lineage` for one checkpoint. The view itself would work out the ancestors of every
- * checkpoint there is. */
 tfx_rows *tfx_query_ancestry(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
-    return by_id(s,
-                 "WITH RECURSIVE up (id, distance) AS (VALUES (?1, 0) UNION SELECT l.parent, up.distance + 1" UP
-                 "SELECT c.id AS checkpoint, up.distance, l.parent, l.growth_event, e.id AS experiment_id, "
-                 "e.name AS experiment, a.name AS arm, r.seed, c.run, t.number AS stage, t.model, t.parameters, "
-                 "c.step, c.tokens, c.flops, c.seconds, c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded, "
-                 "c.step + coalesce(o.steps, 0) AS steps_incl, c.tokens + coalesce(o.tokens, 0) AS tokens_incl, "
-                 "c.flops + coalesce(o.flops, 0.0) AS flops_incl, c.seconds + coalesce(o.seconds, 0.0) AS seconds_incl "
-                 "FROM up JOIN checkpoint c ON c.id = up.id JOIN stage t ON t.id = c.stage JOIN run r ON r.id = c.run "
-                 "JOIN arm a ON a.id = r.arm JOIN experiment e ON e.id = a.experiment "
-                 "LEFT JOIN run_ancestors o ON o.run = c.run LEFT JOIN lineage_edge l ON l.child = c.id "
-                 "ORDER BY up.distance DESC, c.id",
-                 checkpoint, err);
+    return by_id(
+        s,
+        "SELECT ancestor AS checkpoint, distance, ancestor_parent AS parent, growth_event, experiment_id, "
+        "experiment, arm, seed, run, stage, model, parameters, step, tokens, flops, seconds, val_loss, reason, "
+        "path, hash, deleted, superseded, steps_incl, tokens_incl, flops_incl, seconds_incl FROM lineage "
+        "WHERE checkpoint = ? ORDER BY distance DESC, ancestor",
+        checkpoint, err);
 }
 
 tfx_rows *tfx_query_growth_events(tfx_store *s, tfx_id checkpoint, tfx_error *err)
 {
     return by_id(s,
-                 "WITH RECURSIVE up (id) AS (VALUES (?1) UNION SELECT l.parent" UP
-                 "SELECT g.id AS growth_event, g.from_checkpoint, g.to_checkpoint, g.run, g.step, g.policy, "
-                 "g.from_model, g.to_model, g.parameters_before, g.parameters_after, g.carried_parameters, "
-                 "g.probe_loss_before, g.probe_loss_after, g.probe_loss_after - g.probe_loss_before AS "
-                 "probe_delta_loss, g.probe_max_abs_delta_logit, g.seconds, g.superseded "
-                 "FROM up JOIN lineage_edge l ON l.child = up.id JOIN growth_event g ON g.id = l.growth_event "
-                 "ORDER BY g.id",
+                 "SELECT id AS growth_event, from_checkpoint, to_checkpoint, run, step, policy, from_model, to_model, "
+                 "parameters_before, parameters_after, carried_parameters, probe_loss_before, probe_loss_after, "
+                 "probe_loss_after - probe_loss_before AS probe_delta_loss, probe_max_abs_delta_logit, seconds, "
+                 "superseded FROM growth_event WHERE id IN (SELECT growth_event FROM lineage WHERE checkpoint = ?) "
+                 "ORDER BY id",
                  checkpoint, err);
 }
 

@@ -43,7 +43,7 @@ FROM (SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed,
       JOIN arm a ON a.experiment = e.id
       JOIN run r ON r.arm = a.id
       JOIN stage s ON s.run = r.id AND s.superseded = 0 AND s.steps IS NOT NULL
-      JOIN metric m ON m.run = r.id AND m.name = 'val_loss' AND m.step = s.first_step + s.steps AND m.stage = s.id
+      CROSS JOIN metric m ON m.run = r.id AND m.name = 'val_loss' AND m.step = s.first_step + s.steps AND m.stage = s.id
                        AND m.superseded = 0
       JOIN stage_start b ON b.stage = s.id
       LEFT JOIN run_ancestors o ON o.run = r.id);
@@ -65,36 +65,104 @@ CREATE TABLE note (
     CHECK ((experiment IS NULL) <> (run IS NULL))
 );
 
--- With tags.
+-- With tags. What a run has spent is what its last row says, of metrics or of checkpoints: nothing is added up, so that
+-- thousands of runs are listed at once.
 DROP VIEW run_summary;
 CREATE VIEW run_summary AS
-WITH spent AS (
-    SELECT r.id AS run,
-           max(coalesce((SELECT max(step) FROM metric_latest WHERE run = r.id), 0),
-               coalesce((SELECT max(step) FROM checkpoint WHERE run = r.id AND superseded = 0), 0)) AS steps,
-           max(coalesce((SELECT max(tokens) FROM metric_latest WHERE run = r.id), 0),
-               coalesce((SELECT max(tokens) FROM checkpoint WHERE run = r.id AND superseded = 0), 0)) AS tokens,
-           max(coalesce((SELECT max(flops) FROM metric_latest WHERE run = r.id), 0.0),
-               coalesce((SELECT max(flops) FROM checkpoint WHERE run = r.id AND superseded = 0), 0.0)) AS flops,
-           max(coalesce((SELECT max(seconds) FROM metric_latest WHERE run = r.id), 0.0),
-               coalesce((SELECT max(seconds) FROM checkpoint WHERE run = r.id AND superseded = 0), 0.0)) AS seconds
-    FROM run r)
 SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run, r.status,
-       s.model, s.parameters, s.number + 1 AS stages, x.steps, x.tokens,
-       x.flops - coalesce(b.flops, 0.0) AS flops_excl, x.flops + coalesce(o.flops, 0.0) AS flops_incl,
-       v.value AS val_loss, p.value AS bits_per_byte, x.seconds,
-       x.steps + coalesce(o.steps, 0) AS steps_incl, x.tokens + coalesce(o.tokens, 0) AS tokens_incl,
-       x.seconds + coalesce(o.seconds, 0.0) AS seconds_incl,
+       s.model, s.parameters, s.number + 1 AS stages, max(coalesce(l.step, 0), coalesce(c.step, 0)) AS steps,
+       max(coalesce(l.tokens, 0), coalesce(c.tokens, 0)) AS tokens,
+       max(coalesce(l.flops, 0.0), coalesce(c.flops, 0.0)) - coalesce(b.flops, 0.0) AS flops_excl,
+       max(coalesce(l.flops, 0.0), coalesce(c.flops, 0.0)) + coalesce(o.flops, 0.0) AS flops_incl,
+       v.value AS val_loss, p.value AS bits_per_byte,
+       max(coalesce(l.seconds, 0.0), coalesce(c.seconds, 0.0)) AS seconds,
+       max(coalesce(l.step, 0), coalesce(c.step, 0)) + coalesce(o.steps, 0) AS steps_incl,
+       max(coalesce(l.tokens, 0), coalesce(c.tokens, 0)) + coalesce(o.tokens, 0) AS tokens_incl,
+       max(coalesce(l.seconds, 0.0), coalesce(c.seconds, 0.0)) + coalesce(o.seconds, 0.0) AS seconds_incl,
        r.created, r.started, r.ended, r.detail,
        (SELECT group_concat(key || '=' || value, ', ') FROM (SELECT key, value FROM run_tag WHERE run = r.id ORDER BY key))
            AS tags
 FROM experiment e
 JOIN arm a ON a.experiment = e.id
 JOIN run r ON r.arm = a.id
-JOIN spent x ON x.run = r.id
+LEFT JOIN metric_latest l ON l.run = r.id AND l.name = (SELECT name FROM metric_latest WHERE run = r.id
+                                                        ORDER BY step DESC, seconds DESC LIMIT 1)
+LEFT JOIN checkpoint c ON c.id = (SELECT id FROM checkpoint WHERE run = r.id AND superseded = 0
+                                  ORDER BY step DESC, id DESC LIMIT 1)
 LEFT JOIN stage s ON s.id = (SELECT id FROM stage WHERE run = r.id AND superseded = 0
                              ORDER BY number DESC LIMIT 1)
 LEFT JOIN stage_start b ON b.stage = s.id
 LEFT JOIN run_ancestors o ON o.run = r.id
 LEFT JOIN metric_latest v ON v.run = r.id AND v.name = 'val_loss'
 LEFT JOIN metric_latest p ON p.run = r.id AND p.name = 'val_bpb';
+
+-- The same rows as before, but metric, the big table, is always read by its index, for runs that are known (CROSS JOIN is
+-- SQLite's way to say so).
+DROP VIEW scaling_curve;
+CREATE VIEW scaling_curve AS
+SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run,
+       s.number AS stage, s.model, s.parameters, m.step, m.tokens, m.flops, m.seconds,
+       m.step - b.steps AS steps_excl, m.step + coalesce(o.steps, 0) AS steps_incl,
+       m.tokens - b.tokens AS tokens_excl, m.tokens + coalesce(o.tokens, 0) AS tokens_incl,
+       m.flops - b.flops AS flops_excl, m.flops + coalesce(o.flops, 0.0) AS flops_incl,
+       m.seconds - b.seconds AS seconds_excl, m.seconds + coalesce(o.seconds, 0.0) AS seconds_incl,
+       m.value AS val_loss,
+       (SELECT p.value FROM metric p WHERE p.run = m.run AND p.name = 'val_bpb' AND p.step = m.step
+                                           AND p.stage = m.stage AND p.superseded = 0) AS bits_per_byte
+FROM experiment e
+JOIN arm a ON a.experiment = e.id
+JOIN run r ON r.arm = a.id
+CROSS JOIN metric m ON m.run = r.id AND m.name = 'val_loss' AND m.superseded = 0
+JOIN stage s ON s.id = m.stage
+JOIN stage_start b ON b.stage = s.id
+LEFT JOIN run_ancestors o ON o.run = r.id;
+
+-- Windows and ancestors are worked out for each run or checkpoint on its own, as a list that json_each reads, so that
+-- asking about one costs what one costs. SQLite takes a condition into neither of them by itself.
+DROP VIEW cost_to_loss;
+CREATE VIEW cost_to_loss AS
+SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run, c.stage, c.model, c.parameters,
+       c.val_loss AS loss, coalesce((SELECT value FROM metric WHERE id = j.value ->> 2), 9e999) AS loss_before, c.step,
+       c.steps_excl, c.steps_incl, c.tokens_excl, c.tokens_incl, c.flops_excl, c.flops_incl, c.seconds_excl, c.seconds_incl
+FROM experiment e
+JOIN arm a ON a.experiment = e.id
+JOIN run r ON r.arm = a.id
+CROSS JOIN json_each((
+    SELECT json_group_array(json_array(step, number, before))
+    FROM (SELECT step, number, lag(id) OVER (ORDER BY step, number) AS before
+          FROM (SELECT m.id, m.step, s.number, m.value,
+                       min(m.value) OVER (ORDER BY m.step, s.number
+                                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_before
+                FROM metric m JOIN stage s ON s.id = m.stage
+                WHERE m.run = r.id AND m.name = 'val_loss' AND m.superseded = 0 AND m.value IS NOT NULL)
+          WHERE best_before IS NULL OR value < best_before))) j
+CROSS JOIN scaling_curve c ON c.run = r.id AND c.step = j.value ->> 0 AND c.stage = j.value ->> 1;
+
+DROP VIEW lineage;
+CREATE VIEW lineage AS
+SELECT k.id AS checkpoint, j.value ->> 1 AS distance, c.id AS ancestor, l.parent AS ancestor_parent, l.growth_event,
+       g.from_model, g.to_model, g.probe_loss_before, g.probe_loss_after, g.probe_max_abs_delta_logit,
+       e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, c.run, s.number AS stage, s.model,
+       s.parameters, c.step, c.tokens, c.flops, c.seconds,
+       c.step + coalesce(o.steps, 0) AS steps_incl, c.tokens + coalesce(o.tokens, 0) AS tokens_incl,
+       c.flops + coalesce(o.flops, 0.0) AS flops_incl, c.seconds + coalesce(o.seconds, 0.0) AS seconds_incl,
+       c.val_loss, c.reason, c.path, c.hash, c.deleted, c.superseded
+FROM checkpoint k
+CROSS JOIN json_each((
+    WITH RECURSIVE up (id, distance) AS (
+        SELECT k.id, 0
+        UNION
+        SELECT l.parent, up.distance + 1 FROM up JOIN lineage_edge l ON l.child = up.id AND l.parent < l.child)
+    SELECT json_group_array(json_array(id, distance)) FROM up)) j
+JOIN checkpoint c ON c.id = j.value ->> 0
+JOIN stage s ON s.id = c.stage
+JOIN run r ON r.id = c.run
+JOIN arm a ON a.id = r.arm
+JOIN experiment e ON e.id = a.experiment
+LEFT JOIN run_ancestors o ON o.run = c.run
+LEFT JOIN lineage_edge l ON l.child = c.id
+LEFT JOIN growth_event g ON g.id = l.growth_event;
+
+-- Rows that a resume stepped back before are found by their run, too, without a look at all others.
+CREATE INDEX metric_superseded ON metric (run) WHERE superseded <> 0;
+CREATE INDEX slice_metric_superseded ON slice_metric (run) WHERE superseded <> 0;

@@ -136,6 +136,7 @@ static const char version_1[] =
     "data; "
     "ALTER TABLE stage DROP COLUMN eval_tokens; ALTER TABLE stage DROP COLUMN eval_hash; "
     "ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; ALTER TABLE arm DROP COLUMN point; "
+    "DROP INDEX metric_superseded; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)
