@@ -26,6 +26,23 @@ tfx_rows *tfx_query_arm_names(tfx_store *s, const char *experiment, tfx_error *e
  * of scaling_curve's columns. */
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err);
 
+/* The ends of the finished runs of an experiment; with `curve` every evaluation of every run, which are decayed: 0. */
+tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err);
+/* Columns of its rows. */
+enum {
+    TFX_ENDPOINT_ARM,
+    TFX_ENDPOINT_SEED,
+    TFX_ENDPOINT_RUN,
+    TFX_ENDPOINT_STAGE,
+    TFX_ENDPOINT_MODEL,
+    TFX_ENDPOINT_PARAMETERS,
+    TFX_ENDPOINT_LOSS,
+    TFX_ENDPOINT_DECAYED,
+    TFX_ENDPOINT_DATA_ORDER,
+    TFX_ENDPOINT_EVAL_HASH,
+    TFX_ENDPOINT_COSTS /* FLOPs, tokens, seconds; each including and excluding ancestors */
+};
+
 /* ---- one run ---- */
 
 typedef enum tfx_run_part {

@@ -16,7 +16,7 @@ ALTER TABLE arm ADD COLUMN base TEXT;  -- the name of the arm that it is a point
 ALTER TABLE arm ADD COLUMN point TEXT CHECK (point IS NULL OR json_valid(point)); -- its keys and values of the sweep
 
 -- One row per stage that has ended and was evaluated at its end, of any run. Stages of earlier versions have their
--- learning rates from the metrics.
+-- learning rates from their arm and from the metrics.
 CREATE VIEW endpoint AS
 SELECT experiment_id, experiment, arm, seed, run, stage, final, model, parameters, flops_per_token,
        steps_excl, steps_incl, tokens_excl, tokens_incl, flops_excl, flops_incl, seconds_excl, seconds_incl,
@@ -33,8 +33,7 @@ FROM (SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed,
              m.value AS val_loss,
              (SELECT p.value FROM metric p WHERE p.run = m.run AND p.name = 'val_bpb' AND p.step = m.step
                                                  AND p.stage = m.stage AND p.superseded = 0) AS bits_per_byte,
-             coalesce(s.peak_lr, (SELECT max(p.value) FROM metric p WHERE p.run = r.id AND p.name = 'lr'
-                                                      AND p.step <= m.step AND p.superseded = 0)) AS peak_lr,
+             coalesce(s.peak_lr, CAST(json_extract(a.train, '$.lr') AS REAL)) AS peak_lr,
              coalesce(s.last_lr, (SELECT p.value FROM metric p WHERE p.run = r.id AND p.name = 'lr'
                                                   AND p.step = m.step AND p.stage = s.id AND p.superseded = 0)) AS last_lr,
              s.data || ' ' || s.micro_batch || ' ' || s.context || ' ' || r.seed AS data_order,

@@ -96,11 +96,11 @@ START_TEST(endpoint_of_earlier_versions)
 {
     sample_change(path, "UPDATE stage SET peak_lr = NULL, last_lr = NULL");
     ck_assert_sql(path, "SELECT count(*) FROM endpoint WHERE decayed IS NULL", "6");
+    sample_change(path, "UPDATE arm SET train = '{\"lr\": \"0.004\"}'");
     sample_change(path,
                   "INSERT INTO metric (run, stage, name, step, tokens, flops, seconds, value) SELECT run, id, 'lr', "
-                  "first_step + k, 0, 0, 0, CASE k WHEN 10 THEN 4e-3 ELSE 4e-4 END FROM stage, (SELECT 10 AS k UNION "
-                  "SELECT 20) WHERE run = 3");
-    ck_assert_sql(path, "SELECT group_concat(peak_lr || decayed, ' ') FROM endpoint WHERE run = 3", "0.0041 0.0041");
+                  "first_step + 20, 0, 0, 0, CASE number WHEN 0 THEN 2e-3 ELSE 4e-4 END FROM stage WHERE run = 3");
+    ck_assert_sql(path, "SELECT group_concat(peak_lr || decayed, ' ') FROM endpoint WHERE run = 3", "0.0040 0.0041");
 }
 END_TEST
 

@@ -1,0 +1,28 @@
+/* Curve: the loss that costs buy, between points that are known. */
+#ifndef TFX_ANALYSIS_CURVE_H
+#define TFX_ANALYSIS_CURVE_H
+
+#include <stddef.h>
+
+typedef struct tfx_curve_point {
+    double cost, loss; /* cost above 0; both finite */
+} tfx_curve_point;
+
+/* Sorts points by cost. */
+void tfx_curve_sort(tfx_curve_point *points, size_t n);
+
+typedef enum tfx_reach {
+    TFX_REACH_WITHIN = 0, /* between two points, or at one */
+    TFX_REACH_NEVER,      /* every point is above that loss */
+    TFX_REACH_BEFORE      /* the cheapest point is below it already: reached at that cost or before */
+} tfx_reach;
+
+/* The cost at which sorted points come down to a loss for the first time: on a straight line in log(cost) between two
+ * points. NEVER: *cost is NaN; BEFORE: that of the cheapest point, an upper bound. n is at least 1. */
+tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, double *cost);
+
+/* The loss that they have at a cost, by the same lines; NaN beyond the first and the last point, by which a cost that
+ * differs from theirs by no more than one part in a hundred still counts as theirs. */
+double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost);
+
+#endif

@@ -1,0 +1,228 @@
+/* Comparisons of endpoints entered by hand, against ratios worked out by hand. */
+#include "framework/analysis/compare.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "tests/check_main.h"
+
+#define NEAR(x, y) ck_assert_double_eq_tol(x, y, 1e-12 * fabs(y))
+
+static tfx_endpoints ends;
+
+static void add(const char *arm, int64_t seed, double loss, double incl, double excl, const char *order)
+{
+    tfx_endpoint *e = TFX_APPEND(ends.items, ends.n, ends.cap);
+    *e = (tfx_endpoint){.arm = tfx_strdup(arm), .seed = seed, .loss = loss, .decayed = 1, .parameters = NAN};
+    e->data_order = order ? tfx_printf("%s %lld", order, (long long)seed) : NULL;
+    for (int k = 0; k < TFX_N_COSTS; k++)
+        e->incl[k] = e->excl[k] = NAN;
+    e->incl[TFX_COST_FLOPS] = incl;
+    e->excl[TFX_COST_FLOPS] = excl;
+}
+
+static void tear_down(void)
+{
+    tfx_endpoints_finish(&ends);
+}
+
+/* Compares and expects one arm in A. */
+static tfx_comparison compare(const char *a, const char *b, int excluding)
+{
+    tfx_comparison c = {.a = a, .b = b, .cost = TFX_COST_FLOPS, .excluding = excluding};
+    tfx_error err = {0};
+    tfx_compare(&c, &ends, NULL, &err);
+    ck_assert_msg(err.status == TFX_OK, "%s", err.text);
+    ck_assert_uint_eq(c.n, 1);
+    return c;
+}
+
+/* One seed each, as published tables have it: the larger model with two budgets, and one that grew. */
+START_TEST(published)
+{
+    add("scratch_100", 1, 3, 1e2, 1e2, NULL);
+    add("scratch_1000", 1, 2, 1e3, 1e3, NULL);
+    add("grown", 1, 2.5, 200, 50, NULL);
+    for (int excluding = 0; excluding < 2; excluding++) {
+        tfx_comparison c = compare("grown", "scratch*", excluding);
+        const tfx_contrast *k = &c.contrasts[0];
+        double cost = excluding ? 50 : 200, other = sqrt(1e5); /* half-way in the logarithm */
+        NEAR(k->speed_up.mean, other / cost);
+        NEAR(k->saved.mean, 1 - cost / other);
+        ck_assert(isnan(k->speed_up.low) && isnan(k->speed_up.sd));
+        if (excluding)
+            ck_assert(isnan(k->difference.mean)); /* nothing is as cheap as 50 */
+        else
+            NEAR(k->difference.mean, 2.5 - (3 - log10(2)));
+        ck_assert_str_eq(k->why, "the order of the training data is not known");
+        tfx_comparison_finish(&c);
+    }
+    tfx_comparison c = compare("scratch_1000", "grown", 0);
+    ck_assert_int_eq(c.contrasts[0].pairs[0].reach, TFX_REACH_NEVER);
+    ck_assert_double_eq(c.contrasts[0].pairs[0].best_loss, 2.5);
+    ck_assert_double_eq(c.contrasts[0].pairs[0].best_cost, 200);
+    ck_assert(isnan(c.contrasts[0].speed_up.mean) && isnan(c.contrasts[0].difference.mean));
+    tfx_comparison_finish(&c);
+    c = compare("scratch_100", "grown", 0);
+    ck_assert_int_eq(c.contrasts[0].pairs[0].reach, TFX_REACH_BEFORE);
+    ck_assert(isnan(c.contrasts[0].speed_up.mean));
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+static void add_three_seeds(const char *grown_order)
+{
+    static const double shift[] = {0, 0.1, -0.1};
+    for (int64_t s = 1; s <= 3; s++) {
+        add("large[steps=100]", s, 3 + shift[s - 1], 1e2, 1e2, "text");
+        add("large[steps=1k]", s, 2 + shift[s - 1], 1e3, 1e3, "text");
+    }
+    for (int64_t s = 1; s <= 3; s++) /* half-way on the first seed's line, then 0.01 and 0.02 better than that */
+        add("grown", s, 2.5 + shift[s - 1] - 0.01 * (double)(s - 1), 1e2, 1e2, grown_order);
+}
+
+START_TEST(paired_seeds)
+{
+    add_three_seeds("text");
+    tfx_comparison c = compare("grown", "large", 0); /* the points of a swept arm */
+    const tfx_contrast *k = &c.contrasts[0];
+    ck_assert(k->paired && k->n_seeds == 3 && k->n_pairs == 3 && k->pairs[1].n_points == 2);
+    const double ratio[] = {pow(10, 0.5), pow(10, 0.51), pow(10, 0.52)};
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(k->pairs[i].speed_up, ratio[i], 1e-9);
+    /* Between the seeds lies 0.1; between what is paired 0.01. */
+    ck_assert_double_eq_tol(k->difference.mean, -0.51, 1e-12);
+    ck_assert_double_eq_tol(k->difference.sd, 0.01, 1e-12);
+    ck_assert_double_eq_tol(k->difference.high, -0.51 + 4.302652729911275 * 0.01 / sqrt(3), 1e-9);
+    ck_assert_double_eq_tol(k->speed_up.mean, (ratio[0] + ratio[1] + ratio[2]) / 3, 1e-9);
+    ck_assert(isfinite(k->saved.low) && k->saved.low < k->saved.mean);
+    ck_assert_double_gt(k->loss.sd, 0.09);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+/* The same numbers from runs that saw other data: the seeds' spread counts in full. */
+START_TEST(unpaired_seeds)
+{
+    add_three_seeds("other text");
+    tfx_comparison c = compare("grown", "large", 0);
+    const tfx_contrast *k = &c.contrasts[0];
+    ck_assert(!k->paired && k->n_pairs == 3);
+    ck_assert_str_eq(k->why, "the training data were not the same in the same order");
+    ck_assert_double_eq_tol(k->difference.mean, -0.51, 1e-12);
+    ck_assert_double_gt(k->difference.high - k->difference.mean, 0.15);
+    ck_assert(isfinite(k->speed_up.mean) && isnan(k->speed_up.low));
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+START_TEST(seeds_without_partner)
+{
+    add_three_seeds("text");
+    add("grown", 4, 1, 1e2, 1e2, "text");
+    tfx_comparison c = compare("grown", "large", 0);
+    ck_assert_uint_eq(c.contrasts[0].n_pairs, 3);
+    ck_assert_str_eq(c.notes.s, "seed 4 of 'grown' left out: 'large' has no such seed\n");
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+/* Where one seed is not reached, there is no mean over the others. */
+START_TEST(not_reached_by_all)
+{
+    add_three_seeds("text");
+    ends.items[8].loss = 1.5;
+    tfx_comparison c = compare("grown", "large", 0);
+    ck_assert(isnan(c.contrasts[0].speed_up.mean) && isnan(c.contrasts[0].saved.low));
+    ck_assert(isfinite(c.contrasts[0].difference.mean));
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+static void expect_error(const char *a, const char *b, const char *words)
+{
+    tfx_comparison c = {.a = a, .b = b};
+    tfx_error err = {0};
+    tfx_compare(&c, &ends, NULL, &err);
+    ck_assert_int_eq(err.status, TFX_E_INVALID);
+    ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
+    tfx_comparison_finish(&c);
+}
+
+START_TEST(undecayed)
+{
+    add_three_seeds("text");
+    ends.items[0].decayed = 0;
+    ends.items[8].decayed = -1;
+    tfx_comparison c = compare("grown", "large", 0);
+    ck_assert_uint_eq(c.contrasts[0].n_pairs, 2);
+    ck_assert_uint_eq(c.contrasts[0].pairs[0].n_points, 1);
+    ck_assert(isnan(c.contrasts[0].difference.low)); /* two seeds */
+    ck_assert_str_eq(c.notes.s, "1 of 'grown' left out: the learning rate had not fallen to a tenth of its peak\n"
+                                "1 of 'large' left out: the learning rate had not fallen to a tenth of its peak\n");
+    tfx_comparison_finish(&c);
+    for (size_t i = 0; i < ends.n; i++)
+        ends.items[i].decayed = 0;
+    expect_error("grown", "large", "no run of 'grown' has ended with a learning rate of a tenth");
+}
+END_TEST
+
+START_TEST(mistakes)
+{
+    add_three_seeds("text");
+    expect_error("grwn", "large", "no arm 'grwn' has come to its end; did you mean \"grown\"?");
+    expect_error("grown", "larg", "no arm 'larg'");
+    expect_error("grown", "*", "arm 'grown' is on both sides");
+    tfx_comparison c = {.a = "grown", .b = "large", .cost = TFX_COST_TOKENS};
+    tfx_error err = {0};
+    tfx_compare(&c, &ends, NULL, &err);
+    ck_assert_str_eq(err.text, "arm 'grown' has no tokens including ancestors");
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+START_TEST(selectors)
+{
+    static const struct {
+        const char *selector, *arm;
+        int selected;
+    } cases[] = {
+        {"large", "large", 1},
+        {"large", "larger", 0},
+        {"large", "large[lr=1e-3,batch=4]", 1},
+        {"large[lr=1e-3,batch=4]", "large[lr=1e-3,batch=4]", 1},
+        {"large[lr=1e-3,batch=4]", "large[lr=1e-3,batch=8]", 0},
+        {"small, large[lr=1e-3,batch=4]", "large[lr=1e-3,batch=4]", 1},
+        {"small ,large", "small", 1},
+        {"*", "anything", 1},
+        {"l*e", "large", 1},
+        {"l*e", "largest", 0},
+        {"*[lr=1e-3*", "large[lr=1e-3,batch=4]", 1},
+        {"", "large", 0},
+        {",", "", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_msg(tfx_arm_selected(cases[i].selector, cases[i].arm) == cases[i].selected, "'%s' and '%s'",
+                      cases[i].selector, cases[i].arm);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("analysis/compare");
+    TCase *t = tcase_create("compare");
+    tcase_add_checked_fixture(t, NULL, tear_down);
+    tcase_add_test(t, published);
+    tcase_add_test(t, paired_seeds);
+    tcase_add_test(t, unpaired_seeds);
+    tcase_add_test(t, seeds_without_partner);
+    tcase_add_test(t, not_reached_by_all);
+    tcase_add_test(t, undecayed);
+    tcase_add_test(t, mistakes);
+    tcase_add_test(t, selectors);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TFX_CHECK_MAIN(suite)
