@@ -157,7 +157,7 @@ static tfx_id grow(tfx_session *s, const char *db, tfx_error *err)
     static volatile sig_atomic_t never;
     tfx_store *store = tfx_store_open(db, TFX_STORE_WRITE, err);
     if (store && tfx_selection_create(&all, s->experiment, NULL, 0, NULL, 0, err) == TFX_OK)
-        experiment = tfx_launch_record(store, &all, NULL, err);
+        experiment = tfx_launch_record(store, &all, NULL, NULL, err);
     if (experiment && tfx_selection_runs(&all, store, experiment, 0, &runs, &n, err) == TFX_OK) {
         const tfx_worker_params p = {.registry = s->registry,
                                      .store = store,

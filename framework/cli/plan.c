@@ -54,7 +54,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
             tfx_device_speed speed = tfx_device_speed_measure(&s.device);
             (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, speed,
-                                                                             stdout);
+                                                                             &s.values.lookup, stdout);
         }
     }
     tfx_session_close(&s);

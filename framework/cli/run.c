@@ -147,7 +147,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     char program[4096], share[24];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
-    if (tfx_session_open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK)
+    if ((resume ? tfx_session_open_again : tfx_session_open)(&s, a, err) != TFX_OK ||
+        select_runs(&chosen, s.experiment, a, err) != TFX_OK)
         goto done;
     threads = tfx_device_threads(s.experiment, jobs);
     snprintf(share, sizeof(share), "%lld", threads);
@@ -166,7 +167,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     if (!store)
         goto done;
     experiment = resume ? tfx_launch_find_interrupted(store, &chosen, err)
-                        : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), err);
+                        : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
     if (!experiment)
         goto done;
     const char *command[] = {program,     "run", "--worker", "{run}", "--crash-fd", "{crash}",

@@ -2,24 +2,61 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/cli/database.h"
 #include "framework/plan/budget.h"
 #include "framework/plan/origin.h"
+#include "framework/store/references.h"
 #include "framework/train/reference.h"
 #include "framework/train/start.h"
 
-tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
+static tfx_status open_with(tfx_session *s, const tfx_cli_args *a, int recorded, tfx_id experiment, tfx_error *err)
 {
     size_t n_sets;
     const char *const *sets = tfx_cli_values(a, "set", &n_sets);
     *s = (tfx_session){0};
+    tfx_search_values_init(&s->values, tfx_cli_database(a), recorded, experiment);
     s->registry = tfx_registry_open(tfx_cli_plugin_dir(), err);
     if (s->registry)
-        s->experiment = tfx_experiment_load(s->registry, tfx_cli_arg(a, 0), tfx_cli_value(a, "profile"), sets, n_sets,
-                                            err);
+        s->experiment = tfx_experiment_load_with(s->registry, tfx_cli_arg(a, 0), tfx_cli_value(a, "profile"), sets,
+                                                 n_sets, &s->values.lookup, err);
     return err->status;
+}
+
+tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
+{
+    return open_with(s, a, 0, 0, err);
+}
+
+/* Whether the spec, with the values that this experiment took, is the one that it was made from. */
+static int is_spec_of(const tfx_cli_args *a, tfx_id experiment, const char *spec)
+{
+    tfx_session s;
+    tfx_error other = {0};
+    int same = open_with(&s, a, 1, experiment, &other) == TFX_OK &&
+               tfx_session_plan(&s, tfx_cli_database(a), &other) == TFX_OK && !strcmp(s.experiment->resolved, spec);
+    tfx_session_close(&s);
+    return same;
+}
+
+tfx_status tfx_session_open_again(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
+{
+    tfx_id experiment = 0;
+    if (open_with(s, a, 1, 0, err) != TFX_OK || !s->values.lookup.n)
+        return err->status;
+    tfx_rows *q = tfx_query_takers(s->values.store, s->experiment->name, err);
+    while (!experiment && tfx_rows_next(q, err)) {
+        tfx_id id = tfx_rows_int(q, 0, 1, err);
+        experiment = is_spec_of(a, id, tfx_rows_text(q, 1, err)) ? id : 0;
+    }
+    tfx_rows_close(q);
+    if (!experiment)
+        return err->status;
+    tfx_session_close(s);
+    return open_with(s, a, 1, experiment, err);
 }
 
 /* A start in a run of the database, or in a checkpoint of any. */
@@ -102,5 +139,6 @@ void tfx_session_close(tfx_session *s)
     tfx_device_close(&s->device);
     tfx_experiment_destroy(s->experiment);
     tfx_registry_close(s->registry);
+    tfx_search_values_finish(&s->values);
     *s = (tfx_session){0};
 }

@@ -70,7 +70,7 @@ static cJSON *start_json(const tfx_arm_plan *p)
 }
 
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                    tfx_device_speed speed, FILE *out)
+                    tfx_device_speed speed, const tfx_lookup *taken, FILE *out)
 {
     char a[32], b[32], c[32], d[32], f[32], steps[32];
     int all_fit = 1, early = 0, width = 24;
@@ -112,6 +112,12 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
     for (size_t i = 0; i < e->n_arms; i++)
         if (arms[i]->origin)
             print_start(arms[i], out);
+    for (size_t i = 0; i < taken->n; i++) {
+        char *text = tfx_taken_text(&taken->values[i]);
+        if (taken->values[i].used)
+            fprintf(out, "value: %s.\n", text);
+        free(text);
+    }
     for (size_t i = 0; i < e->n_arms; i++) {
         char *text = tfx_budget_describe(arms[i]->arm);
         if (text)
@@ -173,8 +179,27 @@ static void add_budget(cJSON *arm, const tfx_budget *budget)
     free(text);
 }
 
+static void add_taken(cJSON *list, const tfx_lookup *taken)
+{
+    for (size_t i = 0; i < taken->n; i++) {
+        const tfx_taken *t = &taken->values[i];
+        if (!t->used)
+            continue;
+        cJSON *one = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, one);
+        cJSON_AddStringToObject(one, "expression", t->expression);
+        cJSON_AddStringToObject(one, "value", t->value);
+        cJSON_AddNumberToObject(one, "experiment", (double)t->experiment);
+        cJSON_AddStringToObject(one, "arm", t->arm);
+        cJSON_AddStringToObject(one, "runs", t->runs);
+        cJSON_AddNumberToObject(one, "val_loss", t->loss);
+        cJSON_AddNumberToObject(one, "points", (double)t->points);
+        cJSON_AddNumberToObject(one, "seeds", (double)t->seeds);
+    }
+}
+
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         tfx_device_speed speed, FILE *out)
+                         tfx_device_speed speed, const tfx_lookup *taken, FILE *out)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "experiment", e->name);
@@ -183,6 +208,7 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
     cJSON_AddNumberToObject(o, "device_flops_per_second_lowest", speed.lowest);
     cJSON_AddNumberToObject(o, "device_memory_bytes", (double)tfx_call_backend_memory(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
+    add_taken(cJSON_AddArrayToObject(o, "values"), taken);
     cJSON *list = cJSON_AddArrayToObject(o, "arms");
     for (size_t i = 0; i < e->n_arms; i++) {
         cJSON *arm = cJSON_CreateObject();

@@ -15,10 +15,10 @@ typedef struct tfx_device_speed {
 
 tfx_device_speed tfx_device_speed_measure(const tfx_device *device);
 
-/* One row per stage of every arm. */
+/* One row per stage of every arm, and what the spec took from elsewhere. */
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                    tfx_device_speed speed, FILE *out);
+                    tfx_device_speed speed, const tfx_lookup *taken, FILE *out);
 void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         tfx_device_speed speed, FILE *out);
+                         tfx_device_speed speed, const tfx_lookup *taken, FILE *out);
 
 #endif

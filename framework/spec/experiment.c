@@ -309,9 +309,9 @@ done:
 }
 
 static tfx_experiment *load(const tfx_registry *registry, const char *path, const char *profile,
-                            const char *const *sets, size_t n_sets, tfx_error *err)
+                            const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err)
 {
-    return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, err), path,
+    return build(registry, tfx_spec_resolve_file(registry, path, profile, sets, n_sets, lookup, err), path,
                  realpath(path, NULL), err);
 }
 
@@ -347,12 +347,13 @@ static void check_models(const tfx_registry *registry, const tfx_experiment *e, 
 
 /* A slip in a profile shows before somebody needs it. What fails with --set alone is not the profile's fault. */
 static tfx_status check_profile(const tfx_registry *registry, const tfx_experiment *e, const char *path,
-                                const char *profile, const char *const *sets, size_t n_sets, tfx_error *err)
+                                const char *profile, const char *const *sets, size_t n_sets, tfx_lookup *lookup,
+                                tfx_error *err)
 {
     tfx_error wrong = {0};
     for (int with_sets = n_sets > 0; with_sets >= 0; with_sets--) {
         wrong = (tfx_error){0};
-        tfx_experiment *with = load(registry, path, profile, sets, with_sets ? n_sets : 0, &wrong);
+        tfx_experiment *with = load(registry, path, profile, sets, with_sets ? n_sets : 0, lookup, &wrong);
         if (with)
             check_models(registry, e, with, &wrong);
         tfx_experiment_destroy(with);
@@ -364,18 +365,28 @@ static tfx_status check_profile(const tfx_registry *registry, const tfx_experime
     return err->status;
 }
 
-tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
-                                    const char *const *sets, size_t n_sets, tfx_error *err)
+tfx_experiment *tfx_experiment_load_with(const tfx_registry *registry, const char *path, const char *profile,
+                                         const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err)
 {
-    tfx_experiment *e = load(registry, path, profile, sets, n_sets, err);
+    tfx_experiment *e = load(registry, path, profile, sets, n_sets, lookup, err);
     const tfx_ini *ini = e ? ((const loaded *)e)->ini : NULL;
+    if (lookup)
+        lookup->checking = 1;
     for (size_t i = 0; e && i < ini->n_sections && err->status == TFX_OK; i++)
         if (!strcmp(ini->sections[i].kind, "profile") && (!profile || strcmp(ini->sections[i].name, profile)))
-            check_profile(registry, e, path, ini->sections[i].name, sets, n_sets, err);
+            check_profile(registry, e, path, ini->sections[i].name, sets, n_sets, lookup, err);
+    if (lookup)
+        lookup->checking = 0;
     if (err->status == TFX_OK)
         return e;
     tfx_experiment_destroy(e);
     return NULL;
+}
+
+tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
+                                    const char *const *sets, size_t n_sets, tfx_error *err)
+{
+    return tfx_experiment_load_with(registry, path, profile, sets, n_sets, NULL, err);
 }
 
 tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err)
@@ -385,11 +396,16 @@ tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *t
 
 tfx_status tfx_experiment_resolve_again(tfx_experiment *e, const tfx_registry *registry, tfx_error *err)
 {
+    /* [experiment] stays as it was: how many threads one call of tfx run gives its runs is none of the spec's. */
+    static const char next[] = "\n[data]\n";
     char *text = tfx_resolved_text(registry, e, ((const loaded *)e)->host, err);
     if (err->status == TFX_OK) {
+        size_t head = (size_t)(strstr(e->resolved, next) - e->resolved);
+        char *joined = tfx_printf("%.*s%s", (int)head, e->resolved, strstr(text, next));
         free(e->resolved);
-        e->resolved = text;
+        e->resolved = joined;
     }
+    free(text);
     return err->status;
 }
 

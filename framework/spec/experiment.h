@@ -21,6 +21,7 @@
 #include "framework/base/error.h"
 #include "framework/plugin/registry.h"
 #include "framework/spec/budget.h"
+#include "framework/spec/lookup.h"
 #include "framework/spec/plugin_use.h"
 #include "framework/spec/start.h"
 #include "tfx/scaling.h"
@@ -131,6 +132,9 @@ typedef struct tfx_experiment {
  * expected, what was found, and the nearest valid name. Writes nothing. */
 tfx_experiment *tfx_experiment_load(const tfx_registry *registry, const char *path, const char *profile,
                                     const char *const *sets, size_t n_sets, tfx_error *err);
+/* The same for a spec that may take values from elsewhere; `lookup` has them afterwards. */
+tfx_experiment *tfx_experiment_load_with(const tfx_registry *registry, const char *path, const char *profile,
+                                         const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err);
 /* The same from text that tfx_experiment.resolved held; `origin` stands for the file in
  * messages. Paths in it are absolute. */
 tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,

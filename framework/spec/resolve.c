@@ -231,12 +231,23 @@ static void remove_spent(tfx_ini *ini, tfx_error *err)
     ini->n_sections = kept;
 }
 
+/* What a profile says that was not chosen is not taken from anywhere. */
+static tfx_status substitute_section(const tfx_ini_section *vars, tfx_lookup *lookup, const char *profile,
+                                     tfx_ini_section *s, tfx_ini *ini, tfx_error *err)
+{
+    const tfx_vars_source source = {lookup, strcmp(s->kind, "profile") || (profile && !strcmp(s->name, profile))};
+    for (size_t i = 0; i < s->n_keys && strcmp(s->kind, "vars") && err->status == TFX_OK; i++)
+        tfx_vars_substitute(vars, &source, &s->keys[i], ini, err);
+    return err->status;
+}
+
 /* Takes over the files of the chain. */
 static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file, const char *profile,
-                        const char *const *sets, size_t n_sets, tfx_error *err)
+                        const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err)
 {
     tfx_ini *ini = TFX_NEW(tfx_ini);
     tfx_ini_section vars = {0}, chosen = {0}, set = {0};
+    const tfx_vars_source source = {lookup, 1};
     int *busy = NULL;
 
     if (follow_extends(c, err) != TFX_OK || (profile && check_profile_name(c, file, profile, err) != TFX_OK))
@@ -250,16 +261,15 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         chosen = gather(c, "profile", profile);
     if (tfx_override_vars(ini, &vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
         tfx_override_vars(ini, &vars, set.keys, set.n_keys, err) != TFX_OK ||
-        tfx_vars_expand(&vars, ini, err) != TFX_OK)
+        tfx_vars_expand(&vars, &source, ini, err) != TFX_OK)
         goto done;
     for (size_t i = c->n; i-- > 0;)
         for (size_t k = 0; k < c->files[i]->n_sections; k++)
-            if (strcmp(c->files[i]->sections[k].kind, "vars"))
-                for (size_t j = 0; j < c->files[i]->sections[k].n_keys; j++)
-                    if (tfx_vars_substitute(&vars, &c->files[i]->sections[k].keys[j], ini, err) != TFX_OK)
-                        goto done;
+            if (substitute_section(&vars, lookup, profile, &c->files[i]->sections[k], ini, err) != TFX_OK)
+                goto done;
     for (size_t i = 0; i < set.n_keys; i++)
-        if (!tfx_key_below(set.keys[i].key, "vars") && tfx_vars_substitute(&vars, &set.keys[i], ini, err) != TFX_OK)
+        if (!tfx_key_below(set.keys[i].key, "vars") &&
+            tfx_vars_substitute(&vars, &source, &set.keys[i], ini, err) != TFX_OK)
             goto done;
 
     while (c->n > 0) {
@@ -309,7 +319,7 @@ done:
 }
 
 tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, const char *profile,
-                               const char *const *sets, size_t n_sets, tfx_error *err)
+                               const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err)
 {
     chain c = {0};
     c.files[0] = tfx_ini_read(path, err);
@@ -317,7 +327,7 @@ tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, c
         return NULL;
     c.real[0] = realpath(path, NULL);
     c.n = 1;
-    return resolve(registry, &c, path, profile, sets, n_sets, err);
+    return resolve(registry, &c, path, profile, sets, n_sets, lookup, err);
 }
 
 /* What an earlier version resolved says also what is said elsewhere now. Nobody could change it there. */
@@ -345,5 +355,5 @@ tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, c
         return NULL;
     leave_out_removed(c.files[0]);
     c.n = 1;
-    return resolve(registry, &c, origin, NULL, NULL, 0, err);
+    return resolve(registry, &c, origin, NULL, NULL, 0, NULL, err);
 }

@@ -11,11 +11,12 @@
 
 #include "framework/plugin/registry.h"
 #include "framework/spec/ini.h"
+#include "framework/spec/lookup.h"
 
-/* The registry knows the defaults that sections leave unsaid. `profile` may be NULL. NULL on
+/* The registry knows the defaults that sections leave unsaid. `profile` and `lookup` may be NULL. NULL on
  * error. */
 tfx_ini *tfx_spec_resolve_file(const tfx_registry *registry, const char *path, const char *profile,
-                               const char *const *sets, size_t n_sets, tfx_error *err);
+                               const char *const *sets, size_t n_sets, tfx_lookup *lookup, tfx_error *err);
 /* The same from resolved text, without profile and --set; keys that were removed since it was written are left out. */
 tfx_ini *tfx_spec_resolve_text(const tfx_registry *registry, const char *text, const char *origin, tfx_error *err);
 

@@ -15,6 +15,7 @@ typedef struct expander {
     size_t *trail; /* the variables in progress, outermost first */
     size_t n_trail;
     tfx_ini *ini;
+    const tfx_vars_source *source;
     tfx_error *err;
 } expander;
 
@@ -41,6 +42,16 @@ static tfx_status fail_cycle(const expander *x, size_t var)
     return x->err->status;
 }
 
+static tfx_status add_looked_up(const expander *x, const tfx_setting *s, const char *expression, tfx_text *out)
+{
+    tfx_error wrong = {0};
+    const char *value = tfx_lookup_value(x->source->lookup, expression, x->source->counts, &wrong);
+    if (!value)
+        return tfx_fail_at(x->err, s->file, s->line, "%s: %s", s->key, wrong.text);
+    tfx_text_add(out, "%s", value);
+    return TFX_OK;
+}
+
 static tfx_status expand_var(expander *x, size_t var);
 
 /* Replaces s->value. */
@@ -63,7 +74,9 @@ static tfx_status substitute(expander *x, tfx_setting *s)
         tfx_text_add(&out, "%.*s", (int)(ref - p), p);
         char *name = tfx_strndup(ref + 2, (size_t)(close - ref - 2));
         const tfx_setting *found = tfx_section_find(x->vars, name);
-        if (!found)
+        if (tfx_lookup_is_expression(name))
+            add_looked_up(x, s, name, &out);
+        else if (!found)
             fail_unknown(x, s, name);
         else if (expand_var(x, (size_t)(found - x->vars->keys)) == TFX_OK)
             tfx_text_add(&out, "%s", found->value);
@@ -98,10 +111,10 @@ static tfx_status expand_var(expander *x, size_t var)
     return x->err->status;
 }
 
-tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err)
+tfx_status tfx_vars_expand(tfx_ini_section *vars, const tfx_vars_source *source, tfx_ini *ini, tfx_error *err)
 {
     size_t n = vars->n_keys;
-    expander x = {vars, TFX_NEW_ARRAY(int, n), TFX_NEW_ARRAY(size_t, n), 0, ini, err};
+    expander x = {vars, TFX_NEW_ARRAY(int, n), TFX_NEW_ARRAY(size_t, n), 0, ini, source, err};
     for (size_t i = 0; i < n && err->status == TFX_OK; i++)
         expand_var(&x, i);
     free(x.state);
@@ -109,9 +122,10 @@ tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err)
     return err->status;
 }
 
-tfx_status tfx_vars_substitute(const tfx_ini_section *vars, tfx_setting *s, tfx_ini *ini, tfx_error *err)
+tfx_status tfx_vars_substitute(const tfx_ini_section *vars, const tfx_vars_source *source, tfx_setting *s, tfx_ini *ini,
+                               tfx_error *err)
 {
     /* Without a state array every variable counts as done, and none is written. */
-    expander x = {(tfx_ini_section *)vars, NULL, NULL, 0, ini, err};
+    expander x = {(tfx_ini_section *)vars, NULL, NULL, 0, ini, source, err};
     return substitute(&x, s);
 }

@@ -15,6 +15,20 @@ ALTER TABLE arm ADD COLUMN sweep TEXT; -- the [sweep] of the spec; NULL: not swe
 ALTER TABLE arm ADD COLUMN base TEXT;  -- the name of the arm that it is a point of
 ALTER TABLE arm ADD COLUMN point TEXT CHECK (point IS NULL OR json_valid(point)); -- its keys and values of the sweep
 
+-- What the spec of an experiment took from the results of another one: ${best:...}. The numbers stay when that is removed.
+CREATE TABLE spec_reference (
+    experiment        INTEGER NOT NULL REFERENCES experiment (id) ON DELETE CASCADE,
+    expression        TEXT NOT NULL, -- "best:search.small.train.lr"
+    value             TEXT NOT NULL,
+    source_experiment INTEGER NOT NULL,
+    source_arm        TEXT NOT NULL, -- the point that was best
+    source_runs       TEXT NOT NULL, -- its runs: "3, 4"
+    val_loss          REAL,          -- mean over them
+    points            INTEGER NOT NULL, -- that were tried
+    seeds             INTEGER NOT NULL, -- of that point
+    PRIMARY KEY (experiment, expression)
+) WITHOUT ROWID;
+
 -- One row per stage that has ended and was evaluated at its end, of any run. Stages of earlier versions have their
 -- learning rates from their arm and from the metrics.
 CREATE VIEW endpoint AS

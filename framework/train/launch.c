@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 
 #include "framework/base/memory.h"
+#include "framework/store/references.h"
 #include "framework/train/claim.h"
 
 static char *train_json(const tfx_train_config *t)
@@ -41,7 +42,8 @@ static tfx_id find_planned(tfx_store *store, const tfx_selection *s, tfx_error *
     return id;
 }
 
-static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const char *profile, tfx_error *err)
+static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const char *profile, const tfx_lookup *taken,
+                             tfx_error *err)
 {
     tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
     for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
@@ -56,16 +58,20 @@ static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const ch
         for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
             tfx_store_add_run(store, arm_id, e->seeds[k], err);
     }
+    for (size_t i = 0; taken && i < taken->n && err->status == TFX_OK; i++)
+        if (taken->values[i].used)
+            tfx_store_add_reference(store, id, &taken->values[i], err);
     return id;
 }
 
-tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, tfx_error *err)
+tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, const tfx_lookup *taken,
+                         tfx_error *err)
 {
     if (tfx_store_begin(store, err) != TFX_OK)
         return 0;
     tfx_id id = s->all ? 0 : find_planned(store, s, err);
     if (!id && err->status == TFX_OK)
-        id = add_experiment(store, s->experiment, profile, err);
+        id = add_experiment(store, s->experiment, profile, taken, err);
     if (err->status == TFX_OK && tfx_store_commit(store, err) == TFX_OK)
         return id;
     tfx_store_rollback(store);

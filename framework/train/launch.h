@@ -4,10 +4,12 @@
 
 #include "framework/train/selection.h"
 
-/* Records the experiment with all its arms and planned runs, whatever is selected. A selection that is not all of
+/* Records the experiment with all its arms and planned runs, whatever is selected, and what its spec took from elsewhere
+ * (`taken`; NULL: nothing). A selection that is not all of
  * it goes into the newest row of this very spec if none of the selected runs was executed there, so that the parts
  * of an experiment come together in one row. Returns the experiment's id, or 0 with a message. */
-tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, tfx_error *err);
+tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, const tfx_lookup *taken,
+                         tfx_error *err);
 
 /* The interrupted experiment with this very spec that a resume continues; 0 with a message. Refuses
  * while a process executes one of the selected runs. */

@@ -7,7 +7,7 @@
 static tfx_ini *resolved(const char *profile, const char *const *sets, size_t n_sets)
 {
     tfx_error err = {0};
-    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n_sets, &err);
+    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n_sets, NULL, &err);
     ck_assert_msg(ini != NULL, "%s", err.text);
     ck_assert_int_eq(err.status, TFX_OK);
     return ini;
@@ -31,7 +31,7 @@ static void bad(const char *text, const char *profile, const char *const *sets, 
     while (sets && sets[n])
         n++;
     write_text("a.ini", text);
-    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n, &err);
+    tfx_ini *ini = tfx_spec_resolve_file(registry, "a.ini", profile, sets, n, NULL, &err);
     ck_assert_msg(ini == NULL, "accepted: %s", text);
     check_message(&err, parts);
 }

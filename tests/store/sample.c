@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/store/references.h"
 
 char *sample_folder(void)
 {
@@ -186,6 +187,15 @@ void sample_fill(const char *path)
     OK(a = tfx_store_add_arm(s, e, "large", "large", NULL, NULL, "{\"steps\": \"30\"}", oops));
     OK(b = tfx_store_add_arm(s, e, "grown", "small", "schedule", NULL, "{\"steps\": \"20\"}", oops));
     OK(c = tfx_store_add_arm(s, e, "broken", "large", NULL, NULL, "{\"steps\": \"30\"}", oops));
+    const tfx_taken taken = {.expression = (char[]){"best:search.large.train.lr"},
+                             .value = (char[]){"2e-3"},
+                             .experiment = 7, /* removed since */
+                             .arm = (char[]){"large[lr=2e-3]"},
+                             .runs = (char[]){"40, 41"},
+                             .loss = 2.5,
+                             .points = 4,
+                             .seeds = 2};
+    OK(tfx_store_add_reference(s, e, &taken, oops) == TFX_OK);
     run_large(s, a, 1, large[0]);
     run_large(s, a, 2, large[1]);
     last = run_grown(s, b, 1, grown[0], 1e-6);

@@ -135,7 +135,8 @@ static const char version_1[] =
     "ALTER TABLE stage DROP COLUMN context; ALTER TABLE stage DROP COLUMN micro_batch; ALTER TABLE stage DROP COLUMN "
     "data; "
     "ALTER TABLE stage DROP COLUMN eval_tokens; ALTER TABLE stage DROP COLUMN eval_hash; "
-    "ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; ALTER TABLE arm DROP COLUMN point; "
+    "DROP TABLE spec_reference; ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; ALTER TABLE arm "
+    "DROP COLUMN point; "
     "DROP INDEX metric_superseded; "
     "PRAGMA user_version = 1";
 
