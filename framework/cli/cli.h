@@ -53,6 +53,7 @@ extern const tfx_command tfx_cmd_curve;
 extern const tfx_command tfx_cmd_compare;
 extern const tfx_command tfx_cmd_report;
 extern const tfx_command tfx_cmd_sql;
+extern const tfx_command tfx_cmd_fit;
 extern const tfx_command tfx_cmd_eval;
 extern const tfx_command tfx_cmd_generate;
 extern const tfx_command tfx_cmd_grow;

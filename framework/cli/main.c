@@ -30,6 +30,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_best,
     &tfx_cmd_report,
     &tfx_cmd_sql,
+    &tfx_cmd_fit,
     &tfx_cmd_eval,
     &tfx_cmd_generate,
     &tfx_cmd_grow,

@@ -179,3 +179,43 @@ LEFT JOIN growth_event g ON g.id = l.growth_event;
 -- Rows that a resume stepped back before are found by their run, too, without a look at all others.
 CREATE INDEX metric_superseded ON metric (run) WHERE superseded <> 0;
 CREATE INDEX slice_metric_superseded ON slice_metric (run) WHERE superseded <> 0;
+
+-- A scaling law that was fitted and saved, with all that a forecast by it takes.
+CREATE TABLE fit (
+    id           INTEGER PRIMARY KEY,
+    name         TEXT NOT NULL UNIQUE,
+    experiment   INTEGER REFERENCES experiment (id), -- NULL: its points are of several, or of a file
+    source       TEXT NOT NULL,                      -- the experiments or the file, as they were named
+    form         TEXT NOT NULL,
+    delta        REAL NOT NULL,    -- of Huber's loss
+    seed         INTEGER NOT NULL, -- of the bootstrap
+    points       INTEGER NOT NULL,
+    objective    REAL,             -- the sum of Huber losses
+    ranges       TEXT NOT NULL CHECK (json_valid(ranges)),
+    coefficients TEXT NOT NULL CHECK (json_valid(coefficients)),
+    replicates   TEXT NOT NULL CHECK (json_valid(replicates)),
+    created      TEXT NOT NULL
+);
+
+-- What a fit expected of a run before it began.
+CREATE TABLE forecast (
+    run     INTEGER NOT NULL REFERENCES run (id),
+    fit     INTEGER NOT NULL REFERENCES fit (id),
+    loss    REAL NOT NULL,
+    low     REAL, -- ends of the 95% interval; NULL: not known
+    high    REAL,
+    created TEXT NOT NULL,
+    PRIMARY KEY (run, fit)
+) WITHOUT ROWID;
+
+-- Forecasts beside what came out; val_loss is NULL until the run is done.
+CREATE VIEW forecast_score AS
+SELECT e.id AS experiment_id, e.name AS experiment, a.name AS arm, r.seed, r.id AS run, f.name AS fit, f.form,
+       c.loss AS forecast, c.low, c.high, p.val_loss, p.val_loss - c.loss AS miss,
+       p.val_loss BETWEEN c.low AND c.high AS inside, p.decayed, c.created, r.started
+FROM forecast c
+JOIN fit f ON f.id = c.fit
+JOIN run r ON r.id = c.run
+JOIN arm a ON a.id = r.arm
+JOIN experiment e ON e.id = a.experiment
+LEFT JOIN endpoint p ON p.run = r.id AND p.final;

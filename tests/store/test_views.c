@@ -335,6 +335,9 @@ static const struct {
     /* 2.0 and 2.1: mean 2.05, spread 0.1 / sqrt(2); 2.0 and 2.2: twice that. */
     {"AS std", "arm,seeds,mean,std,min,max\ngrown,2,2.05,0.0707106781186548,2,2.1\n"
                "large,2,2.1,0.14142135623731,2,2.2\n"},
+    /* Forecast for both seeds of `large`, 2.0 and 2.2; run 5 has not come to an end. */
+    {"AS came_out", "arm,seed,fit,forecast,low,high,came_out,inside\nlarge,1,sizes,2.1,1.95,2.3,2,1\n"
+                    "large,2,sizes,2.1,1.95,2.15,2.2,0\n"},
     {"AS rule", "run,step,path,old_shape,new_shape,rule\n3,20,blocks.0.mixer.q.key,\"[4,8]\",\"[12,8]\",zero\n"
                 "4,20,blocks.0.mixer.q.key,\"[4,8]\",\"[12,8]\",zero\n"},
 };
@@ -359,6 +362,10 @@ START_TEST(documented_queries)
     char *docs = read_docs();
     size_t n = 0, checked = 0;
     sample_change(path, "INSERT INTO run_tag VALUES (6, 'lr', '3e-3')");
+    sample_change(
+        path,
+        "INSERT INTO fit VALUES (1, 'sizes', NULL, 't.csv', 'power', 0.001, 1, 9, 0, '{}', '{}', '[]', ''); "
+        "INSERT INTO forecast VALUES (1, 1, 2.1, 1.95, 2.3, ''), (2, 1, 2.1, 1.95, 2.15, ''), (5, 1, 2, 1, 3, '')");
     for (char *at = docs; (at = strstr(at, "```sql\n"));) {
         char *sql = at + 7, *end = strstr(sql, "```");
         ck_assert_ptr_nonnull(end);
