@@ -1,10 +1,13 @@
 /* tfx plan: what a spec will cost, before step 0. */
+#include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "framework/cli/database.h"
+#include "framework/cli/forecasts.h"
 #include "framework/cli/session.h"
 #include "framework/plan/axes.h"
 #include "framework/plan/summary.h"
+#include "framework/report/forecast_table.h"
 #include "framework/report/initial_scales.h"
 
 /* The data must be there: one row of it goes through each model. */
@@ -27,6 +30,26 @@ static void print_resolved(tfx_session *s, const char *database, tfx_error *err)
 {
     if (tfx_session_plan(s, database, err) == TFX_OK)
         fputs(s->experiment->resolved, stdout);
+}
+
+static void print_plan(const tfx_cli_args *a, const tfx_session *s, const char *database, tfx_error *err)
+{
+    tfx_forecasts f = {0};
+    if (tfx_forecasts_make(&f, a, s, database, err) == TFX_OK) {
+        tfx_device_speed speed = tfx_device_speed_measure(&s->device);
+        if (tfx_cli_flag(a, "json")) {
+            cJSON *o = tfx_plan_json(s->experiment, s->plans, &s->device, speed, &s->values.lookup);
+            if (f.arms)
+                cJSON_AddItemToObject(o, "forecasts", tfx_report_forecasts_json(f.arms, f.n_arms));
+            tfx_json_print(o, stdout);
+            cJSON_Delete(o);
+        } else {
+            tfx_plan_print(s->experiment, s->plans, &s->device, speed, &s->values.lookup, stdout);
+            if (f.arms)
+                tfx_report_forecasts(f.arms, f.n_arms, stdout);
+        }
+    }
+    tfx_forecasts_finish(&f);
 }
 
 static int run(const tfx_cli_args *a, tfx_error *err)
@@ -52,9 +75,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
             if (tfx_session_check_data(&s, NULL, &data) != TFX_OK ||
                 tfx_session_check_references(&s, NULL, database, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
-            tfx_device_speed speed = tfx_device_speed_measure(&s.device);
-            (tfx_cli_flag(a, "json") ? tfx_plan_print_json : tfx_plan_print)(s.experiment, s.plans, &s.device, speed,
-                                                                             &s.values.lookup, stdout);
+            print_plan(a, &s, database, err);
         }
     }
     tfx_session_close(&s);
@@ -65,6 +86,7 @@ static const tfx_cli_option options[] = {
     {"resolved", NULL, 0, "print the spec with every default, variable and override filled in"},
     {"init", NULL, 0, "print instead how large parameters, what blocks write and logits are at initialisation"},
     {"axes", NULL, 0, "print instead which axes of which parameters are one dimension of the model"},
+    {TFX_CLI_FORECAST_OPTION},
     {"json", NULL, 0, "print JSON"},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
@@ -74,12 +96,14 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_plan = {
     "plan",
-    "SPEC [--init | --axes] [--json | --resolved] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db FILE]",
+    "SPEC [--init | --axes] [--forecast FIT[@ARMS]]... [--json | --resolved] [--profile NAME] [--set "
+    "SECTION.KEY=VALUE]... [--db FILE]",
     "Show parameters, FLOPs, memory and time of every stage.",
     "  tfx plan experiments/quickstart.ini\n"
     "  tfx plan experiments/scale_124m_to_1.4b.ini --profile smoke --json\n"
     "  tfx plan experiments/quickstart.ini --init\n"
-    "  tfx plan experiments/quickstart.ini --axes\n",
+    "  tfx plan experiments/quickstart.ini --axes\n"
+    "  tfx plan larger.ini --forecast sizes@'transformer*'\n",
     options,
     1,
     1,

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "framework/base/memory.h"
 #include "framework/cli/database.h"
+#include "framework/cli/forecasts.h"
 #include "framework/cli/session.h"
 #include "framework/plan/capacity.h"
 #include "framework/plugin/calls/backend_calls.h"
@@ -139,8 +140,14 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     }
 
     int resume = tfx_cli_flag(a, "resume");
+    if (resume && tfx_cli_value(a, "forecast")) {
+        tfx_fail(err, TFX_E_INVALID,
+                 "run: expected --forecast or --resume, found both: a forecast is made before a run");
+        return 0;
+    }
     tfx_session s;
     tfx_selection chosen = {0};
+    tfx_forecasts forecasts = {0};
     tfx_store *store = NULL;
     tfx_id experiment = 0;
     tfx_jobs_result result = {0};
@@ -155,6 +162,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     tfx_device_set_threads(s.experiment, threads); /* before the plan: scratch memory depends on it */
     if (tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, (size_t)jobs, resume, err) != TFX_OK)
         goto done;
+    if (tfx_forecasts_make(&forecasts, a, &s, db, err) != TFX_OK)
+        goto done;
     uint64_t memory = tfx_call_backend_memory(s.device.cls, s.device.backend);
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);
@@ -168,7 +177,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         goto done;
     experiment = resume ? tfx_launch_find_interrupted(store, &chosen, err)
                         : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
-    if (!experiment)
+    if (!experiment || tfx_forecasts_record(&forecasts, store, experiment, &chosen, err) != TFX_OK)
         goto done;
     const char *command[] = {program,     "run", "--worker", "{run}", "--crash-fd", "{crash}",
                              "--threads", share, "--db",     db,      NULL};
@@ -187,6 +196,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                 tfx_cli_arg(a, 0));
 done:
     tfx_store_close(store);
+    tfx_forecasts_finish(&forecasts);
     tfx_selection_finish(&chosen);
     tfx_session_close(&s);
     return result.interrupted ? EXIT_INTERRUPTED : result.n_failed ? EXIT_RUNS_FAILED : 0;
@@ -197,6 +207,7 @@ static const tfx_cli_option options[] = {
     {"seed", "N", 1, "only this seed of the spec"},
     {"jobs", "N", 0, "execute up to N runs at once, which share cores and memory (default: 1)"},
     {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},
+    {TFX_CLI_FORECAST_OPTION},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
     {"db", "FILE", 0, "the database (default: tfx.db); runs/ is made beside it"},

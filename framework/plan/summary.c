@@ -198,8 +198,8 @@ static void add_taken(cJSON *list, const tfx_lookup *taken)
     }
 }
 
-void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         tfx_device_speed speed, const tfx_lookup *taken, FILE *out)
+cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
+                     tfx_device_speed speed, const tfx_lookup *taken)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "experiment", e->name);
@@ -251,8 +251,5 @@ void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, con
                 add_claim(stage, &arms[i]->claims[k]);
         }
     }
-    char *text = cJSON_Print(o);
-    fprintf(out, "%s\n", text);
-    free(text);
-    cJSON_Delete(o);
+    return o;
 }

@@ -6,6 +6,8 @@
 
 #include "framework/plan/arm.h"
 
+struct cJSON;
+
 /* The matrix speed of a device in FLOP/s, for the time estimate: other programs on the machine
  * can only lower it, so the best of several measurements counts, and the lowest says how much
  * they differed. */
@@ -18,7 +20,8 @@ tfx_device_speed tfx_device_speed_measure(const tfx_device *device);
 /* One row per stage of every arm, and what the spec took from elsewhere. */
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
                     tfx_device_speed speed, const tfx_lookup *taken, FILE *out);
-void tfx_plan_print_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                         tfx_device_speed speed, const tfx_lookup *taken, FILE *out);
+/* The same for programs; the caller deletes it. */
+struct cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
+                            tfx_device_speed speed, const tfx_lookup *taken);
 
 #endif

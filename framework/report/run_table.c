@@ -5,6 +5,7 @@
 #include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
+#include "framework/store/queries_fits.h"
 
 static tfx_status print_failures(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
 {
@@ -36,6 +37,24 @@ static tfx_status print_spread(tfx_store *s, tfx_id experiment, FILE *out, tfx_e
     return err->status;
 }
 
+/* What was expected of runs, beside what came out. */
+static tfx_status print_forecasts(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
+{
+    static const tfx_column columns[] = {
+        {"run", TFX_CELL_PLAIN},     {"arm", TFX_CELL_PLAIN},     {"seed", TFX_CELL_PLAIN},
+        {"by fit", TFX_CELL_PLAIN},  {"forecast", TFX_CELL_LOSS}, {"95% low", TFX_CELL_LOSS},
+        {"95% high", TFX_CELL_LOSS}, {"came out", TFX_CELL_LOSS}, {"inside", TFX_CELL_PLAIN},
+    };
+    tfx_rows *q = tfx_query_forecasts(s, experiment, err);
+    if (tfx_rows_next(q, err)) {
+        fputc('\n', out);
+        tfx_rows_rewind(q);
+        tfx_table_print(q, columns, TFX_FORMAT_TEXT, out, err);
+    }
+    tfx_rows_close(q);
+    return err->status;
+}
+
 tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
@@ -47,8 +66,9 @@ tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE
     tfx_rows *q = tfx_query_outcomes(s, experiment, err);
     tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
-    if (err->status == TFX_OK && !json && print_failures(s, experiment, out, err) == TFX_OK)
-        print_spread(s, experiment, out, err);
+    if (err->status == TFX_OK && !json && print_failures(s, experiment, out, err) == TFX_OK &&
+        print_spread(s, experiment, out, err) == TFX_OK)
+        print_forecasts(s, experiment, out, err);
     return err->status;
 }
 
