@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/terminal.h"
 #include "framework/base/text.h"
 
 static struct {
@@ -36,7 +37,7 @@ static char *with_prefix(char *prefix, const char *text)
 static void say(const char *before, const char *after, const char *text)
 {
     const char *name = process_log.name;
-    const char *clear = *name && isatty(STDERR_FILENO) ? "\r\033[K" : "";
+    const char *clear = *name && tfx_terminal_is_live() ? "\r\033[K" : "";
     char *lines = *name ? with_prefix(tfx_printf("%s%s%s", before, name, after), text)
                         : tfx_printf("%s%s\n", before, text);
     fprintf(stderr, "%s%s", clear, lines);

@@ -163,6 +163,7 @@ static tfx_id grow(tfx_session *s, const char *db, tfx_error *err)
                                      .store = store,
                                      .run = runs[0],
                                      .growth_only = 1,
+                                     .progress_fd = -1,
                                      .tfx_version = TFX_VERSION,
                                      .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL,
                                      .stop = &never};

@@ -54,7 +54,7 @@ static void catch_signals(void (*handler)(int))
 }
 
 /* The process that executes one run; started by `tfx run` itself. */
-static int worker(const char *db, tfx_id run, int64_t threads, tfx_error *err)
+static int worker(const char *db, tfx_id run, int progress_fd, int64_t threads, tfx_error *err)
 {
     int interrupted = 0;
     if (access(db, F_OK))
@@ -65,6 +65,7 @@ static int worker(const char *db, tfx_id run, int64_t threads, tfx_error *err)
         tfx_worker_params p = {.registry = registry,
                                .store = store,
                                .run = run,
+                               .progress_fd = progress_fd,
                                .threads = threads,
                                .tfx_version = TFX_VERSION,
                                .git_commit = strcmp(TFX_GIT_COMMIT, "unknown") ? TFX_GIT_COMMIT : NULL,
@@ -124,16 +125,17 @@ static void say_how_shared(const tfx_experiment *e, int64_t jobs, int64_t thread
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     const char *db = tfx_cli_database(a);
-    long long worker_run, crash_fd, threads, jobs;
+    long long worker_run, crash_fd, progress_fd, threads, jobs;
     if (tfx_cli_int(a, "worker", 0, 1, INT64_MAX, &worker_run, err) != TFX_OK ||
         tfx_cli_int(a, "crash-fd", -1, -1, INT_MAX, &crash_fd, err) != TFX_OK ||
+        tfx_cli_int(a, "progress-fd", -1, -1, INT_MAX, &progress_fd, err) != TFX_OK ||
         tfx_cli_int(a, "threads", 0, 0, INT_MAX, &threads, err) != TFX_OK ||
         tfx_cli_int(a, "jobs", 1, 1, MAX_JOBS, &jobs, err) != TFX_OK)
         return 0;
     tfx_crash_record((int)crash_fd);
     catch_signals(worker_run ? request_stop : leave);
     if (worker_run)
-        return worker(db, worker_run, threads, err);
+        return worker(db, worker_run, (int)progress_fd, threads, err);
     if (!tfx_cli_arg(a, 0)) {
         tfx_fail(err, TFX_E_INVALID, "run: expected a spec file; see tfx run --help");
         return 0;
@@ -179,8 +181,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
                         : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
     if (!experiment || tfx_forecasts_record(&forecasts, store, experiment, &chosen, err) != TFX_OK)
         goto done;
-    const char *command[] = {program,     "run", "--worker", "{run}", "--crash-fd", "{crash}",
-                             "--threads", share, "--db",     db,      NULL};
+    const char *command[] = {program,      "run",       "--worker", "{run}", "--crash-fd", "{crash}", "--progress-fd",
+                             "{progress}", "--threads", share,      "--db",  db,           NULL};
     const tfx_jobs_params params = {.store = store,
                                     .experiment = experiment,
                                     .selection = &chosen,
@@ -214,6 +216,7 @@ static const tfx_cli_option options[] = {
     {"json", NULL, 0, "print the final table as JSON"},
     {"worker", "RUN", 0, "execute one recorded run; tfx run uses it for its own processes"},
     {"crash-fd", "FD", 0, "where such a process says which plugin made it crash"},
+    {"progress-fd", "FD", 0, "where such a process says how far it has come"},
     {"threads", "N", 0, "compute threads of such a process"},
     {NULL},
 };

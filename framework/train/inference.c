@@ -90,7 +90,7 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
     tfx_evaluator v;
     tfx_progress progress;
     int stopped;
-    tfx_progress_begin(&progress, arm->name, 0, 0);
+    tfx_progress_begin(&progress, -1, arm->name, &(tfx_run_progress){0});
     if (tfx_evaluator_open(&v, e, f->plan, err) == TFX_OK &&
         tfx_evaluate(&v, f->engine, NULL, &progress, &stopped, loss, err) == TFX_OK) {
         *n_tokens = (uint64_t)v.set.tokens;

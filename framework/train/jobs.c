@@ -8,6 +8,7 @@
 #include "framework/base/memory.h"
 #include "framework/plan/capacity.h"
 #include "framework/train/claim.h"
+#include "framework/train/display.h"
 #include "framework/train/process.h"
 #include "framework/train/start.h"
 
@@ -25,7 +26,8 @@ typedef struct jobs {
     const tfx_arm **arms;   /* [n] */
     tfx_place *places;      /* [n] */
     tfx_process *processes; /* [n]; of those that run */
-    int told;               /* the processes have been asked to stop */
+    tfx_display *display;
+    int told; /* the processes have been asked to stop */
 } jobs;
 
 /* ---- what need not be executed ---- */
@@ -51,6 +53,7 @@ static int is_left_out(const jobs *j, const tfx_run_info *run, tfx_error *err)
         return 0;
     if (leaves_enough(j, run, err) || tfx_claim_check(j->p->store, &run->run, 1, &taken) != TFX_OK)
         return 1;
+    tfx_display_clear(j->display);
     tfx_log_message("run %lld (arm %s, seed %lld) is executed, too: others start from it", (long long)run->run,
                     run->arm_name, (long long)run->seed);
     return 0;
@@ -86,8 +89,29 @@ static tfx_status open_queue(jobs *j, tfx_error *err)
     return err->status;
 }
 
+/* What is shown of runs before their processes say more: what was spent on them before counts. */
+static tfx_status open_display(jobs *j, tfx_error *err)
+{
+    const tfx_experiment *e = j->p->selection->experiment;
+    j->display = tfx_display_create(j->n);
+    for (size_t i = 0; i < j->n && err->status == TFX_OK; i++) {
+        double total = tfx_arm_plan_flops(j->p->plans[j->arms[i] - e->arms]);
+        int done = j->places[i].state == TFX_PLACE_OVER;
+        tfx_checkpoint_info newest = {0};
+        char label[128];
+        tfx_run_label(label, sizeof(label), e, &j->runs[i]);
+        if (tfx_store_latest_checkpoint(j->p->store, j->runs[i].run, &newest, err) == TFX_OK)
+            tfx_display_plan(j->display, i, label, newest.id ? newest.flops : done ? total : 0, total);
+        if (done)
+            tfx_display_state(j->display, i, TFX_SHOWN_DONE);
+        tfx_checkpoint_info_finish(&newest);
+    }
+    return err->status;
+}
+
 static void close_queue(jobs *j)
 {
+    tfx_display_destroy(j->display);
     for (size_t i = 0; i < j->n; i++)
         tfx_run_info_finish(&j->runs[i]);
     free(j->runs);
@@ -128,6 +152,7 @@ static void start_some(jobs *j, tfx_error *err)
         if (!left_out && err->status == TFX_OK &&
             tfx_process_start(&j->processes[i], j->p->command, j->runs[i].run, err) == TFX_OK)
             j->places[i].state = TFX_PLACE_RUNS;
+        tfx_display_state(j->display, i, j->places[i].state == TFX_PLACE_RUNS ? TFX_SHOWN_RUNNING : TFX_SHOWN_DONE);
     }
 }
 
@@ -149,20 +174,23 @@ static void say_killed(tfx_store *store, tfx_id run, const char *detail)
     tfx_run_info_finish(&info);
 }
 
-static void end_one(jobs *j, size_t i, int status, tfx_error *err)
+static tfx_shown_state end_one(jobs *j, size_t i, int status, tfx_error *err)
 {
-    tfx_process *process = &j->processes[i];
+    const tfx_process *process = &j->processes[i];
     if (WIFSIGNALED(status)) {
         char *detail = tfx_process_last_words(process, status);
         tfx_store_end_run(j->p->store, process->run, TFX_RUN_FAILED, detail, err);
+        tfx_display_clear(j->display);
         say_killed(j->p->store, process->run, detail);
         free(detail);
-        j->result->n_failed++;
     } else if (WEXITSTATUS(status) == EXIT_INTERRUPTED) {
         j->result->interrupted = 1;
-    } else if (WEXITSTATUS(status)) {
-        j->result->n_failed++;
+        return TFX_SHOWN_WAITING;
+    } else if (!WEXITSTATUS(status)) {
+        return TFX_SHOWN_DONE;
     }
+    j->result->n_failed++;
+    return TFX_SHOWN_FAILED;
 }
 
 /* Returns how many have ended. */
@@ -175,8 +203,8 @@ static size_t end_some(jobs *j, tfx_error *err)
         if (j->places[i].state != TFX_PLACE_RUNS ||
             !tfx_process_ended(&j->processes[i], j->p->command[0], &status, &failed))
             continue;
-        if (failed.status == TFX_OK)
-            end_one(j, i, status, &failed);
+        tfx_channel_hear(&j->processes[i].channel, j->display, i, 1);
+        tfx_display_state(j->display, i, failed.status == TFX_OK ? end_one(j, i, status, &failed) : TFX_SHOWN_FAILED);
         if (failed.status != TFX_OK)
             tfx_fail(err, failed.status, "%s", failed.text);
         tfx_process_finish(&j->processes[i]);
@@ -202,6 +230,25 @@ static int has(const jobs *j, tfx_place_state state)
     return 0;
 }
 
+/* Sleeps until a process says something or ends, or it is time to look again. */
+static void wait_and_hear(jobs *j, const sigset_t *unblocked)
+{
+    const struct timespec again = {0, LOOK_AGAIN_MS * 1000000};
+    struct pollfd *fds = TFX_NEW_ARRAY(struct pollfd, 2 * j->n);
+    nfds_t n = 0;
+    for (size_t i = 0; i < j->n; i++)
+        if (j->places[i].state == TFX_PLACE_RUNS) {
+            tfx_channel_poll(&j->processes[i].channel, fds + n);
+            n += 2;
+        }
+    ppoll(fds, n, &again, unblocked);
+    free(fds);
+    for (size_t i = 0; i < j->n; i++)
+        if (j->places[i].state == TFX_PLACE_RUNS)
+            tfx_channel_hear(&j->processes[i].channel, j->display, i, 0);
+    tfx_display_draw(j->display);
+}
+
 static void execute(jobs *j, const sigset_t *unblocked, tfx_error *err)
 {
     for (;;) {
@@ -211,9 +258,8 @@ static void execute(jobs *j, const sigset_t *unblocked, tfx_error *err)
             break;
         if (stopping(j, err))
             tell_to_stop(j);
-        const struct timespec again = {0, LOOK_AGAIN_MS * 1000000};
         if (!end_some(j, err))
-            ppoll(NULL, 0, &again, unblocked);
+            wait_and_hear(j, unblocked);
     }
     j->result->interrupted |= *j->p->stop && has(j, TFX_PLACE_WAITS);
 }
@@ -237,7 +283,7 @@ tfx_status tfx_jobs_execute(const tfx_jobs_params *p, tfx_jobs_result *result, t
     sigaddset(&blocked, SIGCHLD);
     sigaction(SIGCHLD, &on_child, &before);
     sigprocmask(SIG_BLOCK, &blocked, &unblocked);
-    if (open_queue(&j, err) == TFX_OK)
+    if (open_queue(&j, err) == TFX_OK && open_display(&j, err) == TFX_OK)
         execute(&j, &unblocked, err);
     sigprocmask(SIG_SETMASK, &unblocked, NULL);
     sigaction(SIGCHLD, &before, NULL);

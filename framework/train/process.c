@@ -16,14 +16,15 @@
 
 /* A run does not outlive the command that started it. The system is told to end the child with its parent
  * before the child becomes a program; a parent that was killed even earlier is not its parent any more. */
-static pid_t start(char **argv, int crash)
+static pid_t start(char **argv, const tfx_process *p)
 {
     pid_t parent = getpid(), pid = fork();
     if (pid != 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (crash >= 0)
-        fcntl(crash, F_SETFD, 0); /* this child's own file stays open in it */
+    if (p->crash >= 0)
+        fcntl(p->crash, F_SETFD, 0); /* this child's own file stays open in it */
+    tfx_channel_use_in_child(&p->channel);
     if (getppid() == parent)
         execv(argv[0], argv);
     _exit(EXIT_NOT_STARTED);
@@ -35,12 +36,21 @@ tfx_status tfx_process_start(tfx_process *p, const char *const *command, tfx_id 
     while (command[n])
         n++;
     *p = (tfx_process){.run = run, .crash = memfd_create("crash", MFD_CLOEXEC)}; /* without it a crash is told, too */
-    char **argv = TFX_NEW_ARRAY(char *, n + 1), id[32], fd[32];
+    if (tfx_channel_open(&p->channel, err) != TFX_OK) {
+        tfx_process_finish(p);
+        return err->status;
+    }
+    char **argv = TFX_NEW_ARRAY(char *, n + 1), id[32], crash[32], progress[32];
     snprintf(id, sizeof(id), "%lld", (long long)run);
-    snprintf(fd, sizeof(fd), "%d", p->crash);
+    snprintf(crash, sizeof(crash), "%d", p->crash);
+    snprintf(progress, sizeof(progress), "%d", p->channel.child_progress);
     for (size_t i = 0; i < n; i++)
-        argv[i] = !strcmp(command[i], "{run}") ? id : !strcmp(command[i], "{crash}") ? fd : (char *)command[i];
-    p->pid = start(argv, p->crash);
+        argv[i] = !strcmp(command[i], "{run}")        ? id
+                  : !strcmp(command[i], "{crash}")    ? crash
+                  : !strcmp(command[i], "{progress}") ? progress
+                                                      : (char *)command[i];
+    p->pid = start(argv, p);
+    tfx_channel_close_childs(&p->channel);
     if (p->pid < 0) {
         tfx_fail(err, TFX_E_IO, "cannot start a process for run %s: %s", id, strerror(errno));
         tfx_process_finish(p);
@@ -75,5 +85,6 @@ void tfx_process_finish(tfx_process *p)
 {
     if (p->crash >= 0)
         close(p->crash);
+    tfx_channel_close(&p->channel);
     *p = (tfx_process){.crash = -1};
 }

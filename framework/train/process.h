@@ -5,15 +5,18 @@
 #include <sys/types.h>
 
 #include "framework/store/store.h"
+#include "framework/train/channel.h"
 
 typedef struct tfx_process {
     pid_t pid; /* 0: there is none */
     tfx_id run;
     int crash; /* the file into which it writes what made it crash */
+    tfx_channel channel;
 } tfx_process;
 
-/* Starts `command`, in which "{run}" stands for the run's id and "{crash}" for a file descriptor to which the process
- * writes what made it crash. It has the signals blocked that the caller has, and does not outlive the caller. */
+/* Starts `command`, in which "{run}" stands for the run's id, and for file descriptors "{crash}", to which the process
+ * writes what made it crash, and "{progress}", to which it writes how far it has come (a tfx_run_progress each time).
+ * Its standard error goes to the channel. It has the signals blocked that the caller has, and does not outlive the caller. */
 tfx_status tfx_process_start(tfx_process *p, const char *const *command, tfx_id run, tfx_error *err);
 
 /* Whether it has ended, and how: *status as waitpid gives it. A program that could not be started is an error. */

@@ -1,56 +1,60 @@
 #include "framework/train/progress.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "framework/base/clock.h"
-#include "framework/base/text.h"
 
-#define TERMINAL_INTERVAL 0.2
-#define PIPED_INTERVAL 10.0
+/* Steps of small models take less than a millisecond. */
+#define INTERVAL 0.1
 #define SHORT_EVALUATION 3.0
 
-void tfx_progress_begin(tfx_progress *p, const char *label, int64_t first_step, int64_t total_steps)
+/* What finds no room is dropped: the next one says more. */
+static void tell(tfx_progress *p)
 {
-    *p = (tfx_progress){.terminal = isatty(STDERR_FILENO), .total_steps = total_steps, .first_step = first_step};
-    snprintf(p->label, sizeof(p->label), "%s", label);
-    p->started = p->drawn = tfx_now();
+    const tfx_run_progress record = p->at;
+    p->told = tfx_now();
+    if (p->display) {
+        tfx_display_update(p->display, 0, &p->at);
+        tfx_display_draw(p->display);
+    } else if (write(p->fd, &record, sizeof(record)) < 0) {
+        p->told = 0;
+    }
 }
 
-void tfx_progress_step(tfx_progress *p, int64_t step, double tokens_per_second, double loss)
+void tfx_progress_begin(tfx_progress *p, int fd, const char *label, const tfx_run_progress *at)
 {
-    double now = tfx_now();
-    if (now - p->drawn < (p->terminal ? TERMINAL_INTERVAL : PIPED_INTERVAL) && step < p->total_steps)
-        return;
-    char rate[32], eta[32];
-    int64_t done = step - p->first_step;
-    double left = done > 0 ? (now - p->started) / (double)done * (double)(p->total_steps - step) : -1;
-    fprintf(stderr, "%s%s  step %" PRId64 "/%" PRId64 "  %s tokens/s  loss %.4f  ETA %s%s", p->terminal ? "\r" : "",
-            p->label, step, p->total_steps, tfx_format_count(rate, tokens_per_second), loss,
-            tfx_format_seconds(eta, left), p->terminal ? "\033[K" : "\n");
-    fflush(stderr);
-    p->drawn = now;
-    p->drawn_any = 1;
+    *p = (tfx_progress){.fd = fd, .at = *at};
+    p->at.evaluated = -1;
+    if (fd < 0) {
+        p->display = tfx_display_create(1);
+        tfx_display_plan(p->display, 0, label, at->flops, at->total_flops);
+        tfx_display_state(p->display, 0, TFX_SHOWN_RUNNING);
+    }
+    if (at->total_steps)
+        tell(p);
+}
+
+void tfx_progress_step(tfx_progress *p, const tfx_run_progress *at)
+{
+    int evaluated = p->at.evaluated >= 0, enters = at->stage != p->at.stage;
+    p->at = *at;
+    p->at.evaluated = -1;
+    if (evaluated || enters || at->step == at->total_steps || tfx_now() - p->told >= INTERVAL)
+        tell(p);
 }
 
 void tfx_progress_evaluation(tfx_progress *p, double started, double share)
 {
     double now = tfx_now(), passed = now - started;
-    char eta[32];
-    if (passed < SHORT_EVALUATION || now - p->drawn < (p->terminal ? TERMINAL_INTERVAL : PIPED_INTERVAL))
+    if (passed < SHORT_EVALUATION || now - p->told < INTERVAL)
         return;
-    fprintf(stderr, "%s%s  evaluating  %.0f%%  ETA %s%s", p->terminal ? "\r" : "", p->label, 100 * share,
-            tfx_format_seconds(eta, share > 0 ? passed / share - passed : -1), p->terminal ? "\033[K" : "\n");
-    fflush(stderr);
-    p->drawn = now;
-    p->drawn_any = 1;
+    p->at.evaluated = share;
+    p->at.evaluation_left = share > 0 ? passed / share - passed : -1;
+    tell(p);
 }
 
 void tfx_progress_end(tfx_progress *p)
 {
-    if (p->terminal && p->drawn_any)
-        fputs("\r\033[K", stderr);
-    fflush(stderr);
-    p->drawn_any = 0;
+    tfx_display_destroy(p->display);
+    p->display = NULL;
 }

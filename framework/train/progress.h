@@ -1,26 +1,24 @@
-/* Progress of a run on standard error: one line that redraws itself on a terminal, plain
- * lines now and then when piped. */
+/* Progress of a run, told by the process that executes it: to the command that started it, which shows many, or on
+ * standard error. */
 #ifndef TFX_TRAIN_PROGRESS_H
 #define TFX_TRAIN_PROGRESS_H
 
-#include <stdint.h>
+#include "framework/train/display.h"
 
 typedef struct tfx_progress {
-    char label[128]; /* "tokenformer seed 1" */
-    int terminal;
-    int64_t total_steps;
-    int64_t first_step; /* where this process started */
-    double started, drawn;
-    int drawn_any;
+    int fd;               /* to that command; -1: there is none */
+    tfx_display *display; /* otherwise */
+    tfx_run_progress at;
+    double told; /* when */
 } tfx_progress;
 
-void tfx_progress_begin(tfx_progress *p, const char *label, int64_t first_step, int64_t total_steps);
-/* After each step; draws when enough time has passed. */
-void tfx_progress_step(tfx_progress *p, int64_t step, double tokens_per_second, double loss);
-/* During an evaluation that `started` then, of which this share is done; draws when it takes more than some
- * seconds and enough time has passed. */
+/* `at`: where it starts; total_steps 0: a mere evaluation. `label` stays the caller's. */
+void tfx_progress_begin(tfx_progress *p, int fd, const char *label, const tfx_run_progress *at);
+/* After each step; `at->evaluated` counts for nothing. */
+void tfx_progress_step(tfx_progress *p, const tfx_run_progress *at);
+/* During an evaluation that `started` then, of which this share is done; told when it takes more than some seconds. */
 void tfx_progress_evaluation(tfx_progress *p, double started, double share);
-/* Clears the redrawn line. */
+/* Also of one that has not begun, but is zeroed. */
 void tfx_progress_end(tfx_progress *p);
 
 #endif

@@ -1,5 +1,6 @@
 #include "framework/train/selection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,14 @@ int tfx_selection_needs(const tfx_selection *s, const char *arm)
     for (size_t i = 0; i < e->n_arms; i++)
         needs |= s->needed[i] && !strcmp(e->arms[i].name, arm);
     return needs;
+}
+
+void tfx_run_label(char *buf, size_t size, const tfx_experiment *e, const tfx_run_info *run)
+{
+    if (e->n_seeds > 1)
+        snprintf(buf, size, "%s seed %lld", run->arm_name, (long long)run->seed);
+    else
+        snprintf(buf, size, "%s", run->arm_name);
 }
 
 static int chosen(const tfx_selection *s, const tfx_run_info *run, int needed)

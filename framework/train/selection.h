@@ -24,6 +24,9 @@ size_t tfx_selection_n_seeds(const tfx_selection *s);
  * also those that they start from. */
 tfx_status tfx_selection_runs(const tfx_selection *s, tfx_store *store, tfx_id experiment, int needed, tfx_id **ids,
                               size_t *n, tfx_error *err);
+/* What a run is called in what people read: "tokenformer seed 1", or the arm alone where there is one seed. */
+void tfx_run_label(char *buf, size_t size, const tfx_experiment *e, const tfx_run_info *run);
+
 /* Whether runs of this arm are executed only because others start from them. */
 int tfx_selection_needs(const tfx_selection *s, const char *arm);
 

@@ -105,6 +105,27 @@ static tfx_status train_step(tfx_trainer *t, tfx_error *err)
     return TFX_OK;
 }
 
+/* Where the run stands, and what is planned from there on: stages that a policy ended early have left less to do. */
+static tfx_run_progress progress_of(const tfx_trainer *t)
+{
+    const tfx_arm_plan *plan = t->p->plan;
+    int64_t steps = t->at.stage_done ? 0 : t->stage->steps - t->at.stage_step;
+    double flops = (double)(steps * t->stage->batch * t->stage->context) * t->stage->flops_per_token;
+    for (uint32_t i = (uint32_t)t->at.stage + 1; i < plan->n_stages; i++) {
+        steps += plan->stages[i]->steps;
+        flops += tfx_stage_tokens(plan->stages[i]) * plan->stages[i]->flops_per_token;
+    }
+    return (tfx_run_progress){.stage = t->at.stage,
+                              .n_stages = plan->n_stages,
+                              .step = t->at.step,
+                              .total_steps = t->at.step + steps,
+                              .flops = t->at.flops,
+                              .total_flops = t->at.flops + flops,
+                              .tokens_per_second = t->tokens_per_second,
+                              .loss = t->at.train_loss,
+                              .evaluated = -1};
+}
+
 static tfx_status record_step(tfx_trainer *t, tfx_error *err)
 {
     t->recorded = 1;
@@ -121,7 +142,8 @@ static tfx_status advance(tfx_trainer *t, tfx_error *err)
     if (measures && tfx_record_slices(&t->records, t->stage, t->engine, err) != TFX_OK)
         return err->status;
     t->recorded = 0;
-    tfx_progress_step(&t->progress, t->at.step, t->tokens_per_second, t->at.train_loss);
+    const tfx_run_progress progress = progress_of(t);
+    tfx_progress_step(&t->progress, &progress);
     if (t->at.step % c->log_every == 0 || (c->eval_every && t->at.step % c->eval_every == 0) || t->at.stage_done)
         record_step(t, err);
     return err->status;
@@ -262,14 +284,6 @@ static tfx_status carry_out(tfx_trainer *t, tfx_action a, tfx_error *err)
     return err->status;
 }
 
-static int64_t planned_steps(const tfx_arm_plan *plan)
-{
-    int64_t total = 0;
-    for (uint32_t i = 0; i < plan->n_stages; i++)
-        total += plan->stages[i]->steps;
-    return total;
-}
-
 tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_error *err)
 {
     const tfx_train_config *config = &p->plan->arm->train;
@@ -283,7 +297,8 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
     if (begin(&t, err) == TFX_OK && !t.engine)
         a = TFX_ACTION_STOP;
     else if (err->status == TFX_OK) {
-        tfx_progress_begin(&t.progress, p->label, t.at.step, planned_steps(p->plan));
+        const tfx_run_progress progress = progress_of(&t);
+        tfx_progress_begin(&t.progress, p->progress_fd, p->label, &progress);
         do
             a = tfx_next_action(observe(&t));
         while (carry_out(&t, a, err) == TFX_OK && a != TFX_ACTION_END && a != TFX_ACTION_STOP);

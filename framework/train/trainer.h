@@ -18,6 +18,7 @@ typedef struct tfx_trainer_params {
     const char *root;                  /* the database's folder */
     const char *directory;             /* of the run, relative to root */
     const char *label;                 /* for progress lines */
+    int progress_fd;                   /* where they are shown by another process; -1: by this one */
     int growth_only;                   /* no steps: it ends when it has grown at its start */
     const volatile sig_atomic_t *stop; /* nonzero: finish the step, checkpoint, return */
 } tfx_trainer_params;

@@ -1,12 +1,12 @@
 #include "framework/train/worker.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/train/claim.h"
 #include "framework/train/provenance.h"
+#include "framework/train/selection.h"
 #include "framework/train/trainer.h"
 
 static void open_log(const tfx_worker_params *p, const tfx_run_info *info, const char *directory)
@@ -35,10 +35,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     tfx_device device = {0};
     tfx_arm_plan *plan = NULL;
     char *root = tfx_store_folder(p->store), label[128];
-    if (e->n_seeds > 1)
-        snprintf(label, sizeof(label), "%s seed %lld", info->arm_name, (long long)info->seed);
-    else
-        snprintf(label, sizeof(label), "%s", info->arm_name);
+    tfx_run_label(label, sizeof(label), e, info);
     tfx_log_name(label);
     if (arm && tfx_device_open(&device, e, err) == TFX_OK)
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
@@ -59,6 +56,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
                                      .root = root,
                                      .directory = claim->directory,
                                      .label = label,
+                                     .progress_fd = p->progress_fd,
                                      .growth_only = p->growth_only,
                                      .stop = p->stop};
         tfx_trainer_run(&params, interrupted, err);

@@ -12,6 +12,7 @@ typedef struct tfx_worker_params {
     tfx_store *store;
     tfx_id run;
     int growth_only;                      /* the run ends when it has grown at its start */
+    int progress_fd;                      /* to the command that started this process; -1: there is none */
     int64_t threads;                      /* of the backend; 0: as the spec says */
     const char *tfx_version, *git_commit; /* git_commit may be NULL */
     const volatile sig_atomic_t *stop;

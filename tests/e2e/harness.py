@@ -48,6 +48,7 @@ class Folder:
         (self.path / "val.txt").write_bytes(CORPUS[cut:end])
         self.spec = self.path / "tiny.ini"
         self.spec.write_text(spec)
+        self.started = []
 
     def tfx(self, *args, status=0, env=None, **more):
         """Runs the program here and expects this exit status (None: any)."""
@@ -63,7 +64,9 @@ class Folder:
     def start(self, *args, env=None, **more):
         more.setdefault("cwd", self.path)
         more.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([TFX, *map(str, args)], env=environment(env), text=True, stdout=subprocess.PIPE, **more)
+        self.started.append(subprocess.Popen([TFX, *map(str, args)], env=environment(env), text=True,
+                                             stdout=subprocess.PIPE, **more))
+        return self.started[-1]
 
     def json(self, *args, **more):
         return json.loads(self.tfx(*args, "--json", **more).stdout)
@@ -98,9 +101,13 @@ def temporary_root():
 @contextlib.contextmanager
 def folder(spec=TINY):
     path = tempfile.mkdtemp(prefix="tfx-e2e-", dir=temporary_root())
+    f = Folder(path, spec)
     try:
-        yield Folder(path, spec)
+        yield f
     finally:
+        for p in f.started:  # by a test that failed
+            if p.poll() is None:
+                p.kill()
         shutil.rmtree(path, ignore_errors=True)
 
 

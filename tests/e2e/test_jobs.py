@@ -157,7 +157,7 @@ def test_memory():
         with folder() as f:
             p = f.start("run", "tiny.ini", "--jobs", 3, *endless,
                         env=preload({"SMALL_MEMORY": str(megabytes * 10**6)}, "small.so"))
-            wait_for(lambda: len(running(f)) == at_once, f"{at_once} runs", p)
+            wait_for(lambda: len(running(f)) >= at_once, f"{at_once} runs", p)
             time.sleep(0.7)  # the queue is looked at five times a second
             found = len(running(f))
             p.send_signal(signal.SIGINT)
