@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "framework/base/clock.h"
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/plan/capacity.h"
@@ -27,7 +28,8 @@ typedef struct jobs {
     tfx_place *places;      /* [n] */
     tfx_process *processes; /* [n]; of those that run */
     tfx_display *display;
-    int told; /* the processes have been asked to stop */
+    double looked; /* when the queue was looked at */
+    int told;      /* the processes have been asked to stop */
 } jobs;
 
 /* ---- what need not be executed ---- */
@@ -139,9 +141,21 @@ static int stopping(const jobs *j, const tfx_error *err)
     return *j->p->stop || j->result->interrupted || err->status != TFX_OK;
 }
 
-/* Starts what may start. */
+static size_t count(const jobs *j, tfx_place_state state)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->n; i++)
+        n += j->places[i].state == state;
+    return n;
+}
+
+/* Starts what may start. Processes say something many times a second; each look costs the database some queries. */
 static void start_some(jobs *j, tfx_error *err)
 {
+    size_t running = count(j, TFX_PLACE_RUNS);
+    if (running >= j->p->limits.jobs || (running && tfx_now() - j->looked < 1e-3 * LOOK_AGAIN_MS))
+        return;
+    j->looked = tfx_now();
     for (;;) {
         look_for_starts(j, err);
         size_t i = tfx_queue_next(j->places, j->n, &j->p->limits);
@@ -222,14 +236,6 @@ static void tell_to_stop(jobs *j)
     j->told = 1;
 }
 
-static int has(const jobs *j, tfx_place_state state)
-{
-    for (size_t i = 0; i < j->n; i++)
-        if (j->places[i].state == state)
-            return 1;
-    return 0;
-}
-
 /* Sleeps until a process says something or ends, or it is time to look again. */
 static void wait_and_hear(jobs *j, const sigset_t *unblocked)
 {
@@ -254,14 +260,16 @@ static void execute(jobs *j, const sigset_t *unblocked, tfx_error *err)
     for (;;) {
         if (!stopping(j, err))
             start_some(j, err);
-        if (!has(j, TFX_PLACE_RUNS))
+        if (!count(j, TFX_PLACE_RUNS))
             break;
         if (stopping(j, err))
             tell_to_stop(j);
-        if (!end_some(j, err))
+        if (end_some(j, err))
+            j->looked = 0;
+        else
             wait_and_hear(j, unblocked);
     }
-    j->result->interrupted |= *j->p->stop && has(j, TFX_PLACE_WAITS);
+    j->result->interrupted |= *j->p->stop && count(j, TFX_PLACE_WAITS);
 }
 
 static void wake_up(int signal_number)

@@ -122,7 +122,7 @@ class Terminal:
 def longest(screen):
     """Of what was drawn as display; events are as long as they are."""
     frames = re.sub(r"\033\[[0-9;]*m", "", screen.raw).replace("\r\n", "\n")
-    return max(len(line) for line in re.split(r"\n|\r|\033\[[0-9]*[AJ]", frames) if re.search("ETA [0-9?]|  starts", line))
+    return max(len(line) for line in re.split(r"\n|\r|\033\[[0-9]*[AJ]", frames) if re.search("ETA +[0-9?]|  starts", line))
 
 
 def test_widths():
