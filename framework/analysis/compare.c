@@ -84,6 +84,7 @@ static tfx_pair pair_up(const tfx_comparison *c, const side *b, int64_t seed, do
         p.speed_up = p.other_cost / cost;
         p.saved = 1 - cost / p.other_cost;
     }
+    p.dearest_cost = points[n - 1].cost;
     p.best_loss = INFINITY;
     for (size_t i = 0; i < n; i++)
         if (points[i].loss < p.best_loss) {

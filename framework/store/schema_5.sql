@@ -219,3 +219,13 @@ JOIN run r ON r.id = c.run
 JOIN arm a ON a.id = r.arm
 JOIN experiment e ON e.id = a.experiment
 LEFT JOIN endpoint p ON p.run = r.id AND p.final;
+
+-- What was claimed of an experiment, and what came of it.
+CREATE TABLE claim (
+    id         INTEGER PRIMARY KEY,
+    experiment INTEGER NOT NULL REFERENCES experiment (id) ON DELETE CASCADE,
+    text       TEXT NOT NULL,
+    verdict    TEXT NOT NULL CHECK (verdict IN ('supported', 'refuted', 'undecided', 'refused')),
+    evidence   TEXT NOT NULL CHECK (json_valid(evidence)),
+    created    TEXT NOT NULL
+);

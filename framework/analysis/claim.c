@@ -1,0 +1,128 @@
+#include "framework/analysis/claim.h"
+
+#include <math.h>
+
+#include "framework/base/memory.h"
+
+const char *const tfx_verdict_names[] = {"supported", "undecided", "refuted", "refused"};
+
+static int holds(tfx_claim_op op, double x, double number)
+{
+    switch (op) {
+    case TFX_CLAIM_AT_LEAST: return x >= number;
+    case TFX_CLAIM_ABOVE: return x > number;
+    case TFX_CLAIM_AT_MOST: return x <= number;
+    case TFX_CLAIM_BELOW: return x < number;
+    }
+    return 0;
+}
+
+/* What is true of every value in [low, high]. */
+static tfx_verdict judge(const tfx_claim_text *t, double low, double high)
+{
+    int a = holds(t->op, low, t->number), b = holds(t->op, high, t->number);
+    return a && b ? TFX_VERDICT_SUPPORTED : !a && !b ? TFX_VERDICT_REFUTED : TFX_VERDICT_UNDECIDED;
+}
+
+/* What A saves by a pair, where B does not come to its loss: more than against B's dearest point, where that is above it,
+ * or at most as much as against its cheapest one, where that is below it. */
+static void bound(const tfx_pair *p, double *low, double *high)
+{
+    *low = *high = p->saved;
+    if (p->reach == TFX_REACH_NEVER) {
+        *low = 1 - p->cost / p->dearest_cost;
+        *high = 1; /* B may never get there */
+    } else if (p->reach == TFX_REACH_BEFORE) {
+        *low = -INFINITY;
+        *high = 1 - p->cost / p->other_cost;
+    }
+}
+
+static tfx_verdict judge_bounds(const tfx_claim_text *t, const tfx_contrast *k)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < k->n_pairs; i++) {
+        double a, b;
+        bound(&k->pairs[i], &a, &b);
+        low = fmin(low, a);
+        high = fmax(high, b);
+    }
+    return judge(t, low, high);
+}
+
+static tfx_verdict judge_arm(tfx_claim *c, const tfx_contrast *k)
+{
+    const tfx_claim_text *t = &c->text;
+    int saves = t->kind == TFX_CLAIM_SAVES;
+    tfx_estimate e = saves ? k->saved : k->difference;
+    if (!saves) { /* how much lower A is */
+        e.mean = -e.mean;
+        double low = e.low;
+        e.low = -e.high;
+        e.high = -low;
+    }
+    double scale = saves ? 100 : 1;
+    const char *unit = saves ? "%" : "", *what = saves ? "saves" : "lowers the loss by";
+    tfx_verdict v = TFX_VERDICT_UNDECIDED;
+    if (isfinite(e.low)) {
+        v = judge(t, e.low, e.high);
+        tfx_text_add(&c->reasons, "%s %s %.4g%s (%.4g%s to %.4g%s, 95%%, %zu paired seeds)\n", k->arm, what,
+                     scale * e.mean, unit, scale * e.low, unit, scale * e.high, unit, k->n_pairs);
+    } else if (isfinite(e.mean)) {
+        tfx_text_add(&c->reasons, "%s %s %.4g%s, with no interval\n", k->arm, what, scale * e.mean, unit);
+    } else if (saves) {
+        v = judge_bounds(t, k);
+        tfx_text_add(&c->reasons, "%s: %s does not come to its loss with every seed; what its endpoints bound is %s\n",
+                     k->arm, c->text.b, v == TFX_VERDICT_UNDECIDED ? "not enough to decide" : "enough to decide");
+    } else {
+        tfx_text_add(&c->reasons, "%s: %s has no endpoints at its cost\n", k->arm, c->text.b);
+    }
+    return v;
+}
+
+/* Refuted when it is for one arm, supported when it is for all. */
+static tfx_verdict judge_all(tfx_claim *c)
+{
+    tfx_verdict worst = TFX_VERDICT_SUPPORTED;
+    for (size_t i = 0; i < c->comparison.n; i++) {
+        const tfx_contrast *k = &c->comparison.contrasts[i];
+        tfx_verdict v = judge_arm(c, k);
+        worst = v > worst ? v : worst;
+        if (!k->paired)
+            tfx_lint_fail(&c->lints, TFX_LINT_SEEDS, "%s and %s are not paired: %s", k->arm, c->text.b, k->why);
+        else if (k->n_pairs < TFX_ESTIMATE_LEAST)
+            tfx_lint_fail(&c->lints, TFX_LINT_SEEDS, "%s and %s have %zu pair%s of seeds, at least %d are needed",
+                          k->arm, c->text.b, k->n_pairs, k->n_pairs == 1 ? "" : "s", TFX_ESTIMATE_LEAST);
+    }
+    return worst;
+}
+
+tfx_status tfx_claim_decide(tfx_claim *c, tfx_store *s, tfx_id experiment, const char *text, tfx_error *err)
+{
+    *c = (tfx_claim){0};
+    if (tfx_claim_parse(&c->text, text, err) != TFX_OK ||
+        tfx_endpoints_read(&c->ends, s, experiment, 0, err) != TFX_OK ||
+        tfx_lints_check(&c->lints, s, experiment, c->text.a, c->text.b, err) != TFX_OK)
+        return err->status;
+    c->comparison = (tfx_comparison){
+        .a = c->text.a, .b = c->text.b, .cost = c->text.cost, .excluding = c->text.excluding};
+    tfx_error incomparable = {0};
+    if (tfx_compare(&c->comparison, &c->ends, NULL, &incomparable) == TFX_OK)
+        c->verdict = judge_all(c);
+    else if (!c->lints.n_failed) /* a lint says it better, with the run */
+        return tfx_fail(err, incomparable.status, "%s", incomparable.text);
+    if (c->text.excluding)
+        tfx_lint_fail(&c->lints, TFX_LINT_ANCESTORS, "the claim leaves out what ancestors spent");
+    if (c->lints.n_failed)
+        c->verdict = TFX_VERDICT_REFUSED;
+    return err->status;
+}
+
+void tfx_claim_finish(tfx_claim *c)
+{
+    tfx_comparison_finish(&c->comparison);
+    tfx_endpoints_finish(&c->ends);
+    tfx_claim_text_finish(&c->text);
+    tfx_lints_finish(&c->lints);
+    tfx_text_free(&c->reasons);
+}

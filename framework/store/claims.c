@@ -1,0 +1,47 @@
+#include "framework/store/claims.h"
+
+#include "framework/store/statement.h"
+
+tfx_id tfx_store_add_claim(tfx_store *s, tfx_id experiment, const char *text, const char *verdict, const char *evidence,
+                           tfx_error *err)
+{
+    tfx_error e = {0};
+    tfx_write_enter(s, "recording a claim", &e);
+    tfx_id id = tfx_sql_insert(
+        s, &e, "INSERT INTO claim (experiment, text, verdict, evidence, created) VALUES (?, ?, ?, ?, " TFX_SQL_NOW ")",
+        "kttt", experiment, text, verdict, evidence);
+    return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
+}
+
+tfx_rows *tfx_query_claims(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return tfx_sql_rows(s, err,
+                        "SELECT c.id AS claim, e.name AS experiment, c.text, c.verdict, "
+                        "replace(substr(c.created, 1, 16), 'T', ' ') AS created, c.evidence "
+                        "FROM claim c JOIN experiment e ON e.id = c.experiment WHERE ?1 IS NULL OR e.id = ?1 "
+                        "ORDER BY c.id DESC",
+                        "k", experiment);
+}
+
+/* A learning rate was searched for when it is what a reference to the best of a sweep came to, or one of a sweep of learning
+ * rates in this very experiment. */
+tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return tfx_sql_rows(
+        s, err,
+        "SELECT r.id, a.name, r.seed, r.status, p.val_loss, p.decayed, p.peak_lr, p.last_lr, p.eval_hash, "
+        "substr(v.backend, 1, instr(v.backend || ',', ',') - 1), v.tfx_version, "
+        "coalesce((SELECT max(f.points * f.seeds) FROM spec_reference f WHERE f.experiment = a.experiment AND "
+        "f.expression LIKE '%.lr' AND CAST(f.value AS REAL) = CAST(json_extract(a.train, '$.lr') AS REAL)), "
+        "(SELECT nullif(count(*), 0) FROM arm b JOIN run t ON t.arm = b.id WHERE b.experiment = a.experiment AND "
+        "b.base = a.base "
+        "AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL)), "
+        "(SELECT max(l.superseded) FROM lineage l WHERE l.checkpoint = (SELECT max(id) FROM checkpoint WHERE run = "
+        "r.id AND "
+        "superseded = 0)), "
+        "EXISTS (SELECT 1 FROM outside_start o WHERE o.run = r.id AND o.flops <= 0) "
+        "FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
+        "LEFT JOIN endpoint p ON p.run = r.id AND p.final = 1 AND p.experiment_id = ?1 "
+        "WHERE a.experiment = ?1 ORDER BY a.id, r.seed",
+        "k", experiment);
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""tfx claim: verdicts where the interval says so, and claims that are refused because a comparison would not be fair, each
+time with the run that is to blame."""
+from harness import *
+
+SEARCH = TINY.replace("name = tiny", "name = search").replace("seeds = 1, 2", "seeds = 1") + """
+[sweep lr]
+arms = transformer, grown
+train.lr = 3e-3, 6e-3
+"""
+SPEC = TINY.replace("seeds = 1, 2", "seeds = 1, 2, 3").replace("lr = 3e-3", "lr = ${best:search.transformer.train.lr}") + """
+[arm long]
+model = transformer
+train.steps = 40
+[arm short]
+model = transformer
+train.steps = 20
+[arm constant]
+model = transformer
+train.schedule = constant
+[arm by_hand]
+model = transformer
+train.lr = 1e-3
+[model odd]
+extends = transformer
+context = 24
+[arm odd]
+model = odd
+[arm trunk]
+model = transformer
+[arm branch]
+start = arm:trunk@step:8
+train.steps = 4
+"""
+
+
+@contextlib.contextmanager
+def searched(*run):
+    with folder(SPEC) as f:
+        (f.path / "search.ini").write_text(SEARCH)
+        f.tfx("run", "search.ini")
+        f.tfx("run", "tiny.ini", *run)
+        yield f
+
+
+def claim(f, text, verdict, *args):
+    got = json.loads(f.tfx("claim", "tiny", text, "--json", *args, status=0 if verdict == "supported" else 1).stdout)
+    same(got["verdict"], verdict, text + "\n" + json.dumps(got, indent=1))
+    return got
+
+
+def refused(f, text, **lints):
+    """Refused by these lints alone, each of which says these words."""
+    got = claim(f, text, "refused")
+    same({l["lint"].replace("-", "_") for l in got["lints"] if not l["holds"]}, set(lints), "lints that fail")
+    for lint in got["lints"]:
+        for words in [lints[lint["lint"].replace("-", "_")]] if not lint["holds"] else []:
+            expect(words in "\n".join(lint["failures"]), f"{lint['lint']}: {words}", lint)
+
+
+def change(f, sql, *args):
+    with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+        c.execute(sql, args)
+        c.commit()
+
+
+def run_of(f, arm, seed):
+    return f.one("SELECT run FROM run_summary WHERE experiment = 'tiny' AND arm = ? AND seed = ?", arm, seed)
+
+
+def test_verdicts():
+    with searched("--arm", "transformer", "--arm", "short", "--arm", "long") as f:
+        arm = f.json("compare", "tiny", "short", "transformer,long")["arms"][0]
+        for kind, estimate, sign, unit in (("saves {} {}{} flops at equal loss", arm["saved"], 100, "%"),
+                                           ("lowers loss by {} {}{} at equal flops", arm["difference"], -1, "")):
+            low, high = sorted((sign * estimate["low"], sign * estimate["high"]))
+            beside = high - low
+            for op, number, verdict in ((">=", low - beside, "supported"), (">=", (low + high) / 2, "undecided"),
+                                        (">", high + beside, "refuted"), ("<=", high + beside, "supported"),
+                                        ("<", low - beside, "refuted")):
+                got = claim(f, "short " + kind.format(op, f"{number:.6f}", unit) + " vs transformer,long", verdict)
+                expect(all(l["holds"] for l in got["lints"]), "every lint holds", got["lints"])
+        # What B never reaches within its endpoints is a bound, and may be enough.
+        claim(f, "long saves >= -5% flops at equal loss vs transformer,short", "undecided")
+        claim(f, "transformer saves <= 90% flops at equal loss vs short,long", "supported")
+        claim(f, "transformer saves >= 95% flops at equal loss vs short,long", "refuted")
+
+        same(f.one("SELECT count(*) FROM claim"), 13, "claims that are kept")
+        text, verdict, evidence = f.one("SELECT text, verdict, evidence FROM claim ORDER BY id DESC LIMIT 1")
+        same((text, verdict), ("transformer saves >= 95% flops at equal loss vs short,long", "refuted"), "the newest")
+        expect(len(json.loads(evidence)["comparison"]["arms"][0]["pairs"]) == 3, "its evidence", evidence)
+        listed = f.json("claim", "--list", "tiny")
+        same([c["verdict"] for c in listed[:3]], ["refuted", "supported", "undecided"], "newest first")
+        same(f.json("claim", "--list", "search"), [], "of another experiment")
+        text = f.tfx("claim", "tiny", "transformer saves <= 90% flops at equal loss vs short,long").stdout
+        expect(text.startswith("supported: transformer saves") and "ok   seeds" in text, "for people", text)
+
+
+def test_refused():
+    with searched() as f:
+        by_hand, constant, odd = (run_of(f, a, 1) for a in ("by_hand", "constant", "odd"))
+        refused(f, "short saves >= 1% flops at equal loss vs constant",
+                decayed=f"run {constant} (constant, seed 1) ended at a learning rate of 0.006; its peak is 0.006")
+        refused(f, "by_hand saves >= 1% flops at equal loss vs long",
+                learning_rate=f"run {by_hand} (by_hand, seed 1): its learning rate 0.001 was not searched for")
+        refused(f, "short lowers loss by > 0 at equal flops vs odd", seeds="not paired",
+                validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
+        refused(f, "short saves > 0% flops at equal loss vs long excluding ancestors",
+                ancestors="the claim leaves out what ancestors spent")
+        claim(f, "branch lowers loss by > -9 at equal flops vs transformer", "supported")
+
+        change(f, "UPDATE checkpoint SET superseded = 1 WHERE run = ? AND step = 8", run_of(f, "trunk", 2))
+        refused(f, "branch lowers loss by > -9 at equal flops vs transformer",
+                superseded=f"run {run_of(f, 'branch', 2)} (branch, seed 2) stands on a checkpoint that no longer counts")
+        # Runs of one experiment share a row of `environment` here.
+        change(f, "INSERT INTO environment SELECT 99, '0.0.9', abi_version, git_commit, host, os, cpu, n_cores, memory_bytes, "
+                  "backend, libraries FROM environment LIMIT 1")
+        change(f, "UPDATE run SET environment = 99 WHERE id = ?", run_of(f, "long", 3))
+        refused(f, "short saves > 0% flops at equal loss vs transformer,long",
+                rules=f"run {run_of(f, 'long', 3)} (long, seed 3) was made by tfx 0.0.9")
+        change(f, "UPDATE run SET environment = (SELECT environment FROM run WHERE id = 1)")
+        # A search of twice the effort for one side.
+        change(f, "UPDATE arm SET train = json_set(train, '$.lr', '0.5') WHERE name = 'long'")
+        change(f, "INSERT INTO spec_reference SELECT experiment, 'best:other.long.train.lr', '0.5', source_experiment, 'x', '1', "
+                  "1.0, 4, 1 FROM spec_reference LIMIT 1")
+        refused(f, "short saves > 0% flops at equal loss vs transformer,long",
+                learning_rate="2 runs were tried for its learning rate, for that of run")
+        change(f, "DELETE FROM spec_reference WHERE value = '0.5'")
+        change(f, "UPDATE run SET status = 'failed' WHERE id = ?", run_of(f, "short", 2))
+        refused(f, "short saves > 0% flops at equal loss vs transformer",
+                finished=f"run {run_of(f, 'short', 2)} (short, seed 2) is failed", seeds="short: 2 seeds done, at least 3")
+
+
+def test_two_seeds_and_mistakes():
+    with searched("--arm", "short", "--arm", "long", "--seed", "1", "--seed", "2") as f:
+        got = claim(f, "short saves > 0% flops at equal loss vs long", "refused")
+        failures = {l["lint"]: l["failures"] for l in got["lints"] if not l["holds"]}
+        same(set(failures), {"finished", "seeds"}, "two seeds")  # the third one is planned
+        expect("long: 2 seeds done, at least 3 are needed" in failures["seeds"], "seeds", failures)
+        rows = f.one("SELECT count(*) FROM claim")
+        for text, *words in (
+                ("", "expected arms after word 0"),
+                ("short", "expected 'saves' or 'lowers' after word 1, found the end"),
+                ("short save >= 3% flops at equal loss vs long", "word 2: expected 'saves' or 'lowers', found 'save'"),
+                ("short saves => 3% flops at equal loss vs long", "word 3: expected >=, >, <= or <, found '=>'"),
+                ("short saves >= 3 flops at equal loss vs long", "word 4: expected a number with %", "found '3'"),
+                ("short saves >= 120% flops at equal loss vs long", "word 4: expected less than 100%"),
+                ("short saves >= nan% flops at equal loss vs long", "word 4: expected a number with %"),
+                ("short saves >= 3% watts at equal loss vs long", "word 5: expected flops, tokens or seconds, found 'watts'"),
+                ("short saves >= 3% flops at equal loss vs", "expected arms after word 9, found the end"),
+                ("short lowers loss by > 2% at equal flops vs long", "word 6: expected a number, such as 0.02"),
+                ("short saves >= 3% flops at equal loss vs long please", "word 11: expected the end, or 'excluding ancestors'"),
+                ("shrt saves >= 3% flops at equal loss vs long", "no arm 'shrt'", 'did you mean "short"?'),
+                ("short saves >= 3% flops at equal loss vs lung", "no arm 'lung'", 'did you mean "long"?')):
+            message(f.tfx("claim", "tiny", text, status=2), *words)
+        message(f.tfx("claim", "tiny", status=2), "expected an experiment and a claim")
+        message(f.tfx("claim", "tny", "x", status=2), 'did you mean "tiny"?')
+        message(f.tfx("claim", "tiny", "a saves >= 1% flops at equal loss vs b", "--db", "none.db", status=2), "none.db")
+        same((f.one("SELECT count(*) FROM claim"), (f.path / "none.db").exists()), (rows, False), "nothing was recorded")
+
+
+main(globals())
