@@ -31,6 +31,9 @@ tfx_status tfx_staged_dir_commit(tfx_staged_dir *d, tfx_error *err);
 /* Removes the temporary folder; does nothing after a commit. Always call it. */
 void tfx_staged_dir_finish(tfx_staged_dir *d);
 
+/* Whether the path names a folder as tfx names unfinished ones, and nobody works on it any more. */
+int tfx_is_stale_dir(const char *path);
+
 /* Copies the files of a folder into a new one, which appears whole or not at all. Its parent must exist. */
 tfx_status tfx_copy_dir(const char *from, const char *to, tfx_error *err);
 

@@ -136,6 +136,15 @@ static tfx_status remove_stale(const char *path, const struct stat *st, int dept
     return TFX_OK;
 }
 
+int tfx_is_stale_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int lock = is_temp_name(slash ? slash + 1 : path) ? tfx_dir_lock(path, 0) : -1;
+    if (lock >= 0)
+        close(lock);
+    return lock >= 0;
+}
+
 /* Makes a folder and locks it; -1: errno says why not. Whoever looks for leftovers may come in between
  * and remove it: then it is made again. */
 static int make_locked(const char *path)

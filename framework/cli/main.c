@@ -40,6 +40,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_tag,
     &tfx_cmd_note,
     &tfx_cmd_rename,
+    &tfx_cmd_gc,
     /* clang-format on */
 };
 

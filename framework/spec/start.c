@@ -89,6 +89,13 @@ tfx_status tfx_start_read(tfx_start *out, const tfx_setting *start, const tfx_op
     return TFX_OK;
 }
 
+tfx_status tfx_start_parse(tfx_start *out, const char *text, tfx_error *err)
+{
+    const tfx_setting recorded = {.key = "start", .value = text, .file = "recorded arm"};
+    *out = (tfx_start){0};
+    return read_value(out, &recorded, err);
+}
+
 void tfx_start_finish(tfx_start *s)
 {
     free(s->name);

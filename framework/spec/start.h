@@ -39,6 +39,8 @@ typedef struct tfx_start {
 /* Reads the settings `start` (NULL or empty: the initialisation) and the resolved options of an arm. The arm that it
  * names is not looked up. On error, too, tfx_start_finish. */
 tfx_status tfx_start_read(tfx_start *out, const tfx_setting *start, const tfx_options *arm, tfx_error *err);
+/* Reads what tfx_start_text wrote, and no more than that: the start of an arm as the database has it. */
+tfx_status tfx_start_parse(tfx_start *out, const char *text, tfx_error *err);
 void tfx_start_finish(tfx_start *s);
 
 /* As a spec says it, but with an absolute path; heap. */
