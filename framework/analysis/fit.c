@@ -11,8 +11,14 @@
 #include "framework/base/parallel.h"
 #include "framework/base/random.h"
 
-/* Values of the objective that differ by less than this part are of one minimum. */
+/* Values of the objective that differ by less than this part are of one minimum; a sum of residuals below the second is 0. */
 #define SAME 1e-6
+#define ZERO 1e-8
+
+static int is_lower(double a, double b)
+{
+    return a < b * (1 - SAME) - ZERO;
+}
 
 typedef struct candidate {
     double theta[TFX_LAW_COEFFICIENTS], value;
@@ -105,7 +111,7 @@ static minima find_estimate(tfx_fit *f, tfx_misfit *r)
     }
     f->n_finalists = n;
     for (size_t i = 0; i < n; i++)
-        f->n_agree += s.candidates[i].value <= s.candidates[0].value * (1 + SAME);
+        f->n_agree += !is_lower(s.candidates[0].value, s.candidates[i].value);
     memcpy(f->theta, s.candidates[0].theta, sizeof(f->theta));
     f->objective = r->delta * tfx_minimise_exactly(tfx_misfit_objective, r, law->n_coefficients, f->theta);
     minima found = {.n = 1};
@@ -115,7 +121,7 @@ static minima find_estimate(tfx_fit *f, tfx_misfit *r)
         found.theta[found.n++][0] = r->mean_log_loss + log(0.5);
     }
     for (size_t i = 1; i < n && found.n < MOST_MINIMA; i++)
-        if (s.candidates[i].value > s.candidates[i - 1].value * (1 + SAME))
+        if (is_lower(s.candidates[i - 1].value, s.candidates[i].value))
             memcpy(found.theta[found.n++], s.candidates[i].theta, sizeof(f->theta));
     free(s.candidates);
     return found;

@@ -72,6 +72,7 @@ START_TEST(exact_data)
     for (int k = 0; k < 5; k++)
         ck_assert_double_eq_tol(f.theta[k], true_theta[k], 1e-6);
     ck_assert_double_le(f.objective, 1e-16);
+    ck_assert_uint_ge(f.n_agree, 2); /* all that reach 0, whatever their last digits */
     ck_assert_double_eq_tol(f.r2_log, 1, 1e-9);
     ck_assert_double_eq_tol(f.values[1], exp(6.0073), 1e-3);
     for (int k = 0; k < 5; k++)
@@ -105,6 +106,27 @@ START_TEST(what_is_not_identified)
     tfx_observations o = grid(theta, 0.01);
     tfx_fit f = fit_of(&o, 100);
     ck_assert_ptr_nonnull(f.doubts[4]);
+    tfx_fit_finish(&f);
+    tfx_observations_finish(&o);
+}
+END_TEST
+
+START_TEST(what_ended_at_its_bound)
+{
+    /* As if E were -0.2: the estimate is 0, where E has no slope. Some draws want more, and must get it. */
+    tfx_observations o = {.law = find("power")};
+    for (int i = 0; i < 14; i++) {
+        tfx_observation *p = TFX_APPEND(o.items, o.n, o.cap);
+        float z;
+        tfx_random_normal(3, 1, (uint64_t)i, 1, 0, 0.02, &z);
+        p->x[0] = pow(10, 15 + 0.6 * i);
+        p->loss = (28 * pow(p->x[0], -0.05) - 0.2) * exp(z);
+    }
+    tfx_fit f = fit_of(&o, 100);
+    ck_assert_double_lt(f.values[0], 1e-3);
+    ck_assert_str_eq(f.doubts[0], "it ended at 0, its bound");
+    ck_assert_double_lt(f.intervals[0].low_95, 1e-3);
+    ck_assert_double_gt(f.intervals[0].high_95, 0.05);
     tfx_fit_finish(&f);
     tfx_observations_finish(&o);
 }
@@ -238,6 +260,7 @@ static Suite *suite(void)
     tcase_add_test(c, exact_data);
     tcase_add_test(c, same_seed_same_bits);
     tcase_add_test(c, what_is_not_identified);
+    tcase_add_test(c, what_ended_at_its_bound);
     tcase_add_test(c, frontier);
     tcase_add_test(c, forecasts);
     tcase_add_test(c, forecast_mistakes);
