@@ -40,6 +40,7 @@ typedef struct tfx_contrast {
 
 typedef struct tfx_comparison {
     const char *a, *b; /* the selectors */
+    const char *file;  /* that somebody wrote by hand; NULL: endpoints of runs */
     tfx_cost_kind cost;
     int excluding; /* costs of the last stage alone */
     int curve;     /* B's points in the middle of schedules count */

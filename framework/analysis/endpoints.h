@@ -3,6 +3,7 @@
 #ifndef TFX_ANALYSIS_ENDPOINTS_H
 #define TFX_ANALYSIS_ENDPOINTS_H
 
+#include "framework/base/text.h"
 #include "framework/store/store.h"
 
 typedef enum tfx_cost_kind { TFX_COST_FLOPS = 0, TFX_COST_TOKENS, TFX_COST_SECONDS, TFX_N_COSTS } tfx_cost_kind;
@@ -31,6 +32,10 @@ typedef struct tfx_endpoints {
 
 /* The ends of all finished runs of an experiment; with `curve` every evaluation of any run in their place. */
 tfx_status tfx_endpoints_read(tfx_endpoints *e, tfx_store *s, tfx_id experiment, int curve, tfx_error *err);
+/* The same from a file that somebody wrote by hand: columns arm, loss, and any of seed, params, flops, tokens, seconds,
+ * flops_excl, tokens_excl, seconds_excl. What is left out of the file is
+ * in `notes`. */
+tfx_status tfx_endpoints_read_csv(tfx_endpoints *e, const char *path, tfx_text *notes, tfx_error *err);
 void tfx_endpoints_finish(tfx_endpoints *e);
 
 /* Whether a selector names the arm: names separated by commas, in which `*` stands for any text. The name of an arm

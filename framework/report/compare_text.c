@@ -132,9 +132,12 @@ static void print_contrast(const tfx_comparison *c, const tfx_contrast *k, FILE 
 static void print_text(const tfx_comparison *c, FILE *out)
 {
     fprintf(out, "by %s, %s ancestors; ", tfx_cost_words[c->cost], c->excluding ? "excluding" : "including");
-    fputs(c->curve ? "points of B in the middle of schedules count, which overstates what A saves\n"
-                   : "endpoints whose learning rate had decayed\n",
-          out);
+    if (c->file)
+        fprintf(out, "endpoints of %s\n", c->file);
+    else if (c->curve)
+        fputs("points of B in the middle of schedules count, which overstates what A saves\n", out);
+    else
+        fputs("endpoints whose learning rate had decayed\n", out);
     for (size_t i = 0; i < c->n; i++)
         print_contrast(c, &c->contrasts[i], out);
     if (c->notes.n)

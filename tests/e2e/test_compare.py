@@ -93,10 +93,56 @@ def test_few_seeds_and_mistakes():
         same((arm["speed_up"]["low"], arm["difference"]["high"]), (None, None), "no interval in JSON")
         message(f.tfx("compare", "tiny", "shrt", "long", status=2), "no arm 'shrt'", 'did you mean "short"?')
         message(f.tfx("compare", "tny", "short", "long", status=2), "no experiment 'tny'", 'did you mean "tiny"?')
-        message(f.tfx("compare", "tiny", "short", status=2), "expected EXPERIMENT A B", "found fewer arguments")
+        message(f.tfx("compare", "tiny", "short", status=2), "expected an experiment and two sets of arms")
         message(f.tfx("compare", "tiny", "short", "long", "--by", "flop", status=2), "--by: expected flops, tokens or seconds",
                 'did you mean "flops"?')
         message(f.tfx("compare", "tiny", "short", "s*", status=2), "arm 'short' is on both sides")
+
+
+def test_table():
+    """Endpoints that somebody entered by hand: ratios by hand, with and without ancestors."""
+    with folder() as f:
+        table = f.path / "published.csv"
+        table.write_text("# not used,arm,tokens,loss,flops,flops_excl\n"
+                         "x,scratch_100B,100B,3.0,1e20,\nx,grown,50B,2.5,2e20,5e19\nx,scratch_300B,300B,2.0,1e21,\n")
+
+        def pair(*args):
+            return f.json("compare", "--csv", "published.csv", "grown", "scratch*", *args)["arms"][0]["pairs"][0]
+        other = 10 ** 20.5  # half-way from 3.0 to 2.0
+        for args, right in (((), other / 2e20), (("--excl",), other / 5e19),
+                            (("--by", "tokens"), math.sqrt(100e9 * 300e9) / 50e9)):
+            got = pair(*args)
+            close(got["speed_up"], right, f"speed-up {args}")
+            close(got["saved"], 1 - 1 / right, f"saved {args}")
+        close(pair()["difference"], 2.5 - (3 - math.log10(2)), "at equal cost")
+        same(pair("--excl")["other_loss"], None, "nothing is as cheap")
+        text = f.tfx("compare", "--csv", "published.csv", "scratch_300B", "grown").stdout
+        for words in ("endpoints of published.csv", "not reached by grown: its best is 2.5000 at 2.00e20",
+                      "not paired: the order of the training data is not known", "columns that are not used: # not used"):
+            expect(words in text, words, text)
+        # Seeds, in any order of rows.
+        table.write_text("seed,loss,arm,flops\n" + "".join(
+            f"{s},{3 + s / 10},b,1e20\n{s},{2 + s / 10},b,1e21\n{s},{2.5 + s / 10},a,1e20\n" for s in (3, 1, 2)))
+        arm = f.json("compare", "--csv", "published.csv", "a", "b")["arms"][0]
+        same((arm["paired"], arm["seeds"]), (True, 3), "seeds")
+        close(arm["speed_up"]["mean"], math.sqrt(10), "their mean")
+        expect(abs(arm["difference"]["mean"] + 0.5) < 1e-12, "their difference", arm["difference"])
+
+        for content, *words in (("", "published.csv: expected a header"),
+                                ("arm,loss,flops\n", "expected rows behind the header"),
+                                ("arm,los,flops\na,1,1\n", "published.csv:1: expected a header with a column 'loss'", '"los"'),
+                                ("arm,loss,flops\na,1\n", "published.csv:2: expected 3 fields"),
+                                ("arm,loss,flops\na,-1,1\n", "published.csv:2: loss: expected a number above 0", "'-1'"),
+                                ("arm,loss,flops\n,1,1\n", "published.csv:2: arm: expected a name"),
+                                ("arm,loss,flops\na,1,many\n", "published.csv:2: flops: expected a number", "'many'"),
+                                ("arm,loss,flops,flops_excl\na,1,5,6\n", "published.csv:2: flops_excl: expected no more than"),
+                                ("arm,loss,seed,flops\na,1,x,1\n", "published.csv:2: seed: expected a whole number"),
+                                ("arm,loss,tokens\na,1,1\nb,1,1\n", "arm 'a' has no FLOPs including ancestors")):
+            table.write_text(content)
+            message(f.tfx("compare", "--csv", "published.csv", "a", "b", status=2), *words)
+        message(f.tfx("compare", "--csv", "none.csv", "a", "b", status=2), "none.csv")
+        message(f.tfx("compare", "--csv", "published.csv", "a", "b", "--curve", status=2), "--curve")
+        message(f.tfx("compare", "--csv", "published.csv", "a", status=2), "found fewer arguments")
 
 
 main(globals())
