@@ -85,7 +85,8 @@ class Terminal:
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.screen.resize(columns)
+        if columns:
+            self.screen.resize(columns)
 
     def read_until(self, condition, what):
         deadline = time.monotonic() + 60
@@ -161,6 +162,16 @@ def test_another_width():
             t.read_until(lambda s: s.raw.count("ETA") > before + 12, "some frames")
             same((len(t.screen.block()), len(t.screen.lines[-1]) < columns, "FLOPs" in t.screen.lines[-1]),
                  (3, True, columns > 50), f"what {columns} columns have room for\n{t.screen.lines[-6:]}")
+        t.stop()
+
+
+def test_width_from_the_environment():
+    """Where the terminal does not know its own."""
+    with folder() as f:
+        t = Terminal(f, ["run", "tiny.ini", "--jobs", 2, "--arm", "transformer", *LONG], 0, rows=0, COLUMNS="60")
+        t.screen.columns, t.screen.rows = 60, 24
+        t.read_until(lambda s: s.raw.count("ETA") > 12, "two runs train")
+        expect(50 <= longest(t.screen) < 60, "as wide as COLUMNS", longest(t.screen))
         t.stop()
 
 
