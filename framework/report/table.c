@@ -186,6 +186,7 @@ static cJSON *row_json(tfx_rows *q, char *const *keys)
     cJSON *row = cJSON_CreateObject();
     for (int i = 0; keys[i]; i++) {
         const char *key = keys[i];
+        char buf[32];
         double x;
         switch (tfx_rows_type(q, i)) {
         case TFX_VALUE_INTEGER: /* raw: a double would round beyond 2^53 */
@@ -193,8 +194,8 @@ static cJSON *row_json(tfx_rows *q, char *const *keys)
             break;
         case TFX_VALUE_REAL:
             x = tfx_rows_as_real(q, i);
-            if (isfinite(x))
-                cJSON_AddNumberToObject(row, key, x);
+            if (isfinite(x)) /* raw: cJSON drops digits */
+                cJSON_AddRawToObject(row, key, tfx_real_exact(buf, x));
             else
                 cJSON_AddNullToObject(row, key);
             break;
@@ -211,18 +212,30 @@ static cJSON *row_json(tfx_rows *q, char *const *keys)
     return row;
 }
 
+static void print_row(tfx_rows *q, char *const *keys, const char *before, const char *behind, FILE *out)
+{
+    cJSON *row = row_json(q, keys);
+    char *text = cJSON_PrintUnformatted(row);
+    fprintf(out, "%s%s%s", before, text, behind);
+    cJSON_free(text);
+    cJSON_Delete(row);
+}
+
+static tfx_status print_jsonl(tfx_rows *q, FILE *out, tfx_error *err)
+{
+    char **keys = column_keys(q);
+    while (tfx_rows_next(q, err))
+        print_row(q, keys, "", "\n", out);
+    free_keys(keys);
+    return err->status;
+}
+
 static tfx_status print_json(tfx_rows *q, FILE *out, tfx_error *err)
 {
     int any = 0;
     char **keys = column_keys(q);
-    while (tfx_rows_next(q, err)) {
-        cJSON *row = row_json(q, keys);
-        char *text = cJSON_PrintUnformatted(row);
-        fprintf(out, "%s%s", any ? ",\n " : "[", text);
-        any = 1;
-        cJSON_free(text);
-        cJSON_Delete(row);
-    }
+    for (; tfx_rows_next(q, err); any = 1)
+        print_row(q, keys, any ? ",\n " : "[", "", out);
     free_keys(keys);
     if (err->status == TFX_OK)
         fputs(any ? "]\n" : "[]\n", out);
@@ -275,6 +288,7 @@ tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format fo
         return err->status;
     switch (format) {
     case TFX_FORMAT_JSON: return print_json(q, out, err);
+    case TFX_FORMAT_JSONL: return print_jsonl(q, out, err);
     case TFX_FORMAT_CSV: return print_csv(q, out, err);
     default: return print_text(q, columns, out, err);
     }

@@ -8,7 +8,7 @@
 
 struct cJSON;
 
-typedef enum tfx_format { TFX_FORMAT_TEXT = 0, TFX_FORMAT_JSON, TFX_FORMAT_CSV } tfx_format;
+typedef enum tfx_format { TFX_FORMAT_TEXT = 0, TFX_FORMAT_JSON, TFX_FORMAT_CSV, TFX_FORMAT_JSONL } tfx_format;
 
 /* How the text form shows a number; JSON and CSV always hold it exactly. */
 typedef enum tfx_cell {
