@@ -39,17 +39,9 @@ void tfx_html_json_number(FILE *out, double x)
     fputs(isfinite(x) ? tfx_real_exact(buf, x) : "null", out);
 }
 
-size_t tfx_page_arm(const tfx_page *p, const char *arm)
-{
-    for (size_t i = 0; i < p->curves.n_arms; i++)
-        if (!strcmp(p->curves.arms[i].arm, arm))
-            return i;
-    return TFX_NO_ARM;
-}
-
 void tfx_html_arm(const tfx_page *p, const char *arm)
 {
-    size_t a = tfx_page_arm(p, arm);
+    size_t a = tfx_loss_curves_arm(&p->curves, arm);
     if (a != TFX_NO_ARM)
         fprintf(p->out, "<b class=\"named a%zu\">", a);
     else

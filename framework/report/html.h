@@ -25,10 +25,7 @@ void tfx_html_json_string(FILE *out, const char *text);
 /* As short as reading it back to the same number allows; "null" where it is not finite. */
 void tfx_html_json_number(FILE *out, double x);
 
-/* The position of an arm, which decides its colour; TFX_NO_ARM: it is of another experiment. */
-#define TFX_NO_ARM ((size_t)-1)
-size_t tfx_page_arm(const tfx_page *p, const char *arm);
-/* Its name with its colour. */
+/* The name of an arm, with its colour. */
 void tfx_html_arm(const tfx_page *p, const char *arm);
 
 /* "<section id=ID><h2>TITLE</h2>", to be ended by "</section>". */

@@ -20,7 +20,7 @@ static endpoint *load(const tfx_page *p, size_t *n, tfx_error *err)
     *n = 0;
     tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_ENDPOINTS, p->experiment, err);
     while (tfx_rows_next(q, err)) {
-        endpoint e = {.arm = tfx_page_arm(p, tfx_rows_text(q, 0, err)),
+        endpoint e = {.arm = tfx_loss_curves_arm(&p->curves, tfx_rows_text(q, 0, err)),
                       .seed = tfx_rows_int(q, 1, INT64_MIN, err),
                       .run = tfx_rows_int(q, 2, 1, err),
                       .stage = tfx_rows_int(q, 3, 0, err),

@@ -61,7 +61,7 @@ static double middle(size_t row, size_t n)
 static void draw_bar(const tfx_page *p, const bar *all, size_t n, size_t row, double total)
 {
     const bar *b = &all[row];
-    size_t arm = b->own ? tfx_page_arm(p, b->arm) : TFX_NO_ARM;
+    size_t arm = b->own ? tfx_loss_curves_arm(&p->curves, b->arm) : TFX_NO_ARM;
     double y = middle(row, n);
     fputs("<g class=\"arm", p->out);
     if (arm != TFX_NO_ARM)

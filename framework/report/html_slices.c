@@ -19,7 +19,7 @@ static measured *load(const tfx_page *p, size_t *n, tfx_error *err)
     *n = 0;
     tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_SLICES, p->experiment, err);
     while (tfx_rows_next(q, err)) {
-        measured m = {.arm = tfx_page_arm(p, tfx_rows_text(q, 0, err)),
+        measured m = {.arm = tfx_loss_curves_arm(&p->curves, tfx_rows_text(q, 0, err)),
                       .stage = tfx_rows_int(q, 1, 0, err),
                       .steps = (double)tfx_rows_int(q, 2, 0, err),
                       .share = tfx_rows_real(q, 3, err),

@@ -11,6 +11,14 @@
 const char *const tfx_cost_names[TFX_COSTS] = {"flops", "tokens", "seconds"};
 const char *const tfx_side_names[TFX_SIDES] = {"incl", "excl"};
 
+size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm)
+{
+    for (size_t i = 0; i < c->n_arms; i++)
+        if (!strcmp(c->arms[i].arm, arm))
+            return i;
+    return TFX_NO_ARM;
+}
+
 const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
 {
     return arm->mean.n ? &arm->mean : arm->n_runs ? &arm->runs[0] : NULL;
@@ -107,14 +115,6 @@ static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx
     tfx_rows_close(q);
 }
 
-static tfx_arm_curves *find(tfx_loss_curves *all, const char *arm)
-{
-    for (size_t i = 0; i < all->n_arms; i++)
-        if (!strcmp(all->arms[i].arm, arm))
-            return &all->arms[i];
-    return NULL;
-}
-
 static tfx_curve_point read_point(tfx_rows *q, tfx_error *err)
 {
     tfx_curve_point p = {.stage = tfx_rows_int(q, 3, 0, err),
@@ -131,10 +131,11 @@ static void load_points(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, t
     tfx_rows *q = tfx_query_report(s, TFX_REPORT_CURVES, experiment, err);
     while (tfx_rows_next(q, err)) {
         tfx_id run = tfx_rows_id(q, 2, err);
-        tfx_arm_curves *arm = find(out, tfx_rows_text(q, 0, err));
+        size_t a = tfx_loss_curves_arm(out, tfx_rows_text(q, 0, err));
         tfx_curve_point p = read_point(q, err);
-        if (!arm || !isfinite(p.loss)) /* a loss that diverged has no place */
+        if (a == TFX_NO_ARM || !isfinite(p.loss)) /* a loss that diverged has no place */
             continue;
+        tfx_arm_curves *arm = &out->arms[a];
         if (!arm->n_runs || arm->runs[arm->n_runs - 1].run != run) {
             tfx_curve *c = TFX_APPEND(arm->runs, arm->n_runs, arm->cap);
             c->run = run;

@@ -44,6 +44,10 @@ typedef struct tfx_loss_curves {
 tfx_status tfx_loss_curves_load(tfx_store *s, tfx_id experiment, size_t budget, tfx_loss_curves *out, tfx_error *err);
 void tfx_loss_curves_finish(tfx_loss_curves *c);
 
+/* The position of an arm, which decides its colour; TFX_NO_ARM: it is of another experiment. */
+#define TFX_NO_ARM ((size_t)-1)
+size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm);
+
 /* Which curve of an arm stands for it: the mean, or its only run. NULL: it has no evaluation. */
 const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);
 

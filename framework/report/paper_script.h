@@ -1,0 +1,46 @@
+/* Parts of the scripts of framework/report/paper.c. */
+#ifndef TFX_REPORT_PAPER_SCRIPT_H
+#define TFX_REPORT_PAPER_SCRIPT_H
+
+#include <stdio.h>
+
+#include "framework/report/gnuplot.h"
+#include "framework/report/loss_curves.h"
+#include "framework/report/scale.h"
+#include "framework/store/rows.h"
+
+typedef struct tfx_paper {
+    tfx_store *store;
+    tfx_id experiment;
+    tfx_loss_curves curves;
+    FILE *script;
+    tfx_figure_format format;
+    double height;   /* inches */
+    int n_panels;    /* one below the other */
+    size_t n_blocks; /* of data */
+    size_t n_lines;  /* of the plot command */
+} tfx_paper;
+
+typedef enum tfx_paper_mark {
+    TFX_PAPER_MEAN = 0, /* a strong line */
+    TFX_PAPER_SEED,     /* a faint one */
+    TFX_PAPER_DOT,
+    TFX_PAPER_RING
+} tfx_paper_mark;
+
+/* Terminal, borders and fonts; a legend of these arms (one flag for each), by that mark, stands below the panels. */
+void tfx_paper_begin(tfx_paper *p, int n_panels, const char *shown, tfx_paper_mark mark);
+/* What follows is in this panel, counted from the top. */
+void tfx_paper_panel(tfx_paper *p, int panel);
+/* The axis "x" or "y": its range, its ticks as reports have them, and what it shows. */
+void tfx_paper_axis(tfx_paper *p, const char *axis, const tfx_scale *scale, tfx_tick_kind kind, const char *label);
+
+/* Data blocks are called $d0, $d1, ...: opens the next, whose number it returns; lines of numbers follow. */
+size_t tfx_paper_data(tfx_paper *p);
+void tfx_paper_data_end(tfx_paper *p);
+
+/* One more line of the plot command, which the first begins: a block in the style of an arm. */
+void tfx_paper_line(tfx_paper *p, size_t block, size_t arm, tfx_paper_mark mark);
+void tfx_paper_plot_end(tfx_paper *p);
+
+#endif
