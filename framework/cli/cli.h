@@ -53,6 +53,8 @@ extern const tfx_command tfx_cmd_curve;
 extern const tfx_command tfx_cmd_compare;
 extern const tfx_command tfx_cmd_claim;
 extern const tfx_command tfx_cmd_report;
+extern const tfx_command tfx_cmd_plot;
+extern const tfx_command tfx_cmd_export;
 extern const tfx_command tfx_cmd_sql;
 extern const tfx_command tfx_cmd_fit;
 extern const tfx_command tfx_cmd_eval;

@@ -30,6 +30,8 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_claim,
     &tfx_cmd_best,
     &tfx_cmd_report,
+    &tfx_cmd_plot,
+    &tfx_cmd_export,
     &tfx_cmd_sql,
     &tfx_cmd_fit,
     &tfx_cmd_eval,

@@ -92,6 +92,16 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       v.backend, v.libraries, count(*) AS runs\n"
         "FROM run r JOIN arm a ON a.id = r.arm JOIN environment v ON v.id = r.environment\n"
         "WHERE a.experiment = :experiment GROUP BY v.id ORDER BY v.id",
+    [TFX_REPORT_METRICS] =
+        "SELECT a.name AS arm, r.seed, m.run, s.number AS stage, m.name, m.step, m.tokens, m.flops,\n"
+        "       m.seconds, m.value\n"
+        "FROM arm a JOIN run r ON r.arm = a.id JOIN metric m ON m.run = r.id AND m.superseded = 0\n"
+        "JOIN stage s ON s.id = m.stage\n"
+        "WHERE a.experiment = :experiment ORDER BY a.id, r.seed, m.step, m.id",
+    [TFX_REPORT_STARTS] =
+        "SELECT r.id AS run, a.name AS arm, r.seed, CAST(strftime('%s', r.started) AS REAL) AS started\n"
+        "FROM run r JOIN arm a ON a.id = r.arm\n"
+        "WHERE a.experiment = :experiment AND r.started IS NOT NULL ORDER BY a.id, r.seed",
 };
 
 char *tfx_report_sql(tfx_report_query which, tfx_id experiment)
@@ -114,4 +124,11 @@ tfx_rows *tfx_query_report(tfx_store *s, tfx_report_query which, tfx_id experime
     tfx_rows *rows = tfx_sql_rows(s, err, sql, "");
     free(sql);
     return rows;
+}
+
+tfx_rows *tfx_query_metrics(tfx_store *s, tfx_id run, tfx_error *err)
+{
+    return tfx_sql_rows(
+        s, err, "SELECT name, step, seconds, value FROM metric WHERE run = ? AND superseded = 0 ORDER BY step, id", "k",
+        run);
 }

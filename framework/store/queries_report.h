@@ -36,6 +36,10 @@ typedef enum tfx_report_query {
     TFX_REPORT_PLUGINS,
     /* tfx_version, abi_version, git_commit, host, os, cpu, n_cores, memory_bytes, backend, libraries, runs */
     TFX_REPORT_ENVIRONMENTS,
+    /* per metric row that counts: arm, seed, run, stage, name, step, tokens, flops, seconds, value */
+    TFX_REPORT_METRICS,
+    /* per run that has begun: run, arm, seed, started (seconds since 1970) */
+    TFX_REPORT_STARTS,
     TFX_REPORT_QUERIES
 } tfx_report_query;
 
@@ -43,5 +47,7 @@ typedef enum tfx_report_query {
 char *tfx_report_sql(tfx_report_query which, tfx_id experiment);
 /* Its rows, as those of framework/store/queries.h. */
 tfx_rows *tfx_query_report(tfx_store *s, tfx_report_query which, tfx_id experiment, tfx_error *err);
+/* The metric rows of a run that count, as they came: name, step, seconds, value. */
+tfx_rows *tfx_query_metrics(tfx_store *s, tfx_id run, tfx_error *err);
 
 #endif

@@ -84,6 +84,12 @@ def test_attribution():
         same({r["arm"] for r in rows} | {r["than"] for r in rows}, set(ARMS), "arms that are asked about")
         for r in rows:
             same(r["val loss"], f"{losses[r['arm']] - losses[r['than']]:+.3f}", r["what"])
+        # And the page that it says it has written.
+        f.tfx(*re.search(r"^build/tfx (report .*)$", script, re.M)[1].split())
+        (page,) = f.path.glob("*.html")
+        expect(f"$root/{page.name}" in script, "where the page is", page)
+        for arm in ARMS:
+            expect(arm in page.read_text(), "every arm is in it", arm)
 
 
 main(globals())
