@@ -7,16 +7,16 @@
 #include "framework/base/suggest.h"
 #include "framework/store/queries.h"
 
+const char *const tfx_cost_names[TFX_N_COSTS] = {"flops", "tokens", "seconds"};
 const char *const tfx_cost_words[TFX_N_COSTS] = {"FLOPs", "tokens", "seconds"};
 
 int tfx_cost_kind_named(const char *word, const char *what, tfx_error *err)
 {
-    static const char *const words[TFX_N_COSTS] = {"flops", "tokens", "seconds"};
     tfx_suggest known = {.name = word};
     int found = -1;
     for (int i = 0; i < TFX_N_COSTS; i++) {
-        tfx_suggest_add(&known, "%s", words[i]);
-        if (!strcmp(word, words[i]))
+        tfx_suggest_add(&known, "%s", tfx_cost_names[i]);
+        if (!strcmp(word, tfx_cost_names[i]))
             found = i;
     }
     if (found < 0)

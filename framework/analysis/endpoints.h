@@ -10,6 +10,7 @@ typedef enum tfx_cost_kind { TFX_COST_FLOPS = 0, TFX_COST_TOKENS, TFX_COST_SECON
 
 /* "flops", "tokens" or "seconds"; -1 with a message that begins with `what`. */
 int tfx_cost_kind_named(const char *word, const char *what, tfx_error *err);
+extern const char *const tfx_cost_names[TFX_N_COSTS]; /* "flops", ...: as columns of the views begin */
 extern const char *const tfx_cost_words[TFX_N_COSTS]; /* for people: "FLOPs", ... */
 
 typedef struct tfx_endpoint {

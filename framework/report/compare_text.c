@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "framework/report/table.h"
@@ -89,6 +90,18 @@ static void add_seeds(tfx_text *t, const tfx_contrast *k)
         tfx_text_add(t, "; fewer than %d, so no interval", TFX_ESTIMATE_LEAST);
 }
 
+char *tfx_contrast_text(const tfx_comparison *c, size_t arm, tfx_contrast_part part)
+{
+    const tfx_contrast *k = &c->contrasts[arm];
+    tfx_text t = {0};
+    switch (part) {
+    case TFX_CONTRAST_EQUAL_LOSS: add_equal_loss(&t, c, k); break;
+    case TFX_CONTRAST_EQUAL_COST: add_equal_cost(&t, c, k); break;
+    default: add_seeds(&t, k);
+    }
+    return t.s;
+}
+
 /* Each pair, where there are several. */
 static void print_pairs(const tfx_comparison *c, const tfx_contrast *k, FILE *out)
 {
@@ -108,24 +121,22 @@ static void print_pairs(const tfx_comparison *c, const tfx_contrast *k, FILE *ou
     }
 }
 
-static void print_line(FILE *out, const char *label, tfx_text *t)
+static void print_line(FILE *out, const char *label, const tfx_comparison *c, size_t arm, tfx_contrast_part part)
 {
-    fprintf(out, "  %-14s %s\n", label, t->s);
-    tfx_text_free(t);
+    char *text = tfx_contrast_text(c, arm, part);
+    fprintf(out, "  %-14s %s\n", label, text);
+    free(text);
 }
 
-static void print_contrast(const tfx_comparison *c, const tfx_contrast *k, FILE *out)
+static void print_contrast(const tfx_comparison *c, size_t arm, FILE *out)
 {
+    const tfx_contrast *k = &c->contrasts[arm];
     char cost[32];
-    tfx_text t = {0};
     fprintf(out, "\n%s against %s: loss %.4f at %s %s%s\n", k->arm, c->b, k->loss.mean,
             cost_text(cost, c, k->cost.mean), tfx_cost_words[c->cost], k->n_seeds > 1 ? " (means)" : "");
-    add_equal_loss(&t, c, k);
-    print_line(out, "at equal loss", &t);
-    add_equal_cost(&t, c, k);
-    print_line(out, "at equal cost", &t);
-    add_seeds(&t, k);
-    print_line(out, "seeds", &t);
+    print_line(out, "at equal loss", c, arm, TFX_CONTRAST_EQUAL_LOSS);
+    print_line(out, "at equal cost", c, arm, TFX_CONTRAST_EQUAL_COST);
+    print_line(out, "seeds", c, arm, TFX_CONTRAST_SEEDS);
     print_pairs(c, k, out);
 }
 
@@ -139,7 +150,7 @@ static void print_text(const tfx_comparison *c, FILE *out)
     else
         fputs("endpoints whose learning rate had decayed\n", out);
     for (size_t i = 0; i < c->n; i++)
-        print_contrast(c, &c->contrasts[i], out);
+        print_contrast(c, i, out);
     if (c->notes.n)
         fprintf(out, "\n%s", c->notes.s);
 }
@@ -181,10 +192,9 @@ static cJSON *pair_json(const tfx_pair *p)
 cJSON *tfx_comparison_json(const tfx_comparison *c)
 {
     cJSON *root = cJSON_CreateObject(), *arms;
-    static const char *const kinds[TFX_N_COSTS] = {"flops", "tokens", "seconds"};
     cJSON_AddStringToObject(root, "a", c->a);
     cJSON_AddStringToObject(root, "b", c->b);
-    cJSON_AddStringToObject(root, "by", kinds[c->cost]);
+    cJSON_AddStringToObject(root, "by", tfx_cost_names[c->cost]);
     cJSON_AddBoolToObject(root, "including_ancestors", !c->excluding);
     cJSON_AddBoolToObject(root, "decayed_endpoints", !c->curve);
     arms = cJSON_AddArrayToObject(root, "arms");

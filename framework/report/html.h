@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "framework/report/contrasts.h"
 #include "framework/report/loss_curves.h"
 #include "framework/report/scale.h"
 #include "framework/report/table.h"
@@ -15,6 +16,8 @@ typedef struct tfx_page {
     tfx_store *store;
     tfx_id experiment;
     tfx_loss_curves curves;
+    tfx_outcomes outcomes;
+    tfx_contrasts contrasts;
     FILE *out;
 } tfx_page;
 
@@ -60,14 +63,15 @@ double tfx_html_plot_x(const tfx_html_plot *plot, double value);
 double tfx_html_plot_y(const tfx_html_plot *plot, double value);
 
 /* What an axis of that cost says (HTML), and its labels. */
-const char *tfx_html_cost_label(tfx_cost cost);
-tfx_tick_kind tfx_html_cost_ticks(tfx_cost cost);
+const char *tfx_html_cost_label(tfx_cost_kind cost);
+tfx_tick_kind tfx_html_cost_ticks(tfx_cost_kind cost);
 
 /* ---- sections; each prints nothing when there is nothing to show ---- */
 
 tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_curves(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_endpoints(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_comparison(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_slices(const tfx_page *p, tfx_error *err);

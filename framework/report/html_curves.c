@@ -8,25 +8,25 @@
 static const struct cost {
     const char *label; /* of the axis */
     tfx_tick_kind ticks;
-} costs[TFX_COSTS] = {
+} costs[TFX_N_COSTS] = {
     [TFX_COST_FLOPS] = {"training FLOPs", TFX_TICK_POWER},
     [TFX_COST_TOKENS] = {"training tokens", TFX_TICK_COUNT},
     [TFX_COST_SECONDS] = {"training time", TFX_TICK_SECONDS},
 };
 
-const char *tfx_html_cost_label(tfx_cost cost)
+const char *tfx_html_cost_label(tfx_cost_kind cost)
 {
     return costs[cost].label;
 }
 
-tfx_tick_kind tfx_html_cost_ticks(tfx_cost cost)
+tfx_tick_kind tfx_html_cost_ticks(tfx_cost_kind cost)
 {
     return costs[cost].ticks;
 }
 
 /* ---- what the axes span ---- */
 
-static void widen(const tfx_curve *c, tfx_cost cost, tfx_side side, double x[2], double y[2])
+static void widen(const tfx_loss_curve *c, tfx_cost_kind cost, tfx_side side, double x[2], double y[2])
 {
     for (size_t i = 0; i < c->n; i++) {
         double at = c->points[i].cost[cost][side], loss = c->points[i].loss;
@@ -39,7 +39,7 @@ static void widen(const tfx_curve *c, tfx_cost cost, tfx_side side, double x[2],
     }
 }
 
-static int span(const tfx_loss_curves *all, tfx_cost cost, tfx_side side, tfx_html_plot *plot)
+static int span(const tfx_loss_curves *all, tfx_cost_kind cost, tfx_side side, tfx_html_plot *plot)
 {
     double x[2] = {INFINITY, 0}, y[2] = {INFINITY, 0};
     for (size_t a = 0; a < all->n_arms; a++)
@@ -54,12 +54,13 @@ static int span(const tfx_loss_curves *all, tfx_cost cost, tfx_side side, tfx_ht
 
 /* ---- lines ---- */
 
-static void draw_line(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost, tfx_side side, const tfx_curve *c)
+static void draw_line(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, tfx_side side,
+                      const tfx_loss_curve *c)
 {
     int64_t stage = -1;
     fputs("d=\"", p->out);
     for (size_t i = 0; i < c->n; i++) {
-        const tfx_curve_point *at = &c->points[i];
+        const tfx_loss_point *at = &c->points[i];
         if (!(at->cost[cost][side] > 0) || !(at->loss > 0))
             continue;
         /* Without ancestors, each stage begins at no cost: a line of its own. */
@@ -72,11 +73,11 @@ static void draw_line(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cos
 }
 
 /* A dot that no stretching makes an ellipse: a line without length, with round ends. */
-static void draw_growth(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost, tfx_side side, const tfx_curve *c,
-                        const char *arm)
+static void draw_growth(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, tfx_side side,
+                        const tfx_loss_curve *c, const char *arm)
 {
     for (size_t i = 0; i < c->n; i++) {
-        const tfx_curve_point *at = &c->points[i];
+        const tfx_loss_point *at = &c->points[i];
         if (at->stage == (i ? c->points[i - 1].stage : 0) || !(at->cost[cost][side] > 0) || !(at->loss > 0))
             continue;
         double x = tfx_html_plot_x(plot, at->cost[cost][side]), y = tfx_html_plot_y(plot, at->loss);
@@ -92,10 +93,10 @@ static void draw_growth(const tfx_page *p, const tfx_html_plot *plot, tfx_cost c
     }
 }
 
-static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost, tfx_side side, size_t a)
+static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, tfx_side side, size_t a)
 {
     const tfx_arm_curves *arm = &p->curves.arms[a];
-    const tfx_curve *main = tfx_arm_main_curve(arm);
+    const tfx_loss_curve *main = tfx_arm_main_curve(arm);
     if (!main)
         return;
     fprintf(p->out, "<g class=\"arm a%zu\">\n", a);
@@ -119,7 +120,7 @@ static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost
     fputs("</g>\n", p->out);
 }
 
-static void draw(const tfx_page *p, tfx_cost cost, tfx_side side)
+static void draw(const tfx_page *p, tfx_cost_kind cost, tfx_side side)
 {
     char classes[64], x_label[96];
     snprintf(classes, sizeof(classes), "tall switched cost-%s side-%s", tfx_cost_names[cost], tfx_side_names[side]);
@@ -141,13 +142,13 @@ static void draw(const tfx_page *p, tfx_cost cost, tfx_side side)
 
 /* ---- data and words ---- */
 
-static void print_points(FILE *out, const tfx_curve *c)
+static void print_points(FILE *out, const tfx_loss_curve *c)
 {
     fputc('[', out);
     for (size_t i = 0; i < c->n; i++) {
-        const tfx_curve_point *at = &c->points[i];
+        const tfx_loss_point *at = &c->points[i];
         fprintf(out, "%s[%lld,%lld", i ? "," : "", (long long)at->stage, (long long)at->step);
-        for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++) {
+        for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++) {
             fputc(',', out);
             tfx_html_json_number(out, at->cost[k / TFX_SIDES][k % TFX_SIDES]);
         }
@@ -165,7 +166,7 @@ static void print_data(const tfx_page *p)
     fprintf(out,
             "<script type=\"application/json\" id=\"tfx-data\">{\"experiment\":%lld,\"columns\":[\"stage\",\"step\"",
             (long long)p->experiment);
-    for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+    for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
         fprintf(out, ",\"%s_%s\"", tfx_cost_names[k / TFX_SIDES], tfx_side_names[k % TFX_SIDES]);
     fprintf(out, ",\"val_loss\"],\"evaluations\":%zu,\"kept\":%zu,\"arms\":[", p->curves.n_evaluations,
             p->curves.n_kept);
@@ -208,7 +209,7 @@ static void print_caption(const tfx_page *p)
     int several = 0, grows = 0;
     for (size_t a = 0; a < p->curves.n_arms; a++) {
         const tfx_arm_curves *arm = &p->curves.arms[a];
-        const tfx_curve *c = tfx_arm_main_curve(arm);
+        const tfx_loss_curve *c = tfx_arm_main_curve(arm);
         several |= arm->mean.n > 0;
         grows |= c && c->points[c->n - 1].stage > 0;
     }
@@ -236,8 +237,8 @@ tfx_status tfx_html_curves(const tfx_page *p, tfx_error *err)
     tfx_html_section(p, "curves", "Loss against cost");
     print_legend(p);
     fputs("<figure>\n", p->out);
-    for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
-        draw(p, (tfx_cost)(k / TFX_SIDES), (tfx_side)(k % TFX_SIDES));
+    for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
+        draw(p, (tfx_cost_kind)(k / TFX_SIDES), (tfx_side)(k % TFX_SIDES));
     fputs("</figure>\n", p->out);
     print_caption(p);
     tfx_html_sql(p, TFX_REPORT_CURVES);

@@ -9,7 +9,7 @@ typedef struct endpoint {
     size_t arm;
     int64_t seed, stage, run, parameters;
     int final, decayed; /* decayed -1: not known */
-    double cost[TFX_COSTS][TFX_SIDES], loss;
+    double cost[TFX_N_COSTS][TFX_SIDES], loss;
 } endpoint;
 
 /* Columns: TFX_REPORT_ENDPOINTS. Those that a logarithmic axis has a place for; the caller frees them. */
@@ -28,7 +28,7 @@ static endpoint *load(const tfx_page *p, size_t *n, tfx_error *err)
                       .parameters = tfx_rows_int(q, 5, 0, err),
                       .loss = tfx_rows_real(q, 12, err),
                       .decayed = tfx_rows_is_null(q, 14) ? -1 : tfx_rows_int(q, 14, 0, err) != 0};
-        for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+        for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
             e.cost[k / TFX_SIDES][k % TFX_SIDES] = tfx_rows_real(q, 6 + k, err);
         if (e.arm != TFX_NO_ARM && isfinite(e.loss) && e.loss > 0 && e.cost[TFX_COST_FLOPS][TFX_SIDE_EXCL] > 0)
             *TFX_APPEND(all, *n, cap) = e;
@@ -37,7 +37,7 @@ static endpoint *load(const tfx_page *p, size_t *n, tfx_error *err)
     return all;
 }
 
-static void draw_one(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost, const endpoint *e)
+static void draw_one(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, const endpoint *e)
 {
     double incl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_INCL]);
     double excl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_EXCL]), y = tfx_html_plot_y(plot, e->loss);
@@ -59,7 +59,7 @@ static void draw_one(const tfx_page *p, const tfx_html_plot *plot, tfx_cost cost
     fprintf(p->out, "%s</title></g>\n", e->decayed == 0 ? "; the learning rate had not decayed" : "");
 }
 
-static void draw(const tfx_page *p, tfx_cost cost, const endpoint *all, size_t n)
+static void draw(const tfx_page *p, tfx_cost_kind cost, const endpoint *all, size_t n)
 {
     char classes[64];
     double x[2] = {INFINITY, 0}, y[2] = {INFINITY, 0};
@@ -100,8 +100,8 @@ tfx_status tfx_html_endpoints(const tfx_page *p, tfx_error *err)
     if (n && err->status == TFX_OK) {
         tfx_html_section(p, "endpoints", "End points");
         fputs("<figure>\n", p->out);
-        for (int cost = 0; cost < TFX_COSTS; cost++)
-            draw(p, (tfx_cost)cost, all, n);
+        for (int cost = 0; cost < TFX_N_COSTS; cost++)
+            draw(p, (tfx_cost_kind)cost, all, n);
         fputs("</figure>\n<p class=\"caption\">One dot for each run", p->out);
         fputs(early ? ", smaller ones for stages before its last" : "", p->out);
         fputs(grown ? ". Dots count what ancestors spent, rings at the other end of a line do not" : "", p->out);

@@ -2,42 +2,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "framework/base/memory.h"
-#include "framework/base/text.h"
+#include "framework/report/compare_text.h"
 #include "framework/report/html.h"
 
-typedef struct outcome {
-    char *arm;
-    int64_t runs, done, growths;
-    double first_parameters, parameters, flops, loss, std; /* of the runs that are done: means */
-} outcome;
+/* Sizes this close count as the same. */
+#define SAME_SIZE 0.05
+/* The table has all. */
+#define MAX_GROWN 4
+#define MAX_OTHERS 8
 
-/* Budgets this close count as the same. */
-#define EQUAL_FLOPS 0.05
-
-static outcome *load(const tfx_page *p, size_t *n, tfx_error *err)
-{
-    outcome *all = NULL;
-    size_t cap = 0;
-    *n = 0;
-    tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_OUTCOMES, p->experiment, err);
-    while (tfx_rows_next(q, err)) {
-        outcome *o = TFX_APPEND(all, *n, cap);
-        o->arm = tfx_strdup(tfx_rows_text(q, 0, err));
-        o->loss = tfx_rows_real(q, 1, err);
-        o->std = tfx_rows_real(q, 2, err);
-        o->runs = tfx_rows_int(q, 4, 0, err);
-        o->done = tfx_rows_int(q, 5, 0, err);
-        o->growths = tfx_rows_int(q, 6, 0, err);
-        o->first_parameters = tfx_rows_real(q, 7, err);
-        o->parameters = tfx_rows_real(q, 8, err);
-        o->flops = tfx_rows_real(q, 10, err);
-    }
-    tfx_rows_close(q);
-    return all;
-}
-
-static void print_best(const tfx_page *p, const outcome *o)
+static void print_best(const tfx_page *p, const tfx_outcome *o)
 {
     char parameters[32], flops[32];
     fputs("<p class=\"lead\">", p->out);
@@ -51,67 +25,87 @@ static void print_best(const tfx_page *p, const outcome *o)
             tfx_format_count(parameters, o->parameters), tfx_cell_format(flops, TFX_CELL_FLOPS, o->flops));
 }
 
-/* What `than` is, seen from an arm that grew. */
-static const char *relation(const outcome *grown, const outcome *than)
+/* What `other` is, seen from an arm that grew. */
+static const char *relation(const tfx_outcome *grown, const tfx_outcome *other)
 {
-    if (than->growths)
-        return "grown, too";
-    if (fabs(than->parameters / grown->parameters - 1) <= EQUAL_FLOPS)
+    if (fabs(other->parameters / grown->parameters - 1) <= SAME_SIZE)
         return "of the final size from the start";
-    if (fabs(than->parameters / grown->first_parameters - 1) <= EQUAL_FLOPS)
+    if (fabs(other->parameters / grown->first_parameters - 1) <= SAME_SIZE)
         return "of the first size to the end";
     return "not grown";
 }
 
-static void print_comparison(const tfx_page *p, const outcome *grown, const outcome *than)
+/* A difference whose interval has 0 in it is none; without an interval, one that is less than seeds differ. */
+static void print_difference(const tfx_page *p, const tfx_grown_contrast *g)
 {
-    double difference = grown->loss - than->loss;
-    double spread = fmax(isfinite(grown->std) ? grown->std : 0, isfinite(than->std) ? than->std : 0);
-    const char *word = difference < 0 ? "better" : "worse";
-    fprintf(p->out, "<li><span class=\"%s\">%.3f %s</span> than ", word, fabs(difference), word);
-    tfx_html_arm(p, than->arm);
-    fprintf(p->out, " (%s, %+.1f%% FLOPs)", relation(grown, than), 100 * (than->flops / grown->flops - 1));
-    if (spread > 0 && fabs(difference) < spread)
-        fputs(": less than seeds differ", p->out);
+    const tfx_contrast *k = &g->comparison.contrasts[0];
+    const char *word = k->difference.mean < 0 ? "better" : "worse";
+    double spread = fmax(isfinite(g->grown->std) ? g->grown->std : 0, isfinite(g->other->std) ? g->other->std : 0);
+    fprintf(p->out, "<li><span class=\"%s\">%.3f %s</span> than ", word, fabs(k->difference.mean), word);
+    tfx_html_arm(p, g->other->arm);
+    fprintf(p->out, " (%s) at equal FLOPs", relation(g->grown, g->other));
+    if (isfinite(k->difference.low))
+        fprintf(p->out, ", 95%%: %+.3f to %+.3f%s", k->difference.low, k->difference.high,
+                k->difference.low < 0 && k->difference.high > 0 ? ", so it may be none" : "");
+    else if (fabs(k->difference.mean) < spread)
+        fputs(", less than seeds differ", p->out);
     fputs("</li>\n", p->out);
 }
 
-/* An arm that grew against those that did not and spent as much. */
-static void print_grown(const tfx_page *p, const outcome *all, size_t n, const outcome *grown)
+static int is_equal(const tfx_grown_contrast *g)
 {
-    size_t n_equal = 0;
-    for (size_t i = 0; i < n; i++) {
-        const outcome *than = &all[i];
-        if (than == grown || than->growths || !isfinite(than->loss) ||
-            !(fabs(than->flops / grown->flops - 1) <= EQUAL_FLOPS))
-            continue;
-        if (!n_equal++) {
-            fputs("<p>At equal FLOPs, ", p->out);
-            tfx_html_arm(p, grown->arm);
-            fprintf(p->out, ", which grows, ends at %.4f:</p><ul>\n", grown->loss);
+    return !g->why_not && g->comparison.n && isfinite(g->comparison.contrasts[0].difference.mean);
+}
+
+/* Where the other arm has no end point at these FLOPs, what there is to say at equal loss, or why there is nothing. */
+static void print_other(const tfx_page *p, const tfx_grown_contrast *g)
+{
+    char *text = g->why_not || !g->comparison.n ? NULL : tfx_contrast_text(&g->comparison, 0, TFX_CONTRAST_EQUAL_LOSS);
+    fputs("<li>against ", p->out);
+    tfx_html_arm(p, g->other->arm);
+    fprintf(p->out, " (%s), %s: ", relation(g->grown, g->other), text ? "at equal loss" : "not compared");
+    tfx_html_text(p->out, text ? text : g->why_not ? g->why_not : "no seed in common");
+    fputs("</li>\n", p->out);
+    free(text);
+}
+
+/* An arm that grew against every one that did not: none is left out for what it would say. Those at equal FLOPs come
+ * first. */
+static void print_grown(const tfx_page *p, const tfx_outcome *grown)
+{
+    size_t n = 0, n_more = 0;
+    fputs("<p>", p->out);
+    tfx_html_arm(p, grown->arm);
+    fprintf(p->out, " grows and ends at %.4f. Against arms that do not grow, with what its ancestors spent:</p><ul>\n",
+            grown->loss);
+    for (int equal = 1; equal >= 0; equal--)
+        for (size_t i = 0; i < p->contrasts.n; i++) {
+            const tfx_grown_contrast *g = &p->contrasts.items[i];
+            if (g->grown != grown || is_equal(g) != equal)
+                continue;
+            if (n++ >= MAX_OTHERS)
+                n_more++;
+            else if (equal)
+                print_difference(p, g);
+            else
+                print_other(p, g);
         }
-        print_comparison(p, grown, than);
-    }
-    if (n_equal)
-        fputs("</ul>\n", p->out);
-    else {
-        fputs("<p>No arm without growth spent as many FLOPs as ", p->out);
-        tfx_html_arm(p, grown->arm);
-        fputs(", which grows: what growth is worth cannot be read off the end points alone.</p>\n", p->out);
-    }
+    if (n_more)
+        fprintf(p->out, "<li><a href=\"#comparison\">and %zu more</a></li>\n", n_more);
+    fputs(n ? "</ul>\n" : "<li>there is none</li></ul>\n", p->out);
 }
 
 /* How many runs there are of each status that is not done. */
-static void print_progress(const tfx_page *p, const outcome *all, size_t n, tfx_error *err)
+static void print_progress(const tfx_page *p, tfx_error *err)
 {
     enum { N_STATES = TFX_RUN_FAILED + 1 };
     const char *states[N_STATES];
     int64_t total = 0, done = 0, count[N_STATES] = {0};
     for (int i = 0; i < N_STATES; i++)
         states[i] = tfx_run_status_name((tfx_run_status)i);
-    for (size_t i = 0; i < n; i++) {
-        total += all[i].runs;
-        done += all[i].done;
+    for (size_t i = 0; i < p->outcomes.n; i++) {
+        total += p->outcomes.items[i].runs;
+        done += p->outcomes.items[i].done;
     }
     if (done == total)
         return;
@@ -128,31 +122,28 @@ static void print_progress(const tfx_page *p, const outcome *all, size_t n, tfx_
 
 tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err)
 {
-    size_t n, n_grown = 0;
-    outcome *all = load(p, &n, err);
-    const outcome *best = NULL;
+    const tfx_outcome *best = NULL;
+    size_t n_grown = 0;
     int one_seed = 1;
-    for (size_t i = 0; i < n; i++) {
-        if (isfinite(all[i].loss) && (!best || all[i].loss < best->loss))
-            best = &all[i];
-        one_seed &= !(all[i].done > 1);
+    for (size_t i = 0; i < p->outcomes.n; i++) {
+        const tfx_outcome *o = &p->outcomes.items[i];
+        if (isfinite(o->loss) && (!best || o->loss < best->loss))
+            best = o;
+        one_seed &= !(o->done > 1);
     }
     fputs("<div class=\"headline\">\n", p->out);
-    print_progress(p, all, n, err);
+    print_progress(p, err);
     if (best)
         print_best(p, best);
     else
         fputs("<p class=\"lead\">No run has ended with an evaluation yet.</p>\n", p->out);
-    for (size_t i = 0; i < n && n_grown < 4; i++)
-        if (all[i].growths && isfinite(all[i].loss)) {
+    for (size_t i = 0; i < p->outcomes.n && n_grown < MAX_GROWN; i++)
+        if (p->outcomes.items[i].growths && isfinite(p->outcomes.items[i].loss)) {
             n_grown++;
-            print_grown(p, all, n, &all[i]);
+            print_grown(p, &p->outcomes.items[i]);
         }
     if (best && one_seed)
         fputs("<p class=\"note\">One seed for each arm: a small difference may be chance.</p>\n", p->out);
     fputs("</div>\n", p->out);
-    for (size_t i = 0; i < n; i++)
-        free(all[i].arm);
-    free(all);
     return err->status;
 }

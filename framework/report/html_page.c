@@ -45,16 +45,16 @@ static void print_head(const tfx_page *p, const char *name)
 /* What switches the pictures: they come before all that they switch, so that style alone can do it. */
 static void print_switches(const tfx_page *p)
 {
-    static const char *const costs[TFX_COSTS] = {"FLOPs", "Tokens", "Time"};
+    static const char *const costs[TFX_N_COSTS] = {"FLOPs", "Tokens", "Time"};
     static const char *const sides[TFX_SIDES] = {"Including ancestors", "Excluding"};
-    for (int i = 0; i < TFX_COSTS; i++)
+    for (int i = 0; i < TFX_N_COSTS; i++)
         fprintf(p->out, "<input type=\"radio\" class=\"switch\" name=\"cost\" id=\"cost-%s\"%s>\n", tfx_cost_names[i],
                 i ? "" : " checked");
     for (int i = 0; i < TFX_SIDES; i++)
         fprintf(p->out, "<input type=\"radio\" class=\"switch\" name=\"side\" id=\"side-%s\"%s>\n", tfx_side_names[i],
                 i ? "" : " checked");
     fputs("<div class=\"switches\"><span class=\"segments\">", p->out);
-    for (int i = 0; i < TFX_COSTS; i++)
+    for (int i = 0; i < TFX_N_COSTS; i++)
         fprintf(p->out, "<label for=\"cost-%s\">%s</label>", tfx_cost_names[i], costs[i]);
     fputs("</span><span class=\"segments\">", p->out);
     for (int i = 0; i < TFX_SIDES; i++)
@@ -94,6 +94,7 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
         tfx_html_endpoints(p, err);
         fputs("</div>\n", p->out);
     }
+    tfx_html_comparison(p, err);
     tfx_html_outcomes(p, err);
     tfx_html_growth(p, err);
     tfx_html_slices(p, err);
@@ -112,7 +113,9 @@ tfx_status tfx_report_html(tfx_store *s, tfx_id experiment, const char *path, tf
         return tfx_fail(err, TFX_E_MEMORY, "the report: %s", strerror(errno));
     /* Runs may be going on: all numbers of a page are of one moment. */
     if (tfx_store_begin_reading(s, err) == TFX_OK &&
-        tfx_loss_curves_load(s, experiment, MAX_POINTS, &page.curves, err) == TFX_OK)
+        tfx_loss_curves_load(s, experiment, MAX_POINTS, &page.curves, err) == TFX_OK &&
+        tfx_outcomes_load(s, experiment, &page.outcomes, err) == TFX_OK &&
+        tfx_contrasts_load(s, experiment, &page.outcomes, &page.contrasts, err) == TFX_OK)
         print_page(&page, err);
     tfx_store_end_reading(s);
     if (fclose(page.out) != 0)
@@ -121,6 +124,8 @@ tfx_status tfx_report_html(tfx_store *s, tfx_id experiment, const char *path, tf
         fwrite(text, 1, n, stdout);
     else if (err->status == TFX_OK)
         tfx_write_file_atomic(path, text, n, err);
+    tfx_contrasts_finish(&page.contrasts);
+    tfx_outcomes_finish(&page.outcomes);
     tfx_loss_curves_finish(&page.curves);
     free(text);
     return err->status;

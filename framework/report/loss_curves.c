@@ -8,7 +8,6 @@
 #include "framework/base/memory.h"
 #include "framework/store/queries_report.h"
 
-const char *const tfx_cost_names[TFX_COSTS] = {"flops", "tokens", "seconds"};
 const char *const tfx_side_names[TFX_SIDES] = {"incl", "excl"};
 
 size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm)
@@ -19,7 +18,7 @@ size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm)
     return TFX_NO_ARM;
 }
 
-const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
+const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
 {
     return arm->mean.n ? &arm->mean : arm->n_runs ? &arm->runs[0] : NULL;
 }
@@ -34,7 +33,7 @@ static double place(size_t i, size_t n)
 }
 
 /* Marks what stays of the points [from, to) of one stage. */
-static void mark(const tfx_curve *c, size_t from, size_t to, size_t n_places, char *stays)
+static void mark(const tfx_loss_curve *c, size_t from, size_t to, size_t n_places, char *stays)
 {
     stays[from] = stays[to - 1] = 1;
     for (size_t i = from; i < to;) {
@@ -47,7 +46,7 @@ static void mark(const tfx_curve *c, size_t from, size_t to, size_t n_places, ch
     }
 }
 
-void tfx_curve_thin(tfx_curve *c, size_t budget)
+void tfx_loss_curve_thin(tfx_loss_curve *c, size_t budget)
 {
     if (c->n <= budget)
         return;
@@ -69,7 +68,7 @@ void tfx_curve_thin(tfx_curve *c, size_t budget)
 /* ---- means ---- */
 
 /* Before it in its run: negative; at the same place: 0. */
-static int compare(const tfx_curve_point *a, const tfx_curve_point *b)
+static int compare(const tfx_loss_point *a, const tfx_loss_point *b)
 {
     if (a->stage != b->stage)
         return a->stage < b->stage ? -1 : 1;
@@ -81,23 +80,23 @@ static void average(tfx_arm_curves *arm)
 {
     size_t *at = TFX_NEW_ARRAY(size_t, arm->n_runs);
     for (size_t i = 0; arm->n_runs > 1 && i < arm->runs[0].n; i++) {
-        tfx_curve_point sum = arm->runs[0].points[i];
+        tfx_loss_point sum = arm->runs[0].points[i];
         size_t found = 1;
         for (size_t r = 1; r < arm->n_runs; r++) {
-            const tfx_curve *c = &arm->runs[r];
+            const tfx_loss_curve *c = &arm->runs[r];
             while (at[r] < c->n && compare(&c->points[at[r]], &sum) < 0)
                 at[r]++;
             if (at[r] == c->n || compare(&c->points[at[r]], &sum) != 0)
                 break;
-            const tfx_curve_point *p = &c->points[at[r]];
-            for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+            const tfx_loss_point *p = &c->points[at[r]];
+            for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
                 sum.cost[k / TFX_SIDES][k % TFX_SIDES] += p->cost[k / TFX_SIDES][k % TFX_SIDES];
             sum.loss += p->loss;
             found++;
         }
         if (found < arm->n_runs)
             continue;
-        for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+        for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
             sum.cost[k / TFX_SIDES][k % TFX_SIDES] /= (double)found;
         sum.loss /= (double)found;
         *TFX_APPEND(arm->mean.points, arm->mean.n, arm->mean.cap) = sum;
@@ -115,13 +114,13 @@ static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx
     tfx_rows_close(q);
 }
 
-static tfx_curve_point read_point(tfx_rows *q, tfx_error *err)
+static tfx_loss_point read_point(tfx_rows *q, tfx_error *err)
 {
-    tfx_curve_point p = {.stage = tfx_rows_int(q, 3, 0, err),
-                         .parameters = tfx_rows_int(q, 4, 0, err),
-                         .step = tfx_rows_int(q, 5, 0, err),
-                         .loss = tfx_rows_real(q, 12, err)};
-    for (int k = 0; k < TFX_COSTS * TFX_SIDES; k++)
+    tfx_loss_point p = {.stage = tfx_rows_int(q, 3, 0, err),
+                        .parameters = tfx_rows_int(q, 4, 0, err),
+                        .step = tfx_rows_int(q, 5, 0, err),
+                        .loss = tfx_rows_real(q, 12, err)};
+    for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
         p.cost[k / TFX_SIDES][k % TFX_SIDES] = tfx_rows_real(q, 6 + k, err);
     return p;
 }
@@ -132,16 +131,16 @@ static void load_points(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, t
     while (tfx_rows_next(q, err)) {
         tfx_id run = tfx_rows_id(q, 2, err);
         size_t a = tfx_loss_curves_arm(out, tfx_rows_text(q, 0, err));
-        tfx_curve_point p = read_point(q, err);
+        tfx_loss_point p = read_point(q, err);
         if (a == TFX_NO_ARM || !isfinite(p.loss)) /* a loss that diverged has no place */
             continue;
         tfx_arm_curves *arm = &out->arms[a];
         if (!arm->n_runs || arm->runs[arm->n_runs - 1].run != run) {
-            tfx_curve *c = TFX_APPEND(arm->runs, arm->n_runs, arm->cap);
+            tfx_loss_curve *c = TFX_APPEND(arm->runs, arm->n_runs, arm->cap);
             c->run = run;
             c->seed = tfx_rows_int(q, 1, INT64_MIN, err);
         }
-        tfx_curve *c = &arm->runs[arm->n_runs - 1];
+        tfx_loss_curve *c = &arm->runs[arm->n_runs - 1];
         *TFX_APPEND(c->points, c->n, c->cap) = p;
         out->n_evaluations++;
     }
@@ -161,9 +160,9 @@ tfx_status tfx_loss_curves_load(tfx_store *s, tfx_id experiment, size_t budget, 
     for (size_t i = 0; i < out->n_arms; i++) {
         tfx_arm_curves *arm = &out->arms[i];
         average(arm); /* of all points, before any of them goes */
-        tfx_curve_thin(&arm->mean, each);
+        tfx_loss_curve_thin(&arm->mean, each);
         for (size_t r = 0; r < arm->n_runs; r++) {
-            tfx_curve_thin(&arm->runs[r], each);
+            tfx_loss_curve_thin(&arm->runs[r], each);
             out->n_kept += arm->runs[r].n;
         }
     }

@@ -5,33 +5,32 @@
 
 #include <stddef.h>
 
-#include "framework/store/store.h"
+#include "framework/analysis/endpoints.h"
 
-typedef enum tfx_cost { TFX_COST_FLOPS = 0, TFX_COST_TOKENS, TFX_COST_SECONDS, TFX_COSTS } tfx_cost;
 typedef enum tfx_side { TFX_SIDE_INCL = 0, TFX_SIDE_EXCL, TFX_SIDES } tfx_side; /* of what ancestors spent */
-/* "flops", ...; "incl", "excl": as columns of the views end. */
-extern const char *const tfx_cost_names[TFX_COSTS], *const tfx_side_names[TFX_SIDES];
+/* "incl", "excl": as columns of the views end. */
+extern const char *const tfx_side_names[TFX_SIDES];
 
 /* One evaluation, or the mean of those of all seeds at one step. */
-typedef struct tfx_curve_point {
+typedef struct tfx_loss_point {
     int64_t stage, parameters, step;
-    double cost[TFX_COSTS][TFX_SIDES];
+    double cost[TFX_N_COSTS][TFX_SIDES];
     double loss; /* finite */
-} tfx_curve_point;
+} tfx_loss_point;
 
 /* In order of stage and step. */
-typedef struct tfx_curve {
+typedef struct tfx_loss_curve {
     tfx_id run; /* 0: a mean */
     int64_t seed;
-    tfx_curve_point *points;
+    tfx_loss_point *points;
     size_t n, cap;
-} tfx_curve;
+} tfx_loss_curve;
 
 typedef struct tfx_arm_curves {
     char *arm;
-    tfx_curve *runs; /* those that were evaluated */
+    tfx_loss_curve *runs; /* those that were evaluated */
     size_t n_runs, cap;
-    tfx_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */
+    tfx_loss_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */
 } tfx_arm_curves;
 
 typedef struct tfx_loss_curves {
@@ -49,10 +48,10 @@ void tfx_loss_curves_finish(tfx_loss_curves *c);
 size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm);
 
 /* Which curve of an arm stands for it: the mean, or its only run. NULL: it has no evaluation. */
-const tfx_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);
+const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);
 
 /* Leaves of a curve the first and last point of each stage and, of places that lie as densely in the steps as in their
  * logarithm, the lowest and the highest: about `budget` points. */
-void tfx_curve_thin(tfx_curve *c, size_t budget);
+void tfx_loss_curve_thin(tfx_loss_curve *c, size_t budget);
 
 #endif

@@ -29,7 +29,7 @@ static int axes_of_curves(tfx_paper *p)
     for (size_t a = 0; a < p->curves.n_arms; a++)
         for (size_t r = 0; r < p->curves.arms[a].n_runs; r++)
             for (size_t i = 0; i < p->curves.arms[a].runs[r].n; i++) {
-                const tfx_curve_point *at = &p->curves.arms[a].runs[r].points[i];
+                const tfx_loss_point *at = &p->curves.arms[a].runs[r].points[i];
                 if (at->cost[TFX_COST_FLOPS][TFX_SIDE_INCL] > 0 && at->loss > 0) {
                     widen(x, at->cost[TFX_COST_FLOPS][TFX_SIDE_INCL]);
                     widen(y, at->loss);
@@ -45,7 +45,7 @@ static int axes_of_curves(tfx_paper *p)
 
 /* ---- curves: loss against FLOPs ---- */
 
-static size_t curve_data(tfx_paper *p, const tfx_curve *c)
+static size_t curve_data(tfx_paper *p, const tfx_loss_curve *c)
 {
     size_t block = tfx_paper_data(p);
     for (size_t i = 0; i < c->n; i++)
@@ -56,7 +56,7 @@ static size_t curve_data(tfx_paper *p, const tfx_curve *c)
 }
 
 /* The first point of each stage that began with growth. */
-static size_t growth_data(tfx_paper *p, const tfx_curve *c)
+static size_t growth_data(tfx_paper *p, const tfx_loss_curve *c)
 {
     size_t block = tfx_paper_data(p);
     for (size_t i = 0; i < c->n; i++)
@@ -193,7 +193,7 @@ static event *find_events(const tfx_paper *p, size_t *n)
     size_t cap = 0;
     *n = 0;
     for (size_t a = 0; a < p->curves.n_arms; a++) {
-        const tfx_curve *c = tfx_arm_main_curve(&p->curves.arms[a]);
+        const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[a]);
         for (size_t i = 1; c && i < c->n; i++) {
             if (c->points[i].stage == c->points[i - 1].stage)
                 continue;
@@ -208,7 +208,7 @@ static event *find_events(const tfx_paper *p, size_t *n)
     return all;
 }
 
-static double since(const tfx_curve *c, const event *e, size_t i)
+static double since(const tfx_loss_curve *c, const event *e, size_t i)
 {
     return (double)(c->points[i].step - c->points[e->first].step);
 }
@@ -218,14 +218,14 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
     double x[2] = {0, 0}, y[2] = {INFINITY, 0};
     size_t block = p->n_blocks;
     for (size_t k = 0; k < n; k++) {
-        const tfx_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
+        const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
         for (size_t i = all[k].from; i < all[k].to; i++)
             widen(x, since(c, &all[k], i));
     }
     /* As far back as forth: what was long before says nothing of growth. */
     x[0] = fmax(x[0], -fmax(x[1], 1));
     for (size_t k = 0; k < n; k++) {
-        const tfx_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
+        const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
         tfx_paper_data(p);
         for (size_t i = all[k].from; i < all[k].to; i++)
             if (since(c, &all[k], i) >= x[0]) {

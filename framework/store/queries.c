@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+#include "framework/store/queries_report.h"
 #include "framework/store/statement.h"
 
 static tfx_rows *by_id(tfx_store *s, const char *sql, tfx_id id, tfx_error *err)
@@ -99,16 +100,13 @@ tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx
 
 tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err)
 {
-#define COSTS "p.flops_incl, p.flops_excl, p.tokens_incl, p.tokens_excl, p.seconds_incl, p.seconds_excl"
-#define IN_ORDER " ORDER BY (SELECT arm FROM run WHERE id = p.run), p.seed, p.flops_incl, p.stage"
-    static const char ends[] = "SELECT p.arm, p.seed, p.run, p.stage, p.model, p.parameters, p.val_loss, p.decayed, "
-                               "p.data_order, p.eval_hash, " COSTS " FROM endpoint p "
-                               "WHERE p.experiment_id = ? AND p.final = 1" IN_ORDER;
     static const char all[] = "SELECT p.arm, p.seed, p.run, p.stage, p.model, p.parameters, p.val_loss, 0, "
-                              "s.data || ' ' || s.micro_batch || ' ' || s.context || ' ' || p.seed, s.eval_hash, " COSTS
-                              " FROM scaling_curve p JOIN stage s ON s.run = p.run AND s.number = p.stage AND "
-                              "s.superseded = 0 WHERE p.experiment_id = ?" IN_ORDER;
-    return by_id(s, curve ? all : ends, experiment, err);
+                              "s.data || ' ' || s.micro_batch || ' ' || s.context || ' ' || p.seed, s.eval_hash, "
+                              "p.flops_incl, p.flops_excl, p.tokens_incl, p.tokens_excl, p.seconds_incl, "
+                              "p.seconds_excl FROM scaling_curve p JOIN stage s ON s.run = p.run AND "
+                              "s.number = p.stage AND s.superseded = 0 WHERE p.experiment_id = ? "
+                              "ORDER BY (SELECT arm FROM run WHERE id = p.run), p.seed, p.flops_incl, p.stage";
+    return curve ? by_id(s, all, experiment, err) : tfx_query_report(s, TFX_REPORT_ENDS, experiment, err);
 }
 
 /* ---- one run ---- */

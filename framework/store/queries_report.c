@@ -47,6 +47,10 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       seconds_incl, seconds_excl, val_loss, peak_lr, decayed\n"
         "FROM endpoint WHERE experiment_id = :experiment\n"
         "ORDER BY (SELECT r.arm FROM run r WHERE r.id = run), seed, run, stage",
+    [TFX_REPORT_ENDS] = "SELECT arm, seed, run, stage, model, parameters, val_loss, decayed, data_order, eval_hash,\n"
+                        "       flops_incl, flops_excl, tokens_incl, tokens_excl, seconds_incl, seconds_excl\n"
+                        "FROM endpoint WHERE experiment_id = :experiment AND final = 1\n"
+                        "ORDER BY (SELECT r.arm FROM run r WHERE r.id = run), seed, flops_incl, stage",
     [TFX_REPORT_GROWTH] =
         "SELECT v.arm, v.seed, g.run, g.step, g.parameters_before, g.parameters_after, g.keeps_function,\n"
         "       g.probe_loss_after - g.probe_loss_before AS probe_delta_loss, g.probe_max_abs_delta_logit,\n"

@@ -23,6 +23,8 @@ typedef enum tfx_report_query {
     /* per ended stage of each run: arm, seed, run, stage, final, parameters, flops_incl, flops_excl, tokens_incl,
      * tokens_excl, seconds_incl, seconds_excl, val_loss, peak_lr, decayed (NULL: not known) */
     TFX_REPORT_ENDPOINTS,
+    /* the final ones, for comparisons: framework/store/queries.h names its columns (TFX_ENDPOINT_ARM, ...) */
+    TFX_REPORT_ENDS,
     /* per growth event: arm, seed, run, step, parameters_before, parameters_after, keeps_function, probe_delta_loss,
      * probe_max_abs_delta_logit, from_model, to_model, policy, reason */
     TFX_REPORT_GROWTH,

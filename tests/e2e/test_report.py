@@ -89,7 +89,7 @@ def test_numbers():
         same(len(page.all("path", **{"class": "mean"})), 2 * 6 + 2 + 4, "lines of means and keys")
         # What is said to have made a figure gives its rows.
         statements = [e[2].removeprefix("SQL") for e in page.all("details", **{"class": "sql"})]
-        same(len(statements), 10, "statements")
+        same(len(statements), 11, "statements")
         curve = next(s for s in statements if "FROM scaling_curve" in s)
         same([(r[0], r[2], r[1], r[3], r[5]) for r in f.sql(curve)], [r[:5] for r in expected], "rows by the page's SQL")
         for statement in statements:
@@ -119,24 +119,31 @@ def test_words():
 
 
 def test_grown_at_equal_cost():
-    """Twins are named with their relation and the difference; those that spent more or less are not."""
-    twins = "[arm small_on]\nmodel = tokenformer_16\ntrain.steps = 43\n[arm large]\nmodel = tokenformer_48\ntrain.steps = 19\n"
+    """Twins are named with their relation and the difference, as `tfx compare` has it."""
+    twins = ("[arm small_on]\nmodel = tokenformer_16\ntrain.steps = 43\n[arm large]\nmodel = tokenformer_48\ntrain.steps = 19\n"
+             "[arm flat]\nmodel = tokenformer_48\ntrain.steps = 19\ntrain.schedule = constant\n")
     with folder(TINY + twins) as f:
-        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1,2,3")
         _, page = report(f)
-        loss = dict(f.sql("SELECT arm, val_loss FROM run_summary"))
-        cost = dict(f.sql("SELECT arm, flops_incl FROM run_summary"))
         said = [e[2] for e in page.all("li")]
         expected = []
-        for arm, relation in (("transformer", "not grown"), ("small_on", "of the first size to the end"),
-                              ("large", "of the final size from the start")):
-            if abs(cost[arm] / cost["grown"] - 1) > 0.05:
-                continue
-            difference = loss["grown"] - loss[arm]
-            word = "better" if difference < 0 else "worse"
-            expected.append(f"{abs(difference):.3f} {word} than {arm} ({relation}, {100 * (cost[arm] / cost['grown'] - 1):+.1f}% FLOPs)")
-        same(said, expected, "comparisons")
-        expect(len(said) == 2, "the twins spend as much", cost)
+        for arm, relation in (("small_on", "of the first size to the end"), ("large", "of the final size from the start")):
+            (c,) = f.json("compare", "tiny", "grown", arm)["arms"]
+            same((c["seeds"], c["paired"]), (3, True), "seeds")
+            d = c["difference"]
+            expected.append(f"{abs(d['mean']):.3f} {'better' if d['mean'] < 0 else 'worse'} than {arm} ({relation}) at equal FLOPs, "
+                            f"95%: {d['low']:+.3f} to {d['high']:+.3f}" + (", so it may be none" if d["low"] < 0 < d["high"] else ""))
+        # None is left out: a twin that did not spend as much, or ended in the middle of its schedule, says so.
+        same(said[:2], expected, "comparisons at equal cost")
+        (c,) = f.json("compare", "tiny", "grown", "transformer")["arms"]
+        expect({p["reach"] for p in c["pairs"]} == {"never"}, "the short one does not come as far", c)
+        expect(said[2].startswith("against transformer (not grown), at equal loss: not reached by transformer"), "the short one", said[2])
+        expect(said[3].startswith("against flat (of the final size from the start), not compared: no run of 'flat'"), "flat", said[3])
+        same(len(said), 4, "every arm that does not grow")
+        (table,) = [e for e in page.all("section", id="comparison")]
+        for words in ("transformer has no points there", "not compared: no run of 'flat' has ended with a learning rate of a tenth",
+                      "3, paired", "at equal loss"):
+            expect(words in table[2], f"the table says '{words}'", table[2])
 
 
 def test_unfinished():

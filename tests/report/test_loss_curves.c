@@ -20,7 +20,7 @@ START_TEST(sample)
     ck_assert_str_eq(c.arms[1].arm, "grown");
     ck_assert_uint_eq(c.arms[1].n_runs, 2);
     ck_assert_uint_eq(c.arms[1].mean.n, 6);
-    const tfx_curve_point *last = &c.arms[1].mean.points[5];
+    const tfx_loss_point *last = &c.arms[1].mean.points[5];
     ck_assert_double_eq_tol(last->loss, 2.05, 1e-12);
     ck_assert_int_eq(last->stage, 1);
     ck_assert_double_eq(last->cost[TFX_COST_FLOPS][TFX_SIDE_INCL], 80000);
@@ -61,12 +61,12 @@ END_TEST
 START_TEST(thinning)
 {
     enum { N = 100000, BUDGET = 400 };
-    tfx_curve c = {.points = TFX_NEW_ARRAY(tfx_curve_point, N), .n = N};
+    tfx_loss_curve c = {.points = TFX_NEW_ARRAY(tfx_loss_point, N), .n = N};
     for (size_t i = 0; i < N; i++)
-        c.points[i] = (tfx_curve_point){.stage = i >= 30000, .step = (int64_t)i, .loss = 3 - log((double)i + 1) / 9};
+        c.points[i] = (tfx_loss_point){.stage = i >= 30000, .step = (int64_t)i, .loss = 3 - log((double)i + 1) / 9};
     c.points[77777].loss = 9; /* a spike must not get lost */
     c.points[55555].loss = 0.5;
-    tfx_curve_thin(&c, BUDGET);
+    tfx_loss_curve_thin(&c, BUDGET);
     ck_assert_msg(c.n >= BUDGET / 2 && c.n <= BUDGET + 8, "%zu points", c.n);
     int high = 0, low = 0, end_of_stage = 0, begin_of_stage = 0;
     size_t early = 0;

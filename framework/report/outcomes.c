@@ -1,0 +1,34 @@
+#include "framework/report/outcomes.h"
+
+#include <stdlib.h>
+
+#include "framework/base/memory.h"
+#include "framework/store/queries_report.h"
+
+tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out, tfx_error *err)
+{
+    *out = (tfx_outcomes){.n = 0};
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
+    while (tfx_rows_next(q, err)) {
+        tfx_outcome *o = TFX_APPEND(out->items, out->n, out->cap);
+        o->arm = tfx_strdup(tfx_rows_text(q, 0, err));
+        o->loss = tfx_rows_real(q, 1, err);
+        o->std = tfx_rows_real(q, 2, err);
+        o->runs = tfx_rows_int(q, 4, 0, err);
+        o->done = tfx_rows_int(q, 5, 0, err);
+        o->growths = tfx_rows_int(q, 6, 0, err);
+        o->first_parameters = tfx_rows_real(q, 7, err);
+        o->parameters = tfx_rows_real(q, 8, err);
+        o->flops = tfx_rows_real(q, 10, err);
+    }
+    tfx_rows_close(q);
+    return err->status;
+}
+
+void tfx_outcomes_finish(tfx_outcomes *o)
+{
+    for (size_t i = 0; i < o->n; i++)
+        free(o->items[i].arm);
+    free(o->items);
+    *o = (tfx_outcomes){.n = 0};
+}
