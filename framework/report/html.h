@@ -72,6 +72,8 @@ tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_curves(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_endpoints(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_comparison(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_forecasts(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_slices(const tfx_page *p, tfx_error *err);

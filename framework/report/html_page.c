@@ -96,6 +96,8 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
     }
     tfx_html_comparison(p, err);
     tfx_html_outcomes(p, err);
+    tfx_html_fits(p, err);
+    tfx_html_forecasts(p, err);
     tfx_html_growth(p, err);
     tfx_html_slices(p, err);
     tfx_html_lineage(p, err);

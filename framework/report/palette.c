@@ -21,6 +21,6 @@ static const char *const dashes[] = {"", "6 3", "2 3", "9 3 2 3"};
 
 tfx_line_style tfx_palette(size_t i)
 {
-    return (tfx_line_style){colours[i % N_COLOURS].light, colours[i % N_COLOURS].dark,
-                            dashes[i / N_COLOURS % N_DASHES]};
+    return (tfx_line_style){colours[i % N_COLOURS].light, colours[i % N_COLOURS].dark, dashes[i / N_COLOURS % N_DASHES],
+                            (int)(i / N_COLOURS)};
 }

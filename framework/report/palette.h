@@ -8,6 +8,7 @@
 typedef struct tfx_line_style {
     const char *light, *dark; /* "#rrggbb", on a light and on a dark ground */
     const char *dashes;       /* "6 3": lengths of line and gap; "": none */
+    int round;                /* how often all colours were used up before, for marks of other shapes */
 } tfx_line_style;
 
 /* Of the i-th arm of an experiment. */

@@ -22,6 +22,9 @@
 #define SHORT_NAME 24
 #define LONGEST_NAME 46
 
+/* gnuplot's numbers of points: a disc, a square, triangles. */
+static const int points[] = {7, 5, 9, 11};
+
 static double panel_height(const tfx_paper *p)
 {
     return p->n_panels > 1 ? OF_SEVERAL : ONE_PANEL;
@@ -48,8 +51,8 @@ static void print_key(tfx_paper *p, size_t arm, tfx_paper_mark mark, double x, d
     tfx_line_style style = tfx_palette(arm);
     const char *name = p->curves.arms[arm].arm;
     if (mark == TFX_PAPER_DOT)
-        fprintf(p->script, "set label '' at screen %.4f,%.4f point pt 7 ps 0.5 lc rgb '%s'\n", (x + 0.1) / WIDTH,
-                y / p->height, style.light);
+        fprintf(p->script, "set label '' at screen %.4f,%.4f point pt %d ps 0.5 lc rgb '%s'\n", (x + 0.1) / WIDTH,
+                y / p->height, points[style.round % 4], style.light);
     else {
         fprintf(p->script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lw 1.4 lc rgb '%s'", x / WIDTH,
                 y / p->height, (x + 0.2) / WIDTH, y / p->height, style.light);
@@ -184,11 +187,32 @@ void tfx_paper_line(tfx_paper *p, size_t block, size_t arm, tfx_paper_mark mark)
     case TFX_PAPER_MEAN: fprintf(p->script, "with lines lw 1.4 lc rgb '%s'", style.light); break;
     /* The first two digits are how transparent it is. */
     case TFX_PAPER_SEED: fprintf(p->script, "with lines lw 0.7 lc rgb '#a0%s'", style.light + 1); break;
-    case TFX_PAPER_DOT: fprintf(p->script, "with points pt 7 ps 0.5 lc rgb '%s'", style.light); break;
+    case TFX_PAPER_DOT:
+        fprintf(p->script, "with points pt %d ps 0.5 lc rgb '%s'", points[style.round % 4], style.light);
+        break;
     case TFX_PAPER_RING: fprintf(p->script, "with points pt 6 ps 0.6 lw 1.2 lc rgb '%s'", style.light); break;
     }
     if (mark == TFX_PAPER_MEAN || mark == TFX_PAPER_SEED)
         print_dashes(p->script, style.dashes);
+}
+
+void tfx_paper_law(tfx_paper *p, size_t block, size_t law, int is_band)
+{
+    static const char *const dashes[] = {"", "6 3", "2 3"};
+    fprintf(p->script, "%s $d%zu using 1:", p->n_lines++ ? ", \\\n" : "plot", block);
+    if (is_band)
+        fputs("3:4 with filledcurves fc rgb '#dd404040' fs noborder notitle", p->script);
+    else {
+        fputs("2 with lines lw 1 lc rgb '#404040'", p->script);
+        print_dashes(p->script, dashes[law % 3]);
+        fputs(" notitle", p->script);
+    }
+}
+
+void tfx_paper_widen(double range[2], double value)
+{
+    range[0] = fmin(range[0], value);
+    range[1] = fmax(range[1], value);
 }
 
 void tfx_paper_plot_end(tfx_paper *p)

@@ -41,6 +41,17 @@ void tfx_paper_data_end(tfx_paper *p);
 
 /* One more line of the plot command, which the first begins: a block in the style of an arm. */
 void tfx_paper_line(tfx_paper *p, size_t block, size_t arm, tfx_paper_mark mark);
+/* A law of the block, whose columns are FLOPs, loss and the ends of an interval: its band, or the line itself; laws are
+ * numbered, and differ by their dashes. */
+void tfx_paper_law(tfx_paper *p, size_t block, size_t law, int is_band);
 void tfx_paper_plot_end(tfx_paper *p);
+
+/* Makes a range hold a value. */
+void tfx_paper_widen(double range[2], double value);
+
+/* ---- figures beside the curves, each in a file of its own ---- */
+
+tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err);
+tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err);
 
 #endif

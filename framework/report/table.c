@@ -20,6 +20,7 @@ char *tfx_cell_format(char *buf, tfx_cell cell, double x)
     case TFX_CELL_LOSS: snprintf(buf, 32, "%.4f", x); return buf;
     case TFX_CELL_TENTHS: snprintf(buf, 32, "%.1f", x); return buf;
     case TFX_CELL_SMALL: snprintf(buf, 32, "%.2g", x); return buf;
+    case TFX_CELL_FOUR: snprintf(buf, 32, "%.4g", x); return buf;
     case TFX_CELL_FLOPS: {
         snprintf(buf, 32, "%.2e", x);
         char *e = strchr(buf, 'e'); /* none in an infinity */

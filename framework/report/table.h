@@ -17,6 +17,7 @@ typedef enum tfx_cell {
     TFX_CELL_FLOPS,     /* 1.24e15 */
     TFX_CELL_LOSS,      /* 2.3457 */
     TFX_CELL_SMALL,     /* 1.2e-06 */
+    TFX_CELL_FOUR,      /* 0.3478, 2085, 4.82e+10: four digits */
     TFX_CELL_TENTHS,    /* 187.3 */
     TFX_CELL_SECONDS,   /* 3m07s */
     TFX_CELL_BYTES      /* 1.5 GB */

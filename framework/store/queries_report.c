@@ -87,6 +87,20 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
                           "FROM slice_curve WHERE experiment_id = :experiment AND slots IS NOT NULL\n"
                           "GROUP BY arm, stage, steps_since_growth\n"
                           "ORDER BY min(run), stage, steps_since_growth",
+    [TFX_REPORT_FITS] =
+        "SELECT f.name AS fit, f.form, f.points, c.key AS coefficient, json_extract(c.value, '$.estimate') AS "
+        "estimate,\n"
+        "       json_extract(c.value, '$.standard_error') AS standard_error,\n"
+        "       json_extract(c.value, '$.interval_95[0]') AS low, json_extract(c.value, '$.interval_95[1]') AS high,\n"
+        "       json_extract(c.value, '$.doubt') AS doubt\n"
+        "FROM fit f, json_each(f.coefficients) c\n"
+        "WHERE f.experiment = :experiment\n"
+        "      OR f.id IN (SELECT fit FROM forecast c JOIN run r ON r.id = c.run JOIN arm a ON a.id = r.arm\n"
+        "                  WHERE a.experiment = :experiment)\n"
+        "ORDER BY f.id, c.id",
+    [TFX_REPORT_FORECASTS] = "SELECT arm, seed, run, fit, forecast, low, high, val_loss, miss, inside, decayed\n"
+                             "FROM forecast_score WHERE experiment_id = :experiment\n"
+                             "ORDER BY (SELECT r.arm FROM run r WHERE r.id = run), seed, fit",
     [TFX_REPORT_PLUGINS] = "SELECT p.name, p.version, p.abi, p.hash, count(*) AS runs\n"
                            "FROM run_plugin l JOIN plugin p ON p.id = l.plugin JOIN run r ON r.id = l.run\n"
                            "JOIN arm a ON a.id = r.arm\n"

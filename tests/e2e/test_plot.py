@@ -72,6 +72,17 @@ def test_numbers():
         expect(any(len(b) == len(mean) and all(math_close(p, q) for p, q in zip(b, mean)) for b in blocks), "the mean", blocks)
         ends = f.sql("SELECT flops_incl, val_loss FROM endpoint WHERE arm = 'transformer' AND decayed ORDER BY run")
         expect(ends and ends in points(f, "scaling"), "decayed end points", ends)
+        # A law that is saved of the experiment is drawn, with the ends of its interval.
+        f.tfx("fit", "--csv", SOURCE / "tests" / "reference" / "fits" / "power.csv", "--form", "power", "--bootstrap", "20",
+              "--save", "law")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE fit SET experiment = 1")
+            c.commit()
+        law = {k: v["estimate"] for k, v in json.loads(f.one("SELECT coefficients FROM fit")).items()}
+        (band,) = [b for b in points(f, "scaling") if b and len(b[0]) == 4]
+        for flops, loss, low, high in band:
+            expect(abs(loss - law["E"] - law["A"] / flops ** law["alpha"]) < 1e-9 * loss, "a loss of the law", (flops, loss))
+            expect(low <= loss <= high, "its interval", (low, loss, high))
         growth = points(f, "growth")
         share = f.sql("SELECT steps_since_growth, 100 * avg(energy_share) FROM slice_curve WHERE stage = 1 AND part = 'new' "
                       "AND slots IS NOT NULL GROUP BY steps_since_growth ORDER BY 1")

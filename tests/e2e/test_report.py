@@ -146,6 +146,27 @@ def test_grown_at_equal_cost():
             expect(words in table[2], f"the table says '{words}'", table[2])
 
 
+def test_fits_and_forecasts():
+    """Laws are drawn with their band and end points, and forecasts stand beside what came out."""
+    with folder() as f:
+        for form in ("power", "chinchilla", "grown"):
+            f.tfx("fit", "--csv", SOURCE / "tests" / "reference" / "fits" / f"{form}.csv", "--form", form, "--bootstrap", "20",
+                  "--save", f"{form}<law>", "--db", "tfx.db")
+        f.tfx("run", "tiny.ini", *[x for form in ("power", "grown") for x in ("--forecast", f"{form}<law>@trans*" if form == "power" else f"{form}<law>")])
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE fit SET experiment = 1 WHERE form = 'chinchilla'")
+            c.commit()
+        _, page = report(f)
+        (fits,), (forecasts,) = page.all("section", id="fits"), page.all("section", id="forecasts")
+        for form, in f.sql("SELECT DISTINCT form FROM fit"):
+            expect(f"{form}<law>" in fits[2], f"the law {form}", fits[2])
+        # Of two of them: the third is not about FLOPs.
+        same([len(page.all("path", **{"class": c})) for c in ("band", "law")], [2, 2], "bands and lines")
+        for loss, val_loss in f.sql("SELECT forecast, val_loss FROM forecast_score"):
+            expect(f"{loss:.4f}" in forecasts[2] and f"{val_loss:.4f}" in forecasts[2], "a forecast", forecasts[2])
+        same(f.one("SELECT count(*) FROM forecast_score"), 4, "two arms of two seeds")
+
+
 def test_unfinished():
     with folder() as f:
         f.tfx("run", "tiny.ini", "--arm", "grown", "--seed", 1)

@@ -1,0 +1,122 @@
+/* The figure "scaling": where runs ended, against what that cost, with the laws that were fitted to them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/report/fit_band.h"
+#include "framework/report/paper_script.h"
+#include "framework/store/queries_report.h"
+
+typedef struct law_band {
+    tfx_band_point points[TFX_BAND_POINTS];
+} law_band;
+
+/* Of the fits that are saved of this experiment, those that say something of FLOPs. The caller frees them. */
+static law_band *load_bands(const tfx_paper *p, const tfx_endpoints *ends, const double x[2], size_t *n, tfx_error *err)
+{
+    law_band *all = NULL;
+    char *last = NULL;
+    size_t cap = 0;
+    *n = 0;
+    tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_FITS, p->experiment, err);
+    while (tfx_rows_next(q, err)) { /* one for each coefficient */
+        const char *name = tfx_rows_text(q, 0, err);
+        if (last && !strcmp(last, name))
+            continue;
+        free(last);
+        last = tfx_strdup(name);
+        tfx_saved_fit saved;
+        law_band band;
+        if (tfx_saved_fit_load(&saved, p->store, last, err) == TFX_OK &&
+            tfx_fit_band(&saved.fit, tfx_flops_per_nd(ends), x[0], x[1], band.points))
+            *TFX_APPEND(all, *n, cap) = band;
+        tfx_saved_fit_finish(&saved);
+    }
+    tfx_rows_close(q);
+    free(last);
+    return all;
+}
+
+static int counts(const tfx_endpoint *e)
+{
+    return e->decayed == 1 && e->incl[TFX_COST_FLOPS] > 0 && e->loss > 0;
+}
+
+static void band_data(tfx_paper *p, const law_band *b)
+{
+    tfx_paper_data(p);
+    for (size_t i = 0; i < TFX_BAND_POINTS; i++) {
+        const tfx_band_point *at = &b->points[i];
+        double low = at->low > 0 ? at->low : at->loss, high = at->high > 0 ? at->high : at->loss;
+        fprintf(p->script, "%.17g %.17g %.17g %.17g\n", at->flops, at->loss, low, high);
+    }
+    tfx_paper_data_end(p);
+}
+
+static void draw_lines(tfx_paper *p, const tfx_endpoints *ends, const law_band *bands, size_t n_bands)
+{
+    size_t block = p->n_blocks;
+    for (size_t i = 0; i < n_bands; i++)
+        band_data(p, &bands[i]);
+    for (size_t a = 0; a < p->curves.n_arms; a++) {
+        tfx_paper_data(p);
+        for (size_t i = 0; i < ends->n; i++)
+            if (counts(&ends->items[i]) && !strcmp(ends->items[i].arm, p->curves.arms[a].arm))
+                fprintf(p->script, "%.17g %.17g\n", ends->items[i].incl[TFX_COST_FLOPS], ends->items[i].loss);
+        tfx_paper_data_end(p);
+    }
+    for (int is_band = 1; is_band >= 0; is_band--)
+        for (size_t i = 0; i < n_bands; i++)
+            tfx_paper_law(p, block + i, i, is_band);
+    for (size_t a = 0; a < p->curves.n_arms; a++)
+        tfx_paper_line(p, block + n_bands + a, a, TFX_PAPER_DOT);
+    tfx_paper_plot_end(p);
+}
+
+static tfx_status draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], double y[2], tfx_error *err)
+{
+    size_t n_bands;
+    law_band *bands = load_bands(p, ends, x, &n_bands, err);
+    char *shown = tfx_alloc(p->curves.n_arms);
+    for (size_t i = 0; i < ends->n; i++) {
+        size_t arm = tfx_loss_curves_arm(&p->curves, ends->items[i].arm);
+        if (counts(&ends->items[i]) && arm != TFX_NO_ARM)
+            shown[arm] = 1;
+    }
+    for (size_t i = 0; i < n_bands; i++) /* the line, not all of its interval */
+        for (size_t k = 0; k < TFX_BAND_POINTS; k++)
+            tfx_paper_widen(y, bands[i].points[k].loss);
+    tfx_scale sx = tfx_scale_log(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
+    tfx_paper_begin(p, 1, shown, TFX_PAPER_DOT);
+    tfx_paper_panel(p, 0);
+    tfx_paper_axis(p, "x", &sx, TFX_TICK_POWER, "training FLOPs, including ancestors");
+    tfx_paper_axis(p, "y", &sy, TFX_TICK_NUMBER, "validation loss");
+    draw_lines(p, ends, bands, n_bands);
+    free(shown);
+    free(bands);
+    return err->status;
+}
+
+tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err)
+{
+    tfx_endpoints ends = {.n = 0};
+    double x[2] = {INFINITY, 0}, y[2] = {INFINITY, 0};
+    tfx_endpoints_read(&ends, p->store, p->experiment, 0, err);
+    for (size_t i = 0; i < ends.n; i++)
+        if (counts(&ends.items[i])) {
+            tfx_paper_widen(x, ends.items[i].incl[TFX_COST_FLOPS]);
+            tfx_paper_widen(y, ends.items[i].loss);
+        }
+    if (x[1] > 0)
+        draw(p, &ends, x, y, err);
+    else if (ends.n)
+        tfx_fail(err, TFX_E_INVALID,
+                 "figure 'scaling' has the ends of runs whose learning rate has decayed to a tenth of its peak: the "
+                 "experiment has %zu, and at none of them it has",
+                 ends.n);
+    else
+        tfx_fail(err, TFX_E_INVALID, "figure 'scaling': no run of the experiment has ended with an evaluation");
+    tfx_endpoints_finish(&ends);
+    return err->status;
+}
