@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tfx_html_text(FILE *out, const char *text)
+void tfx_html_text_n(FILE *out, const char *text, size_t n)
 {
-    for (const char *c = text; *c; c++) {
+    for (const char *c = text; c < text + n; c++) {
         switch (*c) {
         case '&': fputs("&amp;", out); break;
         case '<': fputs("&lt;", out); break;
@@ -19,6 +19,11 @@ void tfx_html_text(FILE *out, const char *text)
                 fputc(*c, out);
         }
     }
+}
+
+void tfx_html_text(FILE *out, const char *text)
+{
+    tfx_html_text_n(out, text, strlen(text));
 }
 
 /* "<" is written as a number: "</script>" and "<!--" end or change a script wherever they stand. */

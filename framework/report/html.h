@@ -23,6 +23,7 @@ typedef struct tfx_page {
 
 /* Text with what HTML would take for its own written as entities; control characters are left out. */
 void tfx_html_text(FILE *out, const char *text);
+void tfx_html_text_n(FILE *out, const char *text, size_t n); /* its first n bytes */
 /* A JSON string that also a <script> can hold. */
 void tfx_html_json_string(FILE *out, const char *text);
 /* As short as reading it back to the same number allows; "null" where it is not finite. */
@@ -69,6 +70,7 @@ tfx_tick_kind tfx_html_cost_ticks(tfx_cost_kind cost);
 /* ---- sections; each prints nothing when there is nothing to show ---- */
 
 tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_claims(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_curves(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_endpoints(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_comparison(const tfx_page *p, tfx_error *err);

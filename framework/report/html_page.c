@@ -87,6 +87,7 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
     }
     tfx_rows_close(q);
     tfx_html_headline(p, err);
+    tfx_html_claims(p, err);
     if (p->curves.n_kept) {
         fputs("<div class=\"figures\">\n", p->out);
         print_switches(p);

@@ -87,6 +87,12 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
                           "FROM slice_curve WHERE experiment_id = :experiment AND slots IS NOT NULL\n"
                           "GROUP BY arm, stage, steps_since_growth\n"
                           "ORDER BY min(run), stage, steps_since_growth",
+    [TFX_REPORT_CLAIMS] =
+        "SELECT c.text, c.verdict, c.created,\n"
+        "       (SELECT group_concat(r.value, char(10)) FROM json_each(c.evidence, '$.reasons') r) AS reasons,\n"
+        "       (SELECT group_concat(json_extract(l.value, '$.lint') || ': ' || f.value, char(10))\n"
+        "        FROM json_each(c.evidence, '$.lints') l, json_each(l.value, '$.failures') f) AS failures\n"
+        "FROM claim c WHERE c.experiment = :experiment ORDER BY c.id DESC",
     [TFX_REPORT_FITS] =
         "SELECT f.name AS fit, f.form, f.points, c.key AS coefficient, json_extract(c.value, '$.estimate') AS "
         "estimate,\n"

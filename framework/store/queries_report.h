@@ -34,6 +34,8 @@ typedef enum tfx_report_query {
     /* per arm, stage and step after growth, means over runs and parameters: arm, stage, steps_since_growth,
      * new_energy_share, old_update_ratio, new_update_ratio, dead_slots, slots (of new slices, summed) */
     TFX_REPORT_SLICES,
+    /* text, verdict, created, reasons (lines), failures (lines: a lint, and what failed) */
+    TFX_REPORT_CLAIMS,
     /* per coefficient of each saved fit of this experiment, or that has forecast it: fit, form, points, coefficient,
      * estimate, standard_error, low, high (of the 95% interval), doubt (why it is not identified; NULL: it is) */
     TFX_REPORT_FITS,

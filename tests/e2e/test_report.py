@@ -141,6 +141,15 @@ def test_grown_at_equal_cost():
         expect(said[3].startswith("against flat (of the final size from the start), not compared: no run of 'flat'"), "flat", said[3])
         same(len(said), 4, "every arm that does not grow")
         (table,) = [e for e in page.all("section", id="comparison")]
+        # And what was claimed.
+        f.tfx("claim", "tiny", "grown saves >= 1% flops at equal loss vs large", status=1)
+        _, page = report(f)
+        (claims,) = page.all("section", id="claims")
+        evidence = json.loads(f.one("SELECT evidence FROM claim"))
+        for words in ("grown saves >= 1% flops at equal loss vs large", evidence["verdict"], *evidence["reasons"],
+                      *(f"{lint['lint']}: {failure}" for lint in evidence["lints"] for failure in lint["failures"])):
+            expect(words in claims[2], f"the claim says '{words}'", claims[2])
+        expect(any(lint["failures"] for lint in evidence["lints"]), "a lint fails", evidence)
         for words in ("transformer has no points there", "not compared: no run of 'flat' has ended with a learning rate of a tenth",
                       "3, paired", "at equal loss"):
             expect(words in table[2], f"the table says '{words}'", table[2])

@@ -34,11 +34,11 @@ static size_t count(tfx_report_query which, tfx_id experiment)
 START_TEST(rows)
 {
     static const size_t expected[TFX_REPORT_QUERIES][2] = {
-        [TFX_REPORT_EXPERIMENT] = {1, 1}, [TFX_REPORT_OUTCOMES] = {3, 1},  [TFX_REPORT_RUNS] = {5, 1},
-        [TFX_REPORT_CURVES] = {20, 2},    [TFX_REPORT_ENDPOINTS] = {6, 0}, [TFX_REPORT_ENDS] = {4, 0},
-        [TFX_REPORT_FITS] = {0, 0},       [TFX_REPORT_GROWTH] = {2, 0},    [TFX_REPORT_LINEAGE] = {6, 3},
-        [TFX_REPORT_SLICES] = {2, 0},     [TFX_REPORT_PLUGINS] = {2, 2},   [TFX_REPORT_ENVIRONMENTS] = {1, 1},
-        [TFX_REPORT_METRICS] = {80, 8},   [TFX_REPORT_STARTS] = {5, 1},
+        [TFX_REPORT_EXPERIMENT] = {1, 1},   [TFX_REPORT_OUTCOMES] = {3, 1},  [TFX_REPORT_RUNS] = {5, 1},
+        [TFX_REPORT_CURVES] = {20, 2},      [TFX_REPORT_ENDPOINTS] = {6, 0}, [TFX_REPORT_ENDS] = {4, 0},
+        [TFX_REPORT_FITS] = {0, 0},         [TFX_REPORT_CLAIMS] = {0, 0},    [TFX_REPORT_GROWTH] = {2, 0},
+        [TFX_REPORT_LINEAGE] = {6, 3},      [TFX_REPORT_SLICES] = {2, 0},    [TFX_REPORT_PLUGINS] = {2, 2},
+        [TFX_REPORT_ENVIRONMENTS] = {1, 1}, [TFX_REPORT_METRICS] = {80, 8},  [TFX_REPORT_STARTS] = {5, 1},
     };
     for (int which = 0; which < TFX_REPORT_QUERIES; which++)
         for (tfx_id e = 1; e <= 2; e++)
