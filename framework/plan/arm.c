@@ -99,7 +99,7 @@ static tfx_status check_warmup(const tfx_arm_plan *p, tfx_error *err)
         const tfx_train_config *t = &p->stages[i]->train;
         int line;
         const char *file = tfx_options_origin(t->options, "warmup", &line);
-        if (t->warmup < 1)
+        if (t->warmup < 1 || !p->stages[i]->steps)
             continue;
         double steps = (double)p->stages[i]->schedule_steps;
         if (t->warmup > steps)
@@ -157,7 +157,8 @@ static tfx_status check_stage(const tfx_arm_plan *p, const tfx_stage_plan *s, tf
                                  .steps = s->steps,
                                  .eval_every = p->arm->train.eval_every,
                                  .step_flops = s->flops_per_token * (double)s->batch * (double)s->context};
-    return s->index + 1 < p->n_stages ? tfx_policy_check_stage(p->arm, p->policy, &planned, err) : TFX_OK;
+    return s->index + 1 < p->n_stages && !p->arm->grows_first ? tfx_policy_check_stage(p->arm, p->policy, &planned, err)
+                                                              : TFX_OK;
 }
 
 static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tfx_registry *registry,
@@ -187,7 +188,8 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
             break;
         s->index = i;
         s->first_step = first;
-        if (tfx_length_set(&length, arm, &stage, s, err) != TFX_OK || check_stage(p, s, err) != TFX_OK)
+        int passing = arm->grows_first && i + 1 < p->n_stages;
+        if ((!passing && tfx_length_set(&length, arm, &stage, s, err) != TFX_OK) || check_stage(p, s, err) != TFX_OK)
             break;
         s->carry = stage.carry;
         s->noise = stage.noise;

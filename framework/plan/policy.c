@@ -41,6 +41,8 @@ const tfx_model_spec *tfx_policy_stage(const tfx_experiment *e, const tfx_arm *a
         return arm->model;
     if (policy && ended(arm, tfx_call_scaling_stage(arm->scaling.impl, policy, index, out, err), err) != TFX_OK)
         return NULL;
+    if (arm->grows_first)
+        out->steps = out->tokens = 0, out->flops = 0;
     int grows = index || tfx_arm_grows_at_start(arm);
     const tfx_event_spec *event = tfx_arm_event(arm, index);
     if (grows && event->carry)
@@ -107,6 +109,9 @@ tfx_status tfx_policy_check_stage(const tfx_arm *arm, const tfx_scaling *policy,
 tfx_status tfx_policy_needs_curve(const tfx_arm *arm, const tfx_scaling *policy, uint32_t stage, tfx_curve_request *out,
                                   tfx_error *err)
 {
+    *out = (tfx_curve_request){0};
+    if (arm->grows_first)
+        return TFX_OK;
     return ended(arm, tfx_call_scaling_needs_curve(arm->scaling.impl, policy, stage, out, err), err);
 }
 
@@ -119,7 +124,7 @@ tfx_status tfx_policy_take_curve(const tfx_arm *arm, tfx_scaling *policy, uint32
 int tfx_policy_decides(const tfx_arm *arm)
 {
     const tfx_scaling_class *cls = arm->scaling.impl;
-    return cls && cls->should_grow;
+    return cls && cls->should_grow && !arm->grows_first;
 }
 
 tfx_status tfx_policy_should_grow(const tfx_arm *arm, tfx_scaling *policy, const tfx_growth_signals *signals, int *grow,

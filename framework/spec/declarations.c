@@ -15,6 +15,7 @@
 const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 static const char *const recompute[] = {"none", "block", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
+static const char *const scaling_when[] = {"policy", "start", NULL};
 static const char *const start_data[] = {"continue", "restart", NULL};
 
 #define MOST 1e12 /* far above any sensible count, far below what overflows a product */
@@ -106,6 +107,10 @@ static const tfx_option arm[] = {
     TEXT("model", "",
          "the [model NAME] that the arm trains, or starts from when it grows; nothing: that of the arm in its start"),
     TEXT("scaling", "", "the [scaling NAME] by which it grows; nothing: it does not grow"),
+    CHOICE("scaling.when", "policy", scaling_when,
+           "policy: it grows when its policy says so; start: all growth comes before the first step, whatever the "
+           "policy says, and "
+           "[train] says how long it trains after it"),
     TEXT("start", "",
          "what it starts from: arm:NAME@POINT, run:ID@POINT or checkpoint:PATH, where POINT is step:N, stage:K or end; "
          "nothing: the model's initialisation"),
@@ -113,6 +118,11 @@ static const tfx_option arm[] = {
     CHOICE("start.data", "continue", start_data,
            "whether training data go on where that run stood, or from their beginning"),
     TEXT("extends", "", "an [arm NAME] whose settings hold where this one has none"),
+    TFX_OPTION(
+        "twins", TFX_OPT_STRING_LIST, "", 0, 0, NULL,
+        "arms to compare it with, which are added: scratch, random_base, no_growth; twin.KIND.KEY sets a key of one"),
+    TEXT("twin", "", "which twin it is; `twins` writes this and the next key itself"),
+    TEXT("twin.of", "", "of which arm"),
     TEXT("sweep", "", "the [sweep NAME] that made it; sweeps write this and the next two keys themselves"),
     TEXT("sweep.of", "", "the arm that it is a point of"),
     TEXT("sweep.point", "", "what it has from the sweep: a JSON object"),

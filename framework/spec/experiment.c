@@ -237,6 +237,9 @@ static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_in
     out->sweep = text_or_null(host, "sweep");
     out->base = text_or_null(host, "sweep.of");
     out->point = text_or_null(host, "sweep.point");
+    out->twin = text_or_null(host, "twin");
+    out->twin_of = text_or_null(host, "twin.of");
+    out->grows_first = !strcmp(tfx_options_string(host, "scaling.when"), "start");
     const char *model = tfx_options_string(host, "model");
     for (size_t i = 0; i < l->e.n_models; i++)
         if (!strcmp(l->e.models[i].name, model))
@@ -246,6 +249,9 @@ static tfx_status fill_arm(loaded *l, const tfx_registry *registry, const tfx_in
     else if (tfx_start_read(&out->start, tfx_section_find(s, "start"), host, err) == TFX_OK && !out->model &&
              out->start.kind != TFX_START_ARM)
         fail_model(out, "that the arm trains, or starts from when it grows", err);
+    if (err->status == TFX_OK && out->grows_first && !*tfx_options_string(host, "scaling"))
+        tfx_fail_keys(err, host, s, NULL, TFX_KEYS("scaling.when"),
+                      "scaling.when: expected a scaling beside it; found none");
     if (err->status == TFX_OK && fill_scaling(l, registry, host, s, out, err) == TFX_OK)
         tfx_train_values(registry, tfx_ini_find(l->ini, "train", NULL), s, &out->train, err);
 done:
@@ -417,6 +423,8 @@ void tfx_experiment_destroy(tfx_experiment *e)
         free(e->models[i].name); /* settings belong to the sections */
     for (size_t i = 0; i < e->n_arms; i++) {
         free(e->arms[i].name);
+        free(e->arms[i].twin);
+        free(e->arms[i].twin_of);
         free(e->arms[i].sweep);
         free(e->arms[i].base);
         free(e->arms[i].point);

@@ -8,7 +8,7 @@
  *   [train]           steps, tokens or flops, batch, optimizer, optimizer.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
- *   [arm NAME]        model, scaling, start, and overrides of [train] as train.KEY
+ *   [arm NAME]        model, scaling, start, twins, and overrides of [train] as train.KEY
  *   [sweep NAME]      arms, and keys of theirs with several values: one arm for each combination
  *   [profile NAME]    overrides: SECTION.KEY = value, applied by --profile NAME
  *
@@ -100,7 +100,9 @@ typedef struct tfx_arm {
     char *name;
     char *sweep, *base, *point; /* the sweep that it is a point of, of which arm, and what it has from there, a JSON
                                    object; NULL: of none */
+    char *twin, *twin_of;       /* which twin it is, of which arm; NULL: of none */
     const tfx_model_spec *model;
+    int grows_first;        /* all growth comes before its first step: its stages but the last have none */
     char *scaling_name;     /* NULL: the arm does not grow */
     tfx_plugin_use scaling; /* impl NULL: does not grow */
     tfx_event_spec *events; /* where it grows: the first is for event 0 */

@@ -10,6 +10,7 @@
 #include "framework/spec/overlay.h"
 #include "framework/spec/overrides.h"
 #include "framework/spec/sweep.h"
+#include "framework/spec/twins.h"
 #include "framework/spec/vars.h"
 
 /* A chain of files longer than this was not written by a person. */
@@ -179,6 +180,12 @@ static tfx_status check_profile_name(const chain *c, const char *file, const cha
 
 /* ---- sections that extend another of their kind ---- */
 
+/* An arm can outlive the one that it extends, and has its own twins. */
+static int is_own(const char *key)
+{
+    return !strcmp(key, "drop") || !strcmp(key, "twins") || !strcmp(key, "twin") || tfx_key_below(key, "twin");
+}
+
 /* What has inherited says `extends` no more; `busy` marks the sections that are at it. */
 static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at, int *busy, tfx_error *err)
 {
@@ -206,7 +213,7 @@ static tfx_status inherit(const tfx_registry *registry, tfx_ini *ini, size_t at,
     tfx_section_remove(s, "extends");
     tfx_ini_section all = {.kind = s->kind, .name = s->name, .file = s->file, .line = s->line};
     for (size_t i = 0; i < parent->n_keys; i++)
-        if (strcmp(parent->keys[i].key, "drop")) /* an arm can outlive the one that it extends */
+        if (!is_own(parent->keys[i].key))
             tfx_section_set(&all, &parent->keys[i]);
     tfx_section_overlay(registry, ini, &all, s->keys, s->n_keys);
     free(s->keys);
@@ -303,7 +310,8 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         if (inherit(registry, ini, i, busy, err) != TFX_OK)
             goto done;
     remove_spent(ini, err);
-    if (err->status == TFX_OK)
+    /* Twins first: a sweep may name them. */
+    if (err->status == TFX_OK && tfx_twins_apply(registry, ini, err) == TFX_OK)
         tfx_sweeps_apply(registry, ini, err);
 done:
     free(busy);

@@ -3,7 +3,7 @@
  * In this order: files are read, the root of the `extends` chain first; a profile's and
  * --set's variables replace those of [vars]; variables are substituted; each file's sections
  * are laid over those of the file it extends; the profile and then --set are laid over the
- * result; sections that extend another take over its settings; and arms are replaced by their points. What comes out has
+ * result; sections that extend another take over its settings; twins of arms are added; and arms are replaced by their points. What comes out has
  * [experiment], [data], [train], [model NAME], [scaling NAME] and [arm NAME] only, and the
  * profiles as written. */
 #ifndef TFX_SPEC_RESOLVE_H

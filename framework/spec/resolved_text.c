@@ -214,11 +214,14 @@ static void put_start(writer *w, const tfx_start *s)
     free(text);
 }
 
-static void put_sweep(writer *w, const tfx_arm *arm)
+/* What made it. */
+static void put_made(writer *w, const tfx_arm *arm)
 {
-    const char *const keys[] = {"sweep", "sweep.of", "sweep.point"}, *const values[] = {arm->sweep, arm->base,
-                                                                                        arm->point};
-    for (int i = 0; i < 3; i++)
+    const char *const keys[] = {"twin", "twin.of", "sweep", "sweep.of", "sweep.point"}, *const values[] = {
+                                                                                            arm->twin, arm->twin_of,
+                                                                                            arm->sweep, arm->base,
+                                                                                            arm->point};
+    for (int i = 0; i < 5; i++)
         if (values[i])
             put(w, "", keys[i], values[i]);
 }
@@ -261,8 +264,10 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
         put(&w, "", "model", e->arms[i].model->name);
         if (e->arms[i].scaling_name)
             put(&w, "", "scaling", e->arms[i].scaling_name);
+        if (e->arms[i].grows_first)
+            put(&w, "", "scaling.when", "start");
         put_start(&w, &e->arms[i].start);
-        put_sweep(&w, &e->arms[i]);
+        put_made(&w, &e->arms[i]);
         put_train(&w, e, &e->arms[i].train, "train.", 0);
     }
     if (err->status != TFX_OK)

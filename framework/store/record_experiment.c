@@ -34,12 +34,12 @@ tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, cons
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 
-tfx_status tfx_store_set_arm_point(tfx_store *s, tfx_id arm, const char *sweep, const char *base, const char *point,
-                                   tfx_error *err)
+tfx_status tfx_store_set_arm_made(tfx_store *s, tfx_id arm, const tfx_arm_made *m, tfx_error *err)
 {
     tfx_error e = {0};
-    tfx_write_enter(s, "recording a point of a sweep", &e);
-    tfx_sql_do(s, &e, "UPDATE arm SET sweep = ?, base = ?, point = ? WHERE id = ?", "tttk", sweep, base, point, arm);
+    tfx_write_enter(s, "recording what made an arm", &e);
+    tfx_sql_do(s, &e, "UPDATE arm SET sweep = ?, base = ?, point = ?, twin = ?, twin_of = ? WHERE id = ?", "tttttk",
+               m->sweep, m->base, m->point, m->twin, m->twin_of, arm);
     tfx_sql_check_found(s, "arm", arm, &e);
     return tfx_write_leave(s, &e, err);
 }

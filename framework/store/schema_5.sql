@@ -15,6 +15,9 @@ ALTER TABLE arm ADD COLUMN sweep TEXT; -- the [sweep] of the spec; NULL: not swe
 ALTER TABLE arm ADD COLUMN base TEXT;  -- the name of the arm that it is a point of
 ALTER TABLE arm ADD COLUMN point TEXT CHECK (point IS NULL OR json_valid(point)); -- its keys and values of the sweep
 
+ALTER TABLE arm ADD COLUMN twin TEXT;    -- scratch, random_base or no_growth; NULL: no twin
+ALTER TABLE arm ADD COLUMN twin_of TEXT; -- the name of the arm that it is to be compared with
+
 -- What the spec of an experiment took from the results of another one: ${best:...}. The numbers stay when that is removed.
 CREATE TABLE spec_reference (
     experiment        INTEGER NOT NULL REFERENCES experiment (id) ON DELETE CASCADE,

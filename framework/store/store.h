@@ -48,9 +48,13 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
                          const char *start, const char *train_json, tfx_error *err);
 
-/* The sweep that made the arm, the arm that it is a point of, and its keys and values there as JSON. */
-tfx_status tfx_store_set_arm_point(tfx_store *s, tfx_id arm, const char *sweep, const char *base, const char *point,
-                                   tfx_error *err);
+/* What made an arm, where the spec does not say it itself; each may be NULL. */
+typedef struct tfx_arm_made {
+    const char *sweep, *base,
+        *point;                 /* the sweep, the arm that it is a point of, and its keys and values there as JSON */
+    const char *twin, *twin_of; /* which twin, of which arm */
+} tfx_arm_made;
+tfx_status tfx_store_set_arm_made(tfx_store *s, tfx_id arm, const tfx_arm_made *made, tfx_error *err);
 
 typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */

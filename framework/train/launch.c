@@ -53,8 +53,9 @@ static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const ch
                                           *start ? start : NULL, json, err);
         free(start);
         free(json);
-        if (arm_id && arm->base)
-            tfx_store_set_arm_point(store, arm_id, arm->sweep, arm->base, arm->point, err);
+        const tfx_arm_made made = {arm->sweep, arm->base, arm->point, arm->twin, arm->twin_of};
+        if (arm_id && (arm->base || arm->twin_of))
+            tfx_store_set_arm_made(store, arm_id, &made, err);
         for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
             tfx_store_add_run(store, arm_id, e->seeds[k], err);
     }

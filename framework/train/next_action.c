@@ -16,7 +16,9 @@ void tfx_run_state_begin(tfx_run_state *s, int from_checkpoint, int64_t evaluate
 tfx_action tfx_next_action(const tfx_run_state *s)
 {
     int first = s->stage_step == 0;
-    int evaluation_due = !s->evaluated && (first || s->stage_done || falls_on(s->step, s->eval_every));
+    /* The probe says what there is to know of a model that grows before it has made a step. */
+    int passing = first && s->stage_done && !s->last_stage;
+    int evaluation_due = !s->evaluated && !passing && (first || s->stage_done || falls_on(s->step, s->eval_every));
     if (s->diverged)
         return TFX_ACTION_FAIL;
     if (evaluation_due && !s->stop)

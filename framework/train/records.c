@@ -102,6 +102,16 @@ static int64_t peak_rss(void)
     return (int64_t)u.ru_maxrss * 1024;
 }
 
+tfx_status tfx_record_stage_end(const tfx_records *r, const tfx_stage_plan *s, tfx_error *err)
+{
+    tfx_stage_end end = {r->at->stage_step, peak_rss(), NAN, NAN};
+    if (end.steps) {
+        end.peak_lr = s->train.lr;
+        end.last_lr = tfx_stage_learning_rate(s, r->at->schedule_done, end.steps);
+    }
+    return tfx_store_end_stage(r->store, r->stage, &end, err);
+}
+
 tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id parent, tfx_growth_row *growth,
                              const tfx_stage_plan *ended, tfx_error *err)
 {
@@ -125,13 +135,7 @@ tfx_id tfx_record_checkpoint(const tfx_records *r, const tfx_saved *s, tfx_id pa
         growth->to_checkpoint = id;
         tfx_store_add_growth_event(r->store, growth, err);
     }
-    if (id && ended) {
-        tfx_stage_end end = {r->at->stage_step, peak_rss(), NAN, NAN};
-        if (end.steps) {
-            end.peak_lr = ended->train.lr;
-            end.last_lr = tfx_stage_learning_rate(ended, r->at->schedule_done, end.steps);
-        }
-        tfx_store_end_stage(r->store, r->stage, &end, err);
-    }
+    if (id && ended)
+        tfx_record_stage_end(r, ended, err);
     return finish(r, err) == TFX_OK ? id : 0;
 }

@@ -24,6 +24,9 @@ tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, 
 tfx_status tfx_record_evaluation(const tfx_records *r, double bits_per_byte, int64_t tokens, const char *hash,
                                  tfx_error *err);
 
+/* The stage has ended where the run stands. */
+tfx_status tfx_record_stage_end(const tfx_records *r, const tfx_stage_plan *stage, tfx_error *err);
+
 /* A checkpoint's files, and what its row will say. */
 typedef struct tfx_saved {
     char *relative, *path; /* the folder; relative to the database's, and absolute */

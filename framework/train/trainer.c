@@ -194,6 +194,7 @@ static tfx_status begin_new(tfx_trainer *t, tfx_error *err)
     }
     if (err->status == TFX_OK && tfx_trainer_enter_stage(t, 0, err) == TFX_OK) {
         tfx_state_io io = tfx_engine_io(t->engine);
+        t->at.stage_done = !t->stage->steps;
         if (start->kind)
             tfx_start_load(t->p->store, t->p->run, start, &from, &t->stage->state, &io, !start->keep_optimizer, &t->at,
                            err);

@@ -64,13 +64,16 @@ tfx_status tfx_trainer_grow(tfx_trainer *t, tfx_error *err)
     tfx_growth_claim claim = {0}; /* of the map that is applied: the plan's has no run's seed */
     double started = tfx_now(), loss_after, delta;
 
+    /* A stage without steps that grew itself has no end of its own: what it grew into is what it leaves. */
+    if (!from->steps && t->at.stage && tfx_record_stage_end(&t->records, from, err) != TFX_OK)
+        goto done;
     if (ask_reason(t, err) != TFX_OK || tfx_probe_take(&before, &t->evaluator, t->engine, from, err) != TFX_OK)
         goto done;
     int restarts = t->p->plan->stages[to]->schedule_first == t->p->plan->stages[to]->first_step;
     t->at.schedule_done = restarts ? 0 : tfx_schedule_done(from, t->at.schedule_done, t->at.stage_step);
     t->at.stage = to;
     t->at.stage_step = 0;
-    t->at.stage_done = 0;
+    t->at.stage_done = !t->p->plan->stages[to]->steps;
     if (tfx_trainer_enter_stage(t, to, err) == TFX_OK && tfx_trainer_open_stage(t, err) == TFX_OK &&
         tfx_checkpoint_check(t->checkpoint_path, t->json_hash, 0, err) == TFX_OK &&
         tfx_grow_from_checkpoint(t->p->plan, to, t->checkpoint_path, seed, t->engine, &changes, err) == TFX_OK &&

@@ -76,7 +76,10 @@ static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, t
     tfx_checkpoint_record record = {.at = t->at};
     int needed;
     *s = (tfx_saved){.reason = reason};
-    s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
+    if (plan->arm->grows_first && t->at.stage && !t->at.step) /* there are several of them */
+        s->relative = tfx_printf("%s/step-%08" PRId64 "-%s-%" PRId64, t->p->directory, t->at.step, reason, t->at.stage);
+    else
+        s->relative = tfx_printf("%s/step-%08" PRId64 "-%s", t->p->directory, t->at.step, reason);
     s->path = tfx_printf("%s/%s", t->p->root, s->relative);
     /* Optimizer state is of no use to a run that is over, unless others go on with it. */
     int ends = !strcmp(reason, "final"), params_only = ends && !t->config->keep_optimizer;

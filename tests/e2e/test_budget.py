@@ -138,6 +138,15 @@ train.flops = arm:branch
         same(json.loads(f.one("SELECT train FROM arm WHERE name = 'part'"))["tokens"], "352", "the recorded setting")
 
 
+def test_resumed_with_other_jobs():
+    """How many threads a run gets is none of the spec's, also where that is written anew with the numbers of budgets."""
+    with folder(BUDGET.replace("train.flops = 3e9", "train.flops = 0.1 * arm:grown")) as f:
+        f.tfx("run", "tiny.ini", "--arm", "scratch", "--jobs", 2)
+        f.tfx("run", "tiny.ini", "--resume")
+        same(f.sql("SELECT x.id, count(*) FROM experiment x JOIN arm a ON a.experiment = x.id JOIN run r ON r.arm = a.id WHERE "
+                   "r.status = 'done' GROUP BY x.id"), [(1, 2)], "one experiment")
+
+
 def test_another_arm_refused():
     with folder(BUDGET) as f:
         for value, words in (("arm:growm", ['there is no [arm growm]', 'did you mean "grown"?']),

@@ -136,6 +136,7 @@ static const char version_1[] =
     "ALTER TABLE stage DROP COLUMN context; ALTER TABLE stage DROP COLUMN micro_batch; ALTER TABLE stage DROP COLUMN "
     "data; "
     "ALTER TABLE stage DROP COLUMN eval_tokens; ALTER TABLE stage DROP COLUMN eval_hash; "
+    "ALTER TABLE arm DROP COLUMN twin; ALTER TABLE arm DROP COLUMN twin_of; "
     "DROP TABLE claim; DROP TABLE spec_reference; ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; "
     "ALTER TABLE arm "
     "DROP COLUMN point; "

@@ -78,7 +78,7 @@ static void carry_out(player *r, tfx_action a)
     if (a == TFX_ACTION_GROW) {
         at->stage++;
         at->stage_step = 0;
-        at->stage_done = 0;
+        at->stage_done = !r->p->steps[at->stage];
     }
     note(r, letters[a]);
     if (a == TFX_ACTION_CHECKPOINT || a == TFX_ACTION_END_STAGE || a == TFX_ACTION_GROW || a == TFX_ACTION_SAVE)
@@ -91,7 +91,7 @@ static void carry_out(player *r, tfx_action a)
 static int play(player *r, int stop, int within, int kill)
 {
     tfx_run_state s = {.eval_every = r->p->eval_every, .checkpoint_every = r->p->checkpoint_every};
-    r->at = r->has_saved ? r->saved : (place){.evaluated_step = -1};
+    r->at = r->has_saved ? r->saved : (place){.evaluated_step = -1, .stage_done = !r->p->steps[0]};
     for (int k = 0; k < NEVER; k++) {
         s.step = r->at.step;
         s.stage_step = r->at.stage_step;
@@ -141,7 +141,10 @@ static char *expected(const plan *p)
     player r = {.p = p};
     for (int i = 0; i < p->n_stages; i++) {
         int64_t steps = p->early[i] ? p->early[i] : p->steps[i];
-        note(&r, 'E');
+        if (steps || i + 1 == p->n_stages)
+            note(&r, 'E');
+        else if (!i) /* what grows first has to be somewhere */
+            note(&r, 'Z');
         for (int64_t k = 1; k <= steps; k++) {
             r.at.step++;
             note(&r, 'S');
@@ -212,6 +215,7 @@ START_TEST(examples)
         {{1, {3}, {0}, 2, 2, 2}, "E0 S1 D1 S2 E2 D2 C2 S3 E3 Z3 X3"},
         {{2, {2, 2}, {0}, 0, 0, 2}, "E0 S1 D1 S2 E2 Z2 G2 E2 S3 D3 S4 E4 Z4 X4"},
         {{3, {1, 1, 1}, {0}, 0, 0}, "E0 S1 E1 Z1 G1 E1 S2 E2 Z2 G2 E2 S3 E3 Z3 X3"},
+        {{3, {0, 0, 2}, {0}, 1, 1}, "Z0 G0 G0 E0 S1 E1 D1 C1 S2 E2 Z2 X2"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         player r = {.p = &cases[i].p};
@@ -232,9 +236,15 @@ static void undisturbed(const plan *p)
     free(right);
 }
 
+/* Growth before the first step, the last stage's evaluations and checkpoints being as ever. */
+static const plan grows_first[] = {{2, {0, 1}, {0}, 0, 0}, {2, {0, 2}, {0}, 1, 1}, {2, {0, 3}, {0}, 2, 0}};
+#define N_GROWS_FIRST (sizeof(grows_first) / sizeof(*grows_first))
+
 START_TEST(undisturbed_runs)
 {
     all_plans(undisturbed);
+    for (size_t i = 0; i < N_GROWS_FIRST; i++)
+        undisturbed(&grows_first[i]);
 }
 END_TEST
 
@@ -264,6 +274,8 @@ static void interrupted(const plan *p)
 START_TEST(interrupted_runs)
 {
     all_plans(interrupted);
+    for (size_t i = 0; i < N_GROWS_FIRST; i++)
+        interrupted(&grows_first[i]);
 }
 END_TEST
 
@@ -289,6 +301,8 @@ static void killed(const plan *p)
 START_TEST(killed_runs)
 {
     all_plans(killed);
+    for (size_t i = 0; i < N_GROWS_FIRST; i++)
+        killed(&grows_first[i]);
 }
 END_TEST
 
