@@ -210,6 +210,11 @@ train.steps = 30
 model = middle
 train.steps = 50
 
+[arm branch]
+model = middle
+start = arm:middle@step:40
+train.steps = 10
+
 [arm grown]
 model = middle
 scaling = grow
@@ -239,6 +244,8 @@ def test_saved_fits_and_forecasts():
         stage = {a["arm"]: a["stages"][-1] for a in plan["arms"]}
         middle, large = arms["middle"], arms["large"]
         same((middle["N"], middle["D"]), (stage["middle"]["parameters"], 40 * 64), "the place of an arm")
+        same((arms["branch"]["D"], arms["branch"]["flops_incl"]), (arms["longer"]["D"], arms["longer"]["flops_incl"]),
+             "the place of a branch: its trunk counts")
         same(arms["grown"]["fit"], None, "a law of models from scratch is not about a grown one")
         again = f.json("fit", "tiny", "--bootstrap", "40", "--forecast", f"N={middle['N']},D={middle['D']}")["forecasts"][0]
         near(again["loss"]["estimate"], middle["loss"]["estimate"], 1e-9, "the forecast")
@@ -253,14 +260,14 @@ def test_saved_fits_and_forecasts():
         saving = {(s["arm"], s["against"]): s["saved"] for s in plan["forecasts"]["savings"]}[("longer", "middle")]
         expect(all(abs(x) < 1e-6 for x in [saving["estimate"], *saving["interval_95"]]), "nothing is saved", saving)
         text = f.tfx("plan", "next.ini", "--forecast", "sizes@mid*").stdout
-        same(text.count("no fit is about such an arm"), 3, "arms that the pattern leaves out")
+        same(text.count("no fit is about such an arm"), 4, "arms that the pattern leaves out")
 
         # Recorded before the run, scored after it.
         out = f.tfx("run", "next.ini", "--forecast", "sizes").stdout
         expect("came out" in out, "the table scores forecasts", out)
         rows = f.sql("SELECT arm, fit, forecast, val_loss, miss, inside IS NOT NULL, created <= started FROM forecast_score "
                      "ORDER BY run")
-        same([r[:2] for r in rows], [("middle", "sizes"), ("large", "sizes"), ("longer", "sizes")], "the forecasts")
+        same([r[:2] for r in rows], [("middle", "sizes"), ("large", "sizes"), ("longer", "sizes"), ("branch", "sizes")], "the forecasts")
         for arm, _, forecast, loss, miss, scored, before in rows:
             near(forecast, arms[arm]["loss"]["estimate"], 1e-9, f"the recorded forecast of {arm}")
             near(miss, loss - forecast, 1e-6, f"the miss of {arm}")
@@ -300,6 +307,12 @@ def test_grown():
              [(128 * before, 128 * after) for after in (4, 8, 12, 16) for before in (4, 8)], "tokens before and after growth")
         same(fit["notes"], ["left out: 1 run that did not grow"], "notes")
         message(f.tfx("fit", "tiny", status=2), "too few points for the form chinchilla", "found 1")
+        # A law of growth is about arms that grow: the same places, as planned.
+        f.tfx("fit", "tiny", "--form", "grown", "--bootstrap", "0", "--save", "growth")
+        arms = f.json("plan", "tiny.ini", "--forecast", "growth")["forecasts"]["arms"]
+        same([(a["D1"], a["D2"], round(a["loss"]["estimate"], 9)) for a in arms[:-1]],
+             [(p["D1"], p["D2"], round(p["fitted"], 9)) for p in fit["residuals"]], "forecasts of arms that grow")
+        same((arms[-1]["arm"], arms[-1]["fit"]), ("scratch", None), "and not of one that does not")
 
 
 main(globals())
