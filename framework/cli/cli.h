@@ -69,5 +69,8 @@ extern const tfx_command tfx_cmd_best, tfx_cmd_run, tfx_cmd_plan, tfx_cmd_plugin
     tfx_cmd_runs, tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate,
     tfx_cmd_grow, tfx_cmd_tag, tfx_cmd_note, tfx_cmd_rename;
 extern const tfx_command tfx_cmd_gc;
+extern const tfx_command tfx_cmd_rm;
+extern const tfx_command tfx_cmd_db_vacuum;
+extern const tfx_command tfx_cmd_db_check;
 
 #endif

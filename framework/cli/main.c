@@ -43,6 +43,9 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_note,
     &tfx_cmd_rename,
     &tfx_cmd_gc,
+    &tfx_cmd_rm,
+    &tfx_cmd_db_vacuum,
+    &tfx_cmd_db_check,
     /* clang-format on */
 };
 

@@ -15,8 +15,9 @@ tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *desc
     tfx_write_enter(s, "recording an experiment", &e);
     tfx_sql_do(s, &e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
     tfx_id id = tfx_sql_insert(s, &e,
-                               "INSERT INTO experiment (name, description, spec_path, profile, spec, created) "
-                               "VALUES (?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
+                               "INSERT INTO experiment (id, name, description, spec_path, profile, spec, created) "
+                               "VALUES (" TFX_SQL_NEW_ID("experiment", "experiment") ", ?, ?, ?, ?, ?, " TFX_SQL_NOW
+                                                                                     ")",
                                "ttttt", name, description, spec_path, profile, hash);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
@@ -68,8 +69,10 @@ tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err)
 {
     tfx_error e = {0};
     tfx_write_enter(s, "recording a run", &e);
-    tfx_id id = tfx_sql_insert(s, &e, "INSERT INTO run (arm, seed, created) VALUES (?, ?, " TFX_SQL_NOW ")", "ki", arm,
-                               seed);
+    tfx_id id = tfx_sql_insert(s, &e,
+                               "INSERT INTO run (id, arm, seed, created) VALUES (" TFX_SQL_NEW_ID(
+                                   "run", "last_run") ", ?, ?, " TFX_SQL_NOW ")",
+                               "ki", arm, seed);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
 }
 

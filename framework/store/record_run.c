@@ -138,13 +138,14 @@ tfx_id tfx_store_add_checkpoint(tfx_store *s, const tfx_checkpoint_row *row, tfx
 {
     tfx_error e = {0};
     tfx_write_enter(s, "recording a checkpoint", &e);
-    tfx_id id = tfx_sql_insert(s, &e,
-                               "INSERT INTO checkpoint (run, stage, step, tokens, flops, seconds, path, hash, bytes, "
-                               "val_loss, parent, reason, json_hash, created) "
-                               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
-                               "kkiirrttirktt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds,
-                               row->path, row->hash, row->bytes, row->val_loss, row->parent, row->reason,
-                               row->json_hash);
+    tfx_id id = tfx_sql_insert(
+        s, &e,
+        "INSERT INTO checkpoint (id, run, stage, step, tokens, flops, seconds, path, hash, bytes, "
+        "val_loss, parent, reason, json_hash, created) "
+        "VALUES (" TFX_SQL_NEW_ID("checkpoint", "last_checkpoint") ", ?, ?, ?, ?, ?, ?, ?, ?, "
+                                                                   "?, ?, ?, ?, ?, " TFX_SQL_NOW ")",
+        "kkiirrttirktt", row->run, row->stage, row->step, row->tokens, row->flops, row->seconds, row->path, row->hash,
+        row->bytes, row->val_loss, row->parent, row->reason, row->json_hash);
     if (row->parent)
         tfx_sql_do(s, &e, "INSERT INTO lineage_edge (child, parent) VALUES (?, ?)", "kk", id, row->parent);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;

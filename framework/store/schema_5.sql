@@ -187,8 +187,8 @@ CREATE INDEX slice_metric_superseded ON slice_metric (run) WHERE superseded <> 0
 CREATE TABLE fit (
     id           INTEGER PRIMARY KEY,
     name         TEXT NOT NULL UNIQUE,
-    experiment   INTEGER REFERENCES experiment (id), -- NULL: its points are of several, or of a file
-    source       TEXT NOT NULL,                      -- the experiments or the file, as they were named
+    experiment   INTEGER REFERENCES experiment (id) ON DELETE SET NULL, -- NULL: its points are of several, or of a file
+    source       TEXT NOT NULL,                                         -- the experiments or the file, as they were named
     form         TEXT NOT NULL,
     delta        REAL NOT NULL,    -- of Huber's loss
     seed         INTEGER NOT NULL, -- of the bootstrap
@@ -231,4 +231,14 @@ CREATE TABLE claim (
     verdict    TEXT NOT NULL CHECK (verdict IN ('supported', 'refuted', 'undecided', 'refused')),
     evidence   TEXT NOT NULL CHECK (json_valid(evidence)),
     created    TEXT NOT NULL
+);
+
+-- Experiments that people have removed. Their ids and those of their runs and checkpoints are not given again.
+CREATE TABLE removed (
+    experiment      INTEGER PRIMARY KEY,
+    name            TEXT NOT NULL,
+    runs            INTEGER NOT NULL,
+    last_run        INTEGER NOT NULL, -- the highest ids that there were
+    last_checkpoint INTEGER NOT NULL,
+    removed         TEXT NOT NULL -- when
 );

@@ -48,6 +48,10 @@ void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *e
 /* The moment of writing, in SQL. */
 #define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
+/* The id of a new row: above those of all rows that there have been, removed ones included (table `removed`). */
+#define TFX_SQL_NEW_ID(table, last) \
+    "(SELECT 1 + max(coalesce((SELECT max(id) FROM " table "), 0), coalesce((SELECT max(" last ") FROM removed), 0)))"
+
 /* The names of tfx_run_status, as the table has them. */
 #define TFX_RUN_STATUSES 5
 extern const char *const tfx_run_status_names[TFX_RUN_STATUSES];

@@ -87,3 +87,23 @@ tfx_status tfx_store_started_runs(tfx_store *s, tfx_id experiment, tfx_id **ids,
     tfx_rows_close(q);
     return err->status;
 }
+
+tfx_status tfx_store_vacuum(tfx_store *s, tfx_error *err)
+{
+    tfx_error e = {0};
+    s->doing = "rewriting it";
+    tfx_sql_do(s, &e, "VACUUM", "");
+    tfx_sql_do(s, &e, "PRAGMA wal_checkpoint(TRUNCATE)", "");
+    s->doing = NULL;
+    return e.status == TFX_OK ? TFX_OK : tfx_fail(err, e.status, "%s", e.text);
+}
+
+tfx_rows *tfx_query_problems(tfx_store *s, tfx_error *err)
+{
+    return tfx_sql_rows(
+        s, err,
+        "SELECT integrity_check AS problem FROM pragma_integrity_check(20) WHERE integrity_check <> 'ok' "
+        "UNION ALL SELECT 'row ' || coalesce(rowid, '?') || ' of ' || \"table\" || ' refers to a row of ' || "
+        "parent || ' that is not there' FROM pragma_foreign_key_check LIMIT 20",
+        "");
+}

@@ -2,6 +2,7 @@
 #ifndef TFX_STORE_UPKEEP_H
 #define TFX_STORE_UPKEEP_H
 
+#include "framework/store/rows.h"
 #include "framework/store/store.h"
 
 /* A checkpoint whose files have not been removed, as far as the database knows. */
@@ -33,7 +34,30 @@ typedef struct tfx_open_start {
 tfx_status tfx_store_open_starts(tfx_store *s, tfx_open_start **out, size_t *n, tfx_error *err);
 void tfx_open_starts_finish(tfx_open_start *list, size_t n);
 
-/* All runs, by id, or those of an experiment; fills *ids (malloced). */
+/* Runs that have a folder, by id: all, or those of an experiment; fills *ids (malloced). */
 tfx_status tfx_store_started_runs(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err);
+
+/* Rewrites the file without the space of rows that are gone. Nobody else can write meanwhile. */
+tfx_status tfx_store_vacuum(tfx_store *s, tfx_error *err);
+/* What SQLite finds wrong with the file, and rows that refer to none; at most 20 lines, none when it is whole: problem. */
+tfx_rows *tfx_query_problems(tfx_store *s, tfx_error *err);
+
+/* ---- a whole experiment ---- */
+
+typedef struct tfx_store_extent {
+    int64_t runs, checkpoints, bytes; /* checkpoints that have files, and what these take */
+    int64_t metrics;                  /* that count */
+} tfx_store_extent;
+tfx_status tfx_store_extent_of(tfx_store *s, tfx_id experiment, tfx_store_extent *out, tfx_error *err);
+
+/* Runs of other experiments that have started from its checkpoints: run, experiment's id and name. The caller closes
+ * the rows. */
+tfx_rows *tfx_query_heirs(tfx_store *s, tfx_id experiment, tfx_error *err);
+
+/* Marks all its checkpoints as deleted, before their files go. */
+tfx_status tfx_store_mark_files_removed(tfx_store *s, tfx_id experiment, tfx_error *err);
+/* Removes its rows from all tables, and leaves one in `removed`. `n_started`: of its runs have a folder; when others have
+ * begun since, it is refused. */
+tfx_status tfx_store_remove_experiment(tfx_store *s, tfx_id experiment, size_t n_started, tfx_error *err);
 
 #endif

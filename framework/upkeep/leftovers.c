@@ -163,3 +163,17 @@ tfx_status tfx_leftovers_beside(tfx_store *store, const char *root, tfx_gc *out,
     const finder f = {store, root, 0, out};
     return each_folder(&f, "runs", visit_experiment, err);
 }
+
+static void visit_removed(const finder *f, const char *path, const char *relative, const struct stat *st,
+                          tfx_error *err)
+{
+    (void)f, (void)relative, (void)st;
+    if (is_run_name(name_of(path)) && tfx_is_stale_dir(path))
+        tfx_remove_dir(path, err);
+}
+
+tfx_status tfx_leftovers_remove(const char *root, const char *relative, tfx_error *err)
+{
+    const finder f = {.root = root};
+    return each_folder(&f, relative, visit_removed, err);
+}

@@ -14,4 +14,7 @@ tfx_status tfx_leftovers_of_run(tfx_store *store, const char *root, const char *
  * minute old or more; any other is TFX_GC_UNKNOWN. To be called within a write transaction. */
 tfx_status tfx_leftovers_beside(tfx_store *store, const char *root, tfx_gc *out, tfx_error *err);
 
+/* Removes what is left of runs' folders in root/relative that were being removed. */
+tfx_status tfx_leftovers_remove(const char *root, const char *relative, tfx_error *err);
+
 #endif

@@ -101,7 +101,7 @@ def check_commands(page, text, verbs):
 
 def options_of_verbs(program):
     usage = tfx(program, "--help").stdout
-    names = re.findall(r"^  ((?:plugin )?[a-z]+) {2,}\S", usage, flags=re.M)
+    names = re.findall(r"^  ((?:[a-z]+ )?[a-z]+) {2,}\S", usage, flags=re.M)
     return {name: re.findall(r"^  --([a-z-]+)", tfx(program, *name.split(), "--help").stdout, flags=re.M)
             for name in names}
 

@@ -140,7 +140,7 @@ static const char version_1[] =
     "DROP TABLE claim; DROP TABLE spec_reference; ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; "
     "ALTER TABLE arm "
     "DROP COLUMN point; "
-    "DROP INDEX metric_superseded; "
+    "DROP INDEX metric_superseded; DROP TABLE removed; "
     "PRAGMA user_version = 1";
 
 START_TEST(migrates)
