@@ -1,13 +1,9 @@
 #include "framework/graph/proof.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/name_table.h"
-#include "framework/base/text.h"
 #include "framework/graph/counterparts.h"
 #include "framework/graph/ops.h"
 #include "framework/graph/proof_rules.h"
@@ -20,9 +16,7 @@ struct tfx_proof {
     char *of_inputs;     /* per value of the new graph: it is not made of parameters alone */
     tfx_related *params; /* per state tensor of the new graph */
     tfx_counterparts old_nodes;
-    tfx_name_table facts[TFX_N_FACTS];
-    char **fact_names[TFX_N_FACTS];
-    size_t n_facts[TFX_N_FACTS], cap_facts[TFX_N_FACTS];
+    tfx_proof_words words;
 };
 
 tfx_proof *tfx_proof_create(const tfx_graph *old, const tfx_graph *now)
@@ -30,6 +24,7 @@ tfx_proof *tfx_proof_create(const tfx_graph *old, const tfx_graph *now)
     tfx_proof *p = TFX_NEW(tfx_proof);
     p->old = old;
     p->now = now;
+    p->words = (tfx_proof_words){.now = now, .relations = &p->relations};
     p->values = TFX_NEW_ARRAY(tfx_related, now->n_values);
     p->params = TFX_NEW_ARRAY(tfx_related, now->state->n);
     p->of_inputs = TFX_NEW_ARRAY(char, now->n_values);
@@ -41,12 +36,7 @@ void tfx_proof_destroy(tfx_proof *p)
 {
     if (!p)
         return;
-    for (int f = 0; f < TFX_N_FACTS; f++) {
-        tfx_name_table_finish(&p->facts[f]);
-        for (size_t i = 0; i < p->n_facts[f]; i++)
-            free(p->fact_names[f][i]);
-        free(p->fact_names[f]);
-    }
+    tfx_proof_words_finish(&p->words);
     tfx_relations_finish(&p->relations);
     free(p->values);
     free(p->of_inputs);
@@ -60,17 +50,7 @@ tfx_relations *tfx_proof_relations(tfx_proof *p)
     return &p->relations;
 }
 
-/* ---- words ---- */
-
-/* "layer blocks.3.ffn.up (linear)": the innermost layer that emitted the node. Those within others come first. */
-static const char *layer_at(const tfx_proof *p, uint32_t node)
-{
-    const tfx_made_values *made = p->now->made;
-    for (uint32_t i = 0; made && i < made->n; i++)
-        if (made->items[i].first_node <= node && node < made->items[i].end_node)
-            return made->items[i].by;
-    return NULL;
-}
+/* ---- the walk ---- */
 
 /* Who made what is added. */
 static const char *giver_of(const tfx_proof *p, tfx_value v)
@@ -90,78 +70,6 @@ static const char *last_weight(const tfx_proof *p, tfx_value v)
         }
     return NULL;
 }
-
-static tfx_related unrelated(tfx_proof *p, const tfx_graph_node *n, const char *text)
-{
-    const char *layer = layer_at(p, p->now->values[n->out].node);
-    return (tfx_related){.why = tfx_relations_text(&p->relations, "%s%s%s: %s", layer ? layer : "", layer ? ", " : "",
-                                                   tfx_op_name(n->op), text)};
-}
-
-tfx_related tfx_proof_no(const tfx_proof_step *s, const char *fmt, ...)
-{
-    char text[900];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    return unrelated(s->p, s->now, text);
-}
-
-/* "heads x head_dim" of "blocks.0.mixer.heads x blocks.0.mixer.head_dim": of whichever layer; heap. */
-static char *of_any_layer(const char *name)
-{
-    tfx_text t = {0};
-    for (const char *next; name; name = next) {
-        const char *cross = strstr(name, " x "), *dot = name;
-        size_t n = cross ? (size_t)(cross - name) : strlen(name);
-        for (size_t i = 0; i < n && !memchr(name, '[', n); i++) /* one that has no name is called after a parameter */
-            dot = name[i] == '.' ? name + i + 1 : dot;
-        tfx_text_add(&t, "%s%.*s", t.n ? " x " : "", (int)(name + n - dot), dot);
-        next = cross ? cross + 3 : NULL;
-    }
-    return t.s;
-}
-
-/* "blocks.3" of "layer blocks.3.ffn (mlp)", "head" of "layer head (linear)"; heap. */
-static char *outermost(const char *layer)
-{
-    const char *from = strncmp(layer, "layer ", 6) ? layer : layer + 6;
-    size_t n = strncmp(from, "blocks.", 7) ? 0 : 7;
-    return tfx_strndup(from, n + strcspn(from + n, ". "));
-}
-
-void tfx_proof_note(tfx_proof *p, tfx_fact fact, const char *name)
-{
-    char *text = !name ? NULL : fact == TFX_FACT_ZERO_WRITER ? outermost(name) : of_any_layer(name);
-    if (text && tfx_name_table_add(&p->facts[fact], text, 0))
-        *TFX_APPEND(p->fact_names[fact], p->n_facts[fact], p->cap_facts[fact]) = text;
-    else
-        free(text);
-}
-
-static const char *argument(tfx_proof *p)
-{
-    static const char *const words[TFX_N_FACTS][2] = {
-        [TFX_FACT_COPIES] = {"copies of ", " count as one where they are summed"},
-        [TFX_FACT_ZEROS] = {"what is new in ", " adds zero"},
-        [TFX_FACT_NORM] = {"norms over ", " divide by what they did"},
-        [TFX_FACT_ZERO_WRITER] = {"zero is added to the stream by ", ""},
-    };
-    tfx_text t = {0};
-    for (int f = 0; f < TFX_N_FACTS; f++)
-        for (size_t i = 0; i < p->n_facts[f]; i++)
-            tfx_text_add(&t, "%s%s%s%s",
-                         i     ? ", "
-                         : t.n ? "; "
-                               : "",
-                         i ? "" : words[f][0], p->fact_names[f][i], i + 1 < p->n_facts[f] ? "" : words[f][1]);
-    const char *text = tfx_relations_text(&p->relations, "%s", t.n ? t.s : "every value is computed as before");
-    tfx_text_free(&t);
-    return text;
-}
-
-/* ---- the walk ---- */
 
 void tfx_proof_param(tfx_proof *p, uint32_t state, const tfx_related *is)
 {
@@ -230,10 +138,10 @@ static tfx_related input(tfx_proof *p, const tfx_graph_node *n)
     uint32_t at = tfx_state_find(p->old->state, t->name);
     tfx_related y = {.kind = TFX_RELATED, .factor = 1};
     if (at == TFX_STATE_NONE || at >= p->old->n_state_values || !p->old->state_values[at])
-        return unrelated(p, n, "the old model has no such input");
+        return tfx_proof_no(&p->words, n, "the old model has no such input");
     const tfx_graph_value *old = &p->old->values[p->old->state_values[at]];
     if (old->dtype != t->dtype || old->n_dims != t->n_dims || memcmp(old->dims, t->dims, sizeof(*t->dims) * t->n_dims))
-        return unrelated(p, n, "the old model has another shape of input");
+        return tfx_proof_no(&p->words, n, "the old model has another shape of input");
     y.old = p->old->state_values[at];
     for (uint32_t d = 0; d < t->n_dims; d++)
         y.dims[d] = tfx_relation_new(&p->relations, t->dims[d], t->dims[d], NULL);
@@ -244,7 +152,7 @@ static tfx_related param(tfx_proof *p, const tfx_graph_node *n)
 {
     const tfx_related *x = &p->params[n->ints[0]];
     if (x->kind == TFX_UNRELATED && !x->why)
-        return unrelated(p, n, "it comes from nothing");
+        return tfx_proof_no(&p->words, n, "it comes from nothing");
     tfx_related y = *x;
     uint32_t n_dims = p->now->values[n->out].n_dims;
     for (uint32_t d = 0; d < n_dims && y.filled; d++) { /* all zero in one dimension, but for what is filled */
@@ -311,14 +219,20 @@ static tfx_related by_rule(tfx_proof *p, const tfx_graph_node *n)
             const tfx_graph_node *old = &p->old->nodes[at];
             if (exact != !memcmp(old->reals, n->reals, sizeof(n->reals)) || !adapt(p, n, old, in))
                 continue;
-            tfx_related found = rule(&(tfx_proof_step){
-                .p = p, .r = &p->relations, .old_graph = p->old, .now_graph = p->now, .old = old, .now = n, .in = in});
+            tfx_related found = rule(&(tfx_proof_step){.words = &p->words,
+                                                       .r = &p->relations,
+                                                       .old_graph = p->old,
+                                                       .now_graph = p->now,
+                                                       .old = old,
+                                                       .now = n,
+                                                       .in = in});
             found.old = p->old_nodes.equal[old->out];
             if (found.kind != TFX_UNRELATED || !y.why)
                 y = found;
         }
     if (!y.why && y.kind == TFX_UNRELATED) {
-        y = unrelated(p, n, rule ? "the old model does not compute this" : "there is no rule for this operation");
+        y = tfx_proof_no(&p->words, n,
+                         rule ? "the old model does not compute this" : "there is no rule for this operation");
         y.absent = rule != NULL;
     }
     free(operands);
@@ -346,14 +260,14 @@ static tfx_related add(tfx_proof *p, const tfx_graph_node *n)
         if (x->kind == TFX_ZERO && other->kind == TFX_RELATED) {
             tfx_related y = *other;
             y.factor *= n->op == TFX_OP_SUB && k == 0 ? -1 : 1;
-            tfx_proof_note(p, TFX_FACT_ZERO_WRITER, giver_of(p, n->in[k]));
+            tfx_proof_note(&p->words, TFX_FACT_ZERO_WRITER, giver_of(p, n->in[k]));
             return y;
         }
         if (x->kind == TFX_UNRELATED && x->absent && other->kind == TFX_RELATED && p->of_inputs[n->in[!k]]) {
             const char *giver = giver_of(p, n->in[k]), *weight = last_weight(p, n->in[k]);
             char *text = tfx_printf("%s adds what the old model does not have (%s), and %s is not zero",
                                     giver ? giver : "something", x->why, weight ? weight : "it");
-            tfx_related y = unrelated(p, n, text);
+            tfx_related y = tfx_proof_no(&p->words, n, "%s", text);
             free(text);
             return y;
         }
@@ -392,7 +306,7 @@ static tfx_related visit(tfx_proof *p, const tfx_graph_node *n)
     }
     if (!some)
         return by_rule(p, n);
-    tfx_related y = unrelated(p, n, "one of its operands is zero, and was not");
+    tfx_related y = tfx_proof_no(&p->words, n, "one of its operands is zero, and was not");
     y.absent = 1;
     return y;
 }
@@ -409,7 +323,7 @@ int tfx_proof_same(tfx_proof *p, tfx_value now, tfx_value old, double *factor, c
             p->of_inputs[n->out] |= p->of_inputs[n->in[k]];
         p->values[n->out] = normal(p, visit(p, n), g->values[n->out].n_dims);
         for (uint32_t k = 1; k < n->n_out; k++)
-            p->values[n->out + k] = unrelated(p, n, "its second result is used, for which there is no rule");
+            p->values[n->out + k] = tfx_proof_no(&p->words, n, "its second result is used, for which there is no rule");
     }
     const tfx_related *x = &p->values[now];
     const tfx_graph_value *u = &g->values[now], *v = &p->old->values[old];
@@ -420,7 +334,9 @@ int tfx_proof_same(tfx_proof *p, tfx_value now, tfx_value old, double *factor, c
     for (uint32_t d = 0; d < u->n_dims && same; d++)
         same = u->dims[d] == v->dims[d] && tfx_relation_is_identity(x->dims[d]);
     *factor = same ? x->factor / p->old_nodes.factor[old] : 0;
-    *why = x->kind == TFX_ZERO ? "the result is zero" : same ? argument(p) : "the result is another value than before";
+    *why = x->kind == TFX_ZERO ? "the result is zero"
+           : same              ? tfx_proof_argument(&p->words)
+                               : "the result is another value than before";
     return same;
 }
 

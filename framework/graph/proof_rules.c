@@ -68,7 +68,7 @@ static tfx_related product(const tfx_proof_step *s, const tfx_related *a, const 
     const char *why;
     for (uint32_t d = 0; d < tfx_proof_now(s, 0)->n_dims; d++)
         if (!tfx_proof_multiply(s, a->dims[d], b->dims[d], &y.dims[d], &why))
-            return tfx_proof_no(s, "%s", why);
+            return tfx_proof_no(s->words, s->now, "%s", why);
     return y;
 }
 
@@ -98,7 +98,7 @@ tfx_related tfx_proof_div(const tfx_proof_step *s)
         anything |= tfx_relation_has(by.dims[d], TFX_RELATION_ANY);
     }
     if (zeros && anything)
-        return tfx_proof_no(s, "zeros are divided by what may be zero");
+        return tfx_proof_no(s->words, s->now, "zeros are divided by what may be zero");
     return product(s, &s->in[0], &by);
 }
 
@@ -137,11 +137,11 @@ tfx_related tfx_proof_add(const tfx_proof_step *s)
     tfx_related y = {.kind = TFX_RELATED, .factor = a->factor};
     const char *why;
     if (!tfx_relation_near(a->factor, b->factor))
-        return tfx_proof_no(s, "the first operand is %.9g times what it was, and the second %.9g times", a->factor,
-                            b->factor);
+        return tfx_proof_no(s->words, s->now, "the first operand is %.9g times what it was, and the second %.9g times",
+                            a->factor, b->factor);
     for (uint32_t d = 0; d < tfx_proof_now(s, 0)->n_dims; d++)
         if (!add_dim(s, a->dims[d], b->dims[d], &y.dims[d], &why))
-            return tfx_proof_no(s, "%s", why);
+            return tfx_proof_no(s->words, s->now, "%s", why);
     return y;
 }
 
@@ -184,10 +184,10 @@ tfx_related tfx_proof_unary(const tfx_proof_step *s)
     if (s->now->ints[0] == TFX_NEG)
         return y;
     if (!tfx_relation_near(y.factor, 1))
-        return tfx_proof_no(s, "its argument is %.9g times what it was", y.factor);
+        return tfx_proof_no(s->words, s->now, "its argument is %.9g times what it was", y.factor);
     for (uint32_t d = 0; d < tfx_proof_now(s, 0)->n_dims; d++)
         if (!tfx_proof_bend(s, y.dims[d], unary_keeps_zeros(s->now->ints[0]), &y.dims[d], &why))
-            return tfx_proof_no(s, "%s", why);
+            return tfx_proof_no(s->words, s->now, "%s", why);
     return y;
 }
 
@@ -198,10 +198,11 @@ tfx_related tfx_proof_affine(const tfx_proof_step *s)
     tfx_related y = s->in[0];
     y.factor *= s->now->reals[0] / s->old->reals[0];
     if (!tfx_relation_near(b, y.factor * b_old))
-        return tfx_proof_no(s, "%.9g is added, and it would take %.9g", b, y.factor * b_old);
+        return tfx_proof_no(s->words, s->now, "%.9g is added, and it would take %.9g", b, y.factor * b_old);
     for (uint32_t d = 0; d < tfx_proof_now(s, 0)->n_dims; d++) {
         if (!scales_are_one(y.dims[d]))
-            return tfx_proof_no(s, "elements of %s are not all scaled alike, and a number is added to them",
+            return tfx_proof_no(s->words, s->now,
+                                "elements of %s are not all scaled alike, and a number is added to them",
                                 tfx_proof_name(y.dims[d], NULL));
         if (!tfx_relation_has(y.dims[d], TFX_RELATION_ZERO))
             continue;
@@ -275,7 +276,8 @@ tfx_related tfx_proof_slice(const tfx_proof_step *s)
         if (entry == TFX_RELATION_MEAN || entry == TFX_RELATION_ANY)
             tfx_relation_set_any(to, i, from->why ? from->why : "it holds the mean of other elements, too");
         else if (entry >= 0 && (to->index[i] < 0 || to->index[i] >= old_length))
-            return tfx_proof_no(s, "it takes old element %" PRId64 " of %s, and took %" PRId64 " to %" PRId64, entry,
+            return tfx_proof_no(s->words, s->now,
+                                "it takes old element %" PRId64 " of %s, and took %" PRId64 " to %" PRId64, entry,
                                 tfx_proof_name(from, NULL), old_start, old_start + old_length - 1);
     }
     y.dims[axis] = to;
@@ -294,9 +296,11 @@ tfx_related tfx_proof_concat(const tfx_proof_step *s)
         int64_t n = tfx_proof_now(s, k)->dims[axis], n_old = tfx_proof_old(s, k)->dims[axis];
         for (uint32_t d = 0; d < now->n_dims; d++)
             if (d != axis && !same_relation(s->in[k].dims[d], y.dims[d]))
-                return tfx_proof_no(s, "what is joined does not correspond to the old model in one and the same way");
+                return tfx_proof_no(s->words, s->now,
+                                    "what is joined does not correspond to the old model in one and the same way");
         if (!tfx_relation_near(s->in[k].factor, y.factor))
-            return tfx_proof_no(s, "the first operand is %.9g times what it was, and another one %.9g times", y.factor,
+            return tfx_proof_no(s->words, s->now,
+                                "the first operand is %.9g times what it was, and another one %.9g times", y.factor,
                                 s->in[k].factor);
         for (int64_t i = 0; i < n; i++, at++) {
             int64_t entry = from ? from->index[i] : n == n_old ? i : 0;
@@ -369,11 +373,11 @@ tfx_related tfx_proof_reshape(const tfx_proof_step *s)
             else if (k_end < out[0]->n_dims)
                 take(out, k_end++, to);
             else
-                return tfx_proof_no(s, "it divides the dimensions otherwise than before");
+                return tfx_proof_no(s->words, s->now, "it divides the dimensions otherwise than before");
         }
         const tfx_relation *whole = join_dims(s, i, i_end, from);
         if (!split_dims(s, whole, k, k_end, &y, from, &why))
-            return tfx_proof_no(s, "%s: %s", tfx_proof_name(whole, NULL), why);
+            return tfx_proof_no(s->words, s->now, "%s: %s", tfx_proof_name(whole, NULL), why);
     }
     return y;
 }

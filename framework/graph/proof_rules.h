@@ -3,29 +3,15 @@
 #ifndef TFX_GRAPH_PROOF_RULES_H
 #define TFX_GRAPH_PROOF_RULES_H
 
-#include "framework/graph/proof.h"
-
-/* What an argument can rest on, besides equal computation. */
-typedef enum tfx_fact {
-    TFX_FACT_COPIES,      /* copies are summed with weights that add up to what one had */
-    TFX_FACT_ZEROS,       /* what is new is zero, or meets zeros, where it is summed */
-    TFX_FACT_NORM,        /* a norm divides by what it divided by before */
-    TFX_FACT_ZERO_WRITER, /* a layer adds zero */
-    TFX_N_FACTS
-} tfx_fact;
+#include "framework/graph/proof_words.h"
 
 typedef struct tfx_proof_step {
-    tfx_proof *p;
+    tfx_proof_words *words;
     tfx_relations *r;
     const tfx_graph *old_graph, *now_graph;
     const tfx_graph_node *old, *now;
     const tfx_related *in; /* per operand, in terms of the old node's operand */
 } tfx_proof_step;
-
-/* A result that is not known; the layer and the op are put before the text. */
-tfx_related tfx_proof_no(const tfx_proof_step *s, const char *fmt, ...) TFX_PRINTF(2, 3);
-/* `name` of a dimension or a layer; NULL is not noted. */
-void tfx_proof_note(tfx_proof *p, tfx_fact fact, const char *name);
 
 static inline const tfx_graph_value *tfx_proof_now(const tfx_proof_step *s, uint32_t operand)
 {

@@ -65,11 +65,11 @@ static const char *contract(const tfx_proof_step *s, const tfx_relation *a, cons
     *factor = t.weight[0];
     for (int64_t i = 0; i < n[1] && !why; i++)
         if (t.copies[i] > 1) {
-            tfx_proof_note(s->p, TFX_FACT_COPIES, name);
+            tfx_proof_note(s->words, TFX_FACT_COPIES, name);
             break;
         }
     if (!why && t.zeros)
-        tfx_proof_note(s->p, TFX_FACT_ZEROS, name);
+        tfx_proof_note(s->words, TFX_FACT_ZEROS, name);
     free(t.weight);
     free(t.copies);
     return why;
@@ -89,7 +89,7 @@ tfx_related tfx_proof_sum(const tfx_proof_step *s)
         }
         const char *why = contract(s, s->in[0].dims[d], NULL, (int64_t[]){now->dims[d], old->dims[d]}, &times);
         if (why)
-            return tfx_proof_no(s, "%s", why);
+            return tfx_proof_no(s->words, s->now, "%s", why);
         y.factor *= times;
         to += kept;
     }
@@ -105,13 +105,13 @@ tfx_related tfx_proof_matmul(const tfx_proof_step *s)
     tfx_related y = {.kind = TFX_RELATED};
     double times;
     if (s->now->n_in > 2)
-        return tfx_proof_no(s, "it adds to something, for which there is no rule");
+        return tfx_proof_no(s->words, s->now, "it adds to something, for which there is no rule");
     const char *why = contract(s, x->dims[inner_a], w->dims[inner_b],
                                (int64_t[]){a->dims[inner_a], tfx_proof_old(s, 0)->dims[inner_a]}, &times);
     for (uint32_t d = 0; d + 2 < ra && !why; d++)
         tfx_proof_multiply(s, x->dims[d], rb == ra ? w->dims[d] : NULL, &y.dims[d], &why);
     if (why)
-        return tfx_proof_no(s, "%s", why);
+        return tfx_proof_no(s->words, s->now, "%s", why);
     y.factor = x->factor * w->factor * times * (s->now->reals[0] / s->old->reals[0]);
     y.dims[ra - 2] = x->dims[ra - 2 + ta];
     y.dims[ra - 1] = w->dims[rb - 1 - tb];
@@ -208,21 +208,22 @@ tfx_related tfx_proof_norm(const tfx_proof_step *s)
                                    : "sum of squares",
             spread, eps, spread * eps_old);
     if (why)
-        return tfx_proof_no(s, "%s", why);
+        return tfx_proof_no(s->words, s->now, "%s", why);
     y.factor = f / sqrt(spread);
     y.dims[last] = s->in[0].dims[last];
     if (tfx_relation_has(a, TFX_RELATION_MEAN)) {
         tfx_relation *to = tfx_relation_copy(s->r, a);
         for (uint32_t d = 0; d < last; d++)
             if (tfx_relation_has(y.dims[d], TFX_RELATION_ANY))
-                return tfx_proof_no(s, "some rows are not made of old ones (%s), and their mean is not zero",
+                return tfx_proof_no(s->words, s->now,
+                                    "some rows are not made of old ones (%s), and their mean is not zero",
                                     y.dims[d]->why);
         for (int64_t i = 0; i < a->n; i++)
             to->index[i] = a->index[i] == TFX_RELATION_MEAN ? TFX_RELATION_ZERO : a->index[i];
         y.dims[last] = to;
     }
     if (n != n_old)
-        tfx_proof_note(s->p, TFX_FACT_NORM, tfx_proof_name(a, NULL));
+        tfx_proof_note(s->words, TFX_FACT_NORM, tfx_proof_name(a, NULL));
     return y;
 }
 
@@ -233,24 +234,27 @@ tfx_related tfx_proof_softmax(const tfx_proof_step *s)
     const char *name = tfx_proof_name(a, NULL), *why;
     tfx_related y = {.kind = TFX_RELATED};
     if (!tfx_relation_near(s->in[0].factor, 1))
-        return tfx_proof_no(s, "its argument is %.9g times what it was", s->in[0].factor);
+        return tfx_proof_no(s->words, s->now, "its argument is %.9g times what it was", s->in[0].factor);
     if ((why = bend_rows(s, 0, &y)))
-        return tfx_proof_no(s, "%s", why);
+        return tfx_proof_no(s->words, s->now, "%s", why);
     if (!a && tfx_proof_now(s, 0)->dims[last] != tfx_proof_old(s, 0)->dims[last])
-        return tfx_proof_no(s, "it goes over values that are all alike, and over more of them than before");
+        return tfx_proof_no(s->words, s->now,
+                            "it goes over values that are all alike, and over more of them than before");
     for (int64_t i = 0; a && i < a->n; i++)
         if (a->index[i] == TFX_RELATION_ZERO)
-            return tfx_proof_no(s, "element %" PRId64 " of %s is zero, and counts in a softmax", i, name);
+            return tfx_proof_no(s->words, s->now, "element %" PRId64 " of %s is zero, and counts in a softmax", i,
+                                name);
         else if (a->index[i] < 0)
-            return tfx_proof_no(s, "element %" PRId64 " of %s is no old one%s%s%s, and counts in a softmax", i, name,
+            return tfx_proof_no(s->words, s->now,
+                                "element %" PRId64 " of %s is no old one%s%s%s, and counts in a softmax", i, name,
                                 a->why ? " (" : "", a->why ? a->why : "", a->why ? ")" : "");
         else if (!tfx_relation_near(a->scale[i], 1))
-            return tfx_proof_no(s, "elements of %s are not all scaled alike", name);
+            return tfx_proof_no(s->words, s->now, "elements of %s are not all scaled alike", name);
     double copies = a ? squares(s, a, &why) : 1;
     if (a && why)
-        return tfx_proof_no(s, "%s", why);
+        return tfx_proof_no(s->words, s->now, "%s", why);
     if (!(copies > 0))
-        return tfx_proof_no(s, "no old element is left");
+        return tfx_proof_no(s->words, s->now, "no old element is left");
     y.factor = 1 / copies;
     y.dims[last] = a;
     return y;
@@ -277,18 +281,20 @@ tfx_related tfx_proof_rope(const tfx_proof_step *s)
     const tfx_relation *a = y.dims[3];
     int64_t rotated = s->now->ints[0];
     if (s->old->ints[0] != rotated || !tfx_relation_near(s->now->reals[0], s->old->reals[0]))
-        return tfx_proof_no(
-            s, "it rotates %" PRId64 " elements of each head with base %g, and rotated %" PRId64 " with base %g",
-            rotated, s->now->reals[0], s->old->ints[0], s->old->reals[0]);
+        return tfx_proof_no(s->words, s->now,
+                            "it rotates %" PRId64 " elements of each head with base %g, and rotated %" PRId64
+                            " with base %g",
+                            rotated, s->now->reals[0], s->old->ints[0], s->old->reals[0]);
     if (!same_places(s, 0, 1))
-        return tfx_proof_no(s, "positions are others than before");
+        return tfx_proof_no(s->words, s->now, "positions are others than before");
     if (!a && tfx_proof_now(s, 0)->dims[3] != tfx_proof_old(s, 0)->dims[3])
-        return tfx_proof_no(s, "it rotates values that are all alike");
+        return tfx_proof_no(s->words, s->now, "it rotates values that are all alike");
     for (int64_t i = 0; a && i < a->n; i++) {
         if (i < rotated ? a->index[i] == i && tfx_relation_near(a->scale[i], 1)
                         : a->index[i] >= rotated || a->index[i] == TFX_RELATION_ZERO || a->index[i] == TFX_RELATION_ANY)
             continue;
-        return tfx_proof_no(s, "element %" PRId64 " of %s is not the old one in that place, whose frequency it gets", i,
+        return tfx_proof_no(s->words, s->now,
+                            "element %" PRId64 " of %s is not the old one in that place, whose frequency it gets", i,
                             tfx_proof_name(a, NULL));
     }
     y.dims[1] = all_places(s, 1);
@@ -304,19 +310,19 @@ tfx_related tfx_proof_attention(const tfx_proof_step *s)
     const char *why = contract(s, q->dims[3], k->dims[3],
                                (int64_t[]){tfx_proof_now(s, 0)->dims[3], tfx_proof_old(s, 0)->dims[3]}, &times);
     if (why)
-        return tfx_proof_no(s, "%s", why);
+        return tfx_proof_no(s->words, s->now, "%s", why);
     times *= q->factor * k->factor * (s->now->reals[0] / s->old->reals[0]);
     if (!tfx_relation_near(times, 1))
-        return tfx_proof_no(s, "scores are %.9g times what they were", times);
+        return tfx_proof_no(s->words, s->now, "scores are %.9g times what they were", times);
     for (uint32_t operand = 0; operand < 3; operand++)
         if (!same_places(s, operand, 1))
-            return tfx_proof_no(s, "positions are others than before");
+            return tfx_proof_no(s->words, s->now, "positions are others than before");
     for (uint32_t d = 0; d < 4; d += 2) { /* batch and heads */
         const tfx_relation *scores;
         if (!tfx_proof_multiply(s, q->dims[d], k->dims[d], &scores, &why) ||
             !tfx_proof_bend(s, scores, 0, &scores, &why) ||
             !tfx_proof_multiply(s, scores, v->dims[d], &y.dims[d], &why))
-            return tfx_proof_no(s, "%s", why);
+            return tfx_proof_no(s->words, s->now, "%s", why);
     }
     y.dims[1] = all_places(s, 1);
     y.dims[3] = v->dims[3];
@@ -330,13 +336,14 @@ tfx_related tfx_proof_gather(const tfx_proof_step *s)
     uint32_t rank = tfx_proof_now(s, 1)->n_dims;
     tfx_related y = {.kind = TFX_RELATED, .factor = table->factor};
     if (!same_places(s, 0, 0))
-        return tfx_proof_no(s, "rows of %s are not those of before", tfx_proof_name(table->dims[0], NULL));
+        return tfx_proof_no(s->words, s->now, "rows of %s are not those of before",
+                            tfx_proof_name(table->dims[0], NULL));
     if (!tfx_relation_near(indices->factor, 1))
-        return tfx_proof_no(s, "it is indexed by other numbers than before");
+        return tfx_proof_no(s->words, s->now, "it is indexed by other numbers than before");
     for (uint32_t d = 0; d < rank; d++) {
         for (int64_t i = 0; indices->dims[d] && i < indices->dims[d]->n; i++)
             if (indices->dims[d]->index[i] < 0 || !tfx_relation_near(indices->dims[d]->scale[i], 1))
-                return tfx_proof_no(s, "it is indexed by other numbers than before");
+                return tfx_proof_no(s->words, s->now, "it is indexed by other numbers than before");
         y.dims[d] = indices->dims[d];
     }
     y.dims[rank] = table->dims[1];
