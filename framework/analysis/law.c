@@ -290,15 +290,17 @@ const size_t tfx_n_laws = N_OF(tfx_laws);
 
 const tfx_law *tfx_law_find(const char *name, tfx_error *err)
 {
+    const tfx_law *found = NULL;
     tfx_suggest known = {.name = name};
     for (size_t i = 0; i < tfx_n_laws; i++) {
-        if (!strcmp(name, tfx_laws[i]->name))
-            return tfx_laws[i];
         tfx_suggest_add(&known, "%s", tfx_laws[i]->name);
+        if (!strcmp(name, tfx_laws[i]->name))
+            found = tfx_laws[i];
     }
-    tfx_fail(err, TFX_E_INVALID, "there is no form '%s'", name);
+    if (!found)
+        tfx_fail(err, TFX_E_INVALID, "there is no form '%s'", name);
     tfx_suggest_end(&known, NULL, err);
-    return NULL;
+    return found;
 }
 
 double tfx_law_loss(const tfx_law *law, const double *theta, const double *x)
