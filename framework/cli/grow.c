@@ -87,8 +87,8 @@ static char *derived_spec(const tfx_experiment *base, const char *model, const c
     return t.s;
 }
 
-static tfx_experiment *load_derived(const tfx_registry *registry, const char *text, const char *shown,
-                                    const char *profile, const char *const *sets, size_t n_sets, tfx_error *err)
+static tfx_experiment *load_derived(tfx_session *s, const char *text, const char *shown, const char *profile,
+                                    const char *const *sets, size_t n_sets, tfx_error *err)
 {
     char path[] = "/tmp/tfx-grow-XXXXXX";
     int fd = mkstemp(path);
@@ -97,7 +97,7 @@ static tfx_experiment *load_derived(const tfx_registry *registry, const char *te
     if (fd < 0 || write(fd, text, n) != (ssize_t)n)
         tfx_fail(err, TFX_E_IO, "writing %s: %s", path, strerror(errno));
     else
-        e = tfx_experiment_load(registry, path, profile, sets, n_sets, err);
+        e = tfx_experiment_load_with(s->registry, path, profile, sets, n_sets, &s->values.lookup, err);
     if (fd >= 0) {
         close(fd);
         unlink(path);
@@ -121,10 +121,13 @@ static tfx_status load(tfx_session *s, const tfx_cli_args *a, const char *folder
         tfx_fail(err, TFX_E_INVALID, "grow: --scaling: expected the spec of --model, %s; found %s", spec, second);
     if (err->status == TFX_OK && tfx_cli_int(a, "seed", 1, 0, INT64_MAX, &seed, err) == TFX_OK)
         s->registry = tfx_registry_open(tfx_cli_plugin_dir(), err);
-    tfx_experiment *base = s->registry ? tfx_experiment_load(s->registry, spec, profile, sets, n_sets, err) : NULL;
+    tfx_search_values_init(&s->values, tfx_cli_database(a), 0, 0);
+    tfx_experiment *base = s->registry ? tfx_experiment_load_with(s->registry, spec, profile, sets, n_sets,
+                                                                  &s->values.lookup, err)
+                                       : NULL;
     if (base && tfx_experiment_model(base, model, err)) {
         char *text = derived_spec(base, model, scaling, folder, seed);
-        s->experiment = load_derived(s->registry, text, base->file, profile, sets, n_sets, err);
+        s->experiment = load_derived(s, text, base->file, profile, sets, n_sets, err);
         free(text);
     } else if (err->status != TFX_OK && base) {
         tfx_error_prefix(err, "grow: --model: %s", spec);

@@ -205,7 +205,7 @@ done:
 }
 
 static const tfx_cli_option options[] = {
-    {"arm", "NAME", 1, "only this arm"},
+    {"arm", "NAME", 1, "only this arm, or the points of this swept arm"},
     {"seed", "N", 1, "only this seed of the spec"},
     {"jobs", "N", 0, "execute up to N runs at once, which share cores and memory (default: 1)"},
     {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},

@@ -127,6 +127,15 @@ def test_taken():
                "2 seeds, the best of 3 points.\n" in text, "the plan says where it is from", text)
         expect("${" not in f.tfx("plan", "final.ini", "--resolved").stdout, "the resolved spec has values")
 
+        # Of another database, and for a verb that makes a spec of its own from this one.
+        (f.path / "tfx.db").rename(f.path / "other.db")
+        message(f.tfx("plan", "final.ini", status=2), "there is no database tfx.db")
+        same(f.json("plan", "final.ini", "--db", "other.db")["arms"][0]["stages"][0]["lr"], float(rate), "with --db")
+        checkpoint = f.one("SELECT path FROM checkpoint WHERE reason = 'final' LIMIT 1", db="other.db")
+        message(f.tfx("grow", checkpoint, "--model", "final.ini:transformr", "--db", "other.db", status=2),
+                "there is no [model transformr]")
+        (f.path / "other.db").rename(f.path / "tfx.db")
+
         f.tfx("run", "final.ini", "--seed", 1)
         runs = f.one("SELECT group_concat(r.id, ', ') FROM run r JOIN arm a ON a.id = r.arm WHERE a.name = ?", best[0])
         same(f.sql("SELECT expression, value, source_experiment, source_arm, source_runs, val_loss, points, seeds FROM "

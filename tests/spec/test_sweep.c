@@ -35,6 +35,7 @@ START_TEST(names)
                 "a[lr=1,batch=4] a[lr=1,batch=8] a[lr=2,batch=4] a[lr=2,batch=8]");
     check_names(SWEEP("zip = true\ntrain.lr = 1,2\ntrain.batch = 4,8\n", ""), "a[lr=1,batch=4] a[lr=2,batch=8]");
     check_names(SWEEP("model = m, n\n", "[model n]\nextends = m\n"), "a[model=m] a[model=n]");
+    check_names(SWEEP("train.lr = 1, 2\n", ARM("b", "start = arm:a[lr=2]@end\n")), "a[lr=1] a[lr=2] b");
     check_names(SWEEP("start = arm:b@step:3, arm:b@end\n", ARM("b", "")), "b a[start=arm_b_step_3] a[start=arm_b_end]");
     check_names(SPEC("", "", "", "", ARM("b", "") ARM("c", "") "[sweep s]\narms = a, c\ntrain.lr = 1, 2\n"),
                 "a[lr=1] a[lr=2] b c[lr=1] c[lr=2]");
