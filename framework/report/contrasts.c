@@ -24,11 +24,14 @@ tfx_status tfx_contrasts_load(tfx_store *s, tfx_id experiment, const tfx_outcome
     if (tfx_endpoints_read(&out->ends, s, experiment, 0, err) != TFX_OK)
         return err->status;
     for (size_t i = 0; i < outcomes->n; i++)
-        for (size_t k = 0; k < outcomes->n; k++) {
-            const tfx_outcome *grown = &outcomes->items[i], *other = &outcomes->items[k];
-            if (grown->growths && !other->growths && isfinite(grown->loss) && isfinite(other->loss))
-                compare(out, grown, other);
-        }
+        for (int twins = 1; twins >= 0; twins--) /* first */
+            for (size_t k = 0; k < outcomes->n; k++) {
+                const tfx_outcome *grown = &outcomes->items[i], *other = &outcomes->items[k];
+                int is_twin = tfx_outcome_is_twin(other, grown);
+                if (tfx_outcome_grows(grown) && is_twin == twins && (is_twin || !other->growths) &&
+                    isfinite(grown->loss) && isfinite(other->loss))
+                    compare(out, grown, other);
+            }
     return TFX_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Contrasts: every arm that grew against every arm that did not, by decayed end points and training FLOPs including
+/* Contrasts: every arm that grew against its twins and every arm that did not, by decayed end points and training FLOPs including
  * ancestors: what `tfx compare` says of these pairs. */
 #ifndef TFX_REPORT_CONTRASTS_H
 #define TFX_REPORT_CONTRASTS_H
@@ -14,7 +14,7 @@ typedef struct tfx_grown_contrast {
 
 typedef struct tfx_contrasts {
     tfx_endpoints ends;
-    tfx_grown_contrast *items; /* in the order of arms */
+    tfx_grown_contrast *items; /* in the order of arms, of each its twins first */
     size_t n, cap;
 } tfx_contrasts;
 

@@ -1,6 +1,7 @@
 /* The top of a report: what came out, in words that are worked out from the rows, and how far the experiment is. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "framework/report/compare_text.h"
 #include "framework/report/html.h"
@@ -28,6 +29,11 @@ static void print_best(const tfx_page *p, const tfx_outcome *o)
 /* What `other` is, seen from an arm that grew. */
 static const char *relation(const tfx_outcome *grown, const tfx_outcome *other)
 {
+    if (tfx_outcome_is_twin(other, grown) && other->twin)
+        return !strcmp(other->twin, "scratch")       ? "its twin from scratch"
+               : !strcmp(other->twin, "random_base") ? "its twin from an untrained base"
+               : !strcmp(other->twin, "no_growth")   ? "its twin that does not grow"
+                                                     : "its twin";
     if (fabs(other->parameters / grown->parameters - 1) <= SAME_SIZE)
         return "of the final size from the start";
     if (fabs(other->parameters / grown->first_parameters - 1) <= SAME_SIZE)
@@ -76,7 +82,9 @@ static void print_grown(const tfx_page *p, const tfx_outcome *grown)
     size_t n = 0, n_more = 0;
     fputs("<p>", p->out);
     tfx_html_arm(p, grown->arm);
-    fprintf(p->out, " grows and ends at %.4f. Against arms that do not grow, with what its ancestors spent:</p><ul>\n",
+    fprintf(p->out,
+            " grows and ends at %.4f. Against its twins and arms that do not grow, with what its ancestors "
+            "spent:</p><ul>\n",
             grown->loss);
     for (int equal = 1; equal >= 0; equal--)
         for (size_t i = 0; i < p->contrasts.n; i++) {
@@ -138,7 +146,7 @@ tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err)
     else
         fputs("<p class=\"lead\">No run has ended with an evaluation yet.</p>\n", p->out);
     for (size_t i = 0; i < p->outcomes.n && n_grown < MAX_GROWN; i++)
-        if (p->outcomes.items[i].growths && isfinite(p->outcomes.items[i].loss)) {
+        if (tfx_outcome_grows(&p->outcomes.items[i]) && isfinite(p->outcomes.items[i].loss)) {
             n_grown++;
             print_grown(p, &p->outcomes.items[i]);
         }

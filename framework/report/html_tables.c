@@ -24,6 +24,8 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
         {"FLOPs incl", TFX_CELL_FLOPS},
         {"FLOPs excl", TFX_CELL_FLOPS},
         {"time", TFX_CELL_SECONDS},
+        {NULL},
+        {NULL},
     };
     static const tfx_html_column runs[] = {
         {"run", TFX_CELL_PLAIN},        {"arm", .is_arm = 1},           {"seed", TFX_CELL_PLAIN},

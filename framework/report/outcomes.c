@@ -1,9 +1,20 @@
 #include "framework/report/outcomes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/store/queries_report.h"
+
+int tfx_outcome_grows(const tfx_outcome *o)
+{
+    return o->growths > 0 && !o->twin_of;
+}
+
+int tfx_outcome_is_twin(const tfx_outcome *other, const tfx_outcome *grown)
+{
+    return other->twin_of && !strcmp(other->twin_of, grown->arm);
+}
 
 tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out, tfx_error *err)
 {
@@ -20,6 +31,8 @@ tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out,
         o->first_parameters = tfx_rows_real(q, 7, err);
         o->parameters = tfx_rows_real(q, 8, err);
         o->flops = tfx_rows_real(q, 10, err);
+        o->twin = tfx_rows_copy(q, 13, err);
+        o->twin_of = tfx_rows_copy(q, 14, err);
     }
     tfx_rows_close(q);
     return err->status;
@@ -27,8 +40,11 @@ tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out,
 
 void tfx_outcomes_finish(tfx_outcomes *o)
 {
-    for (size_t i = 0; i < o->n; i++)
+    for (size_t i = 0; i < o->n; i++) {
         free(o->items[i].arm);
+        free(o->items[i].twin);
+        free(o->items[i].twin_of);
+    }
     free(o->items);
     *o = (tfx_outcomes){.n = 0};
 }

@@ -29,7 +29,7 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       (SELECT max(s.parameters) FROM stage s JOIN run r ON r.id = s.run\n"
         "        WHERE r.arm = a.id AND s.number = 0 AND s.superseded = 0) AS first_parameters,\n"
         "       max(d.parameters) AS parameters, avg(d.tokens_incl) AS tokens_incl, avg(d.flops_incl) AS flops_incl,\n"
-        "       avg(d.flops_excl) AS flops_excl, avg(d.seconds_incl) AS seconds_incl\n"
+        "       avg(d.flops_excl) AS flops_excl, avg(d.seconds_incl) AS seconds_incl, a.twin, a.twin_of\n"
         "FROM arm a LEFT JOIN ended d ON d.arm = a.name\n"
         "WHERE a.experiment = :experiment GROUP BY a.id ORDER BY a.id",
     [TFX_REPORT_RUNS] = "SELECT v.run, v.arm, v.seed, v.status, v.model, v.parameters, v.stages, v.steps_incl,\n"

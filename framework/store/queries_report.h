@@ -12,7 +12,7 @@ typedef enum tfx_report_query {
     TFX_REPORT_EXPERIMENT = 0,
     /* per arm: arm, then of the runs that are done: mean val_loss, its std (NULL: one run), mean bits_per_byte; runs, done,
      * growths (events, of all runs), first_parameters (of stage 0), parameters; means again: tokens_incl, flops_incl,
-     * flops_excl, seconds_incl */
+     * flops_excl, seconds_incl; twin (scratch, random_base or no_growth; NULL: none), twin_of */
     TFX_REPORT_OUTCOMES,
     /* per run: run, arm, seed, status, model, parameters, stages, steps_incl, tokens_incl, flops_incl, flops_excl,
      * val_loss, bits_per_byte, seconds_incl, detail */

@@ -155,6 +155,22 @@ def test_grown_at_equal_cost():
             expect(words in table[2], f"the table says '{words}'", table[2])
 
 
+def test_twins():
+    """Twins come first and are called so; one that grows itself is compared with, not praised."""
+    with folder(TINY + "twins = scratch, random_base, no_growth\n") as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        _, page = report(f)
+        said = [e[2] for e in page.all("li")]
+        for arm, relation in (("scratch", "its twin from scratch"), ("random_base", "its twin from an untrained base"),
+                              ("no_growth", "its twin that does not grow")):
+            same(len([s for s in said if f"grown.{arm} ({relation})" in s]), 1, f"{arm} is in the headline: {said}")
+        same(len(said), 4, "three twins and the Transformer")
+        same([e[2].split(" grows and ends")[0] for e in page.all("p") if " grows and ends at" in e[2]], ["grown"], "who grows")
+        (table,) = page.all("section", id="comparison")
+        places = [table[2].index(name) for name in ("grown.scratch", "grown.random_base", "grown.no_growth", "transformer")]
+        same(places, sorted(places), "twins come first")
+
+
 def test_fits_and_forecasts():
     """Laws are drawn with their band and end points, and forecasts stand beside what came out."""
     with folder() as f:
