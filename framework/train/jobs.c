@@ -8,7 +8,7 @@
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
 #include "framework/plan/capacity.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 #include "framework/train/display.h"
 #include "framework/train/process.h"
 #include "framework/train/start.h"
@@ -53,7 +53,7 @@ static int is_left_out(const jobs *j, const tfx_run_info *run, tfx_error *err)
     tfx_error taken = {0};
     if (!tfx_selection_needs(j->p->selection, run->arm_name))
         return 0;
-    if (leaves_enough(j, run, err) || tfx_claim_check(j->p->store, &run->run, 1, &taken) != TFX_OK)
+    if (leaves_enough(j, run, err) || tfx_run_lock_check(j->p->store, &run->run, 1, &taken) != TFX_OK)
         return 1;
     tfx_display_clear(j->display);
     tfx_log_message("run %lld (arm %s, seed %lld) is executed, too: others start from it", (long long)run->run,
@@ -132,7 +132,7 @@ static void look_for_starts(jobs *j, tfx_error *err)
             continue;
         p->has_start = tfx_start_is_there(j->p->store, &j->arms[i]->start, trunk->run, err);
         p->start_comes = !p->has_start && j->places[p->trunk].state == TFX_PLACE_OVER &&
-                         tfx_claim_is_taken(j->p->store, trunk->run);
+                         tfx_run_lock_is_taken(j->p->store, trunk->run);
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/store/references.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 
 static char *train_json(const tfx_train_config *t)
 {
@@ -96,7 +96,7 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx
     }
     size_t n = 0;
     if (tfx_selection_runs(s, store, id, 0, &runs, &n, err) == TFX_OK)
-        tfx_claim_check(store, runs, n, err);
+        tfx_run_lock_check(store, runs, n, err);
     free(runs);
     return err->status == TFX_OK ? id : 0;
 }

@@ -4,7 +4,7 @@
 
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 
 void tfx_found_start_finish(tfx_found_start *f)
 {
@@ -116,7 +116,7 @@ static tfx_status await_arm(tfx_store *store, const tfx_start *s, tfx_id branch,
             fail_absent(&info, s, err);
         tfx_run_info_finish(&info);
         /* What it has left when nobody executes it is all there will be, and is looked for once more. */
-        alone = err->status == TFX_OK && tfx_claim_check(store, &run, 1, &taken) == TFX_OK;
+        alone = err->status == TFX_OK && tfx_run_lock_check(store, &run, 1, &taken) == TFX_OK;
         if (taken.status != TFX_OK && taken.status != TFX_E_INVALID)
             tfx_fail(err, taken.status, "%s", taken.text);
         else if (taken.status != TFX_OK && !told++)

@@ -4,7 +4,7 @@
 
 #include "framework/base/log.h"
 #include "framework/base/memory.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 #include "framework/train/provenance.h"
 #include "framework/train/selection.h"
 #include "framework/train/trainer.h"
@@ -29,7 +29,7 @@ static void log_claims(const tfx_arm_plan *plan)
 }
 
 static void execute(const tfx_worker_params *p, const tfx_run_info *info, const tfx_experiment *e, int *interrupted,
-                    tfx_claim *claim, tfx_error *err)
+                    tfx_run_lock *lock, tfx_error *err)
 {
     const tfx_arm *arm = tfx_experiment_arm(e, info->arm_name, err);
     tfx_device device = {0};
@@ -40,12 +40,12 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
     if (arm && tfx_device_open(&device, e, err) == TFX_OK)
         plan = tfx_arm_plan_create(e, arm, p->registry, &device, err);
     tfx_id environment = plan ? tfx_provenance_environment(p->store, &device, p->tfx_version, p->git_commit, err) : 0;
-    if (environment && tfx_claim_take(claim, p->store, p->run, environment, err) == TFX_OK) {
-        open_log(p, info, claim->directory);
+    if (environment && tfx_run_lock_take(lock, p->store, p->run, environment, err) == TFX_OK) {
+        open_log(p, info, lock->directory);
         tfx_provenance_plugins(p->store, p->run, p->registry, e, plan, err);
         log_claims(plan);
     }
-    if (claim->lock >= 0 && err->status == TFX_OK) {
+    if (lock->lock >= 0 && err->status == TFX_OK) {
         tfx_trainer_params params = {.experiment = e,
                                      .plan = plan,
                                      .registry = p->registry,
@@ -54,7 +54,7 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
                                      .run = p->run,
                                      .seed = info->seed,
                                      .root = root,
-                                     .directory = claim->directory,
+                                     .directory = lock->directory,
                                      .label = label,
                                      .progress_fd = p->progress_fd,
                                      .growth_only = p->growth_only,
@@ -69,27 +69,27 @@ static void execute(const tfx_worker_params *p, const tfx_run_info *info, const 
 tfx_status tfx_worker_execute(const tfx_worker_params *p, int *interrupted, tfx_error *err)
 {
     tfx_run_info info = {0};
-    tfx_claim claim = {.lock = -1};
+    tfx_run_lock lock = {.lock = -1};
     *interrupted = 0;
     /* How a run ends is for the process to say that executes it. */
-    if (tfx_claim_check(p->store, &p->run, 1, err) != TFX_OK ||
+    if (tfx_run_lock_check(p->store, &p->run, 1, err) != TFX_OK ||
         tfx_store_run_info(p->store, p->run, &info, err) != TFX_OK)
         return err->status;
     tfx_experiment *e = tfx_experiment_parse(p->registry, info.spec, "stored spec", err);
     if (e) {
         tfx_device_set_threads(e, p->threads);
-        execute(p, &info, e, interrupted, &claim, err);
+        execute(p, &info, e, interrupted, &lock, err);
     }
     tfx_experiment_destroy(e);
     tfx_run_info_finish(&info);
 
     tfx_error ending = {0};
     tfx_run_status status = err->status != TFX_OK ? TFX_RUN_FAILED : *interrupted ? TFX_RUN_INTERRUPTED : TFX_RUN_DONE;
-    if (!claim.taken &&
+    if (!lock.taken &&
         tfx_store_end_run(p->store, p->run, status, err->status != TFX_OK ? err->text : NULL, &ending) != TFX_OK)
         tfx_fail(err, ending.status, "%s", ending.text);
     if (err->status == TFX_OK)
         tfx_log_note("%s", tfx_run_status_name(status));
-    tfx_claim_release(&claim);
+    tfx_run_lock_release(&lock);
     return err->status;
 }

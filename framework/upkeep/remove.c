@@ -8,7 +8,7 @@
 #include "framework/base/text.h"
 #include "framework/checkpoint/dir_lock.h"
 #include "framework/checkpoint/files.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 #include "framework/upkeep/leftovers.h"
 #include "framework/upkeep/needed.h"
 
@@ -124,7 +124,7 @@ tfx_status tfx_remove_experiment(tfx_store *store, tfx_id experiment, int apply,
     tfx_id *runs = NULL;
     size_t n = 0;
     if (tfx_store_started_runs(store, experiment, &runs, &n, err) == TFX_OK)
-        tfx_claim_check(store, runs, n, err); /* it names the process, and waits for one that is dying */
+        tfx_run_lock_check(store, runs, n, err); /* it names the process, and waits for one that is dying */
     free(runs);
     if (err->status == TFX_OK && tfx_store_begin(store, err) == TFX_OK) {
         if (lock_runs(&r, err) == TFX_OK && check_others(&r, err) == TFX_OK &&

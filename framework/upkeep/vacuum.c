@@ -8,7 +8,7 @@
 #include "framework/base/text.h"
 #include "framework/checkpoint/files.h"
 #include "framework/store/upkeep.h"
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 
 static int64_t size_of(const char *path)
 {
@@ -57,8 +57,9 @@ tfx_status tfx_vacuum(tfx_store *store, int64_t *before, int64_t *after, tfx_err
     size_t n = 0;
     char *folder = tfx_store_folder(store);
     *before = *after = file_size(store);
-    if (tfx_store_started_runs(store, 0, &runs, &n, err) == TFX_OK && tfx_claim_check(store, runs, n, err) == TFX_OK &&
-        check_room(folder, *before, err) == TFX_OK && tfx_store_vacuum(store, err) == TFX_OK)
+    if (tfx_store_started_runs(store, 0, &runs, &n, err) == TFX_OK &&
+        tfx_run_lock_check(store, runs, n, err) == TFX_OK && check_room(folder, *before, err) == TFX_OK &&
+        tfx_store_vacuum(store, err) == TFX_OK)
         *after = file_size(store);
     free(folder);
     free(runs);

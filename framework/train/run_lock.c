@@ -1,6 +1,6 @@
 /* The lock of a run's folder is tried and taken only within a write transaction. So nobody takes one who
  * just looks for the process that executes the run, and the process that holds it has said who it is. */
-#include "framework/train/claim.h"
+#include "framework/train/run_lock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,7 +61,7 @@ static tfx_status check_once(tfx_store *store, const char *root, const tfx_id *r
     return err->status;
 }
 
-tfx_status tfx_claim_check(tfx_store *store, const tfx_id *runs, size_t n, tfx_error *err)
+tfx_status tfx_run_lock_check(tfx_store *store, const tfx_id *runs, size_t n, tfx_error *err)
 {
     char *root = tfx_store_folder(store);
     for (int waited_ms = 0;; waited_ms += 50) {
@@ -79,7 +79,7 @@ tfx_status tfx_claim_check(tfx_store *store, const tfx_id *runs, size_t n, tfx_e
     return err->status;
 }
 
-int tfx_claim_is_taken(tfx_store *store, tfx_id run)
+int tfx_run_lock_is_taken(tfx_store *store, tfx_id run)
 {
     char *root = tfx_store_folder(store);
     tfx_error unused = {0};
@@ -111,27 +111,27 @@ static char *make_directory(const char *root, const tfx_run_info *run, tfx_error
     return relative;
 }
 
-tfx_status tfx_claim_take(tfx_claim *c, tfx_store *store, tfx_id run, tfx_id environment, tfx_error *err)
+tfx_status tfx_run_lock_take(tfx_run_lock *l, tfx_store *store, tfx_id run, tfx_id environment, tfx_error *err)
 {
     char *root = tfx_store_folder(store), *path = NULL;
     tfx_run_info info = {0};
-    *c = (tfx_claim){.lock = -1};
+    *l = (tfx_run_lock){.lock = -1};
     if (tfx_store_begin(store, err) != TFX_OK)
         goto done;
     if (tfx_store_run_info(store, run, &info, err) != TFX_OK)
         goto undo;
-    c->directory = info.directory ? tfx_strdup(info.directory) : make_directory(root, &info, err);
-    path = tfx_printf("%s/%s", root, c->directory ? c->directory : "");
+    l->directory = info.directory ? tfx_strdup(info.directory) : make_directory(root, &info, err);
+    path = tfx_printf("%s/%s", root, l->directory ? l->directory : "");
     if (err->status != TFX_OK || tfx_make_dirs(path, err) != TFX_OK) /* somebody may have removed it since */
         goto undo;
-    c->lock = lock_run(path, &info, &c->taken, err);
-    if (c->lock >= 0 && info.status == TFX_RUN_DONE) { /* by another command, since this one was started */
-        c->taken = 1;
+    l->lock = lock_run(path, &info, &l->taken, err);
+    if (l->lock >= 0 && info.status == TFX_RUN_DONE) { /* by another command, since this one was started */
+        l->taken = 1;
         tfx_fail(err, TFX_E_INVALID, "run %lld (arm %s, seed %lld) is done already", (long long)run, info.arm_name,
                  (long long)info.seed);
         goto undo;
     }
-    if (c->lock >= 0 && tfx_store_start_run(store, run, environment, c->directory, getpid(), err) == TFX_OK &&
+    if (l->lock >= 0 && tfx_store_start_run(store, run, environment, l->directory, getpid(), err) == TFX_OK &&
         tfx_store_commit(store, err) == TFX_OK)
         goto done;
 undo:
@@ -143,10 +143,10 @@ done:
     return err->status;
 }
 
-void tfx_claim_release(tfx_claim *c)
+void tfx_run_lock_release(tfx_run_lock *l)
 {
-    if (c->lock >= 0)
-        close(c->lock);
-    free(c->directory);
-    *c = (tfx_claim){.lock = -1};
+    if (l->lock >= 0)
+        close(l->lock);
+    free(l->directory);
+    *l = (tfx_run_lock){.lock = -1};
 }
