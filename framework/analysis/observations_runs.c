@@ -104,9 +104,8 @@ tfx_status tfx_observations_read_runs(tfx_observations *o, const tfx_law *law, t
             known.name = arms[i];
             tfx_fail(err, TFX_E_INVALID, "--arms: no finished run of an arm '%s'", arms[i]);
         }
-    if (!known.name)
-        known.name = "";
-    tfx_suggest_end(&known, NULL, err);
+    tfx_error other = {0}; /* what else failed has nothing to do with names of arms */
+    tfx_suggest_end(&known, NULL, known.name ? err : &other);
     note(&o->notes, out.undecayed, "that ended before the learning rate had decayed to a tenth of its peak");
     note(&o->notes, out.unknown, "of which it is not recorded whether the learning rate had decayed");
     note(&o->notes, out.grown, "that grew: the law is of models trained from scratch");
