@@ -20,8 +20,8 @@ static tfx_status fail_taken(const tfx_run_info *run, tfx_error *err)
     if (run->status != TFX_RUN_RUNNING)
         return tfx_fail(
             err, TFX_E_INVALID,
-            "run %lld (arm %s, seed %lld) is held by a process that removes files of it (`tfx gc` or `tfx rm`); try "
-            "again when it has ended",
+            "run %lld (arm %s, seed %lld) is being executed, or files of it are removed, by a process that the "
+            "database does not name; try again when that has ended",
             (long long)run->run, run->arm_name, (long long)run->seed);
     return tfx_fail(err, TFX_E_INVALID,
                     "run %lld (arm %s, seed %lld) is being executed by process %lld on %s; stop it first",
