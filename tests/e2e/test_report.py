@@ -192,6 +192,28 @@ def test_fits_and_forecasts():
         same(f.one("SELECT count(*) FROM forecast_score"), 4, "two arms of two seeds")
 
 
+def test_big():
+    """Of 100,000 evaluations the page draws some, says so, keeps the spike and the ends, and stays small."""
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1", "--arm", "transformer")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("WITH RECURSIVE i (n) AS (VALUES (13) UNION ALL SELECT n + 1 FROM i WHERE n < 100012) "
+                      "INSERT INTO metric (run, stage, name, step, tokens, flops, seconds, value) "
+                      "SELECT 1, 1, 'val_loss', n, n * 128, n * 1e6 + 4e8, n, CASE n WHEN 54321 THEN 9 ELSE 4 - n * 1e-5 END FROM i")
+            c.commit()
+        text, page = report(f)
+        expect(len(text) < 5_000_000, "its size", len(text))
+        (script,) = [e for e in page.all("script") if e[1].get("id") == "tfx-data"]
+        data = json.loads(script[2])
+        points = data["arms"][0]["runs"][0]["points"]
+        same((data["evaluations"], data["kept"]), (f.one("SELECT count(*) FROM scaling_curve"), len(points)), "counts")
+        expect(1000 < len(points) <= 12_010, "how many are drawn", len(points))
+        expect(f"of {data['evaluations']} evaluations {len(points)} are shown" in text, "it says so")
+        rows = {tuple(p) for p in f.sql("SELECT stage, step, val_loss FROM scaling_curve")}
+        expect({(p[0], p[1], p[8]) for p in points} <= rows, "they are rows of the database")
+        expect({0, 54321, 100012} <= {p[1] for p in points}, "ends and spike stay")
+
+
 def test_unfinished():
     with folder() as f:
         f.tfx("run", "tiny.ini", "--arm", "grown", "--seed", 1)
