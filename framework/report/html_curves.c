@@ -114,7 +114,7 @@ static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
         draw_line(p, plot, cost, side, main);
         fputs("><title>", p->out);
         tfx_html_text(p->out, arm->arm);
-        fprintf(p->out, ", mean of %zu seeds</title></path>\n", arm->n_runs);
+        fprintf(p->out, ", mean of %zu seeds</title></path>\n", arm->n_mean);
     }
     draw_growth(p, plot, cost, side, main, arm->arm);
     fputs("</g>\n", p->out);
@@ -181,7 +181,7 @@ static void print_data(const tfx_page *p)
             print_points(out, &arm->runs[r]);
             fputc('}', out);
         }
-        fputs("],\"mean\":", out);
+        fprintf(out, "],\"mean_of\":%zu,\"mean\":", arm->n_mean);
         print_points(out, &arm->mean);
         fputc('}', out);
     }
@@ -215,8 +215,10 @@ static void print_caption(const tfx_page *p)
     }
     fputs("<p class=\"caption\">", p->out);
     if (several)
-        fputs("Strong lines are means over the seeds, where all of them were evaluated; faint ones are the seeds. ",
-              p->out);
+        fputs(
+            "Strong lines are means over the seeds that have come half as far as the furthest, where all of these were "
+            "evaluated; faint ones are the seeds. ",
+            p->out);
     if (grows)
         fputs("A ring is a growth event. ", p->out);
     fputs("Both axes are logarithmic. Points inside a learning-rate schedule that has not ended make an arm look worse "

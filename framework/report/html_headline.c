@@ -55,6 +55,8 @@ static void print_difference(const tfx_page *p, const tfx_grown_contrast *g)
                 k->difference.low < 0 && k->difference.high > 0 ? ", so it may be none" : "");
     else if (fabs(k->difference.mean) < spread)
         fputs(", less than seeds differ", p->out);
+    if (!isfinite(k->difference.low) && k->n_seeds > 1) /* of one seed, the note at the end speaks */
+        fprintf(p->out, "; fewer than %d seeds, so no interval", TFX_ESTIMATE_LEAST);
     fputs("</li>\n", p->out);
 }
 

@@ -20,7 +20,13 @@ size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm)
 
 const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
 {
-    return arm->mean.n ? &arm->mean : arm->n_runs ? &arm->runs[0] : NULL;
+    const tfx_loss_curve *furthest = NULL;
+    for (size_t r = 0; r < arm->n_runs; r++) {
+        const tfx_loss_curve *c = &arm->runs[r];
+        if (!furthest || c->points[c->n - 1].step > furthest->points[furthest->n - 1].step)
+            furthest = c;
+    }
+    return arm->mean.n ? &arm->mean : furthest;
 }
 
 /* ---- thinning ---- */
@@ -75,33 +81,57 @@ static int compare(const tfx_loss_point *a, const tfx_loss_point *b)
     return (a->step > b->step) - (a->step < b->step);
 }
 
+/* A run that has not come half as far as the furthest has just begun, or failed: it would cut the mean short. */
+static int counts(const tfx_arm_curves *arm, size_t run)
+{
+    int64_t furthest = 0;
+    for (size_t r = 0; r < arm->n_runs; r++)
+        furthest = arm->runs[r].points[arm->runs[r].n - 1].step > furthest
+                       ? arm->runs[r].points[arm->runs[r].n - 1].step
+                       : furthest;
+    return 2 * arm->runs[run].points[arm->runs[run].n - 1].step >= furthest;
+}
+
+static void add_point(tfx_loss_point *sum, const tfx_loss_point *p)
+{
+    for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
+        sum->cost[k / TFX_SIDES][k % TFX_SIDES] += p->cost[k / TFX_SIDES][k % TFX_SIDES];
+    sum->loss += p->loss;
+}
+
+/* The sum of what the runs [0, n) of `of` have at the place of *sum, which is of the first. 0: one was not evaluated
+ * there. `at` are where their points were looked at last. */
+static int add_up(const tfx_loss_curve *const *of, size_t n, size_t *at, tfx_loss_point *sum)
+{
+    for (size_t r = 1; r < n; r++) {
+        while (at[r] < of[r]->n && compare(&of[r]->points[at[r]], sum) < 0)
+            at[r]++;
+        if (at[r] == of[r]->n || compare(&of[r]->points[at[r]], sum) != 0)
+            return 0;
+        add_point(sum, &of[r]->points[at[r]]);
+    }
+    return 1;
+}
+
 /* Means over the seeds where all were evaluated: where one is missing, a mean over the others would jump. */
 static void average(tfx_arm_curves *arm)
 {
+    const tfx_loss_curve **of = TFX_NEW_ARRAY(const tfx_loss_curve *, arm->n_runs);
     size_t *at = TFX_NEW_ARRAY(size_t, arm->n_runs);
-    for (size_t i = 0; arm->n_runs > 1 && i < arm->runs[0].n; i++) {
-        tfx_loss_point sum = arm->runs[0].points[i];
-        size_t found = 1;
-        for (size_t r = 1; r < arm->n_runs; r++) {
-            const tfx_loss_curve *c = &arm->runs[r];
-            while (at[r] < c->n && compare(&c->points[at[r]], &sum) < 0)
-                at[r]++;
-            if (at[r] == c->n || compare(&c->points[at[r]], &sum) != 0)
-                break;
-            const tfx_loss_point *p = &c->points[at[r]];
-            for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
-                sum.cost[k / TFX_SIDES][k % TFX_SIDES] += p->cost[k / TFX_SIDES][k % TFX_SIDES];
-            sum.loss += p->loss;
-            found++;
-        }
-        if (found < arm->n_runs)
+    for (size_t r = 0; r < arm->n_runs; r++)
+        if (counts(arm, r))
+            of[arm->n_mean++] = &arm->runs[r];
+    for (size_t i = 0; arm->n_mean > 1 && i < of[0]->n; i++) {
+        tfx_loss_point sum = of[0]->points[i];
+        if (!add_up(of, arm->n_mean, at, &sum))
             continue;
         for (int k = 0; k < TFX_N_COSTS * TFX_SIDES; k++)
-            sum.cost[k / TFX_SIDES][k % TFX_SIDES] /= (double)found;
-        sum.loss /= (double)found;
+            sum.cost[k / TFX_SIDES][k % TFX_SIDES] /= (double)arm->n_mean;
+        sum.loss /= (double)arm->n_mean;
         *TFX_APPEND(arm->mean.points, arm->mean.n, arm->mean.cap) = sum;
     }
     free(at);
+    free(of);
 }
 
 /* ---- reading ---- */

@@ -31,6 +31,7 @@ typedef struct tfx_arm_curves {
     tfx_loss_curve *runs; /* those that were evaluated */
     size_t n_runs, cap;
     tfx_loss_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */
+    size_t n_mean;       /* runs that it is of: those that have come half as far as the furthest */
 } tfx_arm_curves;
 
 typedef struct tfx_loss_curves {
@@ -47,7 +48,7 @@ void tfx_loss_curves_finish(tfx_loss_curves *c);
 #define TFX_NO_ARM ((size_t)-1)
 size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm);
 
-/* Which curve of an arm stands for it: the mean, or its only run. NULL: it has no evaluation. */
+/* Which curve of an arm stands for it: the mean, or the run that has come furthest. NULL: it has no evaluation. */
 const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);
 
 /* Leaves of a curve the first and last point of each stage and, of places that lie as densely in the steps as in their

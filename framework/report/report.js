@@ -69,7 +69,7 @@
             data.arms.forEach(function (arm, i) {
                 if (hidden[i])
                     return;
-                look(arm.mean, i, 'mean of ' + arm.runs.length + ' seeds');
+                look(arm.mean, i, 'mean of ' + arm.mean_of + ' seeds');
                 arm.runs.forEach(function (run) {
                     look(run.points, i, 'seed ' + run.seed);
                 });

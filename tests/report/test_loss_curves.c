@@ -54,6 +54,13 @@ START_TEST(gaps)
     ck_assert_uint_eq(c.arms[0].runs[1].n, 6);
     ck_assert_uint_eq(c.arms[0].mean.n, 4);
     tfx_loss_curves_finish(&c);
+    /* One that has just begun beside one that is far ahead cuts no mean short: the one ahead stands for the arm. */
+    sample_metric(s, 2, 2, "val_loss", 90, 270000, 1.6);
+    OK(tfx_loss_curves_load(s, 1, 1000, &c, oops));
+    ck_assert_uint_eq(c.arms[0].n_mean, 1);
+    ck_assert_uint_eq(c.arms[0].mean.n, 0);
+    ck_assert_ptr_eq(tfx_arm_main_curve(&c.arms[0]), &c.arms[0].runs[1]);
+    tfx_loss_curves_finish(&c);
     sample_close(s, folder, path);
 }
 END_TEST
