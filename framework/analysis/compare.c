@@ -78,7 +78,7 @@ static tfx_pair pair_up(const tfx_comparison *c, const side *b, int64_t seed, do
     tfx_curve_point *points = points_of(c, b, seed, &n);
     tfx_pair p = {.seed = seed, .loss = loss, .cost = cost, .n_points = n, .speed_up = NAN, .saved = NAN};
     p.reach = tfx_curve_cost(points, n, loss, &p.other_cost);
-    p.other_loss = tfx_curve_loss(points, n, cost);
+    p.other_loss = tfx_curve_loss(points, n, cost, c->same_cost > 0 ? c->same_cost : TFX_SAME_COST);
     p.difference = loss - p.other_loss;
     if (p.reach == TFX_REACH_WITHIN) {
         p.speed_up = p.other_cost / cost;

@@ -42,8 +42,9 @@ typedef struct tfx_comparison {
     const char *a, *b; /* the selectors */
     const char *file;  /* that somebody wrote by hand; NULL: endpoints of runs */
     tfx_cost_kind cost;
-    int excluding; /* costs of the last stage alone */
-    int curve;     /* B's points in the middle of schedules count */
+    int excluding;    /* costs of the last stage alone */
+    double same_cost; /* a share by which costs may differ and be equal; 0: TFX_SAME_COST */
+    int curve;        /* B's points in the middle of schedules count */
     tfx_contrast *contrasts;
     size_t n;
     tfx_text notes; /* a line for each thing that was left out; may be empty */

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Budgets are met in whole steps: costs that are meant to be equal differ by about this much at most. */
-#define SAME_COST 0.01
-
 static int by_cost(const void *a, const void *b)
 {
     const tfx_curve_point *p = a, *q = b;
@@ -38,12 +35,12 @@ tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, d
     return TFX_REACH_NEVER;
 }
 
-double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost)
+double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost, double same)
 {
     if (cost < points[0].cost)
-        return points[0].cost <= cost * (1 + SAME_COST) ? points[0].loss : NAN;
+        return points[0].cost <= cost * (1 + same) ? points[0].loss : NAN;
     if (cost > points[n - 1].cost)
-        return cost <= points[n - 1].cost * (1 + SAME_COST) ? points[n - 1].loss : NAN;
+        return cost <= points[n - 1].cost * (1 + same) ? points[n - 1].loss : NAN;
     for (size_t i = 0; i + 1 < n; i++) {
         const tfx_curve_point *a = &points[i], *b = &points[i + 1];
         if (cost <= b->cost)

@@ -21,8 +21,11 @@ typedef enum tfx_reach {
  * points. NEVER: *cost is NaN; BEFORE: that of the cheapest point, an upper bound. n is at least 1. */
 tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, double *cost);
 
-/* The loss that they have at a cost, by the same lines; NaN beyond the first and the last point, by which a cost that
- * differs from theirs by no more than one part in a hundred still counts as theirs. */
-double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost);
+/* Budgets are met in whole steps: costs that are meant to be equal differ by about this share at most. */
+#define TFX_SAME_COST 0.01
+
+/* The loss that they have at a cost, by the same lines; NaN beyond the first and the last point, but for costs that
+ * differ from theirs by no more than the share `same`. */
+double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost, double same);
 
 #endif

@@ -51,6 +51,7 @@ extern const tfx_command tfx_cmd_show;
 extern const tfx_command tfx_cmd_lineage;
 extern const tfx_command tfx_cmd_curve;
 extern const tfx_command tfx_cmd_compare;
+extern const tfx_command tfx_cmd_gain;
 extern const tfx_command tfx_cmd_claim;
 extern const tfx_command tfx_cmd_report;
 extern const tfx_command tfx_cmd_plot;

@@ -27,6 +27,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_lineage,
     &tfx_cmd_curve,
     &tfx_cmd_compare,
+    &tfx_cmd_gain,
     &tfx_cmd_claim,
     &tfx_cmd_best,
     &tfx_cmd_report,

@@ -98,6 +98,11 @@ tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx
     return rows;
 }
 
+tfx_rows *tfx_query_twins(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return by_id(s, "SELECT name, twin, twin_of FROM arm WHERE experiment = ? ORDER BY id", experiment, err);
+}
+
 tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err)
 {
     static const char all[] = "SELECT p.arm, p.seed, p.run, p.stage, p.model, p.parameters, p.val_loss, 0, "

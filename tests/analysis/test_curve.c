@@ -17,8 +17,8 @@ START_TEST(between_points)
     NEAR(cost, sqrt(1e5));
     ck_assert_int_eq(tfx_curve_cost(three, 3, 1.6, &cost), TFX_REACH_WITHIN);
     NEAR(cost, pow(10, 3.8));
-    NEAR(tfx_curve_loss(three, 3, sqrt(1e5)), 2.5);
-    NEAR(tfx_curve_loss(three, 3, pow(10, 3.8)), 1.6);
+    NEAR(tfx_curve_loss(three, 3, sqrt(1e5), TFX_SAME_COST), 2.5);
+    NEAR(tfx_curve_loss(three, 3, pow(10, 3.8), TFX_SAME_COST), 1.6);
 }
 END_TEST
 
@@ -28,9 +28,9 @@ START_TEST(at_points)
         double cost;
         ck_assert_int_eq(tfx_curve_cost(three, 3, three[i].loss, &cost), TFX_REACH_WITHIN);
         NEAR(cost, three[i].cost);
-        NEAR(tfx_curve_loss(three, 3, three[i].cost), three[i].loss);
+        NEAR(tfx_curve_loss(three, 3, three[i].cost, TFX_SAME_COST), three[i].loss);
     }
-    ck_assert_double_eq(tfx_curve_loss(three, 1, 1e2), 3);
+    ck_assert_double_eq(tfx_curve_loss(three, 1, 1e2, TFX_SAME_COST), 3);
 }
 END_TEST
 
@@ -41,10 +41,11 @@ START_TEST(beyond_points)
     ck_assert(isnan(cost));
     ck_assert_int_eq(tfx_curve_cost(three, 3, 3.5, &cost), TFX_REACH_BEFORE);
     ck_assert_double_eq(cost, 1e2);
-    ck_assert(isnan(tfx_curve_loss(three, 3, 98)) && isnan(tfx_curve_loss(three, 3, 1.02e4)));
+    ck_assert(isnan(tfx_curve_loss(three, 3, 98, TFX_SAME_COST)) &&
+              isnan(tfx_curve_loss(three, 3, 1.02e4, TFX_SAME_COST)));
     /* Whole steps do not meet a budget exactly. */
-    ck_assert_double_eq(tfx_curve_loss(three, 3, 99.5), 3);
-    ck_assert_double_eq(tfx_curve_loss(three, 3, 1.005e4), 1.5);
+    ck_assert_double_eq(tfx_curve_loss(three, 3, 99.5, TFX_SAME_COST), 3);
+    ck_assert_double_eq(tfx_curve_loss(three, 3, 1.005e4, TFX_SAME_COST), 1.5);
 }
 END_TEST
 
@@ -58,7 +59,7 @@ START_TEST(losses_that_rise)
     ck_assert_double_eq(points[0].cost, 1e2);
     ck_assert_int_eq(tfx_curve_cost(points, 3, 2.5, &cost), TFX_REACH_WITHIN);
     NEAR(cost, sqrt(1e7));
-    NEAR(tfx_curve_loss(points, 3, sqrt(1e5)), 3.25);
+    NEAR(tfx_curve_loss(points, 3, sqrt(1e5), TFX_SAME_COST), 3.25);
 }
 END_TEST
 
@@ -68,7 +69,7 @@ START_TEST(equal_costs)
     tfx_curve_point points[] = {{1e2, 3}, {1e2, 2}, {1e2, 2}, {1e3, 1}};
     double cost;
     tfx_curve_sort(points, 4);
-    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2), 2);
+    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2, TFX_SAME_COST), 2);
     ck_assert_int_eq(tfx_curve_cost(points, 4, 1.5, &cost), TFX_REACH_WITHIN);
     ck_assert(isfinite(cost) && cost > 1e2 && cost < 1e3);
 }

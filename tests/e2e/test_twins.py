@@ -150,4 +150,28 @@ def test_refused():
         message(f.tfx("plan", "tiny.ini", status=2), "expected [arm branch] to start from an arm that does not grow itself; found [arm grown]")
 
 
+def test_gain():
+    """What growing is made of: the parts, against the tables, and their sum."""
+    with folder(TWINS.replace("seeds = 1", "seeds = 1, 2, 3")) as f:
+        f.tfx("run", "tiny.ini", *[x for n in NAMES for x in ("--arm", n)])
+        loss = {n: dict(f.sql("SELECT seed, val_loss FROM run_summary WHERE arm = ?", n)) for n in NAMES}
+        parts = {"inheritance": ("grown", "grown.random_base"), "start": ("grown.random_base", "grown.scratch"),
+                 "architecture": ("grown.scratch", "grown.no_growth"), "sum": ("grown", "grown.no_growth")}
+        got = f.json("gain", "tiny", "grown")
+        same(list(got), list(parts), "parts")
+        text = f.tfx("gain", "tiny", "grown").stdout
+        for name, (a, b) in parts.items():
+            (arm,) = got[name]["arms"]
+            mean = sum(loss[a][s] - loss[b][s] for s in (1, 2, 3)) / 3
+            expect(arm["paired"] and abs(arm["difference"]["mean"] - mean) < 1e-12, name, arm)
+            expect(f"{name:13} {mean:+.4f} (" in text and f"{a} - {b}" in text, f"{name} for people", text)
+        total = sum(got[n]["arms"][0]["difference"]["mean"] for n in list(parts)[:3])
+        expect(abs(total - got["sum"]["arms"][0]["difference"]["mean"]) < 1e-12, "the parts add up", got)
+        message(f.tfx("gain", "tiny", "grwn", status=2), "no arm 'grwn'", 'did you mean "grown"?')
+        message(f.tfx("gain", "tiny", "transformer", status=2), "arm 'transformer' has no twin 'random_base'", "[arm transformer]")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+            c.execute("UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE twin = 'scratch')")
+        message(f.tfx("gain", "tiny", "grown", status=2), "no arm 'grown.scratch' has come to its end")
+
+
 main(globals())

@@ -1,0 +1,75 @@
+#include "framework/analysis/gain.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "framework/base/memory.h"
+#include "framework/base/suggest.h"
+#include "framework/store/queries.h"
+
+const char *const tfx_gain_names[TFX_GAIN_PARTS] = {"inheritance", "start", "architecture", "sum"};
+const char *const tfx_gain_meanings[TFX_GAIN_PARTS] = {
+    "what the smaller models had learnt is worth",
+    "how growing makes the final model begin, with nothing learnt",
+    "the final model in place of the first, from scratch",
+    "growing in place of training the first model on",
+};
+
+/* Twins spend the same to half a step, which is much of a very short run; by more, they are none. */
+#define HALF_A_STEP 0.05
+
+static const char *const kinds[] = {NULL, "random_base", "scratch", "no_growth"};
+
+static tfx_status find_arms(tfx_gain *p, tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err)
+{
+    tfx_suggest known = {.name = arm};
+    int found = 0;
+    tfx_rows *q = tfx_query_twins(s, experiment, err);
+    while (tfx_rows_next(q, err)) {
+        const char *name = tfx_rows_text(q, 0, err);
+        tfx_suggest_add(&known, "%s", name);
+        found |= !strcmp(name, arm);
+        for (int k = 1; k < 4; k++)
+            if (!tfx_rows_is_null(q, 1) && !strcmp(tfx_rows_as_text(q, 1), kinds[k]) &&
+                !strcmp(tfx_rows_as_text(q, 2), arm) && !p->arms[k])
+                p->arms[k] = tfx_strdup(name);
+    }
+    tfx_rows_close(q);
+    p->arms[0] = tfx_strdup(arm);
+    if (!found)
+        tfx_fail(err, TFX_E_INVALID, "the experiment has no arm '%s'", arm);
+    tfx_suggest_end(&known, NULL, err);
+    for (int k = 1; k < 4 && err->status == TFX_OK; k++)
+        if (!p->arms[k])
+            tfx_fail(err, TFX_E_INVALID,
+                     "arm '%s' has no twin '%s': expected 'twins = scratch, random_base, no_growth' in [arm %s]", arm,
+                     kinds[k], arm);
+    return err->status;
+}
+
+tfx_status tfx_gain_make(tfx_gain *p, tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err)
+{
+    static const int sides[TFX_GAIN_PARTS][2] = {{0, 1}, {1, 2}, {2, 3}, {0, 3}};
+    *p = (tfx_gain){0};
+    if (find_arms(p, s, experiment, arm, err) != TFX_OK ||
+        tfx_endpoints_read(&p->ends, s, experiment, 0, err) != TFX_OK)
+        return err->status;
+    for (int k = 0; k < TFX_GAIN_PARTS && err->status == TFX_OK; k++) {
+        tfx_comparison *c = &p->parts[k];
+        *c = (tfx_comparison){
+            .a = p->arms[sides[k][0]], .b = p->arms[sides[k][1]], .cost = TFX_COST_FLOPS, .same_cost = HALF_A_STEP};
+        if (tfx_compare(c, &p->ends, NULL, err) == TFX_OK && !isfinite(c->contrasts[0].difference.mean))
+            tfx_fail(err, TFX_E_INVALID, "'%s' and '%s' did not spend the same FLOPs: %g and %g", c->a, c->b,
+                     c->contrasts[0].cost.mean, c->contrasts[0].pairs[0].dearest_cost);
+    }
+    return err->status;
+}
+
+void tfx_gain_finish(tfx_gain *p)
+{
+    for (int k = 0; k < TFX_GAIN_PARTS; k++)
+        tfx_comparison_finish(&p->parts[k]);
+    for (int k = 0; k < 4; k++)
+        free(p->arms[k]);
+    tfx_endpoints_finish(&p->ends);
+}
