@@ -96,10 +96,10 @@ static tfx_pair pair_up(const tfx_comparison *c, const side *b, int64_t seed, do
 }
 
 /* Why an arm's runs cannot be paired with B's by their seeds; NULL: they can. */
-static const char *why_unpaired(const side *a, size_t from, size_t to, const side *b)
+static const char *why_unpaired(const side *a, const side *b)
 {
     int common = 0, known = 1, same = 1;
-    for (size_t i = from; i < to; i++)
+    for (size_t i = 0; i < a->n; i++)
         for (size_t k = 0; k < b->n; k++) {
             const tfx_endpoint *p = a->items[i], *q = b->items[k];
             if (p->seed != q->seed)
@@ -178,15 +178,15 @@ static void conclude(tfx_contrast *t, const double *losses)
     }
 }
 
-/* One arm of A: its endpoints [from, to). */
-static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, size_t from, size_t to, const side *b)
+/* Endpoints of one arm of A, one for each of its seeds. */
+static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const side *b)
 {
-    size_t n = to - from, cap = 0;
+    size_t n = a->n, cap = 0;
     double *losses = TFX_NEW_ARRAY(double, n), *costs = TFX_NEW_ARRAY(double, n);
-    t->arm = a->items[from]->arm;
-    t->why = why_unpaired(a, from, to, b);
+    t->arm = a->items[0]->arm;
+    t->why = why_unpaired(a, b);
     t->paired = !t->why;
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = 0; i < n; i++) {
         int has_partner = 0;
         for (size_t k = 0; k < b->n; k++)
             has_partner |= b->items[k]->seed == a->items[i]->seed;
@@ -211,6 +211,49 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, size_t f
     free(costs);
 }
 
+/* How many endpoints of the same arm and seed come before this one, the cheapest first. */
+static size_t rank_of(const tfx_comparison *c, const side *a, size_t k, size_t *n)
+{
+    const tfx_endpoint *e = a->items[k];
+    size_t rank = 0;
+    *n = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        const tfx_endpoint *o = a->items[i];
+        if (o->seed != e->seed || strcmp(o->arm, e->arm) != 0)
+            continue;
+        rank += cost_of(c, o) < cost_of(c, e) || (cost_of(c, o) == cost_of(c, e) && i < k);
+        ++*n;
+    }
+    return rank;
+}
+
+/* One arm of A: its endpoints [from, to). In tables, an arm may have several with one seed: other budgets or sizes, which are
+ * no replicates of each other, so each is compared by itself. */
+static tfx_status contrast_arm(tfx_comparison *c, size_t *cap, const side *a, size_t from, size_t to, const side *b,
+                               tfx_error *err)
+{
+    size_t n_ranks, n;
+    rank_of(c, a, from, &n_ranks);
+    for (size_t i = from; i < to; i++) {
+        rank_of(c, a, i, &n);
+        if (n != n_ranks)
+            return tfx_fail(err, TFX_E_INVALID,
+                            "arm '%s' has %zu endpoints with seed %lld and %zu with seed %lld: which of them belong "
+                            "together is not known; give each budget an arm of its own",
+                            a->items[i]->arm, n_ranks, (long long)a->items[from]->seed, n,
+                            (long long)a->items[i]->seed);
+    }
+    for (size_t rank = 0; rank < n_ranks; rank++) {
+        side one = {.selector = a->selector};
+        for (size_t i = from; i < to; i++)
+            if (rank_of(c, a, i, &n) == rank)
+                *TFX_APPEND(one.items, one.n, one.cap) = a->items[i];
+        contrast(c, TFX_APPEND(c->contrasts, c->n, *cap), &one, b);
+        free(one.items);
+    }
+    return TFX_OK;
+}
+
 static tfx_status check_apart(const side *a, const side *b, tfx_error *err)
 {
     for (size_t i = 0; i < a->n; i++)
@@ -228,10 +271,10 @@ tfx_status tfx_compare(tfx_comparison *c, const tfx_endpoints *ends, const tfx_e
     c->curve = curves != NULL;
     if (take_side(c, &a, ends, c->curve, err) == TFX_OK &&
         take_side(c, &b, curves ? curves : ends, c->curve, err) == TFX_OK && check_apart(&a, &b, err) == TFX_OK)
-        for (size_t from = 0, to; from < a.n; from = to) {
+        for (size_t from = 0, to; from < a.n && err->status == TFX_OK; from = to) {
             for (to = from + 1; to < a.n && !strcmp(a.items[to]->arm, a.items[from]->arm); to++)
                 ;
-            contrast(c, TFX_APPEND(c->contrasts, c->n, cap), &a, from, to, &b);
+            contrast_arm(c, &cap, &a, from, to, &b, err);
         }
     free(a.items);
     free(b.items);

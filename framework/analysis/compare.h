@@ -27,6 +27,7 @@ typedef struct tfx_pair {
     size_t n_points;                    /* of B */
 } tfx_pair;
 
+/* One arm of A; one budget of it, where it has several endpoints with one seed. */
 typedef struct tfx_contrast {
     const char *arm; /* of A; the endpoints' */
     size_t n_seeds;  /* of A */

@@ -150,6 +150,39 @@ static void expect_error(const char *a, const char *b, const char *words)
     tfx_comparison_finish(&c);
 }
 
+/* An arm with several endpoints of one seed: other budgets, so nobody may take their mean, or count them as seeds. */
+START_TEST(several_budgets)
+{
+    add_three_seeds("text");
+    for (int64_t s = 1; s <= 3; s++)
+        add("grown", s, 2.25, 50, 50, "text");
+    tfx_comparison c = {.a = "grown", .b = "large", .cost = TFX_COST_FLOPS};
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_compare(&c, &ends, NULL, &err), TFX_OK);
+    ck_assert_uint_eq(c.n, 2); /* the cheaper one first */
+    NEAR(c.contrasts[0].pairs[0].speed_up, pow(10, 2.75) / 50);
+    NEAR(c.contrasts[1].pairs[0].speed_up, sqrt(10));
+    ck_assert(c.contrasts[0].n_seeds == 3 && c.contrasts[1].n_seeds == 3);
+    tfx_comparison_finish(&c);
+    tfx_endpoints_finish(&ends);
+
+    add("scratch", 1, 3, 1e2, 1e2, NULL);
+    add("scratch", 1, 2, 1e3, 1e3, NULL);
+    for (int i = 0; i < 3; i++)
+        add("grown", 1, 2.75 - 0.25 * i, 50 << i, 50 << i, NULL);
+    c = (tfx_comparison){.a = "grown", .b = "scratch", .cost = TFX_COST_FLOPS};
+    ck_assert_int_eq(tfx_compare(&c, &ends, NULL, &err), TFX_OK);
+    ck_assert_uint_eq(c.n, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(c.contrasts[i].n_seeds, 1);
+        NEAR(c.contrasts[i].speed_up.mean, pow(10, 2.25 + 0.25 * i) / (50 << i));
+    }
+    tfx_comparison_finish(&c);
+    add("grown", 2, 2, 50, 50, NULL);
+    expect_error("grown", "scratch", "arm 'grown' has 3 endpoints with seed 1 and 1 with seed 2");
+}
+END_TEST
+
 START_TEST(undecayed)
 {
     add_three_seeds("text");
@@ -218,6 +251,7 @@ static Suite *suite(void)
     tcase_add_test(t, unpaired_seeds);
     tcase_add_test(t, seeds_without_partner);
     tcase_add_test(t, not_reached_by_all);
+    tcase_add_test(t, several_budgets);
     tcase_add_test(t, undecayed);
     tcase_add_test(t, mistakes);
     tcase_add_test(t, selectors);
