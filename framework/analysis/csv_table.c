@@ -93,7 +93,7 @@ const char *tfx_csv_table_text(const tfx_csv_table *t, size_t k)
     return c->name && c->at >= 0 ? tfx_csv_field(t->csv, (size_t)c->at) : "";
 }
 
-static int read_positive(const char *text, double *value)
+int tfx_csv_positive(const char *text, double *value)
 {
     char *s = tfx_strdup(text);
     size_t n = strlen(s);
@@ -113,7 +113,7 @@ tfx_status tfx_csv_table_positive(const tfx_csv_table *t, size_t k, double *valu
     double x;
     if (!*text && (!c->name || c->optional))
         return TFX_OK;
-    if (!read_positive(text, &x))
+    if (!tfx_csv_positive(text, &x))
         return tfx_fail_at(err, t->path, tfx_csv_line(t->csv), "%s: expected a number above 0, such as %s, found '%s'",
                            c->name, c->example, text);
     *value = x;

@@ -30,8 +30,9 @@ void tfx_csv_table_close(tfx_csv_table *t);
 int tfx_csv_table_next(tfx_csv_table *t, tfx_error *err);
 /* What the row has in column k; "" where the column is not there. */
 const char *tfx_csv_table_text(const tfx_csv_table *t, size_t k);
-/* The same as a number above 0, "124M" or "1.24e8" (published tables also have "1.4B" and "124K"). *value stays as it is
- * where an optional one is missing. */
+/* Reads a number above 0, "124M" or "1.24e8", also as published tables have it: "1.4B", "124K". 0: it is none. */
+int tfx_csv_positive(const char *text, double *value);
+/* The same of column k. *value stays as it is where an optional one is missing. */
 tfx_status tfx_csv_table_positive(const tfx_csv_table *t, size_t k, double *value, tfx_error *err);
 
 #endif

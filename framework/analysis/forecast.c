@@ -4,9 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "framework/analysis/csv_table.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
-#include "framework/plugin/option_text.h"
 
 /* One "N=1.4G" of [s, s + n). */
 static tfx_status read_value(const tfx_law *law, const char *s, size_t n, const char *option, double *x, tfx_error *err)
@@ -27,7 +27,7 @@ static tfx_status read_value(const tfx_law *law, const char *s, size_t n, const 
         tfx_suggest_end(&known, NULL, err);
     } else if (x[k] > 0)
         tfx_fail(err, TFX_E_INVALID, "%s: %s is there twice", option, law->variables[k].symbol);
-    else if (tfx_option_read_real(equals, &x[k]) || x[k] <= 0)
+    else if (!tfx_csv_positive(equals, &x[k]))
         tfx_fail(err, TFX_E_INVALID, "%s: %s: expected a number above 0, such as 124M or 1.24e8, found '%s'", option,
                  law->variables[k].symbol, equals);
     free(item);

@@ -82,6 +82,15 @@ static void note_together(tfx_observations *o)
     free(logs[1]);
 }
 
+/* Where they do not, every law fits without an error, and its interval is a point. */
+static int losses_differ(const tfx_observations *o)
+{
+    for (size_t i = 1; i < o->n; i++)
+        if (o->items[i].loss != o->items[0].loss)
+            return 1;
+    return 0;
+}
+
 tfx_status tfx_observations_check(tfx_observations *o, const char *from, tfx_error *err)
 {
     const tfx_law *law = o->law;
@@ -103,6 +112,9 @@ tfx_status tfx_observations_check(tfx_observations *o, const char *from, tfx_err
                 from, law->name, law->variables[k].least_values, law->variables[k].symbol, law->variables[k].meaning,
                 n);
     }
+    if (!losses_differ(o))
+        return tfx_fail(err, TFX_E_INVALID, "%s: expected losses that differ, found %g everywhere", from,
+                        o->items[0].loss);
     note_duplicates(o);
     note_together(o);
     return TFX_OK;

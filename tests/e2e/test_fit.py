@@ -111,7 +111,7 @@ def test_flops_column():
 
 
 def test_text():
-    out = csv(rows(), "--bootstrap", "60", "--forecast", "N=5G", "D=100G").stdout
+    out = csv(rows(), "--bootstrap", "60", "--forecast", "N=5B", "D=100G").stdout
     for words in ("20 points", "L(N, D) = E + A / N^alpha + B / D^beta", "coefficient", "std error", "95% interval",
                   "Compute-optimal for C = 6 N D", "Forecast N = 5.00G, D = 100.0G: loss ", "4.17 times beyond the points"):
         expect(words in out, f"the text says '{words}'", out)
@@ -138,6 +138,7 @@ def test_mistakes():
             (b"a\0b", (), ["t.csv: expected text", "zero byte"]),
             (head + "\n" + "\n".join(lines[:6]), (), ["t.csv: too few points", "at least 7 points, found 6"]),
             (head + "\n" + "\n".join(lines[::4] * 2), (), ["not identified", "at least 3 different values of N", "found 1"]),
+            (head + "\n" + "\n".join(",".join([*x.split(",")[:2], "2.5"]) for x in lines), (), ["expected losses that differ, found 2.5"]),
             (rows(), ("--form", "chinchila"), ["--form: there is no form 'chinchila'", 'did you mean "chinchilla"?']),
             (rows(), ("--form", "power"), ["t.csv:1:", "a column 'flops' (training FLOPs)"]),
             (rows(), ("--delta", "0"), ["--delta: expected a number from 1e-9", "found '0'"]),
