@@ -68,7 +68,7 @@ static tfx_curve_point *points_of(const tfx_comparison *c, const side *b, int64_
     for (size_t i = 0; i < b->n; i++)
         if (b->items[i]->seed == seed)
             points[(*n)++] = (tfx_curve_point){cost_of(c, b->items[i]), b->items[i]->loss};
-    tfx_curve_sort(points, *n);
+    tfx_curve_make(points, *n);
     return points;
 }
 

@@ -6,7 +6,8 @@
  *   G_stack         speed-up - 1, the definition of Du et al. 2024 (arXiv 2405.15319) for D in tokens or FLOPs
  *   difference      loss of A - loss of B at A's cost
  *
- * B's losses lie on straight lines in log(cost) between its points (curve.h); nothing is extrapolated. */
+ * B's losses lie on straight lines in log(cost) between its points, none of which counts as worse than a cheaper one
+ * (curve.h); nothing is extrapolated. */
 #ifndef TFX_ANALYSIS_COMPARE_H
 #define TFX_ANALYSIS_COMPARE_H
 

@@ -11,9 +11,11 @@ static int by_cost(const void *a, const void *b)
     return p->loss == q->loss ? 0 : p->loss < q->loss ? -1 : 1;
 }
 
-void tfx_curve_sort(tfx_curve_point *points, size_t n)
+void tfx_curve_make(tfx_curve_point *points, size_t n)
 {
     qsort(points, n, sizeof(*points), by_cost);
+    for (size_t i = 1; i < n; i++)
+        points[i].loss = fmin(points[i].loss, points[i - 1].loss);
 }
 
 tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, double *cost)

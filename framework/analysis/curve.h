@@ -8,8 +8,10 @@ typedef struct tfx_curve_point {
     double cost, loss; /* cost above 0; both finite */
 } tfx_curve_point;
 
-/* Sorts points by cost. */
-void tfx_curve_sort(tfx_curve_point *points, size_t n);
+/* Sorts points by cost. Where one is worse than a cheaper one, it gets the loss of that: a bad learning rate, a size that
+ * does not suit the budget, or a seed's bad luck say nothing of what so much can buy, and a line from there to the next
+ * point would make whatever is compared with the curve look good. */
+void tfx_curve_make(tfx_curve_point *points, size_t n);
 
 typedef enum tfx_reach {
     TFX_REACH_WITHIN = 0, /* between two points, or at one */
@@ -17,7 +19,7 @@ typedef enum tfx_reach {
     TFX_REACH_BEFORE      /* the cheapest point is below it already: reached at that cost or before */
 } tfx_reach;
 
-/* The cost at which sorted points come down to a loss for the first time: on a straight line in log(cost) between two
+/* The cost at which points that were made a curve come down to a loss for the first time: on a straight line in log(cost) between two
  * points. NEVER: *cost is NaN; BEFORE: that of the cheapest point, an upper bound. n is at least 1. */
 tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, double *cost);
 

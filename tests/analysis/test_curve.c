@@ -49,17 +49,28 @@ START_TEST(beyond_points)
 }
 END_TEST
 
-/* Noise, or a run that went wrong: the first point that is low enough is the one that counts, and it is reached on the way
- * from the one before it. */
+/* Noise, or a run that went wrong: it counts with the loss of the cheaper one. */
 START_TEST(losses_that_rise)
 {
     tfx_curve_point points[] = {{1e4, 1.5}, {1e2, 3}, {1e3, 3.5}};
     double cost;
-    tfx_curve_sort(points, 3);
+    tfx_curve_make(points, 3);
     ck_assert_double_eq(points[0].cost, 1e2);
     ck_assert_int_eq(tfx_curve_cost(points, 3, 2.5, &cost), TFX_REACH_WITHIN);
-    NEAR(cost, sqrt(1e7));
-    NEAR(tfx_curve_loss(points, 3, sqrt(1e5), TFX_SAME_COST), 3.25);
+    NEAR(cost, pow(10, 3 + 1 / 3.));
+    NEAR(tfx_curve_loss(points, 3, sqrt(1e5), TFX_SAME_COST), 3);
+}
+END_TEST
+
+/* Several learning rates at each of two budgets: the curve is that of the best ones. */
+START_TEST(searched)
+{
+    tfx_curve_point points[] = {{1e2, 3}, {1e2, 7}, {1e3, 5}, {1e3, 2}, {1e2, 4}};
+    double cost;
+    tfx_curve_make(points, 5);
+    ck_assert_int_eq(tfx_curve_cost(points, 5, 2.5, &cost), TFX_REACH_WITHIN);
+    NEAR(cost, sqrt(1e5));
+    NEAR(tfx_curve_loss(points, 5, sqrt(1e5), TFX_SAME_COST), 2.5);
 }
 END_TEST
 
@@ -68,8 +79,8 @@ START_TEST(equal_costs)
 {
     tfx_curve_point points[] = {{1e2, 3}, {1e2, 2}, {1e2, 2}, {1e3, 1}};
     double cost;
-    tfx_curve_sort(points, 4);
-    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2, TFX_SAME_COST), 2);
+    tfx_curve_make(points, 4);
+    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2), 2);
     ck_assert_int_eq(tfx_curve_cost(points, 4, 1.5, &cost), TFX_REACH_WITHIN);
     ck_assert(isfinite(cost) && cost > 1e2 && cost < 1e3);
 }
@@ -83,6 +94,7 @@ static Suite *suite(void)
     tcase_add_test(t, at_points);
     tcase_add_test(t, beyond_points);
     tcase_add_test(t, losses_that_rise);
+    tcase_add_test(t, searched);
     tcase_add_test(t, equal_costs);
     suite_add_tcase(s, t);
     return s;
