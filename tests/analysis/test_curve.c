@@ -80,7 +80,7 @@ START_TEST(equal_costs)
     tfx_curve_point points[] = {{1e2, 3}, {1e2, 2}, {1e2, 2}, {1e3, 1}};
     double cost;
     tfx_curve_make(points, 4);
-    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2), 2);
+    ck_assert_double_eq(tfx_curve_loss(points, 4, 1e2, TFX_SAME_COST), 2);
     ck_assert_int_eq(tfx_curve_cost(points, 4, 1.5, &cost), TFX_REACH_WITHIN);
     ck_assert(isfinite(cost) && cost > 1e2 && cost < 1e3);
 }
