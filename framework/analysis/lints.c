@@ -29,7 +29,7 @@ const char *const tfx_lint_rules[TFX_N_LINTS] = {
 typedef struct facts {
     tfx_id run;
     int64_t seed;
-    char *arm, *status, *backend, *version, *eval_hash;
+    char *arm, *status, *backend, *version, *eval_hash, *better;
     int on_a;
     int decayed; /* -1: not known */
     double loss, peak_lr, last_lr, effort, stale, costless;
@@ -55,6 +55,7 @@ static facts read_facts(tfx_rows *q, const char *a, tfx_error *err)
     f.backend = tfx_rows_copy(q, TFX_FACT_BACKEND, err);
     f.version = tfx_rows_copy(q, TFX_FACT_VERSION, err);
     f.eval_hash = tfx_rows_copy(q, TFX_FACT_EVAL_HASH, err);
+    f.better = tfx_rows_copy(q, TFX_FACT_BETTER, err);
     f.decayed = tfx_rows_is_null(q, TFX_FACT_DECAYED) ? -1 : tfx_rows_int(q, TFX_FACT_DECAYED, 0, err) != 0;
     f.loss = tfx_rows_real(q, TFX_FACT_LOSS, err);
     f.peak_lr = tfx_rows_real(q, TFX_FACT_PEAK_LR, err);
@@ -73,6 +74,7 @@ static void finish_facts(facts *f)
     free(f->backend);
     free(f->version);
     free(f->eval_hash);
+    free(f->better);
 }
 
 /* "run 12 (large, seed 2)" */
@@ -148,6 +150,15 @@ static void check_effort(tfx_lints *l, const facts *all, size_t n)
                       name(a, least), least->effort, name(b, most), most->effort);
 }
 
+/* A search helps whoever lets its best count. A claim that has both rates is about learning rates, and may. */
+static void check_best(tfx_lints *l, const facts *f, const char *a, const char *b)
+{
+    char run[200];
+    if (f->better && !tfx_arm_selected(a, f->better) && !tfx_arm_selected(b, f->better))
+        tfx_lint_fail(l, TFX_LINT_LEARNING_RATE, "%s: %s, of the same search, is better and not in the claim",
+                      name(run, f), f->better);
+}
+
 /* Distinct seeds of each side's runs that are done. */
 static void check_seeds(tfx_lints *l, const facts *all, size_t n, const char *a, const char *b)
 {
@@ -188,6 +199,8 @@ tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const 
     tfx_rows *q = tfx_query_claim_facts(s, experiment, err);
     while (tfx_rows_next(q, err)) {
         facts f = read_facts(q, a, err);
+        if (f.on_a && tfx_arm_selected(b, f.arm))
+            tfx_fail(err, TFX_E_INVALID, "arm '%s' is on both sides: '%s' and '%s'", f.arm, a, b);
         if (f.arm && (f.on_a || tfx_arm_selected(b, f.arm)))
             *TFX_APPEND(all, n, cap) = f;
         else
@@ -203,6 +216,7 @@ tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const 
             continue;
         first = first ? first : &all[i];
         check_alike(l, first, &all[i]);
+        check_best(l, &all[i], a, b);
     }
     if (err->status == TFX_OK) {
         check_effort(l, all, n);

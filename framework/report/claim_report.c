@@ -83,7 +83,12 @@ void tfx_report_claim(const tfx_claim *c, const char *text, int json, FILE *out)
 tfx_status tfx_report_claims(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err)
 {
     tfx_rows *q = tfx_query_claims(s, experiment, err);
-    tfx_table_print(q, NULL, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
+    if (json)
+        tfx_table_print(q, NULL, TFX_FORMAT_JSON, out, err);
+    else /* without the evidence, which is a page of JSON for each */
+        while (tfx_rows_next(q, err))
+            fprintf(out, "%-9s  %s  %s: %s\n", tfx_rows_text(q, 3, err), tfx_rows_text(q, 4, err),
+                    tfx_rows_text(q, 1, err), tfx_rows_text(q, 2, err));
     tfx_rows_close(q);
     return err->status;
 }

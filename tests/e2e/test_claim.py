@@ -26,6 +26,12 @@ extends = transformer
 context = 24
 [arm odd]
 model = odd
+[arm tuned]
+model = transformer
+train.steps = 20
+[sweep tuned]
+arms = tuned
+train.lr = 3e-3, 1e-5
 [arm trunk]
 model = transformer
 [arm branch]
@@ -92,6 +98,9 @@ def test_verdicts():
         listed = f.json("claim", "--list", "tiny")
         same([c["verdict"] for c in listed[:3]], ["refuted", "supported", "undecided"], "newest first")
         same(f.json("claim", "--list", "search"), [], "of another experiment")
+        listed = f.tfx("claim", "--list", "tiny").stdout.splitlines()
+        same(len(listed), 13, "a line for each")
+        expect(listed[0].startswith("refuted    20") and listed[0].endswith("tiny: " + text), "the newest", listed[0])
         text = f.tfx("claim", "tiny", "transformer saves <= 90% flops at equal loss vs short,long").stdout
         expect(text.startswith("supported: transformer saves") and "ok   seeds" in text, "for people", text)
 
@@ -103,6 +112,11 @@ def test_refused():
                 decayed=f"run {constant} (constant, seed 1) ended at a learning rate of 0.006; its peak is 0.006")
         refused(f, "by_hand saves >= 1% flops at equal loss vs long",
                 learning_rate=f"run {by_hand} (by_hand, seed 1): its learning rate 0.001 was not searched for")
+        # The best of a search is what counts of it; sentences about learning rates have both.
+        refused(f, "short lowers loss by > 0 at equal flops vs tuned[lr=1e-5]",
+                learning_rate=f"run {run_of(f, 'tuned[lr=1e-5]', 2)} (tuned[lr=1e-5], seed 2): tuned[lr=3e-3], of the same search, "
+                "is better and not in the claim")
+        claim(f, "tuned[lr=3e-3] lowers loss by > 0 at equal flops vs tuned[lr=1e-5]", "supported")
         refused(f, "short lowers loss by > 0 at equal flops vs odd", seeds="not paired",
                 validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
         refused(f, "short saves > 0% flops at equal loss vs long excluding ancestors",
@@ -150,6 +164,7 @@ def test_two_seeds_and_mistakes():
                 ("short saves >= 3% flops at equal loss vs", "expected arms after word 9, found the end"),
                 ("short lowers loss by > 2% at equal flops vs long", "word 6: expected a number, such as 0.02"),
                 ("short saves >= 3% flops at equal loss vs long please", "word 11: expected the end, or 'excluding ancestors'"),
+                ("short saves >= 3% flops at equal loss vs sh*", "arm 'short' is on both sides: 'short' and 'sh*'"),
                 ("shrt saves >= 3% flops at equal loss vs long", "no arm 'shrt'", 'did you mean "short"?'),
                 ("short saves >= 3% flops at equal loss vs lung", "no arm 'lung'", 'did you mean "long"?')):
             message(f.tfx("claim", "tiny", text, status=2), *words)
