@@ -148,10 +148,10 @@ void tfx_html_plot_end(const tfx_page *p, const tfx_html_plot *plot)
 {
     tfx_tick ticks[TFX_MAX_TICKS];
     fputs("</svg>", p->out);
-    /* Where a picture is narrow, every second label has no room. */
+    /* Where a picture is narrow, every second label has no room, and one at the very end would stand out of it. */
     for (size_t i = 0, n = tfx_scale_ticks(&plot->x, plot->x_kind, ticks); i < n; i++)
-        fprintf(p->out, "<span class=\"x%s\" style=\"left:%.2f%%\">%s</span>", n > 4 && i % 2 ? " odd" : "",
-                100 * ticks[i].at, ticks[i].label);
+        fprintf(p->out, "<span class=\"x%s%s\" style=\"left:%.2f%%\">%s</span>", n > 4 && i % 2 ? " odd" : "",
+                ticks[i].at > 0.95 ? " end" : "", 100 * ticks[i].at, ticks[i].label);
     for (size_t i = 0, n = tfx_scale_ticks(&plot->y, plot->y_kind, ticks); i < n; i++)
         fprintf(p->out, "<span class=\"y\" style=\"bottom:%.2f%%\">%s</span>", 100 * ticks[i].at, ticks[i].label);
     fprintf(p->out, "</div><span class=\"xname\">%s</span><span class=\"yname\">%s</span></div>\n", plot->x_label,
