@@ -7,6 +7,7 @@
 #include "kernels.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +37,26 @@ static void cpu_close(tfx_backend *b)
     free(b);
 }
 
+/* A library that came into the process before OpenBLAS and has a BLAS, too, takes its place without a word: results are
+ * others, and slow. */
+static tfx_status check_blas(const tfx_host *host)
+{
+    Dl_info used, own;
+    if (!dladdr((void *)(uintptr_t)cblas_sgemm, &used) || !dladdr((void *)(uintptr_t)openblas_get_config, &own) ||
+        !strcmp(used.dli_fname, own.dli_fname))
+        return TFX_OK;
+    return host->fail(
+        host, TFX_E_INVALID,
+        "cpu: matrix products would be those of %s in place of %s: another library of this process brings a "
+        "BLAS of its own",
+        used.dli_fname, own.dli_fname);
+}
+
 static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx_backend **out)
 {
     int64_t n = host->opt_int(host, options, "threads");
+    if (check_blas(host) != TFX_OK)
+        return TFX_E_INVALID;
     tfx_backend *b = calloc(1, sizeof(*b));
     if (!b)
         return host->fail(host, TFX_E_MEMORY, "cpu: no memory for the backend's own state");
