@@ -20,30 +20,59 @@ const char *const tfx_gain_meanings[TFX_GAIN_PARTS] = {
 
 static const char *const kinds[] = {NULL, "random_base", "scratch", "no_growth"};
 
-static tfx_status find_arms(tfx_gain *p, tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err)
+/* Columns of tfx_query_twins. */
+enum { NAME, TWIN, TWIN_OF, BASE, BETTER };
+
+/* The arm of that name, or the best point of it; twins are of what was swept. A heap string: whose they are. */
+static char *find_grown(tfx_gain *p, tfx_rows *q, const char *arm, tfx_error *err)
 {
     tfx_suggest known = {.name = arm};
-    int found = 0;
-    tfx_rows *q = tfx_query_twins(s, experiment, err);
+    char *of = NULL;
     while (tfx_rows_next(q, err)) {
-        const char *name = tfx_rows_text(q, 0, err);
+        const char *name = tfx_rows_text(q, NAME, err), *base = tfx_rows_as_text(q, BASE);
         tfx_suggest_add(&known, "%s", name);
-        found |= !strcmp(name, arm);
-        for (int k = 1; k < 4; k++)
-            if (!tfx_rows_is_null(q, 1) && !strcmp(tfx_rows_as_text(q, 1), kinds[k]) &&
-                !strcmp(tfx_rows_as_text(q, 2), arm) && !p->arms[k])
-                p->arms[k] = tfx_strdup(name);
+        if (!p->arms[0] && (!strcmp(name, arm) || (!strcmp(base, arm) && tfx_rows_is_null(q, BETTER)))) {
+            p->arms[0] = tfx_strdup(name);
+            of = tfx_strdup(*base ? base : name);
+        }
     }
-    tfx_rows_close(q);
-    p->arms[0] = tfx_strdup(arm);
-    if (!found)
+    if (!of)
         tfx_fail(err, TFX_E_INVALID, "the experiment has no arm '%s'", arm);
     tfx_suggest_end(&known, NULL, err);
+    return of;
+}
+
+/* Of a twin that was swept, the best learning rate counts: any other would make a part large that is not. */
+static tfx_status find_twin(tfx_gain *p, tfx_rows *q, int kind, const char *of, tfx_error *err)
+{
+    tfx_rows_rewind(q);
+    while (tfx_rows_next(q, err)) {
+        const char *name = tfx_rows_text(q, NAME, err);
+        if (strcmp(tfx_rows_as_text(q, TWIN), kinds[kind]) != 0 || strcmp(tfx_rows_as_text(q, TWIN_OF), of) != 0 ||
+            !tfx_rows_is_null(q, BETTER))
+            continue;
+        if (p->arms[kind])
+            return tfx_fail(err, TFX_E_INVALID,
+                            "arm '%s' has more than one twin '%s', %s and %s: expected one, or a search of learning "
+                            "rates that is done",
+                            of, kinds[kind], p->arms[kind], name);
+        p->arms[kind] = tfx_strdup(name);
+    }
+    if (!p->arms[kind])
+        tfx_fail(err, TFX_E_INVALID,
+                 "arm '%s' has no twin '%s': expected 'twins = scratch, random_base, no_growth' in [arm %s]", of,
+                 kinds[kind], of);
+    return err->status;
+}
+
+static tfx_status find_arms(tfx_gain *p, tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err)
+{
+    tfx_rows *q = tfx_query_twins(s, experiment, err);
+    char *of = find_grown(p, q, arm, err);
     for (int k = 1; k < 4 && err->status == TFX_OK; k++)
-        if (!p->arms[k])
-            tfx_fail(err, TFX_E_INVALID,
-                     "arm '%s' has no twin '%s': expected 'twins = scratch, random_base, no_growth' in [arm %s]", arm,
-                     kinds[k], arm);
+        find_twin(p, q, k, of, err);
+    tfx_rows_close(q);
+    free(of);
     return err->status;
 }
 

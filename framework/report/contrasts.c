@@ -28,7 +28,7 @@ tfx_status tfx_contrasts_load(tfx_store *s, tfx_id experiment, const tfx_outcome
             for (size_t k = 0; k < outcomes->n; k++) {
                 const tfx_outcome *grown = &outcomes->items[i], *other = &outcomes->items[k];
                 int is_twin = tfx_outcome_is_twin(other, grown);
-                if (tfx_outcome_grows(grown) && is_twin == twins && (is_twin || !other->growths) &&
+                if (!other->outdone && tfx_outcome_grows(grown) && is_twin == twins && (is_twin || !other->growths) &&
                     isfinite(grown->loss) && isfinite(other->loss))
                     compare(out, grown, other);
             }

@@ -1,5 +1,5 @@
 /* Contrasts: every arm that grew against its twins and every arm that did not, by decayed end points and training FLOPs including
- * ancestors: what `tfx compare` says of these pairs. */
+ * ancestors: what `tfx compare` says of these pairs. Of a search of learning rates, the best counts on both sides. */
 #ifndef TFX_REPORT_CONTRASTS_H
 #define TFX_REPORT_CONTRASTS_H
 

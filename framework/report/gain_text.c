@@ -3,19 +3,21 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/report/compare_text.h"
 #include "framework/report/table.h"
 
-static void print_part(const tfx_gain *p, int k, FILE *out)
+static void print_part(const tfx_gain *p, int k, int width, FILE *out)
 {
     const tfx_comparison *c = &p->parts[k];
     tfx_estimate e = c->contrasts[0].difference;
     char *pair = tfx_printf("%s - %s", c->a, c->b), interval[80] = "";
     if (isfinite(e.low))
         snprintf(interval, sizeof(interval), " (%+.4f to %+.4f)", e.low, e.high);
-    fprintf(out, "%-13s %+.4f%-21s  %-44s %s\n", tfx_gain_names[k], e.mean, interval, pair, tfx_gain_meanings[k]);
+    fprintf(out, "%-13s %+.4f%-21s  %-*s  %s\n", tfx_gain_names[k], e.mean, interval, width, pair,
+            tfx_gain_meanings[k]);
     free(pair);
 }
 
@@ -32,8 +34,13 @@ void tfx_report_gain(const tfx_gain *p, int json, FILE *out)
     const tfx_contrast *first = &p->parts[0].contrasts[0];
     fprintf(out, "loss of %s at equal FLOPs, ancestors included; below 0: the first of the two is better\n\n",
             p->arms[0]);
+    size_t width = 0;
+    for (int k = 0; k < TFX_GAIN_PARTS; k++) {
+        size_t n = strlen(p->parts[k].a) + strlen(p->parts[k].b) + strlen(" - ");
+        width = n > width ? n : width;
+    }
     for (int k = 0; k < TFX_GAIN_PARTS; k++)
-        print_part(p, k, out);
+        print_part(p, k, (int)width, out);
     fprintf(out, "\nseeds: %zu%s%s\n", first->n_seeds, first->paired ? ", paired" : ", not paired",
             first->n_seeds < TFX_ESTIMATE_LEAST ? "; fewer than 3, so no interval" : "");
     for (int k = 0; k < TFX_GAIN_PARTS; k++)

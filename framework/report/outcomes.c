@@ -4,16 +4,17 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/store/queries.h"
 #include "framework/store/queries_report.h"
 
 int tfx_outcome_grows(const tfx_outcome *o)
 {
-    return o->growths > 0 && !o->twin_of;
+    return o->growths > 0 && !o->twin_of && !o->outdone;
 }
 
 int tfx_outcome_is_twin(const tfx_outcome *other, const tfx_outcome *grown)
 {
-    return other->twin_of && !strcmp(other->twin_of, grown->arm);
+    return other->twin_of && !strcmp(other->twin_of, grown->base ? grown->base : grown->arm);
 }
 
 tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out, tfx_error *err)
@@ -35,6 +36,12 @@ tfx_status tfx_outcomes_load(tfx_store *s, tfx_id experiment, tfx_outcomes *out,
         o->twin_of = tfx_rows_copy(q, 14, err);
     }
     tfx_rows_close(q);
+    q = tfx_query_twins(s, experiment, err); /* arms in the same order */
+    for (size_t i = 0; i < out->n && tfx_rows_next(q, err); i++) {
+        out->items[i].base = tfx_rows_copy(q, 3, err);
+        out->items[i].outdone = !tfx_rows_is_null(q, 4);
+    }
+    tfx_rows_close(q);
     return err->status;
 }
 
@@ -42,6 +49,7 @@ void tfx_outcomes_finish(tfx_outcomes *o)
 {
     for (size_t i = 0; i < o->n; i++) {
         free(o->items[i].arm);
+        free(o->items[i].base);
         free(o->items[i].twin);
         free(o->items[i].twin_of);
     }

@@ -6,6 +6,8 @@
 
 typedef struct tfx_outcome {
     char *arm;
+    char *base;                  /* of which arm it is a point; NULL: of none */
+    int outdone;                 /* a point of the same search of learning rates is better */
     char *twin, *twin_of;        /* what an arm that grows is compared with: its kind, and whose; NULL: no twin */
     int64_t runs, done, growths; /* growths: events, of all runs */
     double first_parameters, parameters, flops, loss, std; /* of the runs that are done; NaN: none is, or no spread */
@@ -16,7 +18,7 @@ typedef struct tfx_outcomes {
     size_t n, cap;
 } tfx_outcomes;
 
-/* Whether an arm is one whose growth is a question: it grows, and is no twin of another. */
+/* Whether an arm is one whose growth is a question: it grows, is no twin of another, and the best of its search. */
 int tfx_outcome_grows(const tfx_outcome *o);
 /* Whether `other` is a twin of `grown`. */
 int tfx_outcome_is_twin(const tfx_outcome *other, const tfx_outcome *grown);

@@ -29,10 +29,7 @@ tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
     return tfx_sql_rows(
         s, err,
-        "WITH score AS MATERIALIZED (SELECT b.name, b.base, json_remove(b.point, '$.\"train.lr\"') AS others, "
-        "avg(q.val_loss) "
-        "AS loss FROM endpoint q JOIN run t ON t.id = q.run JOIN arm b ON b.id = t.arm WHERE q.experiment_id = ?1 AND "
-        "q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL GROUP BY b.id) "
+        "WITH " TFX_SQL_SEARCHED
         "SELECT r.id, a.name, r.seed, r.status, p.val_loss, p.decayed, p.peak_lr, p.last_lr, p.eval_hash, "
         "substr(v.backend, 1, instr(v.backend || ',', ',') - 1), v.tfx_version, "
         "coalesce((SELECT max(f.points * f.seeds) FROM spec_reference f WHERE f.experiment = a.experiment AND "
@@ -43,10 +40,8 @@ tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
         "(SELECT max(l.superseded) FROM lineage l WHERE l.checkpoint = (SELECT max(id) FROM checkpoint WHERE run = "
         "r.id AND "
         "superseded = 0)), "
-        "EXISTS (SELECT 1 FROM outside_start o WHERE o.run = r.id AND o.flops <= 0), "
-        "(SELECT b.name FROM score b JOIN score c ON c.name = a.name WHERE b.base = c.base AND b.others = c.others AND "
-        "b.loss < c.loss ORDER BY b.loss LIMIT 1) "
-        "FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
+        "EXISTS (SELECT 1 FROM outside_start o WHERE o.run = r.id AND o.flops <= 0), " TFX_SQL_BETTER
+        " FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
         "LEFT JOIN endpoint p ON p.run = r.id AND p.final = 1 AND p.experiment_id = ?1 "
         "WHERE a.experiment = ?1 ORDER BY a.id, r.seed",
         "k", experiment);

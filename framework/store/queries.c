@@ -100,7 +100,10 @@ tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx
 
 tfx_rows *tfx_query_twins(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
-    return by_id(s, "SELECT name, twin, twin_of FROM arm WHERE experiment = ? ORDER BY id", experiment, err);
+    return by_id(s,
+                 "WITH " TFX_SQL_SEARCHED "SELECT a.name, a.twin, a.twin_of, a.base, " TFX_SQL_BETTER
+                 " FROM arm a WHERE a.experiment = ?1 ORDER BY a.id",
+                 experiment, err);
 }
 
 tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err)

@@ -26,7 +26,8 @@ tfx_rows *tfx_query_arm_names(tfx_store *s, const char *experiment, tfx_error *e
  * of scaling_curve's columns. */
 tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx_error *err);
 
-/* Each arm of an experiment: name, which twin it is, of which arm (both NULL: it is none). */
+/* Each arm of an experiment: name, which twin it is, of which arm (both NULL: it is none), of which arm it is a point, and
+ * the best of the same search of learning rates (both NULL: none other). */
 tfx_rows *tfx_query_twins(tfx_store *s, tfx_id experiment, tfx_error *err);
 /* The ends of the finished runs of an experiment; with `curve` every evaluation of every run, which are decayed: 0. */
 tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err);

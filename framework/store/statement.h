@@ -48,6 +48,16 @@ void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *e
 /* The moment of writing, in SQL. */
 #define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
+/* For WITH: the points of sweeps over learning rates, of experiment ?1: name, base, what else is swept, mean loss of its ends.
+ * And the best point of the same search where that is not arm `a` itself, else NULL. */
+#define TFX_SQL_SEARCHED \
+    "searched AS MATERIALIZED (SELECT b.name, b.base, json_remove(b.point, '$.\"train.lr\"') AS others, " \
+    "avg(q.val_loss) AS loss FROM endpoint q JOIN run t ON t.id = q.run JOIN arm b ON b.id = t.arm " \
+    "WHERE q.experiment_id = ?1 AND q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL GROUP BY b.id) "
+#define TFX_SQL_BETTER \
+    "(SELECT b.name FROM searched b JOIN searched c ON c.name = a.name WHERE b.base = c.base AND " \
+    "b.others = c.others AND b.loss < c.loss ORDER BY b.loss LIMIT 1)"
+
 /* The id of a new row: above those of all rows that there have been, removed ones included (table `removed`). */
 #define TFX_SQL_NEW_ID(table, last) \
     "(SELECT 1 + max(coalesce((SELECT max(id) FROM " table "), 0), coalesce((SELECT max(" last ") FROM removed), 0)))"

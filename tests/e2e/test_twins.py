@@ -174,4 +174,32 @@ def test_gain():
         message(f.tfx("gain", "tiny", "grown", status=2), "no arm 'grown.scratch' has come to its end")
 
 
+SEARCHED = TWINS.replace("twin.scratch.train.lr = 1e-3\n", "") + """
+[sweep rates]
+arms = grown, grown.scratch
+train.lr = 1e-5, 3e-3
+"""
+
+
+def test_gain_of_searched():
+    """Of a search of learning rates, the best counts, on both sides: any other makes a part large that is not."""
+    with folder(SEARCHED) as f:
+        f.tfx("run", "tiny.ini")
+        same([(a["a"], a["b"]) for a in f.json("gain", "tiny", "grown").values()],
+             [("grown[lr=3e-3]", "grown.random_base"), ("grown.random_base", "grown.scratch[lr=3e-3]"),
+              ("grown.scratch[lr=3e-3]", "grown.no_growth"), ("grown[lr=3e-3]", "grown.no_growth")], "arms of the parts")
+        same(f.json("gain", "tiny", "grown[lr=1e-5]")["sum"]["a"], "grown[lr=1e-5]", "the point that is asked for")
+        f.tfx("report", "tiny", "-o", "report.html")
+        page = (f.path / "report.html").read_text()
+        saves = page[page.index("What growing saves"):]
+        saves = saves[:saves.index("</table>")]
+        expect("grown[lr=3e-3]" in saves and "grown.random_base" in saves, "what growing saves", saves)
+        expect("1e-5" not in saves, "a point that is not the best says nothing of growing", saves)
+        headline = page[:page.index("Loss against cost")]
+        expect("grown[lr=3e-3]" in headline and "1e-5" not in headline, "nor does the headline have it", headline[-3000:])
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+            c.execute("UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE name = 'grown.scratch[lr=3e-3]')")
+        message(f.tfx("gain", "tiny", "grown", status=2), "more than one twin 'scratch'", "grown.scratch[lr=1e-5]", "a search of learning rates")
+
+
 main(globals())
