@@ -17,7 +17,7 @@ typedef struct bar_stage {
 
 typedef struct bar {
     int own;
-    char *experiment, *arm;
+    char *experiment, *arm, *status;
     int64_t seed, run, parent;
     double loss;
     bar_stage *stages;
@@ -42,6 +42,7 @@ static bar *load(const tfx_page *p, size_t *n, tfx_error *err)
             b->run = run;
             b->loss = tfx_rows_real(q, 9, err);
             b->parent = tfx_rows_id(q, 10, err);
+            b->status = tfx_strdup(tfx_rows_text(q, 11, err));
         }
         bar *b = &all[*n - 1];
         bar_stage *s = TFX_APPEND(b->stages, b->n, b->cap);
@@ -94,7 +95,9 @@ static void print_name(const tfx_page *p, const bar *b)
         char parameters[32];
         fprintf(p->out, "%s%s", s ? " → " : ", ", tfx_format_count(parameters, b->stages[s].parameters));
     }
-    if (isfinite(b->loss))
+    if (strcmp(b->status, "done") != 0) /* its last loss is nothing that it came to */
+        fprintf(p->out, ", %s", b->status);
+    else if (isfinite(b->loss))
         fprintf(p->out, ", loss %.4f", b->loss);
     fputs("</span></div>\n", p->out);
 }
@@ -142,6 +145,7 @@ tfx_status tfx_html_lineage(const tfx_page *p, tfx_error *err)
     for (size_t i = 0; i < n; i++) {
         free(all[i].experiment);
         free(all[i].arm);
+        free(all[i].status);
         free(all[i].stages);
     }
     free(all);

@@ -70,7 +70,7 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       s.parameters, b.flops + coalesce(o.flops, 0.0) AS flops_start,\n"
         "       coalesce((SELECT n.flops + coalesce(o.flops, 0.0) FROM stage_start n\n"
         "                 WHERE n.run = v.run AND n.number = s.number + 1), v.flops_incl) AS flops_end,\n"
-        "       v.val_loss, p.run AS parent_run\n"
+        "       v.val_loss, p.run AS parent_run, v.status\n"
         "FROM (SELECT DISTINCT run FROM family) f\n"
         "JOIN run_summary v ON v.run = f.run\n"
         "JOIN stage s ON s.run = f.run AND s.superseded = 0\n"

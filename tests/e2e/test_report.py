@@ -223,6 +223,8 @@ def test_unfinished():
         f.tfx("run", "tiny.ini", "--set", "train.lr=1e9", "--set", "experiment.name=bad", status=None)
         _, page = report(f, "bad")
         expect(page.all("p", **{"class": "warning"}), "failed runs are said")
+        bars = [e[2] for e in page.all("span", **{"class": "more"})]
+        expect(bars and all(b.endswith(", failed") for b in bars), "and have no loss that they came to", bars)
 
 
 def test_mistakes():
