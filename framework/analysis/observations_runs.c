@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "framework/analysis/endpoints.h"
 #include "framework/analysis/observations.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
@@ -9,7 +10,7 @@
 
 /* What is not a point, and why. */
 typedef struct left_out {
-    size_t undecayed, unknown, grown, not_grown, grown_before;
+    size_t undecayed, unknown, grown, not_grown, grown_before, outdone;
 } left_out;
 
 typedef struct choice {
@@ -23,7 +24,7 @@ static int is_chosen(choice *c, const char *arm)
     int chosen = !c->n;
     for (size_t i = 0; i < c->n; i++)
         /* A name may have brackets, which mean something else in a pattern. */
-        if (!strcmp(c->patterns[i], arm) || !fnmatch(c->patterns[i], arm, 0))
+        if (tfx_arm_selected(c->patterns[i], arm) || !fnmatch(c->patterns[i], arm, 0))
             chosen = c->used[i] = 1;
     return chosen;
 }
@@ -76,6 +77,8 @@ static void read_experiment(tfx_observations *o, tfx_store *s, tfx_id experiment
         if (!is_chosen(chosen, arm))
             continue;
         size_t *reason = why_not(o->law, q, out, err);
+        if (!tfx_rows_is_null(q, TFX_END_BETTER) && is_chosen(chosen, tfx_rows_text(q, TFX_END_BETTER, err)))
+            reason = &out->outdone;
         if (reason)
             ++*reason;
         else
@@ -107,6 +110,7 @@ tfx_status tfx_observations_read_runs(tfx_observations *o, const tfx_law *law, t
     tfx_error other = {0}; /* what else failed has nothing to do with names of arms */
     tfx_suggest_end(&known, NULL, known.name ? err : &other);
     note(&o->notes, out.undecayed, "that ended before the learning rate had decayed to a tenth of its peak");
+    note(&o->notes, out.outdone, "of learning rates that were not the best of their search");
     note(&o->notes, out.unknown, "of which it is not recorded whether the learning rate had decayed");
     note(&o->notes, out.grown, "that grew: the law is of models trained from scratch");
     note(&o->notes, out.not_grown, "that did not grow");

@@ -6,14 +6,15 @@ tfx_rows *tfx_query_ends(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
     return tfx_sql_rows(
         s, err,
-        "WITH RECURSIVE up (run, checkpoint) AS ("
+        "WITH RECURSIVE " TFX_SQL_SEARCHED ", up (run, checkpoint) AS ("
         "SELECT s.run, s.parent_checkpoint FROM stage s JOIN run r ON r.id = s.run JOIN arm a ON a.id = r.arm "
         "WHERE a.experiment = ?1 AND s.number = 0 AND s.superseded = 0 AND s.parent_checkpoint IS NOT NULL "
         "UNION SELECT up.run, l.parent FROM up JOIN lineage_edge l ON l.child = up.checkpoint AND l.parent < l.child) "
         "SELECT e.run, e.arm, e.decayed, e.parameters, e.tokens_incl, e.tokens_excl, e.flops_incl, e.val_loss, "
         "EXISTS (SELECT 1 FROM growth_event g WHERE g.run = e.run AND g.superseded = 0), "
-        "EXISTS (SELECT 1 FROM up JOIN growth_event g ON g.to_checkpoint = up.checkpoint WHERE up.run = e.run) "
-        "FROM endpoint e WHERE e.experiment_id = ?1 AND e.final AND e.val_loss IS NOT NULL ORDER BY e.run",
+        "EXISTS (SELECT 1 FROM up JOIN growth_event g ON g.to_checkpoint = up.checkpoint WHERE up.run = "
+        "e.run), " TFX_SQL_BETTER " FROM endpoint e JOIN arm a ON a.experiment = e.experiment_id AND a.name = e.arm "
+        "WHERE e.experiment_id = ?1 AND e.final AND e.val_loss IS NOT NULL ORDER BY e.run",
         "k", experiment);
 }
 

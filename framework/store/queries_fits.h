@@ -17,8 +17,9 @@ enum {
     TFX_END_TOKENS_EXCL, /* since the last growth, where the run grew */
     TFX_END_FLOPS_INCL,
     TFX_END_VAL_LOSS,
-    TFX_END_GREW,       /* the run itself */
-    TFX_END_GREW_BEFORE /* a run that it descends from */
+    TFX_END_GREW,        /* the run itself */
+    TFX_END_GREW_BEFORE, /* a run that it descends from */
+    TFX_END_BETTER       /* the best arm of the same search of learning rates; NULL: none other */
 };
 
 /* Every saved fit, newest last: id, name, form, points, objective, source, created; or everything but what forecasts

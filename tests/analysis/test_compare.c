@@ -229,6 +229,7 @@ START_TEST(selectors)
         {"small, large[lr=1e-3,batch=4]", "large[lr=1e-3,batch=4]", 1},
         {"small ,large", "small", 1},
         {"*", "anything", 1},
+        {"large, 1.4B", "large, 1.4B", 1},
         {"l*e", "large", 1},
         {"l*e", "largest", 0},
         {"*[lr=1e-3*", "large[lr=1e-3,batch=4]", 1},

@@ -178,6 +178,23 @@ def test_experiments():
         message(f.tfx("fit", "--csv", "t.csv", "--arms", "x", status=2), "--arms is about experiments of a database")
 
 
+def test_searched():
+    """Of a search of learning rates the best is a point, unless another is asked for."""
+    with folder(SIZES + "\n[sweep rates]\narms = small_6, small_12\ntrain.lr = 1e-5, 3e-3\n") as f:
+        f.tfx("run", "tiny.ini", *[x for a in ("small_6", "small_12", "small_24", "middle_6", "middle_12", "middle_24") for x in ("--arm", a)])
+        run = dict(f.sql("SELECT arm, run FROM run_summary"))
+
+        def points(*arms):
+            fit = f.json("fit", "tiny", "--form", "power", "--bootstrap", "0", *[x for a in arms for x in ("--arms", a)])
+            return {p["run"] for p in fit["residuals"]}, fit["notes"]
+        best = {run[a] for a in ("small_6[lr=3e-3]", "small_12[lr=3e-3]", "small_24", "middle_6", "middle_12", "middle_24")}
+        note = "left out: {} of learning rates that were not the best of their search"
+        same(points(), (best, [note.format("2 runs")]), "the best")
+        same(points("small_6", "small_?4", "small_12", "middle*"), (best, [note.format("2 runs")]), "by the names of swept arms")
+        same(points("small_6[lr=1e-5]", "small_12", "small_24", "middle*"),
+             (best - {run["small_6[lr=3e-3]"]} | {run["small_6[lr=1e-5]"]}, [note.format("1 run")]), "another one, by its name")
+
+
 NEXT = SIZES.split("[model small]")[0].replace("name = tiny", "name = next") + """
 [model middle]
 n_blocks = 1
