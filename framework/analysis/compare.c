@@ -91,6 +91,9 @@ static tfx_pair pair_up(const tfx_comparison *c, const side *b, int64_t seed, do
             p.best_loss = points[i].loss;
             p.best_cost = points[i].cost;
         }
+    p.beyond = p.reach == TFX_REACH_NEVER    ? p.best_loss - loss
+               : p.reach == TFX_REACH_BEFORE ? loss - points[0].loss
+                                             : NAN;
     free(points);
     return p;
 }

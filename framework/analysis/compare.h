@@ -24,6 +24,7 @@ typedef struct tfx_pair {
     double other_loss;                  /* of B at A's cost; NaN: it has no points there */
     double best_loss, best_cost;        /* B's lowest loss */
     double dearest_cost;                /* of B's points */
+    double beyond;                      /* how far A's loss lies below all of B's, or above its cheapest; NaN: WITHIN */
     double speed_up, saved, difference; /* NaN where they do not exist */
     size_t n_points;                    /* of B */
 } tfx_pair;

@@ -104,6 +104,13 @@ def test_verdicts():
         text = f.tfx("claim", "tiny", "transformer saves <= 90% flops at equal loss vs short,long").stdout
         expect(text.startswith("supported: transformer saves") and "ok   seeds" in text, "for people", text)
 
+        # Lower than all of B by what seeds differ in is no bound.
+        claim(f, "long saves >= -150% flops at equal loss vs short", "supported")
+        for seed, lower in ((1, 1e-4), (2, 2e-3), (3, 4e-3)):
+            loss = f.one("SELECT val_loss FROM run_summary WHERE run = ?", run_of(f, "short", seed))
+            change(f, "UPDATE metric SET value = ? WHERE run = ? AND name = 'val_loss' AND step = 40", loss - lower, run_of(f, "long", seed))
+        claim(f, "long saves >= -150% flops at equal loss vs short", "undecided")
+
 
 def test_refused():
     with searched() as f:
