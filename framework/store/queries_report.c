@@ -92,7 +92,9 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       (SELECT group_concat(r.value, char(10)) FROM json_each(c.evidence, '$.reasons') r) AS reasons,\n"
         "       (SELECT group_concat(json_extract(l.value, '$.lint') || ': ' || f.value, char(10))\n"
         "        FROM json_each(c.evidence, '$.lints') l, json_each(l.value, '$.failures') f) AS failures\n"
-        "FROM claim c WHERE c.experiment = :experiment ORDER BY c.id DESC",
+        "FROM claim c WHERE c.experiment = :experiment\n"
+        "      AND c.id = (SELECT max(id) FROM claim WHERE experiment = :experiment AND text = c.text)\n"
+        "ORDER BY c.id DESC",
     [TFX_REPORT_FITS] =
         "SELECT f.name AS fit, f.form, f.points, c.key AS coefficient, json_extract(c.value, '$.estimate') AS "
         "estimate,\n"
