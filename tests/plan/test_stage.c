@@ -140,9 +140,9 @@ END_TEST
 
 START_TEST(no_two_values_overlap_in_the_quickstart)
 {
-    static const char *const sets[] = {"data.loader=synthetic"};
+    static const char *const sets[] = {"data.loader=synthetic", "arm.*.train.steps=10"};
     fixture f;
-    fixture_open_file(&f, "experiments/quickstart.ini", NULL, sets, 1);
+    fixture_open_file(&f, "experiments/quickstart.ini", NULL, sets, 2);
     int stages = 0;
     for (size_t a = 0; a < f.experiment->n_arms; a++) {
         tfx_arm_plan *p = tfx_arm_plan_create(f.experiment, &f.experiment->arms[a], f.registry, &f.device, &f.err);
