@@ -5,7 +5,7 @@
 
 #include "tests/check_main.h"
 
-#define NEAR(x, y) ck_assert_double_eq_tol(x, y, 1e-12 * fabs(y))
+#define NEAR(x, y) ck_assert_double_eq_tol(x, y, 1e-12 * fabs((double)(y)))
 
 /* A factor of 10 in cost for each step; the loss falls by 1, then 0.5. */
 static const tfx_curve_point three[] = {{1e2, 3}, {1e3, 2}, {1e4, 1.5}};
