@@ -331,7 +331,7 @@ static const tfx_cli_option show_options[] = {
 const tfx_command tfx_cmd_plugin_list = {
     .name = "plugin list",
     .synopsis = "[--json]",
-    .summary = "list the plugins that were found, and those that were refused",
+    .summary = "List the plugins that were found, and those that were refused.",
     .example = "  tfx plugin list\n"
                "  TFX_PLUGIN_PATH=$HOME/my-plugins tfx plugin list --json\n",
     .options = list_options,
@@ -341,7 +341,7 @@ const tfx_command tfx_cmd_plugin_list = {
 const tfx_command tfx_cmd_plugin_show = {
     .name = "plugin show",
     .synopsis = "NAME [--json] | --markdown",
-    .summary = "show a plugin or class: its options, slots, file and hash",
+    .summary = "Show a plugin or class: its options, slots, file and hash.",
     .example = "  tfx plugin show pattention\n"
                "  tfx plugin show --markdown > docs/spec-keys.md\n",
     .options = show_options,

@@ -66,15 +66,18 @@ static void print_notes(const tfx_search *s, FILE *out)
             fprintf(out, "%s: %s of %s is the %s tried: widen the sweep.\n", g.points->group, edge->string, g.best->arm,
                     edge->valuestring);
         cJSON_Delete(edges);
+        size_t n_open = 0;
         for (size_t k = 0; k < g.n; k++) {
             const tfx_point *p = &g.points[k];
             if (p->n_failed)
                 fprintf(out, "%s: %s failed with %" PRId64 " of %" PRId64 " seeds.\n", p->group, p->arm, p->n_failed,
                         p->n_runs);
             else if (tfx_point_is_open(p))
-                fprintf(out, "%s: %s is not done: %" PRId64 " of %" PRId64 " seeds.\n", p->group, p->arm, p->n_done,
-                        p->n_runs);
+                fprintf(out, "%s%s (%" PRId64 " of %" PRId64 " seeds)", n_open++ ? ", " : "not done: ", p->arm,
+                        p->n_done, p->n_runs);
         }
+        if (n_open)
+            fputc('\n', out);
     }
 }
 

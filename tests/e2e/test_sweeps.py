@@ -101,7 +101,7 @@ def test_edges_and_open_points():
         same((large["best"]["arm"], large["runner_up"], large["edges"], large["not_done"]),
              ("large[lr=1e-3]", None, {}, ["large[lr=1e-3]", "large[lr=3e-3]", "large[lr=9e-3]"]), "one that has begun")
         text = f.tfx("best", "tiny").stdout
-        expect(f"is the {side} tried: widen the sweep." in text and "large[lr=1e-3] is not done: 1 of 2 seeds." in text,
+        expect(f"is the {side} tried: widen the sweep." in text and "not done: large[lr=1e-3] (1 of 2 seeds)" in text,
                "text", text)
         (f.path / "final.ini").write_text(FINAL)
         message(f.tfx("plan", "final.ini", status=2), "final.ini:", "rate: ${best:tiny.small.train.lr}: the search is not over",
