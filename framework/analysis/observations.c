@@ -93,10 +93,10 @@ static int losses_differ(const tfx_observations *o)
 
 tfx_status tfx_observations_check(tfx_observations *o, const char *from, tfx_error *err)
 {
+    if (err->status != TFX_OK)
+        return err->status; /* perhaps before there was a law */
     const tfx_law *law = o->law;
     size_t least = law->n_coefficients + 2;
-    if (err->status != TFX_OK)
-        return err->status;
     if (o->n < least)
         return tfx_fail(err, TFX_E_INVALID,
                         "%s: too few points for the form %s: it has %zu coefficients, expected at least %zu points, "
