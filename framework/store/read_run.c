@@ -47,22 +47,9 @@ void tfx_run_info_finish(tfx_run_info *i)
 
 tfx_status tfx_store_runs_of(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err)
 {
-    size_t cap = 0;
-    *ids = NULL;
-    *n = 0;
-    tfx_rows *q = tfx_sql_rows(s, err,
-                               "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE a.experiment = ? "
-                               "ORDER BY a.id, r.seed",
-                               "k", experiment);
-    while (tfx_rows_next(q, err))
-        *TFX_APPEND(*ids, *n, cap) = tfx_rows_int(q, 0, 1, err);
-    tfx_rows_close(q);
-    if (err->status != TFX_OK) {
-        free(*ids);
-        *ids = NULL;
-        *n = 0;
-    }
-    return err->status;
+    return tfx_sql_ids(s,
+                       "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE a.experiment = ? ORDER BY a.id, r.seed",
+                       experiment, ids, n, err);
 }
 
 tfx_id tfx_store_run_of(tfx_store *s, tfx_id experiment, const char *arm, int64_t seed, tfx_error *err)

@@ -32,6 +32,23 @@ tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char
     return tfx_rows_of(s, stmt, 0);
 }
 
+tfx_status tfx_sql_ids(tfx_store *s, const char *sql, tfx_id of, tfx_id **ids, size_t *n, tfx_error *err)
+{
+    size_t cap = 0;
+    *ids = NULL;
+    *n = 0;
+    tfx_rows *q = tfx_sql_rows(s, err, sql, "k", of);
+    while (tfx_rows_next(q, err))
+        *TFX_APPEND(*ids, *n, cap) = tfx_rows_int(q, 0, 1, err);
+    tfx_rows_close(q);
+    if (err->status != TFX_OK) {
+        free(*ids);
+        *ids = NULL;
+        *n = 0;
+    }
+    return err->status;
+}
+
 int tfx_rows_next(tfx_rows *r, tfx_error *err)
 {
     if (!r || err->status != TFX_OK)

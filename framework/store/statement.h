@@ -29,6 +29,8 @@ sqlite3_stmt *tfx_sql_prepare(tfx_store *s, tfx_error *err, const char *sql, con
 /* The same for rows, which rows.c reads. */
 typedef struct tfx_rows tfx_rows;
 tfx_rows *tfx_sql_rows(tfx_store *s, tfx_error *err, const char *sql, const char *types, ...);
+/* The ids in the first column of the rows that are of `of` (0 is NULL): fills *ids (malloced); on error nothing. */
+tfx_status tfx_sql_ids(tfx_store *s, const char *sql, tfx_id of, tfx_id **ids, size_t *n, tfx_error *err);
 /* The statement's rows; they own it from now on. Mistakes in the user's own are theirs. NULL stays NULL. */
 tfx_rows *tfx_rows_of(tfx_store *s, sqlite3_stmt *stmt, int is_users);
 

@@ -75,17 +75,10 @@ void tfx_open_starts_finish(tfx_open_start *list, size_t n)
 
 tfx_status tfx_store_started_runs(tfx_store *s, tfx_id experiment, tfx_id **ids, size_t *n, tfx_error *err)
 {
-    size_t cap = 0;
-    *ids = NULL;
-    *n = 0;
-    tfx_rows *q = tfx_sql_rows(s, err,
-                               "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE r.directory IS NOT NULL AND "
-                               "(?1 IS NULL OR a.experiment = ?1) ORDER BY r.id",
-                               "k", experiment);
-    while (tfx_rows_next(q, err))
-        *TFX_APPEND(*ids, *n, cap) = tfx_rows_int(q, 0, 1, err);
-    tfx_rows_close(q);
-    return err->status;
+    return tfx_sql_ids(s,
+                       "SELECT r.id FROM run r JOIN arm a ON a.id = r.arm WHERE r.directory IS NOT NULL AND "
+                       "(?1 IS NULL OR a.experiment = ?1) ORDER BY r.id",
+                       experiment, ids, n, err);
 }
 
 tfx_status tfx_store_vacuum(tfx_store *s, tfx_error *err)
