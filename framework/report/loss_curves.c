@@ -140,7 +140,8 @@ static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx
 {
     tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
     while (tfx_rows_next(q, err))
-        TFX_APPEND(out->arms, out->n_arms, out->cap)->arm = tfx_strdup(tfx_rows_text(q, 0, err));
+        *TFX_APPEND(out->arms, out->n_arms, out->cap) = (tfx_arm_curves){
+            .arm = tfx_strdup(tfx_rows_text(q, 0, err)), .group = tfx_strdup(tfx_rows_text(q, 15, err))};
     tfx_rows_close(q);
 }
 
@@ -207,6 +208,7 @@ void tfx_loss_curves_finish(tfx_loss_curves *c)
         free(c->arms[i].runs);
         free(c->arms[i].mean.points);
         free(c->arms[i].arm);
+        free(c->arms[i].group);
     }
     free(c->arms);
     *c = (tfx_loss_curves){0};

@@ -27,7 +27,7 @@ typedef struct tfx_loss_curve {
 } tfx_loss_curve;
 
 typedef struct tfx_arm_curves {
-    char *arm;
+    char *arm, *group;    /* the arm that this is a point of, or itself */
     tfx_loss_curve *runs; /* those that were evaluated */
     size_t n_runs, cap;
     tfx_loss_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */

@@ -64,7 +64,7 @@ static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
     char *shown = tfx_alloc(p->curves.n_arms);
     for (size_t a = 0; a < p->curves.n_arms; a++)
         shown[a] = p->curves.arms[a].n_runs > 0;
-    tfx_paper_begin(p, 1, shown, TFX_PAPER_MEAN);
+    tfx_paper_begin_arms(p, 1, shown);
     tfx_paper_panel(p, 0);
     free(shown);
     if (!axes_of_curves(p))
@@ -98,7 +98,8 @@ static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
 static const struct figure {
     const char *name;
     draw_figure *draw;
-} figures[] = {{"curves", draw_curves}, {"scaling", tfx_paper_scaling}, {"growth", tfx_paper_growth}};
+} figures[] = {
+    {"curves", draw_curves}, {"scaling", tfx_paper_scaling}, {"sweep", tfx_paper_sweep}, {"growth", tfx_paper_growth}};
 
 static draw_figure *find_figure(const char *name, tfx_error *err)
 {

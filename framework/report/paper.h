@@ -4,7 +4,7 @@
 
 #include "framework/store/store.h"
 
-/* Draws one of the figures "curves", "scaling" and "growth" of an experiment to `path`, whose name says whether it is
+/* Draws one of the figures "curves", "scaling", "sweep" and "growth" of an experiment to `path`, whose name says whether it is
  * SVG, PDF or PNG. Whole or not at all, in place of what is there; the same rows give the same bytes. */
 tfx_status tfx_report_paper(tfx_store *s, tfx_id experiment, const char *figure, const char *path, tfx_error *err);
 

@@ -111,7 +111,7 @@ tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err)
         char *shown = tfx_alloc(p->curves.n_arms);
         for (size_t i = 0; i < n_events; i++)
             shown[events[i].arm] = 1;
-        tfx_paper_begin(p, n_shares ? 2 : 1, shown, TFX_PAPER_MEAN);
+        tfx_paper_begin_arms(p, n_shares ? 2 : 1, shown);
         tfx_paper_panel(p, 0);
         free(shown);
         draw_losses(p, events, n_events);

@@ -9,10 +9,11 @@
 #include "framework/store/queries_report.h"
 
 typedef struct law_band {
+    char *name;
     tfx_band_point points[TFX_BAND_POINTS];
 } law_band;
 
-/* Of the fits that are saved of this experiment, those that say something of FLOPs. The caller frees them. */
+/* Of the fits that are saved of this experiment, those that say something of FLOPs. */
 static law_band *load_bands(const tfx_paper *p, const tfx_endpoints *ends, const double x[2], size_t *n, tfx_error *err)
 {
     law_band *all = NULL;
@@ -29,8 +30,10 @@ static law_band *load_bands(const tfx_paper *p, const tfx_endpoints *ends, const
         tfx_saved_fit saved;
         law_band band;
         if (tfx_saved_fit_load(&saved, p->store, last, err) == TFX_OK &&
-            tfx_fit_band(&saved.fit, tfx_flops_per_nd(ends), x[0], x[1], band.points))
+            tfx_fit_band(&saved.fit, tfx_flops_per_nd(ends), x[0], x[1], band.points)) {
+            band.name = tfx_strdup(last);
             *TFX_APPEND(all, *n, cap) = band;
+        }
         tfx_saved_fit_finish(&saved);
     }
     tfx_rows_close(q);
@@ -54,48 +57,74 @@ static void band_data(tfx_paper *p, const law_band *b)
     tfx_paper_data_end(p);
 }
 
-static void draw_lines(tfx_paper *p, const tfx_endpoints *ends, const law_band *bands, size_t n_bands)
+/* Arms that one sweep made of one arm are a group: they have one colour, and one name. */
+static size_t find_group(const char *const *groups, size_t n, const char *name)
 {
-    size_t block = p->n_blocks;
-    for (size_t i = 0; i < n_bands; i++)
-        band_data(p, &bands[i]);
-    for (size_t a = 0; a < p->curves.n_arms; a++) {
-        tfx_paper_data(p);
-        for (size_t i = 0; i < ends->n; i++)
-            if (counts(&ends->items[i]) && !strcmp(ends->items[i].arm, p->curves.arms[a].arm))
-                fprintf(p->script, "%.17g %.17g\n", ends->items[i].incl[TFX_COST_FLOPS], ends->items[i].loss);
-        tfx_paper_data_end(p);
-    }
-    for (int is_band = 1; is_band >= 0; is_band--)
-        for (size_t i = 0; i < n_bands; i++)
-            tfx_paper_law(p, block + i, i, is_band);
-    for (size_t a = 0; a < p->curves.n_arms; a++)
-        tfx_paper_line(p, block + n_bands + a, a, TFX_PAPER_DOT);
-    tfx_paper_plot_end(p);
+    size_t i = 0;
+    while (i < n && strcmp(groups[i], name) != 0)
+        i++;
+    return i;
 }
 
-static tfx_status draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], double y[2], tfx_error *err)
+/* The groups whose arms have an endpoint that counts, in their order. The caller frees the array. */
+static const char **find_groups(const tfx_paper *p, const tfx_endpoints *ends, size_t *n)
 {
-    size_t n_bands;
-    law_band *bands = load_bands(p, ends, x, &n_bands, err);
-    char *shown = tfx_alloc(p->curves.n_arms);
+    const char **groups = TFX_NEW_ARRAY(const char *, p->curves.n_arms);
+    *n = 0;
     for (size_t i = 0; i < ends->n; i++) {
         size_t arm = tfx_loss_curves_arm(&p->curves, ends->items[i].arm);
-        if (counts(&ends->items[i]) && arm != TFX_NO_ARM)
-            shown[arm] = 1;
+        if (counts(&ends->items[i]) && arm != TFX_NO_ARM && find_group(groups, *n, p->curves.arms[arm].group) == *n)
+            groups[(*n)++] = p->curves.arms[arm].group;
     }
-    for (size_t i = 0; i < n_bands; i++) /* the line, not all of its interval */
-        for (size_t k = 0; k < TFX_BAND_POINTS; k++)
+    return groups;
+}
+
+static void group_data(tfx_paper *p, const tfx_endpoints *ends, const char *group)
+{
+    tfx_paper_data(p);
+    for (size_t i = 0; i < ends->n; i++) {
+        size_t arm = tfx_loss_curves_arm(&p->curves, ends->items[i].arm);
+        if (counts(&ends->items[i]) && arm != TFX_NO_ARM && !strcmp(p->curves.arms[arm].group, group))
+            fprintf(p->script, "%.17g %.17g\n", ends->items[i].incl[TFX_COST_FLOPS], ends->items[i].loss);
+    }
+    tfx_paper_data_end(p);
+}
+
+static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], double y[2], tfx_error *err)
+{
+    size_t n_bands, n_groups, n_keys = 0, cap = 0;
+    law_band *bands = load_bands(p, ends, x, &n_bands, err);
+    const char **groups = find_groups(p, ends, &n_groups);
+    tfx_paper_key *keys = NULL;
+    for (size_t i = 0; i < n_groups; i++)
+        *TFX_APPEND(keys, n_keys, cap) = (tfx_paper_key){groups[i], i, TFX_PAPER_DOT};
+    for (size_t i = 0; i < n_bands; i++) {
+        *TFX_APPEND(keys, n_keys, cap) = (tfx_paper_key){bands[i].name, i, TFX_PAPER_LAW};
+        for (size_t k = 0; k < TFX_BAND_POINTS; k++) /* the line, not all of its interval */
             tfx_paper_widen(y, bands[i].points[k].loss);
+    }
     tfx_scale sx = tfx_scale_log(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
-    tfx_paper_begin(p, 1, shown, TFX_PAPER_DOT);
+    tfx_paper_begin(p, 1, keys, n_keys);
     tfx_paper_panel(p, 0);
     tfx_paper_axis(p, "x", &sx, TFX_TICK_POWER, "training FLOPs, including ancestors");
     tfx_paper_axis(p, "y", &sy, TFX_TICK_NUMBER, "validation loss");
-    draw_lines(p, ends, bands, n_bands);
-    free(shown);
+    size_t block = p->n_blocks;
+    for (size_t i = 0; i < n_bands; i++)
+        band_data(p, &bands[i]);
+    for (size_t i = 0; i < n_groups; i++)
+        group_data(p, ends, groups[i]);
+    for (size_t i = 0; i < n_bands; i++)
+        tfx_paper_band(p, block + i);
+    for (size_t i = 0; i < n_bands; i++)
+        tfx_paper_line(p, block + i, i, TFX_PAPER_LAW);
+    for (size_t i = 0; i < n_groups; i++)
+        tfx_paper_line(p, block + n_bands + i, i, TFX_PAPER_DOT);
+    tfx_paper_plot_end(p);
+    for (size_t i = 0; i < n_bands; i++)
+        free(bands[i].name);
+    free(keys);
+    free(groups);
     free(bands);
-    return err->status;
 }
 
 tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err)

@@ -44,19 +44,31 @@ static void print_dashes(FILE *out, const char *dashes)
     fputc(')', out);
 }
 
-/* One entry; x and y are where it begins, from the lower left corner. gnuplot's own legends have no more rows than fit
- * into the panel. */
-static void print_key(tfx_paper *p, size_t arm, tfx_paper_mark mark, double x, double y)
+/* How lines of a mark look, all but their width. */
+static void print_line_style(FILE *out, size_t number, tfx_paper_mark mark)
 {
-    tfx_line_style style = tfx_palette(arm);
-    const char *name = p->curves.arms[arm].arm;
-    if (mark == TFX_PAPER_DOT)
+    static const char *const of_laws[] = {"", "6 3", "2 3"};
+    tfx_line_style style = tfx_palette(number);
+    if (mark == TFX_PAPER_LAW)
+        fputs(" lc rgb '#404040'", out);
+    else
+        fprintf(out, " lc rgb '#%s%s'", mark == TFX_PAPER_SEED ? "a0" : "", style.light + 1); /* a0: how transparent */
+    print_dashes(out, mark == TFX_PAPER_LAW ? of_laws[number % 3] : style.dashes);
+}
+
+/* x and y are where the entry begins, from the lower left corner. gnuplot's own legends have no more rows than fit
+ * into the panel. */
+static void print_key(tfx_paper *p, const tfx_paper_key *key, double x, double y)
+{
+    tfx_line_style style = tfx_palette(key->number);
+    const char *name = key->name;
+    if (key->mark == TFX_PAPER_DOT)
         fprintf(p->script, "set label '' at screen %.4f,%.4f point pt %d ps 0.5 lc rgb '%s'\n", (x + 0.1) / WIDTH,
                 y / p->height, points[style.round % 4], style.light);
     else {
-        fprintf(p->script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lw 1.4 lc rgb '%s'", x / WIDTH,
-                y / p->height, (x + 0.2) / WIDTH, y / p->height, style.light);
-        print_dashes(p->script, style.dashes);
+        fprintf(p->script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lw %s", x / WIDTH, y / p->height,
+                (x + 0.2) / WIDTH, y / p->height, key->mark == TFX_PAPER_LAW ? "1" : "1.4");
+        print_line_style(p->script, key->number, key->mark);
         fputc('\n', p->script);
     }
     int length = LONGEST_NAME;
@@ -69,16 +81,14 @@ static void print_key(tfx_paper *p, size_t arm, tfx_paper_mark mark, double x, d
     free(cut);
 }
 
-void tfx_paper_begin(tfx_paper *p, int n_panels, const char *shown, tfx_paper_mark mark)
+void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size_t n)
 {
-    size_t n = 0, longest = 0;
-    for (size_t a = 0; a < p->curves.n_arms; a++)
-        if (shown[a]) {
-            size_t length = strlen(p->curves.arms[a].arm);
-            longest = length > longest ? length : longest;
-            n++;
-        }
-    size_t n_columns = longest <= SHORT_NAME && n > 1 ? 2 : 1, n_rows = (n + n_columns - 1) / n_columns, i = 0;
+    size_t longest = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(keys[i].name);
+        longest = length > longest ? length : longest;
+    }
+    size_t n_columns = longest <= SHORT_NAME && n > 1 ? 2 : 1, n_rows = (n + n_columns - 1) / n_columns;
     p->n_panels = n_panels;
     p->height = TOP + n_panels * (panel_height(p) + AXIS) + KEY_ROW * ((double)n_rows + 0.3);
     tfx_gnuplot_terminal(p->script, p->format, WIDTH, p->height);
@@ -87,14 +97,21 @@ void tfx_paper_begin(tfx_paper *p, int n_panels, const char *shown, tfx_paper_ma
           "set grid lt 1 lw 0.4 lc rgb '#e4e4e4'\n"
           "unset key\n",
           p->script);
-    for (size_t a = 0; a < p->curves.n_arms; a++)
-        if (shown[a]) {
-            print_key(p, a, mark, 0.1 + WIDTH / 2 * (double)(i / n_rows),
-                      KEY_ROW * ((double)(n_rows - i % n_rows) - 0.3));
-            i++;
-        }
+    for (size_t i = 0; i < n; i++)
+        print_key(p, &keys[i], 0.1 + WIDTH / 2 * (double)(i / n_rows), KEY_ROW * ((double)(n_rows - i % n_rows) - 0.3));
     if (n_panels > 1)
         fputs("set multiplot\n", p->script);
+}
+
+void tfx_paper_begin_arms(tfx_paper *p, int n_panels, const char *shown)
+{
+    tfx_paper_key *keys = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t a = 0; a < p->curves.n_arms; a++)
+        if (shown[a])
+            *TFX_APPEND(keys, n, cap) = (tfx_paper_key){p->curves.arms[a].arm, a, TFX_PAPER_MEAN};
+    tfx_paper_begin(p, n_panels, keys, n);
+    free(keys);
 }
 
 void tfx_paper_panel(tfx_paper *p, int panel)
@@ -179,34 +196,26 @@ void tfx_paper_data_end(tfx_paper *p)
     fputs("END\n", p->script);
 }
 
-void tfx_paper_line(tfx_paper *p, size_t block, size_t arm, tfx_paper_mark mark)
+void tfx_paper_line(tfx_paper *p, size_t block, size_t number, tfx_paper_mark mark)
 {
-    tfx_line_style style = tfx_palette(arm);
+    tfx_line_style style = tfx_palette(number);
     fprintf(p->script, "%s $d%zu using 1:2 ", p->n_lines++ ? ", \\\n" : "plot", block);
     switch (mark) {
-    case TFX_PAPER_MEAN: fprintf(p->script, "with lines lw 1.4 lc rgb '%s'", style.light); break;
-    /* The first two digits are how transparent it is. */
-    case TFX_PAPER_SEED: fprintf(p->script, "with lines lw 0.7 lc rgb '#a0%s'", style.light + 1); break;
+    case TFX_PAPER_MEAN: fputs("with lines lw 1.4", p->script); break;
+    case TFX_PAPER_SEED: fputs("with lines lw 0.7", p->script); break;
+    case TFX_PAPER_LAW: fputs("with lines lw 1", p->script); break;
     case TFX_PAPER_DOT:
         fprintf(p->script, "with points pt %d ps 0.5 lc rgb '%s'", points[style.round % 4], style.light);
-        break;
-    case TFX_PAPER_RING: fprintf(p->script, "with points pt 6 ps 0.6 lw 1.2 lc rgb '%s'", style.light); break;
+        return;
+    case TFX_PAPER_RING: fprintf(p->script, "with points pt 6 ps 0.6 lw 1.2 lc rgb '%s'", style.light); return;
     }
-    if (mark == TFX_PAPER_MEAN || mark == TFX_PAPER_SEED)
-        print_dashes(p->script, style.dashes);
+    print_line_style(p->script, number, mark);
 }
 
-void tfx_paper_law(tfx_paper *p, size_t block, size_t law, int is_band)
+void tfx_paper_band(tfx_paper *p, size_t block)
 {
-    static const char *const dashes[] = {"", "6 3", "2 3"};
-    fprintf(p->script, "%s $d%zu using 1:", p->n_lines++ ? ", \\\n" : "plot", block);
-    if (is_band)
-        fputs("3:4 with filledcurves fc rgb '#dd404040' fs noborder notitle", p->script);
-    else {
-        fputs("2 with lines lw 1 lc rgb '#404040'", p->script);
-        print_dashes(p->script, dashes[law % 3]);
-        fputs(" notitle", p->script);
-    }
+    fprintf(p->script, "%s $d%zu using 1:3:4 with filledcurves fc rgb '#dd404040' fs noborder notitle",
+            p->n_lines++ ? ", \\\n" : "plot", block);
 }
 
 void tfx_paper_widen(double range[2], double value)

@@ -25,11 +25,21 @@ typedef enum tfx_paper_mark {
     TFX_PAPER_MEAN = 0, /* a strong line */
     TFX_PAPER_SEED,     /* a faint one */
     TFX_PAPER_DOT,
-    TFX_PAPER_RING
+    TFX_PAPER_RING,
+    TFX_PAPER_LAW /* a grey line; laws are numbered apart from arms, and differ by their dashes */
 } tfx_paper_mark;
 
-/* Terminal, borders and fonts; a legend of these arms (one flag for each), by that mark, stands below the panels. */
-void tfx_paper_begin(tfx_paper *p, int n_panels, const char *shown, tfx_paper_mark mark);
+/* One entry of a legend. */
+typedef struct tfx_paper_key {
+    const char *name;
+    size_t number; /* of the arm, or group of arms, which decides the colour */
+    tfx_paper_mark mark;
+} tfx_paper_key;
+
+/* Terminal, borders and fonts; the legend stands below the panels. */
+void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size_t n_keys);
+/* The same with a legend of arms, of each that has a flag. */
+void tfx_paper_begin_arms(tfx_paper *p, int n_panels, const char *shown);
 /* What follows is in this panel, counted from the top. */
 void tfx_paper_panel(tfx_paper *p, int panel);
 /* The axis "x" or "y": its range, its ticks as reports have them, and what it shows. */
@@ -39,11 +49,10 @@ void tfx_paper_axis(tfx_paper *p, const char *axis, const tfx_scale *scale, tfx_
 size_t tfx_paper_data(tfx_paper *p);
 void tfx_paper_data_end(tfx_paper *p);
 
-/* One more line of the plot command, which the first begins: a block in the style of an arm. */
-void tfx_paper_line(tfx_paper *p, size_t block, size_t arm, tfx_paper_mark mark);
-/* A law of the block, whose columns are FLOPs, loss and the ends of an interval: its band, or the line itself; laws are
- * numbered, and differ by their dashes. */
-void tfx_paper_law(tfx_paper *p, size_t block, size_t law, int is_band);
+/* One more line of the plot command, which the first begins: a block in the style of an arm or law. */
+void tfx_paper_line(tfx_paper *p, size_t block, size_t number, tfx_paper_mark mark);
+/* The band of a block whose third and fourth columns are the ends of an interval. */
+void tfx_paper_band(tfx_paper *p, size_t block);
 void tfx_paper_plot_end(tfx_paper *p);
 
 /* Makes a range hold a value. */
@@ -52,6 +61,7 @@ void tfx_paper_widen(double range[2], double value);
 /* ---- figures beside the curves, each in a file of its own ---- */
 
 tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err);
+tfx_status tfx_paper_sweep(tfx_paper *p, tfx_error *err);
 tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err);
 
 #endif

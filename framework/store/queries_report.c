@@ -29,7 +29,8 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       (SELECT max(s.parameters) FROM stage s JOIN run r ON r.id = s.run\n"
         "        WHERE r.arm = a.id AND s.number = 0 AND s.superseded = 0) AS first_parameters,\n"
         "       max(d.parameters) AS parameters, avg(d.tokens_incl) AS tokens_incl, avg(d.flops_incl) AS flops_incl,\n"
-        "       avg(d.flops_excl) AS flops_excl, avg(d.seconds_incl) AS seconds_incl, a.twin, a.twin_of\n"
+        "       avg(d.flops_excl) AS flops_excl, avg(d.seconds_incl) AS seconds_incl, a.twin, a.twin_of,\n"
+        "       coalesce(a.base, a.name) AS base\n"
         "FROM arm a LEFT JOIN ended d ON d.arm = a.name\n"
         "WHERE a.experiment = :experiment GROUP BY a.id ORDER BY a.id",
     [TFX_REPORT_RUNS] = "SELECT v.run, v.arm, v.seed, v.status, v.model, v.parameters, v.stages, v.steps_incl,\n"
@@ -57,6 +58,10 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "       g.from_model, g.to_model, g.policy, g.reason\n"
         "FROM growth_event g JOIN run_summary v ON v.run = g.run\n"
         "WHERE v.experiment_id = :experiment AND g.superseded = 0 ORDER BY g.run, g.step, g.id",
+    [TFX_REPORT_SWEPT] = "SELECT a.base, k.key, k.value, v.seed, v.run, v.val_loss\n"
+                         "FROM arm a JOIN json_each(a.point) k JOIN run r ON r.arm = a.id JOIN endpoint v ON v.run = "
+                         "r.id AND v.final = 1\n"
+                         "WHERE a.experiment = :experiment AND v.val_loss IS NOT NULL ORDER BY a.id, v.seed, k.id",
     /* A checkpoint is recorded after what it descends from: rows that say otherwise would lead around for ever. */
     [TFX_REPORT_LINEAGE] =
         "WITH RECURSIVE family (run, checkpoint) AS (\n"

@@ -12,7 +12,8 @@ typedef enum tfx_report_query {
     TFX_REPORT_EXPERIMENT = 0,
     /* per arm: arm, then of the runs that are done: mean val_loss, its std (NULL: one run), mean bits_per_byte; runs, done,
      * growths (events, of all runs), first_parameters (of stage 0), parameters; means again: tokens_incl, flops_incl,
-     * flops_excl, seconds_incl; twin (scratch, random_base or no_growth; NULL: none), twin_of */
+     * flops_excl, seconds_incl; twin (scratch, random_base or no_growth; NULL: none), twin_of; base (the arm that it is a point of, or
+     * itself) */
     TFX_REPORT_OUTCOMES,
     /* per run: run, arm, seed, status, model, parameters, stages, steps_incl, tokens_incl, flops_incl, flops_excl,
      * val_loss, bits_per_byte, seconds_incl, detail */
@@ -25,6 +26,8 @@ typedef enum tfx_report_query {
     TFX_REPORT_ENDPOINTS,
     /* the final ones, for comparisons: framework/store/queries.h names its columns (TFX_ENDPOINT_ARM, ...) */
     TFX_REPORT_ENDS,
+    /* per final endpoint of an arm that is a point of a sweep, and per key: base, key, value (text), seed, run, val_loss */
+    TFX_REPORT_SWEPT,
     /* per growth event: arm, seed, run, step, parameters_before, parameters_after, keeps_function, probe_delta_loss,
      * probe_max_abs_delta_logit, from_model, to_model, policy, reason */
     TFX_REPORT_GROWTH,

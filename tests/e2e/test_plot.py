@@ -95,6 +95,47 @@ def math_close(p, q):
     return all(abs(a - b) <= 1e-12 * abs(b) for a, b in zip(p, q))
 
 
+SWEPT = TINY + """[sweep rates]
+arms = transformer, grown
+train.lr = 3e-4, 1e-3, 3e-3
+"""
+
+
+def test_sweep():
+    with folder(SWEPT) as f:
+        f.tfx("run", "tiny.ini", "--set", "train.min_lr=0", "--set", "train.schedule=cosine", "--jobs", "2")
+        f.tfx("plot", "tiny", "--figure", "sweep", "-o", "sweep.svg")
+        shown = texts((f.path / "sweep.svg").read_text())
+        expect({"train.lr", "3e-4", "1e-3", "3e-3", "transformer", "grown"} <= set(shown), "axes, values, legend", shown)
+        expect(not any("[" in t for t in shown), "points have no names of their own", shown)
+        blocks = points(f, "sweep")
+        for i, arm in enumerate(("transformer", "grown")):
+            ends = sorted(f.sql("SELECT CAST(json_extract(a.point, '$.\"train.lr\"') AS REAL), s.val_loss FROM run_summary s "
+                                "JOIN run r ON r.id = s.run JOIN arm a ON a.id = r.arm WHERE a.base = ?", arm))
+            same(sorted(blocks[2 * i]), ends, f"{arm}: every seed")
+            same(len(ends), 6, "three values, two seeds")
+            means = [(x, (a + b) / 2) for (x, a), (_, b) in zip(ends[::2], ends[1::2])]
+            expect(all(math_close(p, q) for p, q in zip(blocks[2 * i + 1], means)) and len(blocks[2 * i + 1]) == 3, "means",
+                   (blocks[2 * i + 1], means))
+        f.tfx("plot", "tiny", "--figure", "scaling", "-o", "scaling.svg")
+        shown = texts((f.path / "scaling.svg").read_text())
+        expect({"transformer", "grown"} <= set(shown) and not any("[" in t for t in shown), "one colour for a sweep", shown)
+        scaling = points(f, "scaling")
+        same([len(b) for b in scaling], [6, 6], "points of a group")
+        # Values that are no number have no place; two keys are one too many.
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE arm SET point = '{\"train.batch\":\"8\"}' WHERE name = 'grown[lr=3e-3]'")
+            c.commit()
+        message(f.tfx("plot", "tiny", "--figure", "sweep", "-o", "no.svg", status=2),
+                "shows losses against one number: the experiment sweeps train.lr and train.batch")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE arm SET point = '{\"model\":\"a`b\"}'")
+            c.commit()
+        message(f.tfx("plot", "tiny", "--figure", "sweep", "-o", "no.svg", status=2),
+                "no arm of the experiment that was swept over numbers has ended")
+        expect(not (f.path / "no.svg").exists(), "nothing is left behind")
+
+
 def test_mistakes():
     with folder() as f:
         f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1", "--arm", "transformer", "--set", "train.schedule=constant")
