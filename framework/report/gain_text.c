@@ -9,14 +9,21 @@
 #include "framework/report/compare_text.h"
 #include "framework/report/table.h"
 
+const char *tfx_gain_difference(const tfx_gain *p, int part, char text[TFX_GAIN_TEXT])
+{
+    tfx_estimate e = p->parts[part].contrasts[0].difference;
+    if (isfinite(e.low))
+        snprintf(text, TFX_GAIN_TEXT, "%+.4f (%+.4f to %+.4f)", e.mean, e.low, e.high);
+    else
+        snprintf(text, TFX_GAIN_TEXT, "%+.4f", e.mean);
+    return text;
+}
+
 static void print_part(const tfx_gain *p, int k, int width, FILE *out)
 {
     const tfx_comparison *c = &p->parts[k];
-    tfx_estimate e = c->contrasts[0].difference;
-    char *pair = tfx_printf("%s - %s", c->a, c->b), interval[80] = "";
-    if (isfinite(e.low))
-        snprintf(interval, sizeof(interval), " (%+.4f to %+.4f)", e.low, e.high);
-    fprintf(out, "%-13s %+.4f%-21s  %-*s  %s\n", tfx_gain_names[k], e.mean, interval, width, pair,
+    char *pair = tfx_printf("%s - %s", c->a, c->b), text[TFX_GAIN_TEXT];
+    fprintf(out, "%-13s %-28s  %-*s  %s\n", tfx_gain_names[k], tfx_gain_difference(p, k, text), width, pair,
             tfx_gain_meanings[k]);
     free(pair);
 }

@@ -48,7 +48,7 @@ void tfx_html_arm(const tfx_page *p, const char *arm)
 {
     size_t a = tfx_loss_curves_arm(&p->curves, arm);
     if (a != TFX_NO_ARM)
-        fprintf(p->out, "<b class=\"named a%zu\">", a);
+        fprintf(p->out, "<b class=\"named a%zu\">", p->curves.arms[a].group);
     else
         fputs("<b>", p->out);
     tfx_html_text(p->out, arm);

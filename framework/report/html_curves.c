@@ -99,7 +99,7 @@ static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
     const tfx_loss_curve *main = tfx_arm_main_curve(arm);
     if (!main)
         return;
-    fprintf(p->out, "<g class=\"arm a%zu\">\n", a);
+    fprintf(p->out, "<g class=\"arm a%zu\">\n", arm->group);
     for (size_t r = 0; r < arm->n_runs; r++) {
         int is_main = &arm->runs[r] == main;
         fprintf(p->out, "<path class=\"%s\" data-run=\"%lld\" ", is_main ? "mean" : "seed",
@@ -172,7 +172,7 @@ static void print_data(const tfx_page *p)
             p->curves.n_kept);
     for (size_t a = 0; a < p->curves.n_arms; a++) {
         const tfx_arm_curves *arm = &p->curves.arms[a];
-        fprintf(out, "%s\n{\"arm\":", a ? "," : "");
+        fprintf(out, "%s\n{\"group\":%zu,\"arm\":", a ? "," : "", arm->group);
         tfx_html_json_string(out, arm->arm);
         fputs(",\"runs\":[", out);
         for (size_t r = 0; r < arm->n_runs; r++) {
@@ -188,17 +188,25 @@ static void print_data(const tfx_page *p)
     fputs("]}</script>\n", out);
 }
 
+static int has_curve(const tfx_page *p, size_t group)
+{
+    for (size_t a = 0; a < p->curves.n_arms; a++)
+        if (p->curves.arms[a].group == group && tfx_arm_main_curve(&p->curves.arms[a]))
+            return 1;
+    return 0;
+}
+
 static void print_legend(const tfx_page *p)
 {
     fputs("<div class=\"legend\">", p->out);
-    for (size_t a = 0; a < p->curves.n_arms; a++) {
-        if (!tfx_arm_main_curve(&p->curves.arms[a]))
+    for (size_t g = 0; g < p->curves.n_groups; g++) {
+        if (!has_curve(p, g))
             continue;
         fprintf(p->out,
-                "<button type=\"button\" data-arm=\"%zu\" aria-pressed=\"true\"><svg class=\"key a%zu\" "
+                "<button type=\"button\" data-group=\"%zu\" aria-pressed=\"true\"><svg class=\"key a%zu\" "
                 "viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"mean\" d=\"M0 4H26\"/></svg>",
-                a, a);
-        tfx_html_text(p->out, p->curves.arms[a].arm);
+                g, g);
+        tfx_html_text(p->out, p->curves.groups[g]);
         fputs("</button>", p->out);
     }
     fputs("</div>\n", p->out);

@@ -42,8 +42,8 @@ static void draw_one(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
     double incl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_INCL]);
     double excl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_EXCL]), y = tfx_html_plot_y(plot, e->loss);
     char parameters[32], flops[2][32];
-    fprintf(p->out, "<g class=\"arm a%zu%s\" data-run=\"%lld\">", e->arm, e->decayed == 0 ? " undecayed" : "",
-            (long long)e->run);
+    fprintf(p->out, "<g class=\"arm a%zu%s\" data-run=\"%lld\">", p->curves.arms[e->arm].group,
+            e->decayed == 0 ? " undecayed" : "", (long long)e->run);
     if (incl - excl > 1) /* less is not to be seen */
         fprintf(p->out,
                 "<path class=\"seed\" d=\"M%.1f %.1fH%.1f\"/><path class=\"ring\" d=\"M%.1f %.1fh0\"/>"

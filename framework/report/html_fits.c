@@ -46,8 +46,9 @@ static void draw_ends(const tfx_page *p, const tfx_html_plot *plot)
         size_t arm = tfx_loss_curves_arm(&p->curves, e->arm);
         if (e->decayed != 1 || arm == TFX_NO_ARM)
             continue;
-        fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"dot\" d=\"M%.1f %.1fh0\"/><title>", arm,
-                tfx_html_plot_x(plot, e->incl[TFX_COST_FLOPS]), tfx_html_plot_y(plot, e->loss));
+        fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"dot\" d=\"M%.1f %.1fh0\"/><title>",
+                p->curves.arms[arm].group, tfx_html_plot_x(plot, e->incl[TFX_COST_FLOPS]),
+                tfx_html_plot_y(plot, e->loss));
         tfx_html_text(p->out, e->arm);
         fprintf(p->out, ", seed %lld: val loss %.4f</title></g>\n", (long long)e->seed, e->loss);
     }

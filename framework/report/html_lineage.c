@@ -66,7 +66,7 @@ static void draw_bar(const tfx_page *p, const bar *all, size_t n, size_t row, do
     double y = middle(row, n);
     fputs("<g class=\"arm", p->out);
     if (arm != TFX_NO_ARM)
-        fprintf(p->out, " a%zu", arm);
+        fprintf(p->out, " a%zu", p->curves.arms[arm].group);
     fputs("\">", p->out);
     for (size_t i = 0; b->parent && i < n; i++)
         if (all[i].run == b->parent)

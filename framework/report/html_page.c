@@ -15,17 +15,17 @@ extern const char tfx_report_css[], tfx_report_js[];
 /* Points that are drawn of all runs together. Each is in six pictures and once as numbers: this keeps a page below 3 MB. */
 #define MAX_POINTS 12000
 
-/* The colours of the arms. Printed, and without a preference, on white. */
+/* The colours of the arms: points of one sweep have one. Printed, and without a preference, on white. */
 static void print_colours(const tfx_page *p)
 {
-    for (size_t a = 0; a < p->curves.n_arms; a++) {
+    for (size_t a = 0; a < p->curves.n_groups; a++) {
         tfx_line_style style = tfx_palette(a);
         fprintf(p->out, ".a%zu{--c:%s}", a, style.light);
         if (*style.dashes)
             fprintf(p->out, ".a%zu path{stroke-dasharray:%s}", a, style.dashes);
     }
     fputs("\n@media screen and (prefers-color-scheme:dark){", p->out);
-    for (size_t a = 0; a < p->curves.n_arms; a++)
+    for (size_t a = 0; a < p->curves.n_groups; a++)
         fprintf(p->out, ".a%zu{--c:%s}", a, tfx_palette(a).dark);
     fputs("}\n", p->out);
 }
@@ -96,6 +96,7 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
         fputs("</div>\n", p->out);
     }
     tfx_html_comparison(p, err);
+    tfx_html_gain(p, err);
     tfx_html_outcomes(p, err);
     tfx_html_fits(p, err);
     tfx_html_forecasts(p, err);

@@ -61,7 +61,7 @@ static void draw_lines(const tfx_page *p, const tfx_html_plot *plot, const measu
     for (size_t from = 0, to; from < n; from = to) {
         const measured *first = &all[from];
         int any = 0;
-        fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"%s\" d=\"", first->arm, class);
+        fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"%s\" d=\"", p->curves.arms[first->arm].group, class);
         for (to = from; to < n && all[to].arm == first->arm && all[to].stage == first->stage; to++) {
             if (!shown(plot, value(&all[to])))
                 continue;

@@ -136,12 +136,22 @@ static void average(tfx_arm_curves *arm)
 
 /* ---- reading ---- */
 
+/* Adds it where it is not there. */
+static size_t find_group(tfx_loss_curves *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_groups; i++)
+        if (!strcmp(c->groups[i], name))
+            return i;
+    *TFX_APPEND(c->groups, c->n_groups, c->groups_cap) = tfx_strdup(name);
+    return c->n_groups - 1;
+}
+
 static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx_error *err)
 {
     tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
     while (tfx_rows_next(q, err))
         *TFX_APPEND(out->arms, out->n_arms, out->cap) = (tfx_arm_curves){
-            .arm = tfx_strdup(tfx_rows_text(q, 0, err)), .group = tfx_strdup(tfx_rows_text(q, 15, err))};
+            .arm = tfx_strdup(tfx_rows_text(q, 0, err)), .group = find_group(out, tfx_rows_text(q, 15, err))};
     tfx_rows_close(q);
 }
 
@@ -208,8 +218,10 @@ void tfx_loss_curves_finish(tfx_loss_curves *c)
         free(c->arms[i].runs);
         free(c->arms[i].mean.points);
         free(c->arms[i].arm);
-        free(c->arms[i].group);
     }
+    for (size_t i = 0; i < c->n_groups; i++)
+        free(c->groups[i]);
+    free(c->groups);
     free(c->arms);
     *c = (tfx_loss_curves){0};
 }

@@ -27,7 +27,8 @@ typedef struct tfx_loss_curve {
 } tfx_loss_curve;
 
 typedef struct tfx_arm_curves {
-    char *arm, *group;    /* the arm that this is a point of, or itself */
+    char *arm;
+    size_t group;         /* of the arms that one sweep made of one arm: they have one colour and one name */
     tfx_loss_curve *runs; /* those that were evaluated */
     size_t n_runs, cap;
     tfx_loss_curve mean; /* of two runs and more, where all of them were evaluated; otherwise empty */
@@ -37,6 +38,8 @@ typedef struct tfx_arm_curves {
 typedef struct tfx_loss_curves {
     tfx_arm_curves *arms; /* every arm, in the order of the spec */
     size_t n_arms, cap;
+    char **groups; /* names of the arms that were swept, and of those that were not */
+    size_t n_groups, groups_cap;
     size_t n_evaluations, n_kept; /* before and after thinning, of runs */
 } tfx_loss_curves;
 
@@ -44,7 +47,7 @@ typedef struct tfx_loss_curves {
 tfx_status tfx_loss_curves_load(tfx_store *s, tfx_id experiment, size_t budget, tfx_loss_curves *out, tfx_error *err);
 void tfx_loss_curves_finish(tfx_loss_curves *c);
 
-/* The position of an arm, which decides its colour; TFX_NO_ARM: it is of another experiment. */
+/* The position of an arm; TFX_NO_ARM: it is of another experiment. */
 #define TFX_NO_ARM ((size_t)-1)
 size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm);
 

@@ -61,10 +61,10 @@ static size_t growth_data(tfx_paper *p, const tfx_loss_curve *c)
 
 static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
 {
-    char *shown = tfx_alloc(p->curves.n_arms);
+    char *shown = tfx_alloc(p->curves.n_groups);
     for (size_t a = 0; a < p->curves.n_arms; a++)
-        shown[a] = p->curves.arms[a].n_runs > 0;
-    tfx_paper_begin_arms(p, 1, shown);
+        shown[p->curves.arms[a].group] |= p->curves.arms[a].n_runs > 0;
+    tfx_paper_begin_groups(p, 1, shown);
     tfx_paper_panel(p, 0);
     free(shown);
     if (!axes_of_curves(p))
@@ -83,10 +83,10 @@ static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
         const tfx_arm_curves *arm = &p->curves.arms[a];
         for (size_t r = 0; r < arm->n_runs; r++, block++)
             if (arm->mean.n)
-                tfx_paper_line(p, block, a, TFX_PAPER_SEED);
+                tfx_paper_line(p, block, arm->group, TFX_PAPER_SEED);
         if (arm->n_runs) {
-            tfx_paper_line(p, block++, a, TFX_PAPER_MEAN);
-            tfx_paper_line(p, block++, a, TFX_PAPER_RING);
+            tfx_paper_line(p, block++, arm->group, TFX_PAPER_MEAN);
+            tfx_paper_line(p, block++, arm->group, TFX_PAPER_RING);
         }
     }
     tfx_paper_plot_end(p);

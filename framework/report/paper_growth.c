@@ -63,7 +63,7 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
     tfx_paper_axis(p, "y", &sy, TFX_TICK_NUMBER, "validation loss");
     fputs("set arrow 999 from 0, graph 0 to 0, graph 1 nohead back lw 0.8 dt 2 lc rgb '#808080'\n", p->script);
     for (size_t k = 0; k < n; k++)
-        tfx_paper_line(p, block + k, all[k].arm, TFX_PAPER_MEAN);
+        tfx_paper_line(p, block + k, p->curves.arms[all[k].arm].group, TFX_PAPER_MEAN);
     tfx_paper_plot_end(p);
 }
 
@@ -108,10 +108,10 @@ tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err)
                  "figure 'growth': no arm of the experiment has been evaluated before and after growth");
     if (err->status == TFX_OK) {
         size_t first = p->n_blocks - n_shares;
-        char *shown = tfx_alloc(p->curves.n_arms);
+        char *shown = tfx_alloc(p->curves.n_groups);
         for (size_t i = 0; i < n_events; i++)
-            shown[events[i].arm] = 1;
-        tfx_paper_begin_arms(p, n_shares ? 2 : 1, shown);
+            shown[p->curves.arms[events[i].arm].group] = 1;
+        tfx_paper_begin_groups(p, n_shares ? 2 : 1, shown);
         tfx_paper_panel(p, 0);
         free(shown);
         draw_losses(p, events, n_events);
@@ -122,7 +122,7 @@ tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err)
             tfx_paper_axis(p, "x", &sx, TFX_TICK_COUNT, "steps since growth");
             tfx_paper_axis(p, "y", &sy, TFX_TICK_NUMBER, "output of new slots, %");
             for (size_t k = 0; k < n_shares; k++)
-                tfx_paper_line(p, first + k, arms[k], TFX_PAPER_MEAN);
+                tfx_paper_line(p, first + k, p->curves.arms[arms[k]].group, TFX_PAPER_MEAN);
             tfx_paper_plot_end(p);
             fputs("unset multiplot\n", p->script);
         }

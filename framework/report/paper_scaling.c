@@ -57,54 +57,50 @@ static void band_data(tfx_paper *p, const law_band *b)
     tfx_paper_data_end(p);
 }
 
-/* Arms that one sweep made of one arm are a group: they have one colour, and one name. */
-static size_t find_group(const char *const *groups, size_t n, const char *name)
+static int is_of(const tfx_paper *p, const tfx_endpoint *e, size_t group)
 {
-    size_t i = 0;
-    while (i < n && strcmp(groups[i], name) != 0)
-        i++;
-    return i;
+    size_t arm = tfx_loss_curves_arm(&p->curves, e->arm);
+    return counts(e) && arm != TFX_NO_ARM && p->curves.arms[arm].group == group;
 }
 
-/* The groups whose arms have an endpoint that counts, in their order. The caller frees the array. */
-static const char **find_groups(const tfx_paper *p, const tfx_endpoints *ends, size_t *n)
-{
-    const char **groups = TFX_NEW_ARRAY(const char *, p->curves.n_arms);
-    *n = 0;
-    for (size_t i = 0; i < ends->n; i++) {
-        size_t arm = tfx_loss_curves_arm(&p->curves, ends->items[i].arm);
-        if (counts(&ends->items[i]) && arm != TFX_NO_ARM && find_group(groups, *n, p->curves.arms[arm].group) == *n)
-            groups[(*n)++] = p->curves.arms[arm].group;
-    }
-    return groups;
-}
-
-static void group_data(tfx_paper *p, const tfx_endpoints *ends, const char *group)
+static void group_data(tfx_paper *p, const tfx_endpoints *ends, size_t group)
 {
     tfx_paper_data(p);
-    for (size_t i = 0; i < ends->n; i++) {
-        size_t arm = tfx_loss_curves_arm(&p->curves, ends->items[i].arm);
-        if (counts(&ends->items[i]) && arm != TFX_NO_ARM && !strcmp(p->curves.arms[arm].group, group))
+    for (size_t i = 0; i < ends->n; i++)
+        if (is_of(p, &ends->items[i], group))
             fprintf(p->script, "%.17g %.17g\n", ends->items[i].incl[TFX_COST_FLOPS], ends->items[i].loss);
-    }
     tfx_paper_data_end(p);
+}
+
+/* Groups of arms that have an endpoint that counts, then laws. The caller frees it. */
+static tfx_paper_key *make_legend(const tfx_paper *p, const tfx_endpoints *ends, const law_band *bands, size_t n_bands,
+                                  size_t *n_groups)
+{
+    tfx_paper_key *keys = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t g = 0; g < p->curves.n_groups; g++) {
+        size_t i = 0;
+        while (i < ends->n && !is_of(p, &ends->items[i], g))
+            i++;
+        if (i < ends->n)
+            *TFX_APPEND(keys, n, cap) = (tfx_paper_key){p->curves.groups[g], g, TFX_PAPER_DOT};
+    }
+    *n_groups = n;
+    for (size_t i = 0; i < n_bands; i++)
+        *TFX_APPEND(keys, n, cap) = (tfx_paper_key){bands[i].name, i, TFX_PAPER_LAW};
+    return keys;
 }
 
 static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], double y[2], tfx_error *err)
 {
-    size_t n_bands, n_groups, n_keys = 0, cap = 0;
+    size_t n_bands, n_groups;
     law_band *bands = load_bands(p, ends, x, &n_bands, err);
-    const char **groups = find_groups(p, ends, &n_groups);
-    tfx_paper_key *keys = NULL;
-    for (size_t i = 0; i < n_groups; i++)
-        *TFX_APPEND(keys, n_keys, cap) = (tfx_paper_key){groups[i], i, TFX_PAPER_DOT};
-    for (size_t i = 0; i < n_bands; i++) {
-        *TFX_APPEND(keys, n_keys, cap) = (tfx_paper_key){bands[i].name, i, TFX_PAPER_LAW};
+    tfx_paper_key *keys = make_legend(p, ends, bands, n_bands, &n_groups);
+    for (size_t i = 0; i < n_bands; i++)
         for (size_t k = 0; k < TFX_BAND_POINTS; k++) /* the line, not all of its interval */
             tfx_paper_widen(y, bands[i].points[k].loss);
-    }
     tfx_scale sx = tfx_scale_log(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
-    tfx_paper_begin(p, 1, keys, n_keys);
+    tfx_paper_begin(p, 1, keys, n_groups + n_bands);
     tfx_paper_panel(p, 0);
     tfx_paper_axis(p, "x", &sx, TFX_TICK_POWER, "training FLOPs, including ancestors");
     tfx_paper_axis(p, "y", &sy, TFX_TICK_NUMBER, "validation loss");
@@ -112,18 +108,17 @@ static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], dou
     for (size_t i = 0; i < n_bands; i++)
         band_data(p, &bands[i]);
     for (size_t i = 0; i < n_groups; i++)
-        group_data(p, ends, groups[i]);
+        group_data(p, ends, keys[i].number);
     for (size_t i = 0; i < n_bands; i++)
         tfx_paper_band(p, block + i);
     for (size_t i = 0; i < n_bands; i++)
         tfx_paper_line(p, block + i, i, TFX_PAPER_LAW);
     for (size_t i = 0; i < n_groups; i++)
-        tfx_paper_line(p, block + n_bands + i, i, TFX_PAPER_DOT);
+        tfx_paper_line(p, block + n_bands + i, keys[i].number, TFX_PAPER_DOT);
     tfx_paper_plot_end(p);
     for (size_t i = 0; i < n_bands; i++)
         free(bands[i].name);
     free(keys);
-    free(groups);
     free(bands);
 }
 

@@ -103,13 +103,13 @@ void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size
         fputs("set multiplot\n", p->script);
 }
 
-void tfx_paper_begin_arms(tfx_paper *p, int n_panels, const char *shown)
+void tfx_paper_begin_groups(tfx_paper *p, int n_panels, const char *shown)
 {
     tfx_paper_key *keys = NULL;
     size_t n = 0, cap = 0;
-    for (size_t a = 0; a < p->curves.n_arms; a++)
-        if (shown[a])
-            *TFX_APPEND(keys, n, cap) = (tfx_paper_key){p->curves.arms[a].arm, a, TFX_PAPER_MEAN};
+    for (size_t g = 0; g < p->curves.n_groups; g++)
+        if (shown[g])
+            *TFX_APPEND(keys, n, cap) = (tfx_paper_key){p->curves.groups[g], g, TFX_PAPER_MEAN};
     tfx_paper_begin(p, n_panels, keys, n);
     free(keys);
 }

@@ -32,14 +32,14 @@ typedef enum tfx_paper_mark {
 /* One entry of a legend. */
 typedef struct tfx_paper_key {
     const char *name;
-    size_t number; /* of the arm, or group of arms, which decides the colour */
+    size_t number; /* of the group of arms, which decides the colour, or of the law */
     tfx_paper_mark mark;
 } tfx_paper_key;
 
 /* Terminal, borders and fonts; the legend stands below the panels. */
 void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size_t n_keys);
-/* The same with a legend of arms, of each that has a flag. */
-void tfx_paper_begin_arms(tfx_paper *p, int n_panels, const char *shown);
+/* The same with a legend of lines, of each group of arms that has a flag. */
+void tfx_paper_begin_groups(tfx_paper *p, int n_panels, const char *shown);
 /* What follows is in this panel, counted from the top. */
 void tfx_paper_panel(tfx_paper *p, int panel);
 /* The axis "x" or "y": its range, its ticks as reports have them, and what it shows. */
@@ -49,7 +49,7 @@ void tfx_paper_axis(tfx_paper *p, const char *axis, const tfx_scale *scale, tfx_
 size_t tfx_paper_data(tfx_paper *p);
 void tfx_paper_data_end(tfx_paper *p);
 
-/* One more line of the plot command, which the first begins: a block in the style of an arm or law. */
+/* One more line of the plot command, which the first begins: a block in the style of a group of arms, or of a law. */
 void tfx_paper_line(tfx_paper *p, size_t block, size_t number, tfx_paper_mark mark);
 /* The band of a block whose third and fourth columns are the ends of an interval. */
 void tfx_paper_band(tfx_paper *p, size_t block);

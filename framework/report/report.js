@@ -7,11 +7,11 @@
 
     document.querySelectorAll('.legend button').forEach(function (button) {
         button.addEventListener('click', function () {
-            var arm = button.dataset.arm;
-            hidden[arm] = !hidden[arm];
-            button.setAttribute('aria-pressed', String(!hidden[arm]));
-            document.querySelectorAll('.figures .arm.a' + arm).forEach(function (g) {
-                g.classList.toggle('off', hidden[arm]);
+            var group = button.dataset.group;
+            hidden[group] = !hidden[group];
+            button.setAttribute('aria-pressed', String(!hidden[group]));
+            document.querySelectorAll('.figures .arm.a' + group).forEach(function (g) {
+                g.classList.toggle('off', hidden[group]);
             });
         });
     });
@@ -67,7 +67,7 @@
                 });
             }
             data.arms.forEach(function (arm, i) {
-                if (hidden[i])
+                if (hidden[arm.group])
                     return;
                 look(arm.mean, i, 'mean of ' + arm.mean_of + ' seeds');
                 arm.runs.forEach(function (run) {

@@ -122,6 +122,9 @@ def test_sweep():
         expect({"transformer", "grown"} <= set(shown) and not any("[" in t for t in shown), "one colour for a sweep", shown)
         scaling = points(f, "scaling")
         same([len(b) for b in scaling], [6, 6], "points of a group")
+        f.tfx("report", "tiny", "-o", "report.html")
+        legend = re.search(r'<div class="legend">(.*?)</div>', (f.path / "report.html").read_text(), flags=re.S)[1]
+        same(re.findall(r"</svg>([^<]*)</button>", legend), ["transformer", "grown"], "the legend of the report")
         # Values that are no number have no place; two keys are one too many.
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
             c.execute("UPDATE arm SET point = '{\"train.batch\":\"8\"}' WHERE name = 'grown[lr=3e-3]'")

@@ -167,11 +167,20 @@ def test_gain():
             expect(f"{name:13} {mean:+.4f} (" in text and f"{a} - {b}" in text, f"{name} for people", text)
         total = sum(got[n]["arms"][0]["difference"]["mean"] for n in list(parts)[:3])
         expect(abs(total - got["sum"]["arms"][0]["difference"]["mean"]) < 1e-12, "the parts add up", got)
+        def gain_of_page():
+            f.tfx("report", "tiny", "-o", "report.html")
+            page = (f.path / "report.html").read_text()
+            return page[page.index('<section id="gain">'):].split("</section>")[0] if 'id="gain"' in page else None
+        section = gain_of_page()
+        for name in parts:
+            (row,) = [r for r in section.split("</tr>") if f'part: ">{name}<' in r]
+            expect(f'{got[name]["arms"][0]["difference"]["mean"]:+.4f} (' in row, f"{name} in the report", row)
         message(f.tfx("gain", "tiny", "grwn", status=2), "no arm 'grwn'", 'did you mean "grown"?')
         message(f.tfx("gain", "tiny", "transformer", status=2), "arm 'transformer' has no twin 'random_base'", "[arm transformer]")
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
             c.execute("UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE twin = 'scratch')")
         message(f.tfx("gain", "tiny", "grown", status=2), "no arm 'grown.scratch' has come to its end")
+        same(gain_of_page(), None, "nor has the report the table")
 
 
 SEARCHED = TWINS.replace("twin.scratch.train.lr = 1e-3\n", "") + """
