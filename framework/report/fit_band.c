@@ -2,9 +2,12 @@
 #include "framework/report/fit_band.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "framework/analysis/frontier.h"
+#include "framework/base/memory.h"
+#include "framework/store/queries_report.h"
 
 static double loss_at(const tfx_law *law, const double *theta, const void *x)
 {
@@ -37,6 +40,28 @@ size_t tfx_fit_band(const tfx_fit *f, double flops_per_nd, double from, double t
         points[i].high = interval.known ? interval.high_95 : (double)NAN;
     }
     return TFX_BAND_POINTS;
+}
+
+tfx_saved_fit *tfx_fits_load(tfx_store *s, tfx_id experiment, size_t *n, tfx_error *err)
+{
+    tfx_saved_fit *all = NULL;
+    size_t cap = 0;
+    *n = 0;
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_FITS, experiment, err);
+    while (err->status == TFX_OK && tfx_rows_next(q, err)) { /* one row for each coefficient, those of a fit together */
+        const char *name = tfx_rows_text(q, 0, err);
+        if (!*n || strcmp(all[*n - 1].name, name) != 0)
+            tfx_saved_fit_load(TFX_APPEND(all, *n, cap), s, name, err);
+    }
+    tfx_rows_close(q);
+    return all;
+}
+
+void tfx_fits_finish(tfx_saved_fit *fits, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tfx_saved_fit_finish(&fits[i]);
+    free(fits);
 }
 
 double tfx_flops_per_nd(const tfx_endpoints *ends)

@@ -16,6 +16,11 @@ typedef struct tfx_band_point {
 size_t tfx_fit_band(const tfx_fit *f, double flops_per_nd, double from, double to,
                     tfx_band_point points[TFX_BAND_POINTS]);
 
+/* The fits that are saved of an experiment, or have forecast it, in the order of their making: n of them, for
+ * tfx_fits_finish. */
+tfx_saved_fit *tfx_fits_load(tfx_store *s, tfx_id experiment, size_t *n, tfx_error *err);
+void tfx_fits_finish(tfx_saved_fit *fits, size_t n);
+
 /* The geometric mean of FLOPs per parameter and token over decayed endpoints; 6 where there is none. */
 double tfx_flops_per_nd(const tfx_endpoints *ends);
 

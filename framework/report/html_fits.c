@@ -1,9 +1,6 @@
 /* Scaling laws that were fitted to the experiment, with their bands, and forecasts beside what came out. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "framework/base/memory.h"
 #include "framework/report/fit_band.h"
 #include "framework/report/html.h"
 
@@ -97,26 +94,6 @@ static void draw_law(const tfx_page *p, const tfx_saved_fit *saved)
                                       : "the law");
 }
 
-/* The laws that the table names, each once. */
-static void draw_laws(const tfx_page *p, tfx_error *err)
-{
-    char *last = NULL;
-    tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_FITS, p->experiment, err);
-    while (tfx_rows_next(q, err)) {
-        const char *name = tfx_rows_text(q, 0, err);
-        if (last && !strcmp(last, name))
-            continue;
-        free(last);
-        last = tfx_strdup(name);
-        tfx_saved_fit saved;
-        if (tfx_saved_fit_load(&saved, p->store, last, err) == TFX_OK)
-            draw_law(p, &saved);
-        tfx_saved_fit_finish(&saved);
-    }
-    tfx_rows_close(q);
-    free(last);
-}
-
 tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err)
 {
     static const tfx_html_column columns[] = {
@@ -128,7 +105,11 @@ tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err)
     if (tfx_rows_next(q, err)) {
         tfx_rows_rewind(q);
         tfx_html_section(p, "fits", "Scaling laws");
-        draw_laws(p, err);
+        size_t n;
+        tfx_saved_fit *fits = tfx_fits_load(p->store, p->experiment, &n, err);
+        for (size_t i = 0; i < n && err->status == TFX_OK; i++)
+            draw_law(p, &fits[i]);
+        tfx_fits_finish(fits, n);
         tfx_html_table(p, q, columns, err);
         fputs(
             "<p class=\"caption\">Laws that were saved (<code>tfx fit --save</code>), of this experiment or "

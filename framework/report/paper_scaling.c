@@ -6,44 +6,32 @@
 #include "framework/base/memory.h"
 #include "framework/report/fit_band.h"
 #include "framework/report/paper_script.h"
-#include "framework/store/queries_report.h"
 
+static int counts(const tfx_endpoint *e)
+{
+    return e->decayed == 1 && e->incl[TFX_COST_FLOPS] > 0 && e->loss > 0;
+}
+
+/* A law as a line with its interval. */
 typedef struct law_band {
     char *name;
     tfx_band_point points[TFX_BAND_POINTS];
 } law_band;
 
-/* Of the fits that are saved of this experiment, those that say something of FLOPs. */
+/* Of the saved fits, those that say something of FLOPs. */
 static law_band *load_bands(const tfx_paper *p, const tfx_endpoints *ends, const double x[2], size_t *n, tfx_error *err)
 {
-    law_band *all = NULL;
-    char *last = NULL;
-    size_t cap = 0;
+    size_t n_fits, cap = 0;
+    tfx_saved_fit *fits = tfx_fits_load(p->store, p->experiment, &n_fits, err);
+    law_band *all = NULL, band;
     *n = 0;
-    tfx_rows *q = tfx_query_report(p->store, TFX_REPORT_FITS, p->experiment, err);
-    while (tfx_rows_next(q, err)) { /* one for each coefficient */
-        const char *name = tfx_rows_text(q, 0, err);
-        if (last && !strcmp(last, name))
-            continue;
-        free(last);
-        last = tfx_strdup(name);
-        tfx_saved_fit saved;
-        law_band band;
-        if (tfx_saved_fit_load(&saved, p->store, last, err) == TFX_OK &&
-            tfx_fit_band(&saved.fit, tfx_flops_per_nd(ends), x[0], x[1], band.points)) {
-            band.name = tfx_strdup(last);
+    for (size_t i = 0; i < n_fits && err->status == TFX_OK; i++)
+        if (tfx_fit_band(&fits[i].fit, tfx_flops_per_nd(ends), x[0], x[1], band.points)) {
+            band.name = tfx_strdup(fits[i].name);
             *TFX_APPEND(all, *n, cap) = band;
         }
-        tfx_saved_fit_finish(&saved);
-    }
-    tfx_rows_close(q);
-    free(last);
+    tfx_fits_finish(fits, n_fits);
     return all;
-}
-
-static int counts(const tfx_endpoint *e)
-{
-    return e->decayed == 1 && e->incl[TFX_COST_FLOPS] > 0 && e->loss > 0;
 }
 
 static void band_data(tfx_paper *p, const law_band *b)
