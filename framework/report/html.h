@@ -80,6 +80,7 @@ tfx_status tfx_html_forecasts(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_slices(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_notes(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_lineage(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_provenance(const tfx_page *p, tfx_error *err);
 

@@ -103,6 +103,7 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
     tfx_html_growth(p, err);
     tfx_html_slices(p, err);
     tfx_html_lineage(p, err);
+    tfx_html_notes(p, err);
     tfx_html_provenance(p, err);
     fprintf(p->out, "</main>\n<script>\n%s</script>\n</body></html>\n", tfx_report_js);
     return err->status;

@@ -26,6 +26,7 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
         {"time", TFX_CELL_SECONDS},
         {NULL},
         {NULL},
+        {NULL},
     };
     static const tfx_html_column runs[] = {
         {"run", TFX_CELL_PLAIN},        {"arm", .is_arm = 1},           {"seed", TFX_CELL_PLAIN},
@@ -33,6 +34,7 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
         {"stages", TFX_CELL_PLAIN},     {"steps", TFX_CELL_PLAIN},      {"tokens", TFX_CELL_COUNT},
         {"FLOPs incl", TFX_CELL_FLOPS}, {"FLOPs excl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS},
         {"bits/byte", TFX_CELL_LOSS},   {"time", TFX_CELL_SECONDS},     {"detail", TFX_CELL_PLAIN},
+        {"tags", TFX_CELL_PLAIN},
     };
     tfx_html_section(p, "outcomes", "Outcomes");
     tfx_rows *q = ask(p, TFX_REPORT_OUTCOMES, err);
@@ -82,6 +84,24 @@ tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err)
               "function is kept; 0: none was found.</p>\n",
               p->out);
         tfx_html_sql(p, TFX_REPORT_GROWTH);
+        fputs("</section>\n", p->out);
+    }
+    tfx_rows_close(q);
+    return err->status;
+}
+
+tfx_status tfx_html_notes(const tfx_page *p, tfx_error *err)
+{
+    static const tfx_html_column columns[] = {
+        {"written", TFX_CELL_PLAIN}, {"of run", TFX_CELL_PLAIN}, {"arm", .is_arm = 1},
+        {"seed", TFX_CELL_PLAIN},    {"note", TFX_CELL_PLAIN},
+    };
+    tfx_rows *q = ask(p, TFX_REPORT_NOTES, err);
+    if (tfx_rows_next(q, err)) {
+        tfx_rows_rewind(q);
+        tfx_html_section(p, "notes", "Notes");
+        tfx_html_table(p, q, columns, err);
+        tfx_html_sql(p, TFX_REPORT_NOTES);
         fputs("</section>\n", p->out);
     }
     tfx_rows_close(q);

@@ -35,7 +35,7 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
         "WHERE a.experiment = :experiment GROUP BY a.id ORDER BY a.id",
     [TFX_REPORT_RUNS] = "SELECT v.run, v.arm, v.seed, v.status, v.model, v.parameters, v.stages, v.steps_incl,\n"
                         "       v.tokens_incl, v.flops_incl, v.flops_excl, v.val_loss, v.bits_per_byte,\n"
-                        "       v.seconds_incl, v.detail\n"
+                        "       v.seconds_incl, v.detail, v.tags\n"
                         "FROM run_summary v JOIN run r ON r.id = v.run\n"
                         "WHERE v.experiment_id = :experiment ORDER BY r.arm, v.seed",
     [TFX_REPORT_CURVES] =
@@ -114,6 +114,10 @@ static const char *const statements[TFX_REPORT_QUERIES] = {
     [TFX_REPORT_FORECASTS] = "SELECT arm, seed, run, fit, forecast, low, high, val_loss, miss, inside, decayed\n"
                              "FROM forecast_score WHERE experiment_id = :experiment\n"
                              "ORDER BY (SELECT r.arm FROM run r WHERE r.id = run), seed, fit",
+    [TFX_REPORT_NOTES] =
+        "SELECT replace(substr(n.created, 1, 16), 'T', ' ') AS written, n.run, a.name AS arm, r.seed, n.text AS note\n"
+        "FROM note n LEFT JOIN run r ON r.id = n.run LEFT JOIN arm a ON a.id = r.arm\n"
+        "WHERE n.experiment = :experiment OR a.experiment = :experiment ORDER BY n.id",
     [TFX_REPORT_PLUGINS] = "SELECT p.name, p.version, p.abi, p.hash, count(*) AS runs\n"
                            "FROM run_plugin l JOIN plugin p ON p.id = l.plugin JOIN run r ON r.id = l.run\n"
                            "JOIN arm a ON a.id = r.arm\n"

@@ -16,7 +16,7 @@ typedef enum tfx_report_query {
      * itself) */
     TFX_REPORT_OUTCOMES,
     /* per run: run, arm, seed, status, model, parameters, stages, steps_incl, tokens_incl, flops_incl, flops_excl,
-     * val_loss, bits_per_byte, seconds_incl, detail */
+     * val_loss, bits_per_byte, seconds_incl, detail, tags */
     TFX_REPORT_RUNS,
     /* per evaluation: arm, seed, run, stage, parameters, step, flops_incl, flops_excl, tokens_incl, tokens_excl,
      * seconds_incl, seconds_excl, val_loss; a run's rows are together, in order */
@@ -44,6 +44,8 @@ typedef enum tfx_report_query {
     TFX_REPORT_FITS,
     /* arm, seed, run, fit, forecast, low, high, val_loss, miss, inside, decayed */
     TFX_REPORT_FORECASTS,
+    /* per note of the experiment or of a run: written, run, arm, seed (NULL: of the experiment), note */
+    TFX_REPORT_NOTES,
     /* name, version, abi, hash, runs */
     TFX_REPORT_PLUGINS,
     /* tfx_version, abi_version, git_commit, host, os, cpu, n_cores, memory_bytes, backend, libraries, runs */
