@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "framework/analysis/fit_json.h"
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/store/queries_fits.h"
@@ -13,7 +14,7 @@
 
 static char *finish_text(cJSON *json)
 {
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = tfx_json_text(json, 0);
     cJSON_Delete(json);
     return text;
 }

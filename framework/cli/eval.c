@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/cli/checkpoint_path.h"
 #include "framework/cli/session.h"
-#include "framework/report/table.h"
 #include "framework/train/inference.h"
 #include "framework/train/token_file.h"
 

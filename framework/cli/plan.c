@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+#include "framework/base/json.h"
 #include "framework/cli/database.h"
 #include "framework/cli/forecasts.h"
 #include "framework/cli/session.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/cli/database.h"

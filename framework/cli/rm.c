@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/cli/database.h"

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/model/axis_names.h"
 #include "framework/model/build.h"
@@ -139,11 +140,8 @@ tfx_status tfx_axes_print_json(const tfx_experiment *e, tfx_arm_plan *const *arm
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "experiment", e->name);
-    if (for_each_model(e, arms, registry, add_model, cJSON_AddArrayToObject(o, "models"), err) == TFX_OK) {
-        char *text = cJSON_Print(o);
-        fprintf(out, "%s\n", text);
-        free(text);
-    }
+    if (for_each_model(e, arms, registry, add_model, cJSON_AddArrayToObject(o, "models"), err) == TFX_OK)
+        tfx_json_print(o, out);
     cJSON_Delete(o);
     return err->status;
 }

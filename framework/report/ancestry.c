@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
+#include "framework/base/json.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"

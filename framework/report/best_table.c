@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/analysis/search.h"
+#include "framework/base/json.h"
 #include "framework/report/table.h"
 
 static int max(int a, size_t b)

@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/report/compare_text.h"
 #include "framework/report/table.h"
@@ -54,8 +55,7 @@ static cJSON *claim_json(const tfx_claim *c)
 char *tfx_claim_evidence(const tfx_claim *c)
 {
     cJSON *root = claim_json(c);
-    char *printed = cJSON_PrintUnformatted(root), *text = tfx_strdup(printed);
-    cJSON_free(printed);
+    char *text = tfx_json_text(root, 0);
     cJSON_Delete(root);
     return text;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/report/table.h"
 
 static const char *cost_text(char *buf, const tfx_comparison *c, double x)

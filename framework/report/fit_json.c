@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "framework/analysis/fit_json.h"
+#include "framework/base/json.h"
 #include "framework/report/fit_table.h"
-#include "framework/report/table.h"
 
 static cJSON *frontier(const tfx_frontier *r)
 {

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/report/compare_text.h"
-#include "framework/report/table.h"
 
 const char *tfx_gain_difference(const tfx_gain *p, int part, char text[TFX_GAIN_TEXT])
 {

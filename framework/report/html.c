@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/json.h"
+
 void tfx_html_text_n(FILE *out, const char *text, size_t n)
 {
     for (const char *c = text; c < text + n; c++) {

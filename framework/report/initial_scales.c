@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "framework/base/block_rows.h"
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/report/table.h"

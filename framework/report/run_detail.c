@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/report/table.h"
 #include "framework/store/queries.h"

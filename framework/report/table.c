@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 
@@ -32,14 +33,6 @@ char *tfx_cell_format(char *buf, tfx_cell cell, double x)
     }
     default: snprintf(buf, 32, "%.15g", x); return buf;
     }
-}
-
-char *tfx_real_exact(char *buf, double x)
-{
-    snprintf(buf, 32, "%.15g", x);
-    if (strtod(buf, NULL) != x)
-        snprintf(buf, 32, "%.17g", x);
-    return buf;
 }
 
 /* How many characters of the text come before one that would not stay on its line. */
@@ -308,11 +301,4 @@ cJSON *tfx_table_json(tfx_rows *q, tfx_error *err)
         return rows;
     cJSON_Delete(rows);
     return NULL;
-}
-
-void tfx_json_print(const cJSON *json, FILE *out)
-{
-    char *text = cJSON_Print(json);
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
 }

@@ -35,14 +35,9 @@ tfx_status tfx_table_print(tfx_rows *q, const tfx_column *columns, tfx_format fo
 /* The same rows as a JSON array of objects, for a larger document. The caller deletes it. */
 struct cJSON *tfx_table_json(tfx_rows *q, tfx_error *err);
 
-/* Prints a JSON document, indented, and a newline. */
-void tfx_json_print(const struct cJSON *json, FILE *out);
-
 /* A number as the text form of `cell` shows it; buf has at least 32 bytes. */
 char *tfx_cell_format(char *buf, tfx_cell cell, double x);
 /* One cell as a single line of text; a heap string. */
 char *tfx_cell_text(tfx_rows *q, int column, tfx_cell cell);
-/* A number as short as reading it back to the same one allows; buf has at least 32 bytes. */
-char *tfx_real_exact(char *buf, double x);
 
 #endif
