@@ -253,6 +253,8 @@ void tfx_fit_init(tfx_fit *f, const tfx_observations *o, const tfx_fit_params *p
     for (size_t i = 0; i < params->replicates; i++)
         f->law->move(f->replicates + i * f->law->n_coefficients, back);
     f->law->values(f->theta, f->values);
+    if (f->law->two_terms)
+        f->cost = tfx_token_cost_of(o);
     f->log_residuals = TFX_NEW_ARRAY(double, o->n);
     judge(f, o, &r);
     tfx_misfit_finish(&r);

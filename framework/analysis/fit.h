@@ -8,6 +8,7 @@
 
 #include "framework/analysis/interval.h"
 #include "framework/analysis/observations.h"
+#include "framework/analysis/token_cost.h"
 
 typedef struct tfx_fit_params {
     double delta; /* of Huber's loss */
@@ -28,6 +29,7 @@ typedef struct tfx_fit {
     double values[TFX_LAW_COEFFICIENTS];
     tfx_interval intervals[TFX_LAW_COEFFICIENTS];
     const char *doubts[TFX_LAW_COEFFICIENTS]; /* why a coefficient is not identified; NULL: it is */
+    tfx_token_cost cost;                      /* of a law of N and D (tfx_law.two_terms) */
     double objective;                         /* Huber's sum at the estimate */
     double r2_log;                            /* of log L: the part of its variance that the law explains */
     size_t n_finalists, n_agree;              /* starts that were followed to the end; those that ended at the best */

@@ -53,6 +53,8 @@ tfx_id tfx_saved_fit_add(tfx_store *s, const char *name, const tfx_fit *f, tfx_i
                        .objective = f->objective,
                        .seed = (int64_t)f->params.seed,
                        .points = (int64_t)f->n_observations,
+                       .flops_fixed = f->cost.measured ? f->cost.fixed : (double)NAN,
+                       .flops_per_parameter = f->cost.measured ? f->cost.per_parameter : (double)NAN,
                        .ranges_json = ranges,
                        .coefficients_json = coefficients,
                        .replicates_json = replicates};
@@ -108,6 +110,14 @@ static int read_replicates(tfx_fit *f, const cJSON *all)
     return 1;
 }
 
+static void read_cost(tfx_token_cost *c, tfx_rows *q, tfx_error *err)
+{
+    *c = (tfx_token_cost){tfx_rows_real(q, TFX_SAVED_FLOPS_FIXED, err),
+                          tfx_rows_real(q, TFX_SAVED_FLOPS_PER_PARAMETER, err), .measured = 1};
+    if (!(c->fixed >= 0 && c->per_parameter > 0))
+        *c = tfx_token_cost_of(&(tfx_observations){0});
+}
+
 static tfx_status fail_unknown(tfx_store *s, const char *name, tfx_error *err)
 {
     tfx_suggest known = {.name = name};
@@ -130,6 +140,7 @@ tfx_status tfx_saved_fit_load(tfx_saved_fit *out, tfx_store *s, const char *name
         out->name = tfx_strdup(name);
         out->fit.law = tfx_law_find(tfx_rows_text(q, TFX_SAVED_FORM, err), err);
         out->fit.n_observations = (size_t)tfx_rows_int(q, TFX_SAVED_POINTS, 1, err);
+        read_cost(&out->fit.cost, q, err);
         if (err->status == TFX_OK && (!read_ranges(&out->fit, ranges) || !read_replicates(&out->fit, replicates)))
             tfx_fail(err, TFX_E_DATA, "database %s: fit '%s': expected its ranges and replicates as tfx writes them",
                      tfx_store_path(s), name);

@@ -19,8 +19,7 @@ static int is_of_flops(const tfx_law *law)
     return law->n_variables == 1 && !strcmp(law->variables[0].symbol, "C");
 }
 
-size_t tfx_fit_band(const tfx_fit *f, double flops_per_nd, double from, double to,
-                    tfx_band_point points[TFX_BAND_POINTS])
+size_t tfx_fit_band(const tfx_fit *f, double from, double to, tfx_band_point points[TFX_BAND_POINTS])
 {
     if (!f->law->two_terms && !is_of_flops(f->law))
         return 0;
@@ -29,7 +28,7 @@ size_t tfx_fit_band(const tfx_fit *f, double flops_per_nd, double from, double t
         tfx_interval interval;
         points[i].flops = flops;
         if (f->law->two_terms) {
-            tfx_optimum o = tfx_frontier_optimum(f, flops_per_nd, flops);
+            tfx_optimum o = tfx_frontier_optimum(f, flops);
             points[i].loss = o.loss;
             interval = o.loss_interval;
         } else {
@@ -62,19 +61,4 @@ void tfx_fits_finish(tfx_saved_fit *fits, size_t n)
     for (size_t i = 0; i < n; i++)
         tfx_saved_fit_finish(&fits[i]);
     free(fits);
-}
-
-double tfx_flops_per_nd(const tfx_endpoints *ends)
-{
-    double sum = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < ends->n; i++) {
-        const tfx_endpoint *e = &ends->items[i];
-        double k = e->incl[TFX_COST_FLOPS] / (e->parameters * e->incl[TFX_COST_TOKENS]);
-        if (e->decayed == 1 && isfinite(k) && k > 0) {
-            sum += log(k);
-            n++;
-        }
-    }
-    return n ? exp(sum / (double)n) : 6;
 }

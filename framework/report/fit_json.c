@@ -10,8 +10,10 @@
 static cJSON *frontier(const tfx_frontier *r)
 {
     cJSON *o = cJSON_CreateObject(), *budgets = cJSON_AddArrayToObject(o, "budgets");
-    cJSON_AddNumberToObject(o, "flops_per_parameter_and_token", r->flops_per_nd);
-    cJSON_AddBoolToObject(o, "measured", r->measured);
+    cJSON *cost = cJSON_AddObjectToObject(o, "flops_per_token");
+    cJSON_AddNumberToObject(cost, "fixed", r->cost.fixed);
+    cJSON_AddNumberToObject(cost, "per_parameter", r->cost.per_parameter);
+    cJSON_AddBoolToObject(cost, "measured", r->cost.measured);
     cJSON_AddItemToObject(o, "a", tfx_estimate_json(r->a, &r->a_interval));
     cJSON_AddItemToObject(o, "b", tfx_estimate_json(r->b, &r->b_interval));
     for (size_t i = 0; i < r->n_budgets; i++) {

@@ -81,17 +81,21 @@ static void print_optimum(const char *title, const tfx_optimum *o, FILE *out)
 
 static void print_frontier(const tfx_frontier *r, FILE *out)
 {
-    char a[RANGE], b[RANGE];
+    char a[RANGE], b[RANGE], cost[64];
     int any = r->a_interval.n > 0;
     if (!isfinite(r->a)) {
         fputs("\nNo compute-optimal frontier: more parameters, or more tokens, do not lower the loss of this law.\n",
               out);
         return;
     }
-    fprintf(out, "\nCompute-optimal for C = %.4g N D (%s): N grows as C^%.4f%s%s%s, D as C^%.4f%s%s%s\n",
-            r->flops_per_nd, r->measured ? "measured" : "the usual count; no FLOPs were given", r->a,
-            any ? " (95%: " : "", range_95(a, as_coefficient, &r->a_interval), any ? ")" : "", r->b, any ? " (" : "",
-            range_95(b, as_coefficient, &r->b_interval), any ? ")" : "");
+    if (r->cost.fixed > 0)
+        snprintf(cost, sizeof(cost), "(%.4g + %.4g N) D", r->cost.fixed, r->cost.per_parameter);
+    else
+        snprintf(cost, sizeof(cost), "%.4g N D", r->cost.per_parameter);
+    fprintf(out, "\nCompute-optimal for C = %s (%s): N grows as C^%.4f%s%s%s, D as C^%.4f%s%s%s%s\n", cost,
+            r->cost.measured ? "measured" : "the usual count; no FLOPs were given", r->a, any ? " (95%: " : "",
+            range_95(a, as_coefficient, &r->a_interval), any ? ")" : "", r->b, any ? " (" : "",
+            range_95(b, as_coefficient, &r->b_interval), any ? ")" : "", r->cost.fixed > 0 ? ", once C is large" : "");
     const char *title_95 = any ? "95%" : "";
     fprintf(out, "%-9s  %7s  %-18s  %7s  %-18s  %7s  %s\n", "FLOPs", "N", title_95, "D", title_95, "loss", title_95);
     int beyond = 0;

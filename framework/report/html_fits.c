@@ -61,7 +61,7 @@ static void draw_law(const tfx_page *p, const tfx_saved_fit *saved)
             widen(x, p->contrasts.ends.items[i].incl[TFX_COST_FLOPS]);
             widen(y, p->contrasts.ends.items[i].loss);
         }
-    if (x[1] == 0 || !tfx_fit_band(&saved->fit, tfx_flops_per_nd(&p->contrasts.ends), x[0], AHEAD * x[1], band))
+    if (x[1] == 0 || !tfx_fit_band(&saved->fit, x[0], AHEAD * x[1], band))
         return;
     for (size_t i = 0; i < TFX_BAND_POINTS; i++) {
         widen(y, band[i].loss);

@@ -19,14 +19,14 @@ typedef struct law_band {
 } law_band;
 
 /* Of the saved fits, those that say something of FLOPs. */
-static law_band *load_bands(const tfx_paper *p, const tfx_endpoints *ends, const double x[2], size_t *n, tfx_error *err)
+static law_band *load_bands(const tfx_paper *p, const double x[2], size_t *n, tfx_error *err)
 {
     size_t n_fits, cap = 0;
     tfx_saved_fit *fits = tfx_fits_load(p->store, p->experiment, &n_fits, err);
     law_band *all = NULL, band;
     *n = 0;
     for (size_t i = 0; i < n_fits && err->status == TFX_OK; i++)
-        if (tfx_fit_band(&fits[i].fit, tfx_flops_per_nd(ends), x[0], x[1], band.points)) {
+        if (tfx_fit_band(&fits[i].fit, x[0], x[1], band.points)) {
             band.name = tfx_strdup(fits[i].name);
             *TFX_APPEND(all, *n, cap) = band;
         }
@@ -82,7 +82,7 @@ static tfx_paper_key *make_legend(const tfx_paper *p, const tfx_endpoints *ends,
 static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], double y[2], tfx_error *err)
 {
     size_t n_bands, n_groups;
-    law_band *bands = load_bands(p, ends, x, &n_bands, err);
+    law_band *bands = load_bands(p, x, &n_bands, err);
     tfx_paper_key *keys = make_legend(p, ends, bands, n_bands, &n_groups);
     for (size_t i = 0; i < n_bands; i++)
         for (size_t k = 0; k < TFX_BAND_POINTS; k++) /* the line, not all of its interval */

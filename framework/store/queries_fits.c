@@ -22,8 +22,8 @@ tfx_rows *tfx_query_fits(tfx_store *s, int everything, tfx_error *err)
 {
     return tfx_sql_rows(s, err,
                         everything
-                            ? "SELECT id, name, experiment, source, form, delta, seed, points, objective, ranges, "
-                              "coefficients, created FROM fit ORDER BY id"
+                            ? "SELECT id, name, experiment, source, form, delta, seed, points, objective, "
+                              "flops_fixed, flops_per_parameter, ranges, coefficients, created FROM fit ORDER BY id"
                             : "SELECT id, name, form, points, objective, source, "
                               "replace(substr(created, 1, 16), 'T', ' ') FROM fit ORDER BY id",
                         "");
@@ -31,7 +31,9 @@ tfx_rows *tfx_query_fits(tfx_store *s, int everything, tfx_error *err)
 
 tfx_rows *tfx_query_fit(tfx_store *s, const char *name, tfx_error *err)
 {
-    return tfx_sql_rows(s, err, "SELECT id, form, points, ranges, replicates FROM fit WHERE name = ?", "t", name);
+    return tfx_sql_rows(
+        s, err, "SELECT id, form, points, ranges, replicates, flops_fixed, flops_per_parameter FROM fit WHERE name = ?",
+        "t", name);
 }
 
 tfx_rows *tfx_query_forecasts(tfx_store *s, tfx_id experiment, tfx_error *err)

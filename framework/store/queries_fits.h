@@ -28,7 +28,15 @@ tfx_rows *tfx_query_fits(tfx_store *s, int everything, tfx_error *err);
 /* The fit of that name, if there is one. */
 tfx_rows *tfx_query_fit(tfx_store *s, const char *name, tfx_error *err);
 /* Columns of its row. */
-enum { TFX_SAVED_ID, TFX_SAVED_FORM, TFX_SAVED_POINTS, TFX_SAVED_RANGES, TFX_SAVED_REPLICATES };
+enum {
+    TFX_SAVED_ID,
+    TFX_SAVED_FORM,
+    TFX_SAVED_POINTS,
+    TFX_SAVED_RANGES,
+    TFX_SAVED_REPLICATES,
+    TFX_SAVED_FLOPS_FIXED,
+    TFX_SAVED_FLOPS_PER_PARAMETER
+};
 
 /* Forecasts of the runs of an experiment: run, arm, seed, fit, forecast, low, high, val_loss, inside. */
 tfx_rows *tfx_query_forecasts(tfx_store *s, tfx_id experiment, tfx_error *err);

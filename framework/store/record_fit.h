@@ -10,6 +10,7 @@ typedef struct tfx_fit_row {
     tfx_id experiment; /* 0: its points are of several, or of a file */
     double delta, objective;
     int64_t seed, points;
+    double flops_fixed, flops_per_parameter; /* of what a token costs; NaN: not measured */
     const char *ranges_json, *coefficients_json, *replicates_json;
 } tfx_fit_row;
 /* A name that is taken is an error: what was forecast by a fit stays comparable with it. */

@@ -194,6 +194,8 @@ CREATE TABLE fit (
     seed         INTEGER NOT NULL, -- of the bootstrap
     points       INTEGER NOT NULL,
     objective    REAL,             -- the sum of Huber losses
+    flops_fixed  REAL,             -- a token costs flops_fixed + flops_per_parameter * N; NULL: not measured, or no such law
+    flops_per_parameter REAL,
     ranges       TEXT NOT NULL CHECK (json_valid(ranges)),
     coefficients TEXT NOT NULL CHECK (json_valid(coefficients)),
     replicates   TEXT NOT NULL CHECK (json_valid(replicates)),

@@ -138,8 +138,9 @@ START_TEST(frontier)
     tfx_fit f = fit_of(&o, 50);
     tfx_frontier r;
     ck_assert(tfx_frontier_init(&r, &f, &o));
-    ck_assert(!r.measured);
-    ck_assert_double_eq(r.flops_per_nd, 6);
+    ck_assert(!r.cost.measured);
+    ck_assert_double_eq(r.cost.fixed, 0);
+    ck_assert_double_eq(r.cost.per_parameter, 6);
     ck_assert_double_eq_tol(r.a + r.b, 1, 1e-12);
     ck_assert_double_eq_tol(r.a, f.values[4] / (f.values[2] + f.values[4]), 1e-12);
     /* From the decade above the least, 6 * 2e7 * 3e8, to two above the most, 6 * 1.28e9 * 3.75e10. */
@@ -154,13 +155,54 @@ START_TEST(frontier)
         for (double shift = 0.9; shift < 1.2; shift += 0.2)
             ck_assert_double_lt(best.loss, tfx_law_loss(f.law, f.theta, (double[]){best.n * shift, best.d / shift}));
     }
-    for (size_t i = 0; i < o.n; i++)
-        o.items[i].flops = 7.5 * o.items[i].x[0] * o.items[i].x[1];
-    ck_assert(tfx_frontier_init(&r, &f, &o));
-    ck_assert(r.measured);
-    ck_assert_double_eq_tol(r.flops_per_nd, 7.5, 1e-9);
     tfx_fit_finish(&f);
     tfx_observations_finish(&o);
+}
+END_TEST
+
+/* Where a token costs more than 6 N, the best division is of what it does cost. */
+START_TEST(token_cost)
+{
+    tfx_observations o = grid(true_theta, 0.003);
+    tfx_frontier r;
+    for (size_t i = 0; i < o.n; i++)
+        o.items[i].flops = 7.5 * o.items[i].x[0] * o.items[i].x[1];
+    tfx_fit f = fit_of(&o, 0);
+    ck_assert(tfx_frontier_init(&r, &f, &o));
+    ck_assert(r.cost.measured);
+    ck_assert_double_eq_tol(r.cost.per_parameter, 7.5, 1e-6);
+    ck_assert_double_le(r.cost.fixed, 1e-3 * 7.5 * 2e7);
+    tfx_fit_finish(&f);
+    for (size_t i = 0; i < o.n; i++)
+        o.items[i].flops = (1e9 + 6 * o.items[i].x[0]) * o.items[i].x[1];
+    f = fit_of(&o, 20);
+    ck_assert(tfx_frontier_init(&r, &f, &o));
+    ck_assert_double_eq_tol(r.cost.fixed, 1e9, 1);
+    ck_assert_double_eq_tol(r.cost.per_parameter, 6, 1e-8);
+    for (size_t i = 0; i < r.n_budgets; i++) {
+        double flops = r.budgets[i].flops;
+        tfx_optimum best = r.budgets[i].optimum;
+        ck_assert_double_eq_tol((1e9 + 6 * best.n) * best.d, flops, 1e-9 * flops);
+        ck_assert_double_eq_tol(best.loss, tfx_law_loss(f.law, f.theta, (double[]){best.n, best.d}), 1e-12);
+        for (double shift = 0.99; shift < 1.02; shift += 0.02) {
+            double n = best.n * shift;
+            ck_assert_double_lt(best.loss, tfx_law_loss(f.law, f.theta, (double[]){n, flops / (1e9 + 6 * n)}));
+        }
+        ck_assert(best.n_interval.low_95 < best.n && best.n < best.n_interval.high_95);
+    }
+    tfx_fit_finish(&f);
+    /* A line that would cost less than nothing is none: proportional, by the geometric mean. */
+    double sum = 0;
+    for (size_t i = 0; i < o.n; i++) {
+        o.items[i].flops = (6 * o.items[i].x[0] - 1e8) * o.items[i].x[1];
+        sum += log(o.items[i].flops / o.items[i].x[0] / o.items[i].x[1]) / (double)o.n;
+    }
+    tfx_token_cost c = tfx_token_cost_of(&o);
+    ck_assert_double_eq(c.fixed, 0);
+    ck_assert_double_eq_tol(c.per_parameter, exp(sum), 1e-9);
+    tfx_observations_finish(&o);
+    c = tfx_token_cost_of(&o);
+    ck_assert(!c.measured && c.per_parameter == 6);
 }
 END_TEST
 
@@ -262,6 +304,7 @@ static Suite *suite(void)
     tcase_add_test(c, what_is_not_identified);
     tcase_add_test(c, what_ended_at_its_bound);
     tcase_add_test(c, frontier);
+    tcase_add_test(c, token_cost);
     tcase_add_test(c, forecasts);
     tcase_add_test(c, forecast_mistakes);
     tcase_add_test(c, checks);

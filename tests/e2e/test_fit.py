@@ -104,10 +104,10 @@ def test_flops_column():
         n, d, _ = map(float, line.split(","))
         text += f"{line},{8 * n * d:.9g}\n"
     fit = json.loads(csv(text, "--bootstrap", "0", "--json").stdout)["frontier"]
-    near(fit["flops_per_parameter_and_token"], 8, 1e-6, "FLOPs per parameter and token")
-    same(fit["measured"], True, "they were measured")
+    near(fit["flops_per_token"]["per_parameter"], 8, 1e-6, "FLOPs per parameter and token")
+    same(fit["flops_per_token"]["measured"], True, "they were measured")
     usual = json.loads(csv(rows(), "--bootstrap", "0", "--json").stdout)["frontier"]
-    same((usual["flops_per_parameter_and_token"], usual["measured"]), (6, False), "without them it is 6")
+    same(usual["flops_per_token"], {"fixed": 0, "per_parameter": 6, "measured": False}, "without them it is 6")
 
 
 def test_text():
@@ -164,10 +164,10 @@ def test_experiments():
         same(fit["notes"], ["left out: 1 run that ended before the learning rate had decayed to a tenth of its peak"], "notes")
         same([(p["run"], p["N"], p["D"], round(p["loss"], 12)) for p in fit["residuals"]],
              f.sql("SELECT run, parameters, tokens_incl, round(val_loss, 12) FROM endpoint WHERE decayed ORDER BY run"), "points")
-        (least, most), = f.sql("SELECT min(k), max(k) FROM (SELECT flops_incl / parameters / tokens_incl AS k FROM endpoint)")
-        frontier = fit["frontier"]
-        same(frontier["measured"], True, "FLOPs are measured")
-        expect(least < frontier["flops_per_parameter_and_token"] < most, "of these runs", frontier)
+        cost = fit["frontier"]["flops_per_token"]
+        same(cost["measured"], True, "FLOPs are measured")
+        for k, n in f.sql("SELECT flops_incl / tokens_incl, parameters FROM endpoint"):
+            near(cost["fixed"] + cost["per_parameter"] * n, k, 0.05, "what a token costs in these runs")
         same(f.json("fit", "1", "--arms", "small*", "--arms", "middle_?", "--arms", "large*", "--bootstrap", "0")["points"], 7,
              "points of some arms, of an experiment by its number")
         same(f.json("fit", "tiny", "--form", "power", "--bootstrap", "0")["points"], 9, "points of another form")

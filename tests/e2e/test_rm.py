@@ -29,7 +29,7 @@ def test_removes():
         f.tfx("note", "tiny", "gone")
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:  # rows that do not count go, too
             c.execute("UPDATE metric SET superseded = 1 WHERE run = 4 AND step = 5")
-            c.execute("INSERT INTO fit SELECT 1, 'law', 2, 's', 'power', 1, 1, 3, 1, '{}', '{}', '[]', '2025'")
+            c.execute("INSERT INTO fit SELECT 1, 'law', 2, 's', 'power', 1, 1, 3, 1, NULL, NULL, '{}', '{}', '[]', '2025'")
             c.execute("INSERT INTO forecast VALUES (1, 1, 2.0, NULL, NULL, '2025')")
             c.execute("INSERT INTO forecast VALUES (3, 1, 2.0, NULL, NULL, '2025')")
             c.execute("UPDATE slice_metric SET superseded = 1 WHERE run = 4 AND step = 15")
