@@ -73,6 +73,7 @@ tfx_status tfx_html_headline(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_claims(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_curves(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_endpoints(const tfx_page *p, tfx_error *err);
+tfx_status tfx_html_sweep(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_comparison(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_gain(const tfx_page *p, tfx_error *err);
 tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err);

@@ -54,6 +54,15 @@ static int span(const tfx_loss_curves *all, tfx_cost_kind cost, tfx_side side, t
 
 /* ---- lines ---- */
 
+/* A curve of one evaluation is no line. */
+static int is_dot(const tfx_loss_curve *c, tfx_cost_kind cost, tfx_side side)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++)
+        n += c->points[i].cost[cost][side] > 0 && c->points[i].loss > 0;
+    return n == 1;
+}
+
 static void draw_line(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, tfx_side side,
                       const tfx_loss_curve *c)
 {
@@ -69,7 +78,7 @@ static void draw_line(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kin
                 tfx_html_plot_y(plot, at->loss));
         stage = at->stage;
     }
-    fputc('"', p->out);
+    fputs(is_dot(c, cost, side) ? "h0\"" : "\"", p->out);
 }
 
 /* A dot that no stretching makes an ellipse: a line without length, with round ends. */
@@ -93,6 +102,11 @@ static void draw_growth(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_k
     }
 }
 
+static const char *class_of(const tfx_loss_curve *c, tfx_cost_kind cost, tfx_side side, int is_main)
+{
+    return is_dot(c, cost, side) ? "dot early" : is_main ? "mean" : "seed";
+}
+
 static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind cost, tfx_side side, size_t a)
 {
     const tfx_arm_curves *arm = &p->curves.arms[a];
@@ -102,7 +116,7 @@ static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
     fprintf(p->out, "<g class=\"arm a%zu\">\n", arm->group);
     for (size_t r = 0; r < arm->n_runs; r++) {
         int is_main = &arm->runs[r] == main;
-        fprintf(p->out, "<path class=\"%s\" data-run=\"%lld\" ", is_main ? "mean" : "seed",
+        fprintf(p->out, "<path class=\"%s\" data-run=\"%lld\" ", class_of(&arm->runs[r], cost, side, is_main),
                 (long long)arm->runs[r].run);
         draw_line(p, plot, cost, side, &arm->runs[r]);
         fputs("><title>", p->out);
@@ -110,7 +124,7 @@ static void draw_arm(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
         fprintf(p->out, ", seed %lld</title></path>\n", (long long)arm->runs[r].seed);
     }
     if (arm->mean.n) {
-        fputs("<path class=\"mean\" ", p->out);
+        fprintf(p->out, "<path class=\"%s\" ", class_of(main, cost, side, 1));
         draw_line(p, plot, cost, side, main);
         fputs("><title>", p->out);
         tfx_html_text(p->out, arm->arm);

@@ -93,6 +93,7 @@ static tfx_status print_page(const tfx_page *p, tfx_error *err)
         print_switches(p);
         tfx_html_curves(p, err);
         tfx_html_endpoints(p, err);
+        tfx_html_sweep(p, err);
         fputs("</div>\n", p->out);
     }
     tfx_html_comparison(p, err);

@@ -59,6 +59,15 @@ static size_t growth_data(tfx_paper *p, const tfx_loss_curve *c)
     return block;
 }
 
+/* One evaluation is no line. */
+static tfx_paper_mark mark_of(const tfx_loss_curve *c, tfx_paper_mark line)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++)
+        n += c->points[i].cost[TFX_COST_FLOPS][TFX_SIDE_INCL] > 0;
+    return n == 1 ? TFX_PAPER_DOT : line;
+}
+
 static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
 {
     char *shown = tfx_alloc(p->curves.n_groups);
@@ -83,9 +92,9 @@ static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
         const tfx_arm_curves *arm = &p->curves.arms[a];
         for (size_t r = 0; r < arm->n_runs; r++, block++)
             if (arm->mean.n)
-                tfx_paper_line(p, block, arm->group, TFX_PAPER_SEED);
+                tfx_paper_line(p, block, arm->group, mark_of(&arm->runs[r], TFX_PAPER_SEED));
         if (arm->n_runs) {
-            tfx_paper_line(p, block++, arm->group, TFX_PAPER_MEAN);
+            tfx_paper_line(p, block++, arm->group, mark_of(tfx_arm_main_curve(arm), TFX_PAPER_MEAN));
             tfx_paper_line(p, block++, arm->group, TFX_PAPER_RING);
         }
     }

@@ -125,6 +125,10 @@ def test_sweep():
         f.tfx("report", "tiny", "-o", "report.html")
         legend = re.search(r'<div class="legend">(.*?)</div>', (f.path / "report.html").read_text(), flags=re.S)[1]
         same(re.findall(r"</svg>([^<]*)</button>", legend), ["transformer", "grown"], "the legend of the report")
+        section = (f.path / "report.html").read_text().split('<section id="sweep">')[1].split("</section>")[0]
+        for run, loss in f.sql("SELECT run, val_loss FROM endpoint WHERE final"):
+            expect(f": val loss {loss:.4f}</title>" in section, f"the sweep of the report has run {run}", section[:3000])
+        same(section.count('class="mean"'), 2, "a line for each arm")
         # Values that are no number have no place; two keys are one too many.
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
             c.execute("UPDATE arm SET point = '{\"train.batch\":\"8\"}' WHERE name = 'grown[lr=3e-3]'")
