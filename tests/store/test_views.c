@@ -364,7 +364,8 @@ START_TEST(documented_queries)
     sample_change(path, "INSERT INTO run_tag VALUES (6, 'lr', '3e-3')");
     sample_change(
         path,
-        "INSERT INTO fit VALUES (1, 'sizes', NULL, 't.csv', 'power', 0.001, 1, 9, 0, NULL, NULL, '{}', '{}', '[]', ''); "
+        "INSERT INTO fit VALUES (1, 'sizes', NULL, 't.csv', 'power', 0.001, 1, 9, 0, NULL, NULL, '{}', '{}', '[]', "
+        "''); "
         "INSERT INTO forecast VALUES (1, 1, 2.1, 1.95, 2.3, ''), (2, 1, 2.1, 1.95, 2.15, ''), (5, 1, 2, 1, 3, '')");
     for (char *at = docs; (at = strstr(at, "```sql\n"));) {
         char *sql = at + 7, *end = strstr(sql, "```");
