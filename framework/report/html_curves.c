@@ -32,10 +32,8 @@ static void widen(const tfx_loss_curve *c, tfx_cost_kind cost, tfx_side side, do
         double at = c->points[i].cost[cost][side], loss = c->points[i].loss;
         if (!(at > 0) || !(loss > 0)) /* logarithmic axes have no place for them */
             continue;
-        x[0] = fmin(x[0], at);
-        x[1] = fmax(x[1], at);
-        y[0] = fmin(y[0], loss);
-        y[1] = fmax(y[1], loss);
+        tfx_range_widen(x, at);
+        tfx_range_widen(y, loss);
     }
 }
 

@@ -64,12 +64,9 @@ static void draw(const tfx_page *p, tfx_cost_kind cost, const endpoint *all, siz
     char classes[64];
     double x[2] = {INFINITY, 0}, y[2] = {INFINITY, 0};
     for (size_t i = 0; i < n; i++) {
-        for (int side = 0; side < TFX_SIDES; side++) {
-            x[0] = fmin(x[0], all[i].cost[cost][side]);
-            x[1] = fmax(x[1], all[i].cost[cost][side]);
-        }
-        y[0] = fmin(y[0], all[i].loss);
-        y[1] = fmax(y[1], all[i].loss);
+        for (int side = 0; side < TFX_SIDES; side++)
+            tfx_range_widen(x, all[i].cost[cost][side]);
+        tfx_range_widen(y, all[i].loss);
     }
     if (!(x[0] > 0)) /* no time was measured */
         return;

@@ -9,10 +9,8 @@
 
 static void widen(double range[2], double value)
 {
-    if (isfinite(value) && value > 0) {
-        range[0] = fmin(range[0], value);
-        range[1] = fmax(range[1], value);
-    }
+    if (isfinite(value) && value > 0)
+        tfx_range_widen(range, value);
 }
 
 static void draw_band(const tfx_page *p, const tfx_html_plot *plot, const tfx_band_point *band)

@@ -30,10 +30,8 @@ static void draw(const tfx_page *p, const tfx_swept *s)
 {
     double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, 0};
     for (size_t i = 0; i < s->n; i++) {
-        x[0] = fmin(x[0], s->ends[i].value);
-        x[1] = fmax(x[1], s->ends[i].value);
-        y[0] = fmin(y[0], s->ends[i].loss);
-        y[1] = fmax(y[1], s->ends[i].loss);
+        tfx_range_widen(x, s->ends[i].value);
+        tfx_range_widen(y, s->ends[i].loss);
     }
     tfx_html_plot plot = {.x = x[0] > 0 ? tfx_scale_log(x[0], x[1], 0.06) : tfx_scale_linear(x[0], x[1], 0.06),
                           .y = tfx_scale_log(y[0], y[1], 0.08),

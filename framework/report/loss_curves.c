@@ -18,6 +18,14 @@ size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm)
     return TFX_NO_ARM;
 }
 
+size_t tfx_loss_curves_group(const tfx_loss_curves *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_groups; i++)
+        if (!strcmp(c->groups[i], name))
+            return i;
+    return TFX_NO_ARM;
+}
+
 const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm)
 {
     const tfx_loss_curve *furthest = NULL;
@@ -137,11 +145,11 @@ static void average(tfx_arm_curves *arm)
 /* ---- reading ---- */
 
 /* Adds it where it is not there. */
-static size_t find_group(tfx_loss_curves *c, const char *name)
+static size_t need_group(tfx_loss_curves *c, const char *name)
 {
-    for (size_t i = 0; i < c->n_groups; i++)
-        if (!strcmp(c->groups[i], name))
-            return i;
+    size_t known = tfx_loss_curves_group(c, name);
+    if (known != TFX_NO_ARM)
+        return known;
     *TFX_APPEND(c->groups, c->n_groups, c->groups_cap) = tfx_strdup(name);
     return c->n_groups - 1;
 }
@@ -151,7 +159,7 @@ static void load_arms(tfx_store *s, tfx_id experiment, tfx_loss_curves *out, tfx
     tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
     while (tfx_rows_next(q, err))
         *TFX_APPEND(out->arms, out->n_arms, out->cap) = (tfx_arm_curves){
-            .arm = tfx_strdup(tfx_rows_text(q, 0, err)), .group = find_group(out, tfx_rows_text(q, 15, err))};
+            .arm = tfx_strdup(tfx_rows_text(q, 0, err)), .group = need_group(out, tfx_rows_text(q, 15, err))};
     tfx_rows_close(q);
 }
 

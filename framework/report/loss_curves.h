@@ -50,6 +50,8 @@ void tfx_loss_curves_finish(tfx_loss_curves *c);
 /* The position of an arm; TFX_NO_ARM: it is of another experiment. */
 #define TFX_NO_ARM ((size_t)-1)
 size_t tfx_loss_curves_arm(const tfx_loss_curves *c, const char *arm);
+/* The same of a group. */
+size_t tfx_loss_curves_group(const tfx_loss_curves *c, const char *name);
 
 /* Which curve of an arm stands for it: the mean, or the run that has come furthest. NULL: it has no evaluation. */
 const tfx_loss_curve *tfx_arm_main_curve(const tfx_arm_curves *arm);

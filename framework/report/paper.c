@@ -24,8 +24,8 @@ static int axes_of_curves(tfx_paper *p)
             for (size_t i = 0; i < p->curves.arms[a].runs[r].n; i++) {
                 const tfx_loss_point *at = &p->curves.arms[a].runs[r].points[i];
                 if (at->cost[TFX_COST_FLOPS][TFX_SIDE_INCL] > 0 && at->loss > 0) {
-                    tfx_paper_widen(x, at->cost[TFX_COST_FLOPS][TFX_SIDE_INCL]);
-                    tfx_paper_widen(y, at->loss);
+                    tfx_range_widen(x, at->cost[TFX_COST_FLOPS][TFX_SIDE_INCL]);
+                    tfx_range_widen(y, at->loss);
                 }
             }
     if (x[1] == 0)

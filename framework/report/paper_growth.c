@@ -44,7 +44,7 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
     for (size_t k = 0; k < n; k++) {
         const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
         for (size_t i = all[k].from; i < all[k].to; i++)
-            tfx_paper_widen(x, since(c, &all[k], i));
+            tfx_range_widen(x, since(c, &all[k], i));
     }
     /* As far back as forth: what was long before says nothing of growth. */
     x[0] = fmax(x[0], -fmax(x[1], 1));
@@ -54,7 +54,7 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
         for (size_t i = all[k].from; i < all[k].to; i++)
             if (since(c, &all[k], i) >= x[0]) {
                 fprintf(p->script, "%.17g %.17g\n", since(c, &all[k], i), c->points[i].loss);
-                tfx_paper_widen(y, c->points[i].loss);
+                tfx_range_widen(y, c->points[i].loss);
             }
         tfx_paper_data_end(p);
     }
@@ -88,8 +88,8 @@ static size_t *share_data(tfx_paper *p, double x[2], double y[2], size_t *n, tfx
             stage = in;
         }
         fprintf(p->script, "%.17g %.17g\n", steps, share);
-        tfx_paper_widen(x, steps);
-        tfx_paper_widen(y, share);
+        tfx_range_widen(x, steps);
+        tfx_range_widen(y, share);
     }
     if (*n)
         tfx_paper_data_end(p);

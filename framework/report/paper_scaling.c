@@ -86,7 +86,7 @@ static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], dou
     tfx_paper_key *keys = make_legend(p, ends, bands, n_bands, &n_groups);
     for (size_t i = 0; i < n_bands; i++)
         for (size_t k = 0; k < TFX_BAND_POINTS; k++) /* the line, not all of its interval */
-            tfx_paper_widen(y, bands[i].points[k].loss);
+            tfx_range_widen(y, bands[i].points[k].loss);
     tfx_scale sx = tfx_scale_log(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
     tfx_paper_begin(p, 1, keys, n_groups + n_bands);
     tfx_paper_panel(p, 0);
@@ -117,8 +117,8 @@ tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err)
     tfx_endpoints_read(&ends, p->store, p->experiment, 0, err);
     for (size_t i = 0; i < ends.n; i++)
         if (counts(&ends.items[i])) {
-            tfx_paper_widen(x, ends.items[i].incl[TFX_COST_FLOPS]);
-            tfx_paper_widen(y, ends.items[i].loss);
+            tfx_range_widen(x, ends.items[i].incl[TFX_COST_FLOPS]);
+            tfx_range_widen(y, ends.items[i].loss);
         }
     if (x[1] > 0)
         draw(p, &ends, x, y, err);

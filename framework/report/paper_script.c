@@ -218,12 +218,6 @@ void tfx_paper_band(tfx_paper *p, size_t block)
             p->n_lines++ ? ", \\\n" : "plot", block);
 }
 
-void tfx_paper_widen(double range[2], double value)
-{
-    range[0] = fmin(range[0], value);
-    range[1] = fmax(range[1], value);
-}
-
 void tfx_paper_plot_end(tfx_paper *p)
 {
     fputc('\n', p->script);

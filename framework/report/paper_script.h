@@ -55,9 +55,6 @@ void tfx_paper_line(tfx_paper *p, size_t block, size_t number, tfx_paper_mark ma
 void tfx_paper_band(tfx_paper *p, size_t block);
 void tfx_paper_plot_end(tfx_paper *p);
 
-/* Makes a range hold a value. */
-void tfx_paper_widen(double range[2], double value);
-
 /* ---- figures beside the curves, each in a file of its own ---- */
 
 tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err);

@@ -48,8 +48,8 @@ static void draw(tfx_paper *p, const tfx_swept *s)
     tfx_paper_key *keys = NULL;
     size_t n_keys = 0, cap = 0, block = p->n_blocks;
     for (size_t i = 0; i < s->n; i++) {
-        tfx_paper_widen(x, s->ends[i].value);
-        tfx_paper_widen(y, s->ends[i].loss);
+        tfx_range_widen(x, s->ends[i].value);
+        tfx_range_widen(y, s->ends[i].loss);
     }
     for (size_t i = 0; i < s->n; i += tfx_swept_of_group(s, i))
         *TFX_APPEND(keys, n_keys, cap) = (tfx_paper_key){p->curves.groups[s->ends[i].group], s->ends[i].group,

@@ -14,6 +14,12 @@ static tfx_scale with_margin(double low, double high, double margin, int is_log)
     return (tfx_scale){low - room, high + room, is_log};
 }
 
+void tfx_range_widen(double range[2], double value)
+{
+    range[0] = fmin(range[0], value);
+    range[1] = fmax(range[1], value);
+}
+
 tfx_scale tfx_scale_log(double min, double max, double margin)
 {
     return with_margin(log10(min), log10(max), margin, 1);

@@ -9,6 +9,9 @@ typedef struct tfx_scale {
     int is_log;
 } tfx_scale;
 
+/* Makes a range hold a value. */
+void tfx_range_widen(double range[2], double value);
+
 /* Spans [min, max] and `margin` of its length at both ends. For a logarithmic one both are above 0. */
 tfx_scale tfx_scale_log(double min, double max, double margin);
 tfx_scale tfx_scale_linear(double min, double max, double margin);

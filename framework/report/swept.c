@@ -9,14 +9,6 @@
 #include "framework/plugin/option_text.h"
 #include "framework/store/queries_report.h"
 
-static size_t find_group(const tfx_loss_curves *curves, const char *name)
-{
-    size_t i = 0;
-    while (i < curves->n_groups && strcmp(curves->groups[i], name) != 0)
-        i++;
-    return i;
-}
-
 static int compare(const void *a, const void *b)
 {
     const tfx_swept_end *x = a, *y = b;
@@ -34,9 +26,9 @@ tfx_status tfx_swept_load(tfx_swept *s, tfx_store *store, tfx_id experiment, con
     tfx_rows *q = tfx_query_report(store, TFX_REPORT_SWEPT, experiment, err);
     while (tfx_rows_next(q, err)) {
         const char *key = tfx_rows_text(q, 1, err), *text = tfx_rows_text(q, 2, err);
-        size_t group = find_group(curves, tfx_rows_text(q, 0, err));
+        size_t group = tfx_loss_curves_group(curves, tfx_rows_text(q, 0, err));
         double value, loss = tfx_rows_real(q, 5, err);
-        if (tfx_option_read_real(text, &value) != 0 || !isfinite(loss) || loss <= 0 || group == curves->n_groups)
+        if (tfx_option_read_real(text, &value) != 0 || !isfinite(loss) || loss <= 0 || group == TFX_NO_ARM)
             continue;
         if (!s->key)
             s->key = tfx_strdup(key);

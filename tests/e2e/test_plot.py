@@ -136,6 +136,16 @@ def test_sweep():
         message(f.tfx("plot", "tiny", "--figure", "sweep", "-o", "no.svg", status=2),
                 "shows losses against one number: the experiment sweeps train.lr and train.batch")
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            # Whatever a key is called, it is no command, and no tag of a page.
+            c.execute("UPDATE arm SET point = json_object(?, '3')", (NASTY + "<script",))
+            c.commit()
+        f.tfx("plot", "tiny", "--figure", "sweep", "-o", "odd.svg")
+        f.tfx("report", "tiny", "-o", "odd.html")
+        shown = texts((f.path / "odd.svg").read_text())
+        expect(html_of(NASTY + "<script") in shown, "the name of the key", shown)
+        expect("}^2\\n&lt;script" in (f.path / "odd.html").read_text().split('<section id="sweep">')[1], "and in the report")
+        expect(not (f.path / "pwned").exists(), "it is not executed")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
             c.execute("UPDATE arm SET point = '{\"model\":\"a`b\"}'")
             c.commit()
         message(f.tfx("plot", "tiny", "--figure", "sweep", "-o", "no.svg", status=2),
