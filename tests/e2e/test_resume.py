@@ -7,18 +7,18 @@ ONE_SEED = ["--set", "experiment.seeds=1"]
 _undisturbed = {}
 
 
-def undisturbed(settings):
+def undisturbed(settings, env):
     """Outcomes of the runs of tiny.ini with these settings."""
     key = tuple(settings)
     if key not in _undisturbed:
         with folder() as f:
-            f.tfx("run", "tiny.ini", *settings)
+            f.tfx("run", "tiny.ini", *settings, env=env)
             _undisturbed[key] = {run: outcome(f, run) for (run,) in f.sql("SELECT id FROM run")}
     return _undisturbed[key]
 
 
-def check(f, settings, what):
-    for run, expected in undisturbed(settings).items():
+def check(f, settings, what, env=None):
+    for run, expected in undisturbed(settings, env).items():
         same_outcome(outcome(f, run), expected, f"run {run}, {what}")
     tidy(f)
 
@@ -162,17 +162,31 @@ def test_interrupted_where_only_the_newest_stays():
         same(f.one("SELECT count(*) FROM checkpoint WHERE deleted IS NULL"), 1, "checkpoints")
 
 
+def says(process, words):
+    """Reads what a process says until it has said these words."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if words in line:
+            return
+    raise Failure(f"tfx ended before it said: {words}\n{''.join(said)}")
+
+
 def test_interrupted_in_evaluations():
     """Nobody waits for the end of a long evaluation: it is given up, and made first thing after a resume, in the
     middle of a stage as well as at its end and at that of the run."""
-    settings = [*ONE_SEED, "--set", "train.eval_every=6", "--set", "data.loader=synthetic", "--set",
-                "data.eval_tokens=76800", "--set", "train.checkpoint_every=6", "--set", "train.log_every=1"]
+    settings = [*ONE_SEED, "--set", "train.eval_every=6", "--set", "data.loader=slow", "--set",
+                "data.eval_tokens=25600", "--set", "train.checkpoint_every=6"]
     with folder() as f:
+        plugins = f.path / "plugins"
+        plugins.mkdir()
+        shutil.copy(HELPERS / "slow.so", plugins)
+        env = {"TFX_PLUGIN_PATH": str(plugins)}
         resume = []
-        for run, step in ((1, 6), (1, 12), (2, 12), (2, 28)):
-            p = f.start("run", "tiny.ini", *settings, *resume)
-            wait_for(lambda: recorded(f) and f.sql("SELECT 1 FROM metric WHERE run = ? AND step = ? AND "
-                                                   "name = 'train_loss'", run, step), f"step {step} of run {run}", p)
+        # The worker reads the set for an evaluation, at both ends of a stage as well, and for the probes of a growth.
+        for run, step, evaluation in ((1, 6, 2), (1, 12, 2), (2, 12, 3), (2, 28, 11)):
+            p = f.start("run", "tiny.ini", *settings, *resume, env={**env, "SLOW_EVALUATION": str(evaluation)})
+            says(p, f"evaluation {evaluation} is slow")
             p.send_signal(signal.SIGINT)
             p.communicate()
             same(p.returncode, 130, "exit status")
@@ -182,8 +196,8 @@ def test_interrupted_in_evaluations():
                  (step, "interrupted"), "the newest checkpoint")
             whole(f)
             resume = ["--resume"]
-        f.tfx("run", "tiny.ini", *settings, "--resume")
-        check(f, settings, "interrupted in evaluations")
+        f.tfx("run", "tiny.ini", *settings, "--resume", env=env)
+        check(f, settings, "interrupted in evaluations", env)
         same(f.one("SELECT count(*), count(deleted) FROM checkpoint WHERE reason = 'interrupted'"), (4, 4),
              "checkpoints of interruptions, and those whose files went with the next one")
 
