@@ -47,12 +47,14 @@ const char *tfx_cli_plugin_dir(void);
 extern const tfx_command tfx_cmd_run;
 extern const tfx_command tfx_cmd_plan;
 extern const tfx_command tfx_cmd_runs;
+extern const tfx_command tfx_cmd_arms;
 extern const tfx_command tfx_cmd_show;
 extern const tfx_command tfx_cmd_lineage;
 extern const tfx_command tfx_cmd_curve;
 extern const tfx_command tfx_cmd_compare;
 extern const tfx_command tfx_cmd_gain;
 extern const tfx_command tfx_cmd_claim;
+extern const tfx_command tfx_cmd_best;
 extern const tfx_command tfx_cmd_report;
 extern const tfx_command tfx_cmd_plot;
 extern const tfx_command tfx_cmd_export;
@@ -66,9 +68,6 @@ extern const tfx_command tfx_cmd_plugin_show;
 extern const tfx_command tfx_cmd_tag;
 extern const tfx_command tfx_cmd_note;
 extern const tfx_command tfx_cmd_rename;
-extern const tfx_command tfx_cmd_best, tfx_cmd_run, tfx_cmd_plan, tfx_cmd_plugin_list, tfx_cmd_plugin_show,
-    tfx_cmd_runs, tfx_cmd_show, tfx_cmd_lineage, tfx_cmd_curve, tfx_cmd_sql, tfx_cmd_eval, tfx_cmd_generate,
-    tfx_cmd_grow, tfx_cmd_tag, tfx_cmd_note, tfx_cmd_rename;
 extern const tfx_command tfx_cmd_gc;
 extern const tfx_command tfx_cmd_rm;
 extern const tfx_command tfx_cmd_db_vacuum;

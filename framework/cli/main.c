@@ -23,6 +23,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_run,
     &tfx_cmd_plan,
     &tfx_cmd_runs,
+    &tfx_cmd_arms,
     &tfx_cmd_show,
     &tfx_cmd_lineage,
     &tfx_cmd_curve,

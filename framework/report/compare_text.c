@@ -133,8 +133,9 @@ static void print_contrast(const tfx_comparison *c, size_t arm, FILE *out)
 {
     const tfx_contrast *k = &c->contrasts[arm];
     char cost[32];
-    fprintf(out, "\n%s against %s: loss %.4f at %s %s%s\n", k->arm, c->b, k->loss.mean,
-            cost_text(cost, c, k->cost.mean), tfx_cost_words[c->cost], k->n_seeds > 1 ? " (means)" : "");
+    const char *unit = c->cost == TFX_COST_SECONDS ? "" : tfx_cost_words[c->cost]; /* a time has its own */
+    fprintf(out, "\n%s against %s: loss %.4f at %s%s%s%s\n", k->arm, c->b, k->loss.mean,
+            cost_text(cost, c, k->cost.mean), *unit ? " " : "", unit, k->n_seeds > 1 ? " (means)" : "");
     print_line(out, "at equal loss", c, arm, TFX_CONTRAST_EQUAL_LOSS);
     print_line(out, "at equal cost", c, arm, TFX_CONTRAST_EQUAL_COST);
     print_line(out, "seeds", c, arm, TFX_CONTRAST_SEEDS);

@@ -6,6 +6,7 @@
 #include "framework/report/table.h"
 #include "framework/store/queries.h"
 #include "framework/store/queries_fits.h"
+#include "framework/store/queries_report.h"
 
 static tfx_status print_failures(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
 {
@@ -17,21 +18,49 @@ static tfx_status print_failures(tfx_store *s, tfx_id experiment, FILE *out, tfx
     return err->status;
 }
 
-/* Mean and spread per arm, when at least one arm has several seeds. */
-static tfx_status print_spread(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
+/* Rows of TFX_REPORT_OUTCOMES. */
+static tfx_status print_arms(tfx_rows *q, tfx_format format, FILE *out, tfx_error *err)
 {
     static const tfx_column columns[] = {
-        {"arm", TFX_CELL_PLAIN}, {"seeds", TFX_CELL_PLAIN}, {"val loss mean", TFX_CELL_LOSS},  {"std", TFX_CELL_LOSS},
-        {"min", TFX_CELL_LOSS},  {"max", TFX_CELL_LOSS},    {"bits/byte mean", TFX_CELL_LOSS},
+        {"arm", TFX_CELL_PLAIN},
+        {"val loss", TFX_CELL_LOSS},
+        {"± seeds", TFX_CELL_LOSS},
+        {"bits/byte", TFX_CELL_LOSS},
+        {NULL},
+        {"seeds", TFX_CELL_PLAIN},
+        {NULL},
+        {"first size", TFX_CELL_COUNT},
+        {"last size", TFX_CELL_COUNT},
+        {"tokens", TFX_CELL_COUNT},
+        {"FLOPs incl", TFX_CELL_FLOPS},
+        {"FLOPs excl", TFX_CELL_FLOPS},
+        {"time", TFX_CELL_SECONDS},
+        {NULL},
+        {NULL},
+        {NULL},
     };
-    tfx_rows *q = tfx_query_spread(s, experiment, err);
+    return tfx_table_print(q, columns, format, out, err);
+}
+
+tfx_status tfx_report_arms(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err)
+{
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
+    print_arms(q, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
+    tfx_rows_close(q);
+    return err->status;
+}
+
+/* The same, when at least one arm has several seeds. */
+static tfx_status print_means(tfx_store *s, tfx_id experiment, FILE *out, tfx_error *err)
+{
+    tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
     int several = 0;
     while (tfx_rows_next(q, err))
-        several |= tfx_rows_int(q, 1, 1, err) > 1;
+        several |= tfx_rows_int(q, 5, 0, err) > 1;
     if (several) {
         fputc('\n', out);
         tfx_rows_rewind(q);
-        tfx_table_print(q, columns, TFX_FORMAT_TEXT, out, err);
+        print_arms(q, TFX_FORMAT_TEXT, out, err);
     }
     tfx_rows_close(q);
     return err->status;
@@ -67,7 +96,7 @@ tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE
     tfx_table_print(q, columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
     if (err->status == TFX_OK && !json && print_failures(s, experiment, out, err) == TFX_OK &&
-        print_spread(s, experiment, out, err) == TFX_OK)
+        print_means(s, experiment, out, err) == TFX_OK)
         print_forecasts(s, experiment, out, err);
     return err->status;
 }

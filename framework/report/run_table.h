@@ -7,8 +7,12 @@
 #include "framework/store/store.h"
 
 /* The table at the end of `tfx run`: every run of an experiment. The text form adds why
- * runs failed and, when an arm has several seeds, mean and spread per arm. */
+ * runs failed and, when an arm has several seeds, what tfx_report_arms prints. */
 tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err);
+
+/* What each arm came to: means over its runs that are done, with the standard deviation of their losses. Tokens and time
+ * include ancestors. */
+tfx_status tfx_report_arms(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err);
 
 /* All runs, newest first; of the experiments named `experiment` only, unless it is NULL, and of those the ones that have
  * each of these tags ("KEY" or "KEY=VALUE"). */

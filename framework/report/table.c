@@ -95,21 +95,24 @@ static void print_cell(FILE *out, const char *s, size_t width, int right, int la
 
 static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, tfx_error *err)
 {
-    int n = tfx_rows_n_columns(q);
+    int n = 0, n_columns = tfx_rows_n_columns(q);
     char **cells = NULL;
     size_t count = 0, cap = 0;
-    size_t *width = TFX_NEW_ARRAY(size_t, n);
-    int *right = TFX_NEW_ARRAY(int, n);
-    for (int i = 0; i < n; i++) {
+    int *shown = TFX_NEW_ARRAY(int, n_columns), *right = TFX_NEW_ARRAY(int, n_columns);
+    size_t *width = TFX_NEW_ARRAY(size_t, n_columns);
+    for (int i = 0; i < n_columns; i++) {
         const char *title = columns ? columns[i].title : tfx_rows_name(q, i);
+        if (!title)
+            continue;
         *TFX_APPEND(cells, count, cap) = tfx_strdup(title);
-        width[i] = text_width(title);
-        right[i] = -1; /* no value seen */
+        width[n] = text_width(title);
+        right[n] = -1; /* no value seen */
+        shown[n++] = i;
     }
     while (tfx_rows_next(q, err))
         for (int i = 0; i < n; i++) {
-            char *s = tfx_cell_text(q, i, columns ? columns[i].cell : TFX_CELL_PLAIN);
-            tfx_value_type type = tfx_rows_type(q, i);
+            char *s = tfx_cell_text(q, shown[i], columns ? columns[shown[i]].cell : TFX_CELL_PLAIN);
+            tfx_value_type type = tfx_rows_type(q, shown[i]);
             *TFX_APPEND(cells, count, cap) = s;
             if (text_width(s) > width[i])
                 width[i] = text_width(s);
@@ -133,6 +136,7 @@ static tfx_status print_text(tfx_rows *q, const tfx_column *columns, FILE *out, 
     for (size_t k = 0; k < count; k++)
         free(cells[k]);
     free(cells);
+    free(shown);
     free(width);
     free(right);
     return err->status;

@@ -24,7 +24,7 @@ typedef enum tfx_cell {
 } tfx_cell;
 
 typedef struct tfx_column {
-    const char *title; /* of the text form; JSON and CSV use the query's column name */
+    const char *title; /* of the text form, which leaves a column without one out; JSON and CSV use the query's name */
     tfx_cell cell;
 } tfx_column;
 

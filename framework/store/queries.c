@@ -31,20 +31,6 @@ tfx_rows *tfx_query_failures(tfx_store *s, tfx_id experiment, tfx_error *err)
                  experiment, err);
 }
 
-/* The sums are taken about the mean: sum(x * x) - n * mean^2 would lose all digits. */
-tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err)
-{
-    return by_id(s,
-                 "WITH done AS (SELECT arm, val_loss, bits_per_byte, avg(val_loss) OVER (PARTITION BY arm) AS mean, "
-                 "min(run) OVER (PARTITION BY arm) AS place FROM run_summary WHERE experiment_id = ? AND "
-                 "status = 'done' AND val_loss IS NOT NULL) "
-                 "SELECT arm, count(*) AS seeds, avg(val_loss) AS mean, "
-                 "sqrt(sum((val_loss - mean) * (val_loss - mean)) / nullif(count(*) - 1, 0)) AS std, "
-                 "min(val_loss) AS min, max(val_loss) AS max, avg(bits_per_byte) AS bits_per_byte "
-                 "FROM done GROUP BY arm ORDER BY min(place)",
-                 experiment, err);
-}
-
 /* " AND " and a condition on the runs of run_summary. */
 static void add_tag(tfx_text *sql, const char *tag)
 {

@@ -12,8 +12,6 @@
 tfx_rows *tfx_query_outcomes(tfx_store *s, tfx_id experiment, tfx_error *err);
 /* The failed ones: run, arm, seed, detail. */
 tfx_rows *tfx_query_failures(tfx_store *s, tfx_id experiment, tfx_error *err);
-/* Per arm, over the seeds that are done: arm, seeds, mean, std, min and max of the loss, bits_per_byte. */
-tfx_rows *tfx_query_spread(tfx_store *s, tfx_id experiment, tfx_error *err);
 /* All runs, newest first, of experiments with this name or id unless it is NULL, that have each of these tags ("KEY",
  * or "KEY=VALUE"): for people, or everything. */
 tfx_rows *tfx_query_runs(tfx_store *s, const char *experiment, const char *const *tags, size_t n_tags, int everything,

@@ -3,6 +3,7 @@
 is read with Python alone, and growth is checked from the weights, not from what tfx says of it."""
 import math
 import shutil
+import statistics
 import subprocess
 
 from harness import *
@@ -23,6 +24,23 @@ def check_printed(f, r):
     expect(r.stderr.count("grew tokenformer_16 (24.6k) -> tokenformer_32 (41.0k)") == 2, "growth is told", r.stderr)
     for arm in ARMS:
         expect(f"{arm} seed 2  step {STEPS}  val loss" in r.stderr, f"evaluations of {arm} are told", r.stderr)
+
+
+def check_arms(f, r):
+    """Means over seeds, at the end of what `tfx run` prints as well."""
+    printed = f.tfx("arms", "tiny").stdout
+    expect(r.stdout.endswith("\n" + printed), "the run ends with what tfx arms prints", r.stdout)
+    rows = f.json("arms", "tiny")
+    same([row["arm"] for row in rows], list(ARMS), "arms, as the spec has them")
+    for row in rows:
+        runs = f.sql("SELECT val_loss, flops_incl, tokens_incl FROM run_summary WHERE arm = ?", row["arm"])
+        losses = [run[0] for run in runs]
+        same((row["runs"], row["done"]), (2, 2), "seeds")
+        expect(math.isclose(row["val_loss"], statistics.mean(losses), rel_tol=1e-15), "mean loss", row)
+        expect(math.isclose(row["std"], statistics.stdev(losses), rel_tol=1e-12), "their deviation", row)
+        same((row["flops_incl"], row["tokens_incl"]), runs[0][1:], "costs")
+        expect(f"{statistics.mean(losses):.4f}" in printed, "the mean is printed", printed)
+    message(f.tfx("arms", "tinny", status=2), "no experiment 'tinny'", 'did you mean "tiny"')
 
 
 def check_metrics(f, run, arm, last):
@@ -168,6 +186,7 @@ def test_everything():
              [("done", None, 1, 1)], "status of all runs")
         tidy(f)
         check_printed(f, r)
+        check_arms(f, r)
         for run, (arm, seed) in runs.items():
             check_metrics(f, run, arm, ARMS[arm] * 8 + 4)
             check_checkpoints(f, run, ARMS[arm])

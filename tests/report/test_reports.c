@@ -1,5 +1,6 @@
 /* The reports on the sample database of tests/store/sample.h. */
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,20 +68,22 @@ START_TEST(experiment_table)
 {
     char *printed = NULL;
     PRINTED(printed, tfx_report_experiment(s, 1, 0, out, oops));
-    expect(printed,
-           "run  arm     seed  parameters  tokens  FLOPs incl  FLOPs excl  val loss  bits/byte  seconds  status\n"
-           "---  ------  ----  ----------  ------  ----------  ----------  --------  ---------  -------  ------\n"
-           "  1  large      1       3.00k     300      9.00e4      9.00e4    2.0000     1.0000     30.0  done\n"
-           "  2  large      2       3.00k     300      9.00e4      9.00e4    2.2000     1.1000     30.0  done\n"
-           "  3  grown      1       3.00k     400      8.00e4      6.00e4    2.0000     1.0000     40.0  done\n"
-           "  4  grown      2       3.00k     400      8.00e4      6.00e4    2.1000     1.0500     40.0  done\n"
-           "  5  broken     1           -       0           0           0         -          -      0.0  failed\n"
-           "run 5 (broken, seed 1) failed: killed by signal 11 (Segmentation fault)\n"
-           "\n"
-           "arm    seeds  val loss mean     std     min     max  bits/byte mean\n"
-           "-----  -----  -------------  ------  ------  ------  --------------\n"
-           "large      2         2.1000  0.1414  2.0000  2.2000          1.0500\n"
-           "grown      2         2.0500  0.0707  2.0000  2.1000          1.0250\n");
+    expect(
+        printed,
+        "run  arm     seed  parameters  tokens  FLOPs incl  FLOPs excl  val loss  bits/byte  seconds  status\n"
+        "---  ------  ----  ----------  ------  ----------  ----------  --------  ---------  -------  ------\n"
+        "  1  large      1       3.00k     300      9.00e4      9.00e4    2.0000     1.0000     30.0  done\n"
+        "  2  large      2       3.00k     300      9.00e4      9.00e4    2.2000     1.1000     30.0  done\n"
+        "  3  grown      1       3.00k     400      8.00e4      6.00e4    2.0000     1.0000     40.0  done\n"
+        "  4  grown      2       3.00k     400      8.00e4      6.00e4    2.1000     1.0500     40.0  done\n"
+        "  5  broken     1           -       0           0           0         -          -      0.0  failed\n"
+        "run 5 (broken, seed 1) failed: killed by signal 11 (Segmentation fault)\n"
+        "\n"
+        "arm     val loss  ± seeds  bits/byte  seeds  first size  last size  tokens  FLOPs incl  FLOPs excl   time\n"
+        "------  --------  -------  ---------  -----  ----------  ---------  ------  ----------  ----------  -----\n"
+        "large     2.1000   0.1414     1.0500      2       3.00k      3.00k     300      9.00e4      9.00e4  30.0s\n"
+        "grown     2.0500   0.0707     1.0250      2       1.00k      3.00k     400      8.00e4      6.00e4  40.0s\n"
+        "broken         -        -          -      0           -          -       -           -           -      -\n");
     PRINTED(printed, tfx_report_experiment(s, 1, 1, out, oops));
     cJSON *rows = parsed(printed);
     ck_assert_int_eq(cJSON_GetArraySize(rows), 5);
@@ -91,9 +94,31 @@ START_TEST(experiment_table)
     ck_assert_double_eq(number(row, "val_loss"), 2);
     ck_assert(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(rows, 4), "val_loss")));
     cJSON_Delete(rows);
-    /* One seed: no table of spreads. */
+    /* One seed: no table of means. */
     PRINTED(printed, tfx_report_experiment(s, 2, 0, out, oops));
-    ck_assert_ptr_null(strstr(printed, "std"));
+    ck_assert_ptr_null(strstr(printed, "seeds"));
+    free(printed);
+}
+END_TEST
+
+START_TEST(arms)
+{
+    char *printed = NULL;
+    PRINTED(printed, tfx_report_arms(s, 1, 1, out, oops));
+    cJSON *rows = parsed(printed);
+    ck_assert_int_eq(cJSON_GetArraySize(rows), 3);
+    const cJSON *grown = cJSON_GetArrayItem(rows, 1), *broken = cJSON_GetArrayItem(rows, 2);
+    ck_assert_str_eq(string(grown, "arm"), "grown");
+    ck_assert_double_eq_tol(number(grown, "val_loss"), 2.05, 1e-15);
+    ck_assert_double_eq_tol(number(grown, "std"), 0.1 / sqrt(2), 1e-15);
+    ck_assert_double_eq(number(grown, "first_parameters"), 1000);
+    ck_assert_double_eq(number(grown, "flops_excl"), 60000);
+    ck_assert_double_eq(number(broken, "done"), 0);
+    ck_assert(cJSON_IsNull(cJSON_GetObjectItem(broken, "val_loss")));
+    cJSON_Delete(rows);
+    /* With one seed as well. */
+    PRINTED(printed, tfx_report_arms(s, 2, 0, out, oops));
+    ck_assert_ptr_nonnull(strstr(printed, "± seeds"));
     free(printed);
 }
 END_TEST
@@ -355,6 +380,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("reports");
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, experiment_table);
+    tcase_add_test(t, arms);
     tcase_add_test(t, runs);
     tcase_add_test(t, find_experiment);
     tcase_add_test(t, curve);
