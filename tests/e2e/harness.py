@@ -2,6 +2,7 @@
 what a run has left behind. A test is a file of functions called test_*; main() runs them all, or
 those named on the command line."""
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -114,6 +115,21 @@ def folder(spec=TINY):
 def crashing(at, where="worker", sig=signal.SIGKILL):
     """Environment in which the program gets a signal before its at-th change to the disk (crash.c)."""
     return preload({"CRASH_AT": str(at), "CRASH_IN": where, "CRASH_SIGNAL": str(int(sig))})
+
+
+def killed_copies(f, *command, every, least):
+    """Copies of a folder in which the command was killed before its first change to the disk, before that `every` changes
+    later, and so on, until it came to its end: pairs of the change and the copy. At least `least` were killed."""
+    kills = 0
+    for at in itertools.count(1, every):
+        with folder() as copy:
+            shutil.copytree(f.path, copy.path, dirs_exist_ok=True)
+            killed = copy.tfx(*command, status=None, env=crashing(at, "parent")).returncode != 0
+            yield at, copy
+        kills += killed
+        if not killed:
+            break
+    expect(kills >= least, "it was killed", kills)
 
 
 def preload(env, library="crash.so"):

@@ -90,30 +90,15 @@ def test_killed():
     with folder(SPEC) as f:
         f.tfx("run", "tiny.ini", "--set", "train.steps=4")
         f.tfx("run", "tiny.ini", "--arm", "transformer", "--set", "train.steps=5")
-        backup = f.path.parent / (f.path.name + "-all")
-        shutil.copytree(f.path, backup)
-    try:
-        at, kills = 1, 0
-        while True:
-            with folder(SPEC) as g:
-                shutil.rmtree(g.path)
-                shutil.copytree(backup, g.path)
-                killed = g.tfx("rm", 1, "--yes", status=None, env=crashing(at, "parent")).returncode != 0
-                kills += killed
-                for (path,) in g.sql("SELECT path FROM checkpoint WHERE deleted IS NULL"):
-                    expect((g.path / path / "checkpoint.json").exists(), f"kill {at}: {path} is whole")
-                if g.sql("SELECT 1 FROM experiment WHERE id = 1"):
-                    g.tfx("rm", 1, "--yes")
-                g.tfx("gc", "--keep-newest", 9, "--yes")
-                same([x for x in g.files() if x.startswith("runs/tiny/1")], [], f"folders after kill {at}")
-                same(g.sql("SELECT id FROM experiment"), [(2,)], f"experiments after kill {at}")
-                tidy(g)
-            at += 4
-            if not killed:
-                break
-        expect(kills > 4, "kills", kills)
-    finally:
-        shutil.rmtree(backup)
+        for at, g in killed_copies(f, "rm", 1, "--yes", every=4, least=5):
+            for (path,) in g.sql("SELECT path FROM checkpoint WHERE deleted IS NULL"):
+                expect((g.path / path / "checkpoint.json").exists(), f"kill {at}: {path} is whole")
+            if g.sql("SELECT 1 FROM experiment WHERE id = 1"):
+                g.tfx("rm", 1, "--yes")
+            g.tfx("gc", "--keep-newest", 9, "--yes")
+            same([x for x in g.files() if x.startswith("runs/tiny/1")], [], f"folders after kill {at}")
+            same(g.sql("SELECT id FROM experiment"), [(2,)], f"experiments after kill {at}")
+            tidy(g)
 
 
 def test_file():

@@ -106,29 +106,14 @@ def test_killed():
     """At any change to the disk: every row that says so has its whole folder, and another call finishes the work."""
     with folder(SPEC) as f:
         run_all(f)
-        shutil.copytree(f.path, f.path.parent / (f.path.name + "-all"))
-    backup = f.path.parent / (f.path.name + "-all")
-    try:
-        at, kills = 1, 0
-        while True:
-            with folder(SPEC) as g:
-                shutil.rmtree(g.path)
-                shutil.copytree(backup, g.path)
-                killed = g.tfx("gc", "--yes", status=None, env=crashing(at, "parent")).returncode != 0
-                kills += killed
-                for path, size in g.sql("SELECT path, bytes FROM checkpoint WHERE deleted IS NULL"):
-                    expect((g.path / path).is_dir(), f"kill {at}: {path} is there")
-                    same(sum(p.stat().st_size for p in (g.path / path).iterdir()), size, f"kill {at}: {path} is whole")
-                g.tfx("gc", "--yes")
-                same(stored(g), NEEDED, f"after kill {at}")
-                same([x for x in g.files() if ".tmp-" in x], [], f"leftovers after kill {at}")
-                whole(g)
-            at += 5
-            if not killed:
-                break
-        expect(kills > 5, "kills", kills)
-    finally:
-        shutil.rmtree(backup)
+        for at, g in killed_copies(f, "gc", "--yes", every=5, least=6):
+            for path, size in g.sql("SELECT path, bytes FROM checkpoint WHERE deleted IS NULL"):
+                expect((g.path / path).is_dir(), f"kill {at}: {path} is there")
+                same(sum(p.stat().st_size for p in (g.path / path).iterdir()), size, f"kill {at}: {path} is whole")
+            g.tfx("gc", "--yes")
+            same(stored(g), NEEDED, f"after kill {at}")
+            same([x for x in g.files() if ".tmp-" in x], [], f"leftovers after kill {at}")
+            whole(g)
 
 
 def test_leftovers():
