@@ -73,7 +73,7 @@ void tfx_html_sql(const tfx_page *p, tfx_report_query which)
 
 /* ---- tables ---- */
 
-static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_html_column *column)
+static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_column *column)
 {
     tfx_value_type type = tfx_rows_type(q, i);
     int is_number = type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL || type == TFX_VALUE_NULL;
@@ -81,7 +81,7 @@ static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_html_col
     fputs(is_number ? "<td class=\"n\">" : "<td>", p->out);
     if (type == TFX_VALUE_NULL)
         fputs("<span class=\"none\">–</span>", p->out);
-    else if (column->is_arm)
+    else if (column->cell == TFX_CELL_ARM)
         tfx_html_arm(p, text);
     else
         tfx_html_text(p->out, text);
@@ -89,7 +89,7 @@ static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_html_col
     free(text);
 }
 
-size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_html_column *columns, tfx_error *err)
+size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err)
 {
     size_t n = 0;
     while (tfx_rows_next(q, err)) {
@@ -99,9 +99,8 @@ size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_html_column *col
             for (int i = 0; i < n_columns; i++)
                 if (columns[i].title)
                     fprintf(p->out, "<th%s>%s</th>",
-                            columns[i].cell != TFX_CELL_PLAIN || tfx_rows_type(q, i) == TFX_VALUE_INTEGER
-                                ? " class=\"n\""
-                                : "",
+                            columns[i].cell > TFX_CELL_ARM || tfx_rows_type(q, i) == TFX_VALUE_INTEGER ? " class=\"n\""
+                                                                                                       : "",
                             columns[i].title);
             fputs("</tr></thead><tbody>\n", p->out);
         }

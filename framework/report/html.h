@@ -37,13 +37,9 @@ void tfx_html_section(const tfx_page *p, const char *id, const char *title);
 /* The statement that a figure or table was made by, folded up. */
 void tfx_html_sql(const tfx_page *p, tfx_report_query which);
 
-typedef struct tfx_html_column {
-    const char *title; /* NULL: not shown */
-    tfx_cell cell;
-    int is_arm; /* with the arm's colour */
-} tfx_html_column;
-/* All rows as a table that scrolls in its own box. `columns` has one element per column. Returns how many rows. */
-size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_html_column *columns, tfx_error *err);
+/* All rows as a table that scrolls in its own box. `columns` has one element per column; one without a title is left out. Returns how
+ * many rows. */
+size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err);
 
 /* ---- a plot: lines in a picture that stretches, words in HTML that does not ---- */
 

@@ -94,7 +94,7 @@ static void draw_law(const tfx_page *p, const tfx_saved_fit *saved)
 
 tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column columns[] = {
+    static const tfx_column columns[] = {
         {"fit", TFX_CELL_PLAIN},         {"form", TFX_CELL_PLAIN},    {"points", TFX_CELL_PLAIN},
         {"coefficient", TFX_CELL_PLAIN}, {"estimate", TFX_CELL_FOUR}, {"standard error", TFX_CELL_FOUR},
         {"95%: from", TFX_CELL_FOUR},    {"to", TFX_CELL_FOUR},       {"doubt", TFX_CELL_PLAIN},
@@ -123,8 +123,8 @@ tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err)
 
 tfx_status tfx_html_forecasts(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column columns[] = {
-        {"arm", .is_arm = 1},       {"seed", TFX_CELL_PLAIN},    {"run", TFX_CELL_PLAIN},
+    static const tfx_column columns[] = {
+        {"arm", TFX_CELL_ARM},      {"seed", TFX_CELL_PLAIN},    {"run", TFX_CELL_PLAIN},
         {"fit", TFX_CELL_PLAIN},    {"forecast", TFX_CELL_LOSS}, {"95%: from", TFX_CELL_LOSS},
         {"to", TFX_CELL_LOSS},      {"came out", TFX_CELL_LOSS}, {"miss", TFX_CELL_LOSS},
         {"inside", TFX_CELL_PLAIN}, {"decayed", TFX_CELL_PLAIN},

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "framework/report/html.h"
+#include "framework/report/run_table.h"
 
 static tfx_rows *ask(const tfx_page *p, tfx_report_query which, tfx_error *err)
 {
@@ -10,26 +11,8 @@ static tfx_rows *ask(const tfx_page *p, tfx_report_query which, tfx_error *err)
 
 tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column arms[] = {
-        {"arm", .is_arm = 1},
-        {"val loss", TFX_CELL_LOSS},
-        {"± seeds", TFX_CELL_LOSS},
-        {"bits/byte", TFX_CELL_LOSS},
-        {NULL},
-        {"seeds", TFX_CELL_PLAIN},
-        {NULL},
-        {"first size", TFX_CELL_COUNT},
-        {"last size", TFX_CELL_COUNT},
-        {"tokens", TFX_CELL_COUNT},
-        {"FLOPs incl", TFX_CELL_FLOPS},
-        {"FLOPs excl", TFX_CELL_FLOPS},
-        {"time", TFX_CELL_SECONDS},
-        {NULL},
-        {NULL},
-        {NULL},
-    };
-    static const tfx_html_column runs[] = {
-        {"run", TFX_CELL_PLAIN},        {"arm", .is_arm = 1},           {"seed", TFX_CELL_PLAIN},
+    static const tfx_column runs[] = {
+        {"run", TFX_CELL_PLAIN},        {"arm", TFX_CELL_ARM},          {"seed", TFX_CELL_PLAIN},
         {"status", TFX_CELL_PLAIN},     {"model", TFX_CELL_PLAIN},      {"parameters", TFX_CELL_COUNT},
         {"stages", TFX_CELL_PLAIN},     {"steps", TFX_CELL_PLAIN},      {"tokens", TFX_CELL_COUNT},
         {"FLOPs incl", TFX_CELL_FLOPS}, {"FLOPs excl", TFX_CELL_FLOPS}, {"val loss", TFX_CELL_LOSS},
@@ -38,7 +21,7 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
     };
     tfx_html_section(p, "outcomes", "Outcomes");
     tfx_rows *q = ask(p, TFX_REPORT_OUTCOMES, err);
-    tfx_html_table(p, q, arms, err);
+    tfx_html_table(p, q, tfx_arms_columns, err);
     tfx_rows_close(q);
     fputs("<p class=\"caption\">Means over the runs that are done; ± is the standard deviation over the seeds. Sizes "
           "are parameters. "
@@ -59,8 +42,8 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
 
 tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column columns[] = {
-        {"arm", .is_arm = 1},
+    static const tfx_column columns[] = {
+        {"arm", TFX_CELL_ARM},
         {"seed", TFX_CELL_PLAIN},
         {"run", TFX_CELL_PLAIN},
         {"after step", TFX_CELL_PLAIN},
@@ -92,8 +75,8 @@ tfx_status tfx_html_growth(const tfx_page *p, tfx_error *err)
 
 tfx_status tfx_html_notes(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column columns[] = {
-        {"written", TFX_CELL_PLAIN}, {"of run", TFX_CELL_PLAIN}, {"arm", .is_arm = 1},
+    static const tfx_column columns[] = {
+        {"written", TFX_CELL_PLAIN}, {"of run", TFX_CELL_PLAIN}, {"arm", TFX_CELL_ARM},
         {"seed", TFX_CELL_PLAIN},    {"note", TFX_CELL_PLAIN},
     };
     tfx_rows *q = ask(p, TFX_REPORT_NOTES, err);
@@ -131,13 +114,13 @@ static void print_spec(const tfx_page *p, tfx_error *err)
 
 tfx_status tfx_html_provenance(const tfx_page *p, tfx_error *err)
 {
-    static const tfx_html_column environments[] = {
+    static const tfx_column environments[] = {
         {"tfx", TFX_CELL_PLAIN},       {"ABI", TFX_CELL_PLAIN},    {"commit", TFX_CELL_PLAIN},
         {"host", TFX_CELL_PLAIN},      {"OS", TFX_CELL_PLAIN},     {"CPU", TFX_CELL_PLAIN},
         {"cores", TFX_CELL_PLAIN},     {"memory", TFX_CELL_BYTES}, {"backend", TFX_CELL_PLAIN},
         {"libraries", TFX_CELL_PLAIN}, {"runs", TFX_CELL_PLAIN},
     };
-    static const tfx_html_column plugins[] = {
+    static const tfx_column plugins[] = {
         {"plugin", TFX_CELL_PLAIN},         {"version", TFX_CELL_PLAIN}, {"ABI", TFX_CELL_PLAIN},
         {"file, XXH3-128", TFX_CELL_PLAIN}, {"runs", TFX_CELL_PLAIN},
     };

@@ -18,34 +18,29 @@ static tfx_status print_failures(tfx_store *s, tfx_id experiment, FILE *out, tfx
     return err->status;
 }
 
-/* Rows of TFX_REPORT_OUTCOMES. */
-static tfx_status print_arms(tfx_rows *q, tfx_format format, FILE *out, tfx_error *err)
-{
-    static const tfx_column columns[] = {
-        {"arm", TFX_CELL_PLAIN},
-        {"val loss", TFX_CELL_LOSS},
-        {"± seeds", TFX_CELL_LOSS},
-        {"bits/byte", TFX_CELL_LOSS},
-        {NULL},
-        {"seeds", TFX_CELL_PLAIN},
-        {NULL},
-        {"first size", TFX_CELL_COUNT},
-        {"last size", TFX_CELL_COUNT},
-        {"tokens", TFX_CELL_COUNT},
-        {"FLOPs incl", TFX_CELL_FLOPS},
-        {"FLOPs excl", TFX_CELL_FLOPS},
-        {"time", TFX_CELL_SECONDS},
-        {NULL},
-        {NULL},
-        {NULL},
-    };
-    return tfx_table_print(q, columns, format, out, err);
-}
+const tfx_column tfx_arms_columns[] = {
+    {"arm", TFX_CELL_ARM},
+    {"val loss", TFX_CELL_LOSS},
+    {"± seeds", TFX_CELL_LOSS},
+    {"bits/byte", TFX_CELL_LOSS},
+    {NULL},
+    {"seeds", TFX_CELL_PLAIN},
+    {NULL},
+    {"first size", TFX_CELL_COUNT},
+    {"last size", TFX_CELL_COUNT},
+    {"tokens", TFX_CELL_COUNT},
+    {"FLOPs incl", TFX_CELL_FLOPS},
+    {"FLOPs excl", TFX_CELL_FLOPS},
+    {"time", TFX_CELL_SECONDS},
+    {NULL},
+    {NULL},
+    {NULL},
+};
 
 tfx_status tfx_report_arms(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err)
 {
     tfx_rows *q = tfx_query_report(s, TFX_REPORT_OUTCOMES, experiment, err);
-    print_arms(q, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
+    tfx_table_print(q, tfx_arms_columns, json ? TFX_FORMAT_JSON : TFX_FORMAT_TEXT, out, err);
     tfx_rows_close(q);
     return err->status;
 }
@@ -60,7 +55,7 @@ static tfx_status print_means(tfx_store *s, tfx_id experiment, FILE *out, tfx_er
     if (several) {
         fputc('\n', out);
         tfx_rows_rewind(q);
-        print_arms(q, TFX_FORMAT_TEXT, out, err);
+        tfx_table_print(q, tfx_arms_columns, TFX_FORMAT_TEXT, out, err);
     }
     tfx_rows_close(q);
     return err->status;

@@ -4,11 +4,15 @@
 
 #include <stdio.h>
 
+#include "framework/report/table.h"
 #include "framework/store/store.h"
 
 /* The table at the end of `tfx run`: every run of an experiment. The text form adds why
  * runs failed and, when an arm has several seeds, what tfx_report_arms prints. */
 tfx_status tfx_report_experiment(tfx_store *s, tfx_id experiment, int json, FILE *out, tfx_error *err);
+
+/* How rows of TFX_REPORT_OUTCOMES are shown, in a terminal and in a report. */
+extern const tfx_column tfx_arms_columns[];
 
 /* What each arm came to: means over its runs that are done, with the standard deviation of their losses. Tokens and time
  * include ancestors. */

@@ -51,7 +51,7 @@ char *tfx_cell_text(tfx_rows *q, int i, tfx_cell cell)
     size_t n_bytes;
     if (type == TFX_VALUE_NULL)
         return tfx_strdup("-");
-    if ((type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL) && cell != TFX_CELL_PLAIN)
+    if ((type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL) && cell > TFX_CELL_ARM)
         return tfx_strdup(tfx_cell_format(buf, cell, tfx_rows_as_real(q, i)));
     if (type == TFX_VALUE_BLOB) {
         tfx_rows_blob(q, i, &n_bytes);

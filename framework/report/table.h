@@ -13,18 +13,20 @@ typedef enum tfx_format { TFX_FORMAT_TEXT = 0, TFX_FORMAT_JSON, TFX_FORMAT_CSV, 
 /* How the text form shows a number; JSON and CSV always hold it exactly. */
 typedef enum tfx_cell {
     TFX_CELL_PLAIN = 0, /* as SQLite prints it */
-    TFX_CELL_COUNT,     /* 123.6M */
-    TFX_CELL_FLOPS,     /* 1.24e15 */
-    TFX_CELL_LOSS,      /* 2.3457 */
-    TFX_CELL_SMALL,     /* 1.2e-06 */
-    TFX_CELL_FOUR,      /* 0.3478, 2085, 4.82e+10: four digits */
-    TFX_CELL_TENTHS,    /* 187.3 */
-    TFX_CELL_SECONDS,   /* 3m07s */
-    TFX_CELL_BYTES      /* 1.5 GB */
+    TFX_CELL_ARM,       /* the same, the name of an arm: a report gives it its colour */
+    /* for numbers: */
+    TFX_CELL_COUNT,   /* 123.6M */
+    TFX_CELL_FLOPS,   /* 1.24e15 */
+    TFX_CELL_LOSS,    /* 2.3457 */
+    TFX_CELL_SMALL,   /* 1.2e-06 */
+    TFX_CELL_FOUR,    /* 0.3478, 2085, 4.82e+10: four digits */
+    TFX_CELL_TENTHS,  /* 187.3 */
+    TFX_CELL_SECONDS, /* 3m07s */
+    TFX_CELL_BYTES    /* 1.5 GB */
 } tfx_cell;
 
 typedef struct tfx_column {
-    const char *title; /* of the text form, which leaves a column without one out; JSON and CSV use the query's name */
+    const char *title; /* of text and HTML, which leave a column without one out; JSON and CSV use the query's name */
     tfx_cell cell;
 } tfx_column;
 
