@@ -121,7 +121,7 @@ static tfx_status load(tfx_session *s, const tfx_cli_args *a, const char *folder
         tfx_fail(err, TFX_E_INVALID, "grow: --scaling: expected the spec of --model, %s; found %s", spec, second);
     if (err->status == TFX_OK && tfx_cli_int(a, "seed", 1, 0, INT64_MAX, &seed, err) == TFX_OK)
         s->registry = tfx_registry_open(tfx_cli_plugin_dir(), err);
-    tfx_search_values_init(&s->values, tfx_cli_database(a), 0, 0);
+    tfx_search_values_init(&s->values, tfx_cli_database(a), TFX_VALUES_NOW, 0);
     tfx_experiment *base = s->registry ? tfx_experiment_load_with(s->registry, spec, profile, sets, n_sets,
                                                                   &s->values.lookup, err)
                                        : NULL;

@@ -78,7 +78,7 @@ static int worker(const char *db, tfx_id run, int progress_fd, int64_t threads, 
 }
 
 /* Everything that will be executed must fit before anything is written. */
-static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int resume,
+static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int anew,
                              tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
@@ -96,9 +96,9 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
         fprintf(stderr, "tfx: evaluation: %s\n", text);
         free(text);
     }
-    if (err->status == TFX_OK && !resume) /* runs that have begun keep what they decide by */
+    if (err->status == TFX_OK && anew) /* runs that have begun keep what they decide by */
         tfx_session_check_references(s, chosen->arms, db, err);
-    if (err->status == TFX_OK && !resume) /* a resume has part of its checkpoints already */
+    if (err->status == TFX_OK && anew) /* otherwise part of the checkpoints is there already */
         tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), jobs, e->file, db, err);
     free(plans);
     return err->status;
@@ -141,10 +141,11 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         return 0;
     }
 
-    int resume = tfx_cli_flag(a, "resume");
-    if (resume && tfx_cli_value(a, "forecast")) {
-        tfx_fail(err, TFX_E_INVALID,
-                 "run: expected --forecast or --resume, found both: a forecast is made before a run");
+    int resume = tfx_cli_flag(a, "resume"), extend = tfx_cli_flag(a, "extend"), anew = !resume && !extend;
+    if ((resume && extend) || (!anew && tfx_cli_value(a, "forecast"))) {
+        const char *other = tfx_cli_value(a, "forecast") ? "forecast" : "extend";
+        tfx_fail(err, TFX_E_INVALID, "run: expected --%s or --%s, found both%s", other, resume ? "resume" : "extend",
+                 *other == 'f' ? ": a forecast is made before a run" : "");
         return 0;
     }
     tfx_session s;
@@ -156,29 +157,31 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     char program[4096], share[24];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[n > 0 ? n : 0] = 0;
-    if ((resume ? tfx_session_open_again : tfx_session_open)(&s, a, err) != TFX_OK ||
-        select_runs(&chosen, s.experiment, a, err) != TFX_OK)
+    tfx_status (*open)(tfx_session *, const tfx_cli_args *, tfx_error *) = resume   ? tfx_session_open_again
+                                                                           : extend ? tfx_session_open_extended
+                                                                                    : tfx_session_open;
+    if (open(&s, a, err) != TFX_OK || select_runs(&chosen, s.experiment, a, err) != TFX_OK)
         goto done;
     threads = tfx_device_threads(s.experiment, jobs);
     snprintf(share, sizeof(share), "%lld", threads);
     tfx_device_set_threads(s.experiment, threads); /* before the plan: scratch memory depends on it */
-    if (tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, (size_t)jobs, resume, err) != TFX_OK)
+    if (tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, (size_t)jobs, anew, err) != TFX_OK)
         goto done;
     if (tfx_forecasts_make(&forecasts, a, &s, db, err) != TFX_OK)
         goto done;
     uint64_t memory = tfx_call_backend_memory(s.device.cls, s.device.backend);
     tfx_device_close(&s.device); /* the workers open their own */
     catch_signals(request_stop);
-    /* A resume only makes sense with a database that exists. */
-    if (resume && access(db, F_OK)) {
-        tfx_fail(err, TFX_E_INVALID, "%s: nothing to resume: there is no such database", db);
+    if (!anew && access(db, F_OK)) {
+        tfx_fail(err, TFX_E_INVALID, "%s: nothing to %s: there is no such database", db, resume ? "resume" : "extend");
         goto done;
     }
     store = tfx_store_open(db, TFX_STORE_WRITE, err);
     if (!store)
         goto done;
-    experiment = resume ? tfx_launch_find_interrupted(store, &chosen, err)
-                        : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
+    experiment = resume   ? tfx_launch_find_interrupted(store, &chosen, err)
+                 : extend ? tfx_launch_extend(store, &chosen, &s.values.lookup, err)
+                          : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
     if (!experiment || tfx_forecasts_record(&forecasts, store, experiment, &chosen, err) != TFX_OK)
         goto done;
     const char *command[] = {program,      "run",       "--worker", "{run}", "--crash-fd", "{crash}", "--progress-fd",
@@ -209,6 +212,8 @@ static const tfx_cli_option options[] = {
     {"seed", "N", 1, "only this seed of the spec"},
     {"jobs", "N", 0, "execute up to N runs at once, which share cores and memory (default: 1)"},
     {"resume", NULL, 0, "continue the newest run of this very spec from its last checkpoints"},
+    {"extend", NULL, 0,
+     "add the arms and seeds that the newest experiment of this name does not have, and execute what is left"},
     {TFX_CLI_FORECAST_OPTION},
     {TFX_CLI_PROFILE_OPTION},
     {TFX_CLI_SET_OPTION},
@@ -223,7 +228,8 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_run = {
     "run",
-    "SPEC [--arm NAME]... [--seed N]... [--jobs N] [--resume] [--profile NAME] [--set SECTION.KEY=VALUE]... [--db "
+    "SPEC [--arm NAME]... [--seed N]... [--jobs N] [--resume | --extend] [--profile NAME] [--set SECTION.KEY=VALUE]... "
+    "[--db "
     "FILE] [--json]",
     "Train every arm of an experiment and compare them.",
     "  tfx run experiments/quickstart.ini\n"
@@ -232,7 +238,8 @@ const tfx_command tfx_cmd_run = {
     "  tfx run experiments/quickstart.ini --arm transformer_small --arm transformer_large\n"
     "  tfx run experiments/quickstart.ini --jobs 2\n\n"
     "The arms and seeds that are left out stay planned: a later call with them, or with --resume, executes them in\n"
-    "the same experiment.\n\n"
+    "the same experiment. With --extend the spec may have become longer since: more seeds, more arms, a wider "
+    "sweep.\n\n"
     "With --jobs N each run computes with its share of the cores, unless the spec sets backend.threads, and one "
     "starts\n"
     "only where its planned memory fits beside the others'. The number of threads has a part in the last bits of\n"

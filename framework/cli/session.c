@@ -13,12 +13,12 @@
 #include "framework/train/reference.h"
 #include "framework/train/start.h"
 
-static tfx_status open_with(tfx_session *s, const tfx_cli_args *a, int recorded, tfx_id experiment, tfx_error *err)
+static tfx_status open_with(tfx_session *s, const tfx_cli_args *a, tfx_values_of of, tfx_id experiment, tfx_error *err)
 {
     size_t n_sets;
     const char *const *sets = tfx_cli_values(a, "set", &n_sets);
     *s = (tfx_session){0};
-    tfx_search_values_init(&s->values, tfx_cli_database(a), recorded, experiment);
+    tfx_search_values_init(&s->values, tfx_cli_database(a), of, experiment);
     s->registry = tfx_registry_open(tfx_cli_plugin_dir(), err);
     if (s->registry)
         s->experiment = tfx_experiment_load_with(s->registry, tfx_cli_arg(a, 0), tfx_cli_value(a, "profile"), sets,
@@ -28,7 +28,7 @@ static tfx_status open_with(tfx_session *s, const tfx_cli_args *a, int recorded,
 
 tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
 {
-    return open_with(s, a, 0, 0, err);
+    return open_with(s, a, TFX_VALUES_NOW, 0, err);
 }
 
 /* Whether the spec, with the values that this experiment took, is the one that it was made from. */
@@ -36,7 +36,7 @@ static int is_spec_of(const tfx_cli_args *a, tfx_id experiment, const char *spec
 {
     tfx_session s;
     tfx_error other = {0};
-    int same = open_with(&s, a, 1, experiment, &other) == TFX_OK &&
+    int same = open_with(&s, a, TFX_VALUES_RECORDED, experiment, &other) == TFX_OK &&
                tfx_session_plan(&s, tfx_cli_database(a), &other) == TFX_OK && !strcmp(s.experiment->resolved, spec);
     tfx_session_close(&s);
     return same;
@@ -45,7 +45,7 @@ static int is_spec_of(const tfx_cli_args *a, tfx_id experiment, const char *spec
 tfx_status tfx_session_open_again(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
 {
     tfx_id experiment = 0;
-    if (open_with(s, a, 1, 0, err) != TFX_OK || !s->values.lookup.n)
+    if (open_with(s, a, TFX_VALUES_RECORDED, 0, err) != TFX_OK || !s->values.lookup.n)
         return err->status;
     tfx_rows *q = tfx_query_takers(s->values.store, s->experiment->name, err);
     while (!experiment && tfx_rows_next(q, err)) {
@@ -56,7 +56,18 @@ tfx_status tfx_session_open_again(tfx_session *s, const tfx_cli_args *a, tfx_err
     if (!experiment)
         return err->status;
     tfx_session_close(s);
-    return open_with(s, a, 1, experiment, err);
+    return open_with(s, a, TFX_VALUES_RECORDED, experiment, err);
+}
+
+tfx_status tfx_session_open_extended(tfx_session *s, const tfx_cli_args *a, tfx_error *err)
+{
+    if (open_with(s, a, TFX_VALUES_NOW, 0, err) != TFX_OK || !s->values.lookup.n)
+        return err->status;
+    tfx_id experiment = tfx_store_newest_experiment(s->values.store, s->experiment->name, err);
+    if (!experiment)
+        return err->status;
+    tfx_session_close(s);
+    return open_with(s, a, TFX_VALUES_EXTENDED, experiment, err);
 }
 
 /* A start in a run of the database, or in a checkpoint of any. */

@@ -23,6 +23,8 @@ tfx_status tfx_session_open(tfx_session *s, const tfx_cli_args *a, tfx_error *er
 /* The same to go on with an experiment: values that it took from searches are those of then, also where these have new
  * results. */
 tfx_status tfx_session_open_again(tfx_session *s, const tfx_cli_args *a, tfx_error *err);
+/* The same to add to the newest experiment of this name: values that it took are those of then, others are new. */
+tfx_status tfx_session_open_extended(tfx_session *s, const tfx_cli_args *a, tfx_error *err);
 /* The backend, and a plan for every arm, with what it starts from: runs of `db`. */
 tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err);
 /* After it: whether the data of the arms that `chosen` marks (NULL: of all) can be used; chooses their validation

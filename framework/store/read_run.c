@@ -99,6 +99,27 @@ tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spe
                        "tt", spec, name);
 }
 
+char *tfx_store_spec(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    tfx_rows *q = tfx_sql_rows(s, err, "SELECT p.text FROM experiment x JOIN spec p ON p.hash = x.spec WHERE x.id = ?",
+                               "k", experiment);
+    char *text = tfx_rows_next(q, err) ? tfx_strdup(tfx_rows_text(q, 0, err)) : NULL;
+    if (!text && err->status == TFX_OK)
+        tfx_fail(err, TFX_E_INVALID, "database %s has no experiment %lld", tfx_store_path(s), (long long)experiment);
+    tfx_rows_close(q);
+    return text;
+}
+
+tfx_id tfx_store_arm_of(tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err)
+{
+    return tfx_sql_int(s, err, "SELECT id FROM arm WHERE experiment = ? AND name = ?", "kt", experiment, arm);
+}
+
+int tfx_store_arm_has_seed(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err)
+{
+    return tfx_sql_int(s, err, "SELECT 1 FROM run WHERE arm = ? AND seed = ?", "ki", arm, seed) != 0;
+}
+
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err)
 {
     return tfx_sql_int(s, err, "SELECT max(id) FROM experiment WHERE name = ?", "t", name);

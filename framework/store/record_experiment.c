@@ -6,20 +6,40 @@
 #include "framework/base/hash.h"
 #include "framework/store/statement.h"
 
+/* Its hash goes to `hash`. */
+static void add_spec(tfx_store *s, const char *spec, char hash[33], tfx_error *e)
+{
+    tfx_bytes_hash(spec, strlen(spec), hash);
+    tfx_sql_do(s, e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
+}
+
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err)
 {
     tfx_error e = {0};
     char hash[33];
-    tfx_bytes_hash(spec, strlen(spec), hash);
     tfx_write_enter(s, "recording an experiment", &e);
-    tfx_sql_do(s, &e, "INSERT INTO spec (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt", hash, spec);
+    add_spec(s, spec, hash, &e);
     tfx_id id = tfx_sql_insert(s, &e,
                                "INSERT INTO experiment (id, name, description, spec_path, profile, spec, created) "
                                "VALUES (" TFX_SQL_NEW_ID("experiment", "experiment") ", ?, ?, ?, ?, ?, " TFX_SQL_NOW
                                                                                      ")",
                                "ttttt", name, description, spec_path, profile, hash);
     return tfx_write_leave(s, &e, err) == TFX_OK ? id : 0;
+}
+
+tfx_status tfx_store_set_spec(tfx_store *s, tfx_id experiment, const char *description, const char *spec,
+                              tfx_error *err)
+{
+    tfx_error e = {0};
+    char hash[33];
+    tfx_write_enter(s, "recording another spec", &e);
+    add_spec(s, spec, hash, &e);
+    tfx_sql_do(s, &e, "UPDATE experiment SET description = ?, spec = ? WHERE id = ?", "ttk", description, hash,
+               experiment);
+    tfx_sql_check_found(s, "experiment", experiment, &e);
+    tfx_sql_do(s, &e, "DELETE FROM spec WHERE hash NOT IN (SELECT spec FROM experiment)", "");
+    return tfx_write_leave(s, &e, err);
 }
 
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,

@@ -44,6 +44,9 @@ void tfx_store_end_reading(tfx_store *s);
  * file it came from. */
 tfx_id tfx_store_add_experiment(tfx_store *s, const char *name, const char *description, const char *spec_path,
                                 const char *profile, const char *spec, tfx_error *err);
+/* The experiment goes on with another spec, which has more arms or seeds. */
+tfx_status tfx_store_set_spec(tfx_store *s, tfx_id experiment, const char *description, const char *spec,
+                              tfx_error *err);
 /* `train` is the arm's resolved settings as JSON. scaling and start (as the spec says it) may be NULL. */
 tfx_id tfx_store_add_arm(tfx_store *s, tfx_id experiment, const char *name, const char *model, const char *scaling,
                          const char *start, const char *train_json, tfx_error *err);
@@ -204,6 +207,11 @@ tfx_id tfx_store_run_of(tfx_store *s, tfx_id experiment, const char *arm, int64_
 /* The newest experiment row with this name and spec text (any status), or else the newest with this text, which was
  * given another name since; 0 without message when none. */
 tfx_id tfx_store_find_experiment(tfx_store *s, const char *name, const char *spec, tfx_error *err);
+/* The resolved text of an experiment; heap, NULL with a message. */
+char *tfx_store_spec(tfx_store *s, tfx_id experiment, tfx_error *err);
+/* The arm of that name, and whether it has a run with that seed; 0 without message when not. */
+tfx_id tfx_store_arm_of(tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err);
+int tfx_store_arm_has_seed(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err);
 /* The newest experiment row with this name; 0 without message when none. */
 tfx_id tfx_store_newest_experiment(tfx_store *s, const char *name, tfx_error *err);
 int tfx_store_has_experiment(tfx_store *s, tfx_id experiment, tfx_error *err);

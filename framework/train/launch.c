@@ -3,8 +3,10 @@
 #include <cjson/cJSON.h>
 
 #include "framework/base/memory.h"
+#include "framework/spec/extension.h"
 #include "framework/store/references.h"
 #include "framework/train/run_lock.h"
+#include "framework/train/start.h"
 
 static char *train_json(const tfx_train_config *t)
 {
@@ -42,26 +44,47 @@ static tfx_id find_planned(tfx_store *store, const tfx_selection *s, tfx_error *
     return id;
 }
 
+static tfx_id add_arm(tfx_store *store, tfx_id experiment, const tfx_arm *arm, tfx_error *err)
+{
+    char *json = train_json(&arm->train), *start = tfx_start_text(&arm->start);
+    tfx_id id = tfx_store_add_arm(store, experiment, arm->name, arm->model->name, arm->scaling_name,
+                                  *start ? start : NULL, json, err);
+    const tfx_arm_made made = {arm->sweep, arm->base, arm->point, arm->twin, arm->twin_of};
+    if (id && (arm->base || arm->twin_of))
+        tfx_store_set_arm_made(store, id, &made, err);
+    free(start);
+    free(json);
+    return id;
+}
+
+/* What the experiment's row does not have yet: arms, runs, and what its spec took from elsewhere. */
+static tfx_status add_parts(tfx_store *store, tfx_id id, const tfx_experiment *e, const tfx_lookup *taken,
+                            tfx_error *err)
+{
+    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
+        tfx_id arm = tfx_store_arm_of(store, id, e->arms[i].name, err);
+        if (!arm && err->status == TFX_OK)
+            arm = add_arm(store, id, &e->arms[i], err);
+        for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
+            if (!tfx_store_arm_has_seed(store, arm, e->seeds[k], err))
+                tfx_store_add_run(store, arm, e->seeds[k], err);
+    }
+    for (size_t i = 0; taken && i < taken->n && err->status == TFX_OK; i++) {
+        tfx_taken known = {0};
+        if (taken->values[i].used &&
+            tfx_store_reference(store, id, taken->values[i].expression, &known, err) == TFX_OK && !known.value)
+            tfx_store_add_reference(store, id, &taken->values[i], err);
+        tfx_taken_finish(&known);
+    }
+    return err->status;
+}
+
 static tfx_id add_experiment(tfx_store *store, const tfx_experiment *e, const char *profile, const tfx_lookup *taken,
                              tfx_error *err)
 {
     tfx_id id = tfx_store_add_experiment(store, e->name, e->description, e->file, profile, e->resolved, err);
-    for (size_t i = 0; i < e->n_arms && err->status == TFX_OK; i++) {
-        const tfx_arm *arm = &e->arms[i];
-        char *json = train_json(&arm->train), *start = tfx_start_text(&arm->start);
-        tfx_id arm_id = tfx_store_add_arm(store, id, arm->name, arm->model->name, arm->scaling_name,
-                                          *start ? start : NULL, json, err);
-        free(start);
-        free(json);
-        const tfx_arm_made made = {arm->sweep, arm->base, arm->point, arm->twin, arm->twin_of};
-        if (arm_id && (arm->base || arm->twin_of))
-            tfx_store_set_arm_made(store, arm_id, &made, err);
-        for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
-            tfx_store_add_run(store, arm_id, e->seeds[k], err);
-    }
-    for (size_t i = 0; taken && i < taken->n && err->status == TFX_OK; i++)
-        if (taken->values[i].used)
-            tfx_store_add_reference(store, id, &taken->values[i], err);
+    if (id)
+        add_parts(store, id, e, taken, err);
     return id;
 }
 
@@ -79,6 +102,64 @@ tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *p
     return 0;
 }
 
+/* Nothing of the experiment may be executed meanwhile. */
+static tfx_status check_idle(tfx_store *store, tfx_id experiment, tfx_error *err)
+{
+    tfx_id *runs = NULL;
+    size_t n = 0;
+    if (tfx_store_runs_of(store, experiment, &runs, &n, err) == TFX_OK)
+        tfx_run_lock_check(store, runs, n, err);
+    free(runs);
+    return err->status;
+}
+
+/* A run that has been executed leaves no further checkpoints for others to start from. */
+static tfx_status check_starts(tfx_store *store, tfx_id experiment, const tfx_experiment *e, tfx_error *err)
+{
+    tfx_id *runs = NULL;
+    size_t n = 0;
+    tfx_store_runs_of(store, experiment, &runs, &n, err);
+    for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
+        tfx_run_info run = {0}, from = {0};
+        if (tfx_store_run_info(store, runs[i], &run, err) == TFX_OK && run.status == TFX_RUN_PLANNED) {
+            const tfx_arm *arm = tfx_experiment_arm(e, run.arm_name, err);
+            const tfx_start *start = arm ? &arm->start : NULL;
+            tfx_id origin = start && start->arm ? tfx_store_run_of(store, experiment, start->arm->name, run.seed, err)
+                                                : 0;
+            if (origin && tfx_store_run_info(store, origin, &from, err) == TFX_OK && from.status == TFX_RUN_DONE &&
+                !tfx_start_is_there(store, start, origin, err) && err->status == TFX_OK)
+                tfx_fail(
+                    err, TFX_E_INVALID,
+                    "[arm %s]: run %lld (arm %s, seed %lld) is done and has left no checkpoint to start from there",
+                    arm->name, (long long)origin, start->arm->name, (long long)run.seed);
+        }
+        tfx_run_info_finish(&run);
+        tfx_run_info_finish(&from);
+    }
+    free(runs);
+    return err->status;
+}
+
+tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_lookup *taken, tfx_error *err)
+{
+    const tfx_experiment *e = s->experiment;
+    tfx_id id = tfx_store_newest_experiment(store, e->name, err);
+    if (!id && err->status == TFX_OK)
+        tfx_fail(err, TFX_E_INVALID, "%s: nothing to extend: experiment '%s' has not been run yet",
+                 tfx_store_path(store), e->name);
+    if (err->status != TFX_OK || check_idle(store, id, err) != TFX_OK || tfx_store_begin(store, err) != TFX_OK)
+        return 0;
+    char *recorded = tfx_store_spec(store, id, err);
+    if (recorded && tfx_spec_extends(recorded, e->resolved, e->file, err) == TFX_OK &&
+        tfx_store_set_spec(store, id, e->description, e->resolved, err) == TFX_OK &&
+        add_parts(store, id, e, taken, err) == TFX_OK && check_starts(store, id, e, err) == TFX_OK)
+        tfx_store_commit(store, err);
+    else
+        tfx_store_rollback(store);
+    free(recorded);
+    return err->status == TFX_OK ? id : 0;
+}
+
 tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
@@ -89,7 +170,7 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx
         tfx_id other = tfx_store_newest_experiment(store, e->name, err);
         tfx_fail(err, TFX_E_INVALID,
                  other ? "%s: nothing to resume: experiment '%s' was run with other settings (same spec, profile and "
-                         "--set are needed)"
+                         "--set are needed; with more arms or seeds: --extend)"
                        : "%s: nothing to resume: experiment '%s' has not been run yet",
                  tfx_store_path(store), e->name);
         return 0;

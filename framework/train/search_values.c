@@ -11,9 +11,9 @@ static tfx_status find(void *user, const char *expression, tfx_taken *out, tfx_e
         tfx_fail(err, TFX_E_INVALID, "there is no database %s with that search; run its spec first", v->db);
     else if (!v->store)
         v->store = tfx_store_open(v->db, TFX_STORE_READ, err);
-    if (v->store && v->recorded)
+    if (v->store && v->of != TFX_VALUES_NOW)
         tfx_store_reference(v->store, v->experiment, expression, out, err);
-    if (v->store && !out->value && v->experiment)
+    if (v->store && !out->value && v->of == TFX_VALUES_RECORDED && v->experiment)
         tfx_fail(err, TFX_E_INVALID, "experiment %lld took no such value", (long long)v->experiment);
     else if (v->store && !out->value && err->status == TFX_OK)
         tfx_search_value(v->store, expression, out, err);
@@ -22,9 +22,9 @@ static tfx_status find(void *user, const char *expression, tfx_taken *out, tfx_e
     return err->status;
 }
 
-void tfx_search_values_init(tfx_search_values *v, const char *db, int recorded, tfx_id experiment)
+void tfx_search_values_init(tfx_search_values *v, const char *db, tfx_values_of of, tfx_id experiment)
 {
-    *v = (tfx_search_values){.db = db, .recorded = recorded, .experiment = experiment};
+    *v = (tfx_search_values){.db = db, .of = of, .experiment = experiment};
     v->lookup.find = find;
     v->lookup.user = v;
 }
