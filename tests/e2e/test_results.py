@@ -6,7 +6,7 @@ import re
 from harness import *
 
 EXPERIMENTS, PAGES = SOURCE / "experiments", SOURCE / "docs" / "results"
-SEARCHES = "frontier_search", "more_search", "ladder_search"
+SEARCHES = "frontier_search", "more_search", "ladder_search", "ladder_rates"
 DATA = "--set", "data.loader.train=train.txt", "--set", "data.loader.val=val.txt"
 SMALL = (*DATA, "--set", "model.*.context=16", "--set", "train.batch=2", "--set", "data.eval_tokens=256")
 
@@ -21,7 +21,7 @@ def has_arms(path):
 
 def search(f, *names):
     for name in names:
-        length = ("--set", "vars.total=1e8") if name == "ladder_search" else ("--set", "train.steps=2")
+        length = ("--set", "vars.total=1e8") if name.startswith("ladder") else ("--set", "train.steps=2")
         f.tfx("run", spec(name), *SMALL, *length, "--set", "train.warmup=1", "--jobs", "2")
 
 
@@ -32,27 +32,27 @@ def test_plans():
             if has_arms(path) and path.stem not in ("scale_124m_to_1.4b",):
                 f.tfx("plan", path, *DATA)
         # Whoever has not searched is told what to run.
-        message(f.tfx("plan", spec("ladder"), *DATA, "--db", "other.db", status=2), "ladder_search")
+        message(f.tfx("plan", spec("ladder"), *DATA, "--db", "other.db", status=2), "ladder_rates")
 
 
 def compared(f):
     """What the pages of the ladder are made of, without times."""
-    tables = [f.tfx("compare", "ladder", "grown", b).stdout for b in ("scratch", "small", "transformer*")]
-    tables += [f.tfx("gain", "ladder", "grown").stdout, f.tfx("claim", "ladder", "grown lowers loss by > 0 at equal flops vs transformer",
-                                                              status=None).stdout]
+    tables = [f.tfx("compare", "ladder", "grown", b).stdout for b in ("scratch*", "small*", "transformer*")]
+    tables += [f.tfx("gain", "ladder", arm).stdout for arm in ("grown", "grown_half")]
+    tables += [f.tfx("claim", "ladder", "grown lowers loss by > 0 at equal flops vs transformer", status=None).stdout]
     return tables, f.sql("SELECT arm, seed, status, steps_incl, tokens_incl, flops_incl, val_loss FROM run_summary WHERE "
                          "experiment = 'ladder' ORDER BY arm, seed")
 
 
 def test_ladder_killed():
     with folder() as f:
-        search(f, "ladder_search")
+        search(f, "ladder_search", "ladder_rates")
         shutil.copy(f.path / "tfx.db", f.path / "other.db")
-        run = ("run", spec("ladder"), *SMALL, "--set", "vars.total=8e8", "--set", "train.checkpoint_every=3", "--set", "train.warmup=2",
-               "--set", "train.eval_every=0", "--jobs", "2")
+        run = ("run", spec("ladder"), *SMALL, "--set", "vars.total=1.6e9", "--set", "vars.half=8e8",
+               "--set", "train.checkpoint_every=3", "--set", "train.warmup=2", "--set", "train.eval_every=0", "--jobs", "2")
         f.tfx(*run)
         expected, rows = compared(f)
-        same([r[2] for r in rows], ["done"] * 18, "all runs")
+        same([r[2] for r in rows], ["done"] * 33, "all runs")
         (f.path / "tfx.db").unlink()
         shutil.rmtree(f.path / "runs")
         (f.path / "other.db").rename(f.path / "tfx.db")
