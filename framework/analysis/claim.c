@@ -1,8 +1,11 @@
 #include "framework/analysis/claim.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/store/queries.h"
 
 const char *const tfx_verdict_names[] = {"supported", "undecided", "refuted", "refused"};
 
@@ -84,12 +87,36 @@ static tfx_verdict judge_arm(tfx_claim *c, const tfx_contrast *k)
     return v;
 }
 
+static int is_compared(const tfx_comparison *c, const char *arm)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!strcmp(c->contrasts[i].arm, arm))
+            return 1;
+    return 0;
+}
+
+/* Which of the arms are points of a search of learning rates whose best point is there, too: nothing is claimed of them.
+ * One for each contrast; heap. */
+static char *find_outdone(const tfx_comparison *c, tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    char *outdone = TFX_NEW_ARRAY(char, c->n);
+    tfx_rows *q = tfx_query_twins(s, experiment, err);
+    while (tfx_rows_next(q, err))
+        for (size_t i = 0; i < c->n; i++)
+            if (!strcmp(c->contrasts[i].arm, tfx_rows_text(q, 0, err)))
+                outdone[i] = !tfx_rows_is_null(q, 4) && is_compared(c, tfx_rows_as_text(q, 4));
+    tfx_rows_close(q);
+    return outdone;
+}
+
 /* Refuted when it is for one arm, supported when it is for all. */
-static tfx_verdict judge_all(tfx_claim *c)
+static tfx_verdict judge_all(tfx_claim *c, const char *outdone)
 {
     tfx_verdict worst = TFX_VERDICT_SUPPORTED;
     for (size_t i = 0; i < c->comparison.n; i++) {
         const tfx_contrast *k = &c->comparison.contrasts[i];
+        if (outdone[i])
+            continue;
         tfx_verdict v = judge_arm(c, k);
         worst = v > worst ? v : worst;
         if (!k->paired)
@@ -111,9 +138,11 @@ tfx_status tfx_claim_decide(tfx_claim *c, tfx_store *s, tfx_id experiment, const
     c->comparison = (tfx_comparison){
         .a = c->text.a, .b = c->text.b, .cost = c->text.cost, .excluding = c->text.excluding};
     tfx_error incomparable = {0};
-    if (tfx_compare(&c->comparison, &c->ends, NULL, &incomparable) == TFX_OK)
-        c->verdict = judge_all(c);
-    else if (!c->lints.n_failed) /* a lint says it better, with the run */
+    if (tfx_compare(&c->comparison, &c->ends, NULL, &incomparable) == TFX_OK) {
+        char *outdone = find_outdone(&c->comparison, s, experiment, err);
+        c->verdict = judge_all(c, outdone);
+        free(outdone);
+    } else if (!c->lints.n_failed) /* a lint says it better, with the run */
         return tfx_fail(err, incomparable.status, "%s", incomparable.text);
     if (c->text.excluding)
         tfx_lint_fail(&c->lints, TFX_LINT_ANCESTORS, "the claim leaves out what ancestors spent");

@@ -124,6 +124,10 @@ def test_refused():
                 learning_rate=f"run {run_of(f, 'tuned[lr=1e-5]', 2)} (tuned[lr=1e-5], seed 2): tuned[lr=3e-3], of the same search, "
                 "is better and not in the claim")
         claim(f, "tuned[lr=3e-3] lowers loss by > 0 at equal flops vs tuned[lr=1e-5]", "supported")
+        # Of all points of a search the best is what the claim is about; of one that is named, that one.
+        for a, points in (("tuned", ["3e-3"]), ("tuned[lr=1e-5]", ["1e-5"])):
+            text = f.tfx("claim", "tiny", f"{a} lowers loss by > 0 at equal flops vs short", status=1).stdout
+            same([p for p in ("3e-3", "1e-5") if f"  tuned[lr={p}] lowers the loss by" in text], points, text)
         refused(f, "short lowers loss by > 0 at equal flops vs odd", seeds="not paired",
                 validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
         refused(f, "short saves > 0% flops at equal loss vs long excluding ancestors",
