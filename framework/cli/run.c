@@ -78,8 +78,8 @@ static int worker(const char *db, tfx_id run, int progress_fd, int64_t threads, 
 }
 
 /* Everything that will be executed must fit before anything is written. */
-static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int anew,
-                             tfx_error *err)
+static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int resume,
+                             int anew, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_arm_plan **plans = TFX_NEW_ARRAY(tfx_arm_plan *, e->n_arms);
@@ -96,7 +96,7 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
         fprintf(stderr, "tfx: evaluation: %s\n", text);
         free(text);
     }
-    if (err->status == TFX_OK && anew) /* runs that have begun keep what they decide by */
+    if (err->status == TFX_OK && !resume) /* runs that have begun keep what they decide by */
         tfx_session_check_references(s, chosen->arms, db, err);
     if (err->status == TFX_OK && anew) /* otherwise part of the checkpoints is there already */
         tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), jobs, e->file, db, err);
@@ -165,7 +165,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     threads = tfx_device_threads(s.experiment, jobs);
     snprintf(share, sizeof(share), "%lld", threads);
     tfx_device_set_threads(s.experiment, threads); /* before the plan: scratch memory depends on it */
-    if (tfx_session_plan(&s, db, err) != TFX_OK || check_fits(&s, &chosen, db, (size_t)jobs, anew, err) != TFX_OK)
+    if (tfx_session_plan(&s, db, err) != TFX_OK ||
+        check_fits(&s, &chosen, db, (size_t)jobs, resume, anew, err) != TFX_OK)
         goto done;
     if (tfx_forecasts_make(&forecasts, a, &s, db, err) != TFX_OK)
         goto done;

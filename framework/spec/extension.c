@@ -79,13 +79,13 @@ static tfx_status compare_sections(const tfx_ini_section *before, const tfx_ini_
 
 tfx_status tfx_spec_extends(const char *before, const char *now, const char *file, tfx_error *err)
 {
-    tfx_ini *old = parse(before, "the recorded spec", err), *new = old ? parse(now, file, err) : NULL;
-    if (new) {
-        complete_arms(old);
-        complete_arms(new);
+    tfx_ini *recorded = parse(before, "the recorded spec", err), *longer = recorded ? parse(now, file, err) : NULL;
+    if (longer) {
+        complete_arms(recorded);
+        complete_arms(longer);
     }
-    for (size_t i = 0; new &&i < old->n_sections && err->status == TFX_OK; i++) {
-        const tfx_ini_section *s = &old->sections[i], *same = tfx_ini_find(new, s->kind, s->name);
+    for (size_t i = 0; longer && i < recorded->n_sections && err->status == TFX_OK; i++) {
+        const tfx_ini_section *s = &recorded->sections[i], *same = tfx_ini_find(longer, s->kind, s->name);
         char title[256];
         if (!strcmp(s->kind, "train")) /* in the arms */
             continue;
@@ -95,7 +95,7 @@ tfx_status tfx_spec_extends(const char *before, const char *now, const char *fil
             tfx_fail(err, TFX_E_INVALID, "%s: expected %s, which was recorded; found none", file,
                      tfx_section_title(title, s));
     }
-    tfx_ini_destroy(old);
-    tfx_ini_destroy(new);
+    tfx_ini_destroy(recorded);
+    tfx_ini_destroy(longer);
     return err->status;
 }

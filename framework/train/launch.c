@@ -113,28 +113,40 @@ static tfx_status check_idle(tfx_store *store, tfx_id experiment, tfx_error *err
     return err->status;
 }
 
-/* A run that has been executed leaves no further checkpoints for others to start from. */
+/* Whether a run is past the point that another is to start from, and has left no checkpoint there. */
+static int has_left_nothing(tfx_store *store, const tfx_start *start, tfx_id run, tfx_error *err)
+{
+    tfx_run_info info = {0};
+    tfx_checkpoint_info latest = {0};
+    int past = 0;
+    if (!tfx_start_is_there(store, start, run, err) && tfx_store_run_info(store, run, &info, err) == TFX_OK &&
+        tfx_store_latest_checkpoint(store, run, &latest, err) == TFX_OK)
+        past = info.status == TFX_RUN_DONE ||
+               (latest.id && start->point == TFX_POINT_STEP && latest.step >= start->number);
+    tfx_run_info_finish(&info);
+    tfx_checkpoint_info_finish(&latest);
+    return past;
+}
+
+/* What has been executed already leaves no further checkpoints for new arms to start from. */
 static tfx_status check_starts(tfx_store *store, tfx_id experiment, const tfx_experiment *e, tfx_error *err)
 {
     tfx_id *runs = NULL;
     size_t n = 0;
     tfx_store_runs_of(store, experiment, &runs, &n, err);
     for (size_t i = 0; i < n && err->status == TFX_OK; i++) {
-        tfx_run_info run = {0}, from = {0};
+        tfx_run_info run = {0};
         if (tfx_store_run_info(store, runs[i], &run, err) == TFX_OK && run.status == TFX_RUN_PLANNED) {
             const tfx_arm *arm = tfx_experiment_arm(e, run.arm_name, err);
-            const tfx_start *start = arm ? &arm->start : NULL;
-            tfx_id origin = start && start->arm ? tfx_store_run_of(store, experiment, start->arm->name, run.seed, err)
-                                                : 0;
-            if (origin && tfx_store_run_info(store, origin, &from, err) == TFX_OK && from.status == TFX_RUN_DONE &&
-                !tfx_start_is_there(store, start, origin, err) && err->status == TFX_OK)
+            const tfx_arm *from = arm ? arm->start.arm : NULL;
+            tfx_id origin = from ? tfx_store_run_of(store, experiment, from->name, run.seed, err) : 0;
+            if (origin && has_left_nothing(store, &arm->start, origin, err))
                 tfx_fail(
                     err, TFX_E_INVALID,
-                    "[arm %s]: run %lld (arm %s, seed %lld) is done and has left no checkpoint to start from there",
-                    arm->name, (long long)origin, start->arm->name, (long long)run.seed);
+                    "[arm %s]: run %lld (arm %s, seed %lld) has left no checkpoint to start from there, and is past it",
+                    arm->name, (long long)origin, from->name, (long long)run.seed);
         }
         tfx_run_info_finish(&run);
-        tfx_run_info_finish(&from);
     }
     free(runs);
     return err->status;

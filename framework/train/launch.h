@@ -18,7 +18,7 @@ tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx
 /* The newest experiment of this name, which goes on with this spec: it may have more arms and seeds than before
  * (framework/spec/extension.h), which are recorded as planned, and whatever was executed stays. Returns its id; 0 with a
  * message, and nothing changed, where there is none, where the spec says something else, while a process executes one of
- * its runs, or where a new arm would start from what a finished run has not left. */
+ * its runs, or where a new arm would start from what a run that is past it has not left. */
 tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_lookup *taken, tfx_error *err);
 
 #endif

@@ -89,6 +89,26 @@ train.lr = ${best:tiny.transformer.train.lr}
         same({status for *_, status in runs(f)}, {"done"}, "runs")
 
 
+def test_interrupted_past_the_start():
+    """A run that goes on leaves what it comes to, and nothing that it has passed."""
+    with folder(FIRST) as f:
+        args = "run", "tiny.ini", "--set", "train.checkpoint_every=1", "--set", "train.keep_checkpoints=1"
+        step = resume = ()
+        while not step or step[0][0] is None or step[0][0] < 2:  # a kill comes after about a step
+            f.tfx(*args, "--arm", "transformer[lr=3e-3]", *resume, status=None, env=crashing(60))
+            step, resume = f.sql("SELECT max(step) FROM checkpoint"), ("--resume",)
+        expect(step[0][0] < 4, "it was killed in the middle", step)
+        args += ("--extend",)
+        recorded = rows(f)
+        (f.path / "tiny.ini").write_text(FIRST + "[arm tail]\nmodel = transformer\nstart = arm:transformer[lr=3e-3]@step:1\n"
+                                         "train.steps = 2\n")
+        message(f.tfx(*args, status=2), "[arm tail]: run", "has left no checkpoint to start from there, and is past it")
+        same(rows(f), recorded, "what is recorded")
+        (f.path / "tiny.ini").write_text(LONGER)
+        f.tfx(*args)
+        same({status for *_, status in runs(f)}, {"done"}, "runs")
+
+
 def test_refused():
     with folder(FIRST) as f:
         message(f.tfx("run", "tiny.ini", "--extend", status=2), "nothing to extend: there is no such database")
@@ -104,7 +124,7 @@ def test_refused():
         refused(LONGER.replace("seeds = 1, 2", "seeds = 1, 3"), "tiny.ini: [experiment] seeds: recorded 2, found 1, 3")
         refused(LONGER.replace("1e-3, 9e-3", "9e-3"), "expected [arm transformer[lr=1e-3]], which was recorded; found none")
         refused(LONGER.replace("@end", "@step:3"), "[arm tail]: run", "arm transformer[lr=3e-3], seed 2",
-                "is done and has left no checkpoint to start from there")
+                "has left no checkpoint to start from there, and is past it")
         refused(LONGER.replace("name = tiny", "name = tinny"), "nothing to extend: experiment 'tinny' has not been run yet")
         (f.path / "tiny.ini").write_text(LONGER)
         message(f.tfx("run", "tiny.ini", "--extend", "--resume", status=2), "expected --extend or --resume, found both")
