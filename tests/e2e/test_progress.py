@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The progress display on a terminal of several widths, and plain lines elsewhere. A small terminal is played here: what it
 shows in the end is what somebody would see."""
+import codecs
 import fcntl
 import pty
 import re
@@ -17,23 +18,27 @@ class Screen:
 
     def __init__(self, columns, rows=24):
         self.columns, self.rows, self.lines, self.row, self.column = columns, rows, [""], 0, 0
-        self.widest, self.colours, self.partial, self.raw = 0, 0, "", ""
+        self.colours, self.held, self.raw = 0, "", ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def feed(self, data):
-        text = self.partial + data.decode("utf-8", "surrogateescape")
-        self.raw += data.decode("utf-8", "replace")
+    def feed(self, data, last=False):
+        """Frames are shown whole: a read can end within one, so the newest waits until another one begins, or until the last."""
+        text = self.held + self.decoder.decode(data, last)
+        frame = r"(\033\[\d+A)?\r\033\[J"
+        begins = [*re.finditer(frame, text)][-1:] or [*re.finditer(r"\033[^A-Za-z]*$", text)]
+        end = begins[0].start() if begins and not last else len(text)
+        self.held, text = text[end:], text[:end]
+        self.raw += text
         at = 0
         while at < len(text):
             if text[at] == "\033":
                 m = re.match(r"\033\[([0-9;?]*)([A-Za-z])", text[at:])
-                if not m:
-                    break
+                expect(m, "control sequences are whole", text[at:])
                 self.control(m[2], m[1])
                 at += len(m[0])
             else:
                 self.put(text[at])
                 at += 1
-        self.partial = text[at:]
 
     def control(self, letter, n):
         if letter == "A":
@@ -78,15 +83,24 @@ class Terminal:
     def __init__(self, f, args, columns, rows=24, **env):
         self.screen = Screen(columns, rows)
         self.master, slave = pty.openpty()
-        self.resize(columns, rows)
+        self.set_size(columns, rows)
         env = {"TERM": "xterm", "LC_ALL": "C.UTF-8", "NO_COLOR": "", **env}
         self.p = f.start(*args, stderr=slave, env=env)
         os.close(slave)
 
-    def resize(self, columns, rows):
+    def set_size(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        if columns:
-            self.screen.resize(columns)
+
+    def resize(self, columns, rows=24):
+        """Between two frames: one on its way would be for the width before."""
+        self.p.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.p.pid, os.WSTOPPED)
+        while self.read(0.05):
+            pass
+        self.screen.feed(b"", last=True)
+        self.set_size(columns, rows)
+        self.screen.resize(columns)
+        self.p.send_signal(signal.SIGCONT)
 
     def read_until(self, condition, what):
         deadline = time.monotonic() + 60
@@ -111,12 +125,12 @@ class Terminal:
     def end(self, status=0):
         while self.read(10):
             pass
+        self.screen.feed(b"", last=True)
         out = self.p.communicate()[0]
         os.close(self.master)
         same(self.p.returncode, status, f"exit status\n{self.screen.raw}")
         same((self.screen.block(), self.screen.column, self.screen.lines[-1]), ([], 0, ""),
              "nothing of the display stays, and the cursor is at the beginning of a line")
-        same(self.screen.partial, "", "the last control sequence is whole")
         return out
 
 
@@ -157,7 +171,7 @@ def test_another_width():
     with folder() as f:
         t = Terminal(f, ["run", "tiny.ini", "--jobs", 2, "--arm", "transformer", *LONG], 100)
         for columns in (100, 45, 200):
-            t.resize(columns, 24)
+            t.resize(columns)
             before = t.screen.raw.count("ETA")
             t.read_until(lambda s: s.raw.count("ETA") > before + 12, "some frames")
             same((len(t.screen.block()), len(t.screen.lines[-1]) < columns, "FLOPs" in t.screen.lines[-1]),
