@@ -74,7 +74,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         else if (tfx_session_plan(&s, database, err) == TFX_OK) {
             tfx_error data = {0};
             if (tfx_session_check_data(&s, NULL, &data) != TFX_OK ||
-                tfx_session_check_references(&s, NULL, database, &data) != TFX_OK)
+                tfx_session_check_references(&s, NULL, database, 0, &data) != TFX_OK)
                 fprintf(stderr, "tfx: the plan holds, but a run would stop here: %s\n", data.text);
             print_plan(a, &s, database, err);
         }

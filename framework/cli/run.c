@@ -79,7 +79,7 @@ static int worker(const char *db, tfx_id run, int progress_fd, int64_t threads, 
 
 /* Everything that will be executed must fit before anything is written. */
 static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const char *db, size_t jobs, int resume,
-                             int anew, tfx_error *err)
+                             int extend, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_arm_plan **plans = TFX_NEW_ARRAY(tfx_arm_plan *, e->n_arms);
@@ -97,8 +97,8 @@ static tfx_status check_fits(tfx_session *s, const tfx_selection *chosen, const 
         free(text);
     }
     if (err->status == TFX_OK && !resume) /* runs that have begun keep what they decide by */
-        tfx_session_check_references(s, chosen->arms, db, err);
-    if (err->status == TFX_OK && anew) /* otherwise part of the checkpoints is there already */
+        tfx_session_check_references(s, chosen->arms, db, extend, err);
+    if (err->status == TFX_OK && !resume && !extend) /* otherwise part of the checkpoints is there already */
         tfx_plan_fits_disk(plans, n, tfx_selection_n_seeds(chosen), jobs, e->file, db, err);
     free(plans);
     return err->status;
@@ -166,7 +166,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     snprintf(share, sizeof(share), "%lld", threads);
     tfx_device_set_threads(s.experiment, threads); /* before the plan: scratch memory depends on it */
     if (tfx_session_plan(&s, db, err) != TFX_OK ||
-        check_fits(&s, &chosen, db, (size_t)jobs, resume, anew, err) != TFX_OK)
+        check_fits(&s, &chosen, db, (size_t)jobs, resume, extend, err) != TFX_OK)
         goto done;
     if (tfx_forecasts_make(&forecasts, a, &s, db, err) != TFX_OK)
         goto done;

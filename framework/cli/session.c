@@ -126,7 +126,23 @@ tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error 
     return TFX_OK;
 }
 
-tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, const char *db, tfx_error *err)
+/* Whether the arm has a run for each seed in that experiment, all of which have begun. */
+static int all_begun(tfx_store *store, tfx_id experiment, const tfx_experiment *e, const char *arm, tfx_error *err)
+{
+    int begun = experiment != 0;
+    tfx_id id = begun ? tfx_store_arm_of(store, experiment, arm, err) : 0;
+    for (size_t i = 0; i < e->n_seeds && begun && err->status == TFX_OK; i++) {
+        tfx_run_info run = {0};
+        begun = id && tfx_store_arm_has_seed(store, id, e->seeds[i], err) &&
+                tfx_store_run_info(store, tfx_store_run_of(store, experiment, arm, e->seeds[i], err), &run, err) ==
+                    TFX_OK &&
+                run.status != TFX_RUN_PLANNED;
+        tfx_run_info_finish(&run);
+    }
+    return begun;
+}
+
+tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, const char *db, int extend, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_store *store = NULL;
@@ -135,7 +151,8 @@ tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, cons
             continue;
         if (!store && !access(db, F_OK))
             store = tfx_store_open(db, TFX_STORE_READ, err);
-        if (err->status == TFX_OK)
+        tfx_id known = store && extend ? tfx_store_newest_experiment(store, e->name, err) : 0;
+        if (err->status == TFX_OK && !all_begun(store, known, e, e->arms[i].name, err))
             tfx_reference_give(store, db, s->plans[i], e->seeds[0], err);
     }
     tfx_store_close(store);

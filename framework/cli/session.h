@@ -30,8 +30,9 @@ tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err);
 /* After it: whether the data of the arms that `chosen` marks (NULL: of all) can be used; chooses their validation
  * sets, and notes on stderr where two arms are not evaluated on the same tokens. */
 tfx_status tfx_session_check_data(tfx_session *s, const char *chosen, tfx_error *err);
-/* After it: whether the database has the curves that the policies of those arms decide by. */
-tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, const char *db, tfx_error *err);
+/* After it: whether the database has the curves that the policies of those arms decide by. To `extend` the newest
+ * experiment of this name, only arms need one of which a run has not begun. */
+tfx_status tfx_session_check_references(tfx_session *s, const char *chosen, const char *db, int extend, tfx_error *err);
 /* Closes whatever is open; always call it. */
 void tfx_session_close(tfx_session *s);
 

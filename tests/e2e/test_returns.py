@@ -137,6 +137,29 @@ def test_killed_while_the_database_changes():
             same_outcome(outcome(f, 3), right, f"killed at change {at}, {at - named} from the decision's checkpoint")
 
 
+def test_extended():
+    """An arm that is added to an experiment is compared with a curve, which must be there beforehand."""
+    small = HEAD + "[arm small]\nmodel = tokenformer_16\n"
+    settings = [*COMMON, "--set", "train.steps=16"]
+    with folder(small) as f, folder(SPEC) as alone:
+        f.tfx("run", "tiny.ini", *settings)
+        (f.path / "tiny.ini").write_text(small + SPEC[len(HEAD):])
+        tables = "experiment", "spec", "arm", "run"
+        before = [f.sql(f"SELECT * FROM {table}") for table in tables]
+        message(f.tfx("run", "tiny.ini", *settings, "--extend", status=2), "policy.experiment: database", "has no experiment 'large'")
+        same([f.sql(f"SELECT * FROM {table}") for table in tables], before, "what is recorded")
+        reference(f)
+        f.tfx("run", "tiny.ini", *settings, "--extend")
+        reference(alone)
+        alone.tfx("run", "tiny.ini", *settings)
+        same_outcome(outcome(f, 4), outcome(alone, 3), "the arm that was added")
+        # What has grown keeps what it decided by; its experiment may get longer without it.
+        f.tfx("rename", "large", "larger")
+        (f.path / "tiny.ini").write_text(small + SPEC[len(HEAD):] + "[arm more]\nmodel = tokenformer_32\n")
+        f.tfx("run", "tiny.ini", *settings, "--extend")
+        same(f.sql("SELECT DISTINCT status FROM run"), [("done",)], "runs")
+
+
 def test_refused():
     def refused(f, *words, settings=()):
         before = f.files()
