@@ -58,7 +58,7 @@ static void print_line_style(FILE *out, size_t number, tfx_paper_mark mark)
 
 /* x and y are where the entry begins, from the lower left corner. gnuplot's own legends have no more rows than fit
  * into the panel. */
-static void print_key(tfx_paper *p, const tfx_paper_key *key, double x, double y)
+static void print_key(tfx_paper *p, const tfx_paper_key *key, size_t number, double x, double y)
 {
     tfx_line_style style = tfx_palette(key->number);
     const char *name = key->name;
@@ -66,10 +66,11 @@ static void print_key(tfx_paper *p, const tfx_paper_key *key, double x, double y
         fprintf(p->script, "set label '' at screen %.4f,%.4f point pt %d ps 0.5 lc rgb '%s'\n", (x + 0.1) / WIDTH,
                 y / p->height, points[style.round % 4], style.light);
     else {
-        fprintf(p->script, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead lw %s", x / WIDTH, y / p->height,
-                (x + 0.2) / WIDTH, y / p->height, key->mark == TFX_PAPER_LAW ? "1" : "1.4");
+        /* By a style: without one, gnuplot's SVG has lines that differ in nothing but dashes all alike. */
+        fprintf(p->script, "set style line %zu lw %s", number, key->mark == TFX_PAPER_LAW ? "1" : "1.4");
         print_line_style(p->script, key->number, key->mark);
-        fputc('\n', p->script);
+        fprintf(p->script, "\nset arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead ls %zu\n", x / WIDTH,
+                y / p->height, (x + 0.2) / WIDTH, y / p->height, number);
     }
     int length = LONGEST_NAME;
     while (strlen(name) > LONGEST_NAME && ((unsigned char)name[length] & 0xc0) == 0x80)
@@ -98,7 +99,8 @@ void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size
           "unset key\n",
           p->script);
     for (size_t i = 0; i < n; i++)
-        print_key(p, &keys[i], 0.1 + WIDTH / 2 * (double)(i / n_rows), KEY_ROW * ((double)(n_rows - i % n_rows) - 0.3));
+        print_key(p, &keys[i], i + 1, 0.1 + WIDTH / 2 * (double)(i / n_rows),
+                  KEY_ROW * ((double)(n_rows - i % n_rows) - 0.3));
     if (n_panels > 1)
         fputs("set multiplot\n", p->script);
 }

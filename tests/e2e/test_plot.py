@@ -83,6 +83,17 @@ def test_numbers():
         for flops, loss, low, high in band:
             expect(abs(loss - law["E"] - law["A"] / flops ** law["alpha"]) < 1e-9 * loss, "a loss of the law", (flops, loss))
             expect(low <= loss <= high, "its interval", (low, loss, high))
+        # Two laws differ in nothing but dashes, in the legend as well.
+        f.tfx("fit", "--csv", SOURCE / "tests" / "reference" / "fits" / "power.csv", "--form", "power", "--bootstrap", "20",
+              "--save", "other")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE fit SET experiment = 1")
+            c.commit()
+        f.tfx("plot", "tiny", "--figure", "scaling", "-o", "laws.svg")
+        grey = re.findall(r"<path stroke='rgb\( 64,  64,  64\)' (.*?) d='(.*?)'", (f.path / "laws.svg").read_text(), flags=re.S)
+        lengths = {"dasharray" in dashes: sorted(d.count("L") for dash, d in grey if dash == dashes) for dashes, _ in grey}
+        expect(all(n[0] == 1 and n[-1] > 9 for n in lengths.values()) and set(lengths) == {False, True},
+               "a short line in the legend, and a long one", lengths)
         growth = points(f, "growth")
         share = f.sql("SELECT steps_since_growth, 100 * avg(energy_share) FROM slice_curve WHERE stage = 1 AND part = 'new' "
                       "AND slots IS NOT NULL GROUP BY steps_since_growth ORDER BY 1")
