@@ -7,7 +7,7 @@
 #include "framework/base/json.h"
 #include "framework/report/fit_table.h"
 
-static cJSON *frontier(const tfx_frontier *r)
+static cJSON *frontier(const tfx_fit *f, const tfx_frontier *r)
 {
     cJSON *o = cJSON_CreateObject(), *budgets = cJSON_AddArrayToObject(o, "budgets");
     cJSON *cost = cJSON_AddObjectToObject(o, "flops_per_token");
@@ -21,6 +21,10 @@ static cJSON *frontier(const tfx_frontier *r)
         cJSON *b = cJSON_CreateObject();
         cJSON_AddNumberToObject(b, "flops", r->budgets[i].flops);
         cJSON_AddBoolToObject(b, "beyond_points", r->budgets[i].beyond);
+        cJSON *beyond = cJSON_AddObjectToObject(b, "times_beyond_points");
+        for (size_t k = 0; k < 2; k++)
+            cJSON_AddNumberToObject(beyond, f->law->variables[k].symbol,
+                                    tfx_forecast_beyond(f, (const double[]){best->n, best->d}, k));
         cJSON_AddItemToObject(b, "N", tfx_estimate_json(best->n, &best->n_interval));
         cJSON_AddItemToObject(b, "D", tfx_estimate_json(best->d, &best->d_interval));
         cJSON_AddItemToObject(b, "loss", tfx_estimate_json(best->loss, &best->loss_interval));
@@ -94,7 +98,7 @@ void tfx_report_fit_json(const tfx_fit_report *r, FILE *out)
     tfx_json_add_number(o, "objective", f->objective);
     tfx_json_add_number(o, "r2_log", f->r2_log);
     if (r->frontier)
-        cJSON_AddItemToObject(o, "frontier", frontier(r->frontier));
+        cJSON_AddItemToObject(o, "frontier", frontier(r->fit, r->frontier));
     cJSON_AddItemToObject(o, "forecasts", forecasts(r));
     cJSON_AddItemToObject(o, "residuals", points(r));
     cJSON_AddItemToObject(o, "notes", notes(&r->observations->notes));

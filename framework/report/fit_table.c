@@ -79,7 +79,14 @@ static void print_optimum(const char *title, const tfx_optimum *o, FILE *out)
             range_95(rl, as_loss, &o->loss_interval));
 }
 
-static void print_frontier(const tfx_frontier *r, FILE *out)
+/* Whether a size, or a number of tokens, is one that the points have on both sides. */
+static int is_among(const tfx_fit *f, const tfx_optimum *o)
+{
+    const double x[] = {o->n, o->d};
+    return tfx_forecast_beyond(f, x, 0) <= 1 && tfx_forecast_beyond(f, x, 1) <= 1;
+}
+
+static void print_frontier(const tfx_fit *f, const tfx_frontier *r, FILE *out)
 {
     char a[RANGE], b[RANGE], cost[64];
     int any = r->a_interval.n > 0;
@@ -98,15 +105,19 @@ static void print_frontier(const tfx_frontier *r, FILE *out)
             range_95(b, as_coefficient, &r->b_interval), any ? ")" : "", r->cost.fixed > 0 ? ", once C is large" : "");
     const char *title_95 = any ? "95%" : "";
     fprintf(out, "%-9s  %7s  %-18s  %7s  %-18s  %7s  %s\n", "FLOPs", "N", title_95, "D", title_95, "loss", title_95);
-    int beyond = 0;
+    int beyond = 0, outside = 0;
     for (size_t i = 0; i < r->n_budgets; i++) {
         char title[32];
+        int among = is_among(f, &r->budgets[i].optimum);
         beyond |= r->budgets[i].beyond;
-        snprintf(title, sizeof(title), "%.0e%s", r->budgets[i].flops, r->budgets[i].beyond ? " *" : "");
+        outside |= !among && !r->budgets[i].beyond;
+        snprintf(title, sizeof(title), "%.0e%s", r->budgets[i].flops, r->budgets[i].beyond ? " *" : among ? "" : " +");
         print_optimum(title, &r->budgets[i].optimum, out);
     }
     if (beyond)
         fputs("* more than any of the points took\n", out);
+    if (outside)
+        fputs("+ N or D is beyond those of the points\n", out);
 }
 
 static void print_forecasts(const tfx_fit_report *r, FILE *out)
@@ -143,7 +154,7 @@ void tfx_report_fit(const tfx_fit_report *r, FILE *out)
     print_coefficients(f, out);
     print_goodness(r, out);
     if (r->frontier)
-        print_frontier(r->frontier, out);
+        print_frontier(r->fit, r->frontier, out);
     print_forecasts(r, out);
     for (const char *s = r->observations->notes.s; s && *s;) {
         size_t n = strcspn(s, "\n");
