@@ -37,7 +37,7 @@ static void bound(const tfx_pair *p, double *low, double *high)
         *high = 1; /* B may never get there */
     } else if (p->reach == TFX_REACH_BEFORE) {
         *low = -INFINITY;
-        *high = 1 - p->cost / p->other_cost;
+        *high = 1 - p->cost / p->other_cost.line;
     }
 }
 
@@ -57,26 +57,39 @@ static tfx_verdict judge_bounds(const tfx_claim_text *t, const tfx_contrast *k)
     return k->paired && e.low > 0 ? judge(t, low, high) : TFX_VERDICT_UNDECIDED;
 }
 
+/* What A does by `e`, to be said in per cent or nats: lower losses are negative differences. */
+static tfx_estimate to_say(int saves, tfx_estimate e)
+{
+    double scale = saves ? 100 : -1;
+    return (tfx_estimate){.n = e.n,
+                          .mean = scale * e.mean,
+                          .sd = e.sd,
+                          .low = scale * (saves ? e.low : e.high),
+                          .high = scale * (saves ? e.high : e.low)};
+}
+
+/* Its lines between B's points make A look good, so what holds must do so where B is as good as can be, too. */
 static tfx_verdict judge_arm(tfx_claim *c, const tfx_contrast *k)
 {
     const tfx_claim_text *t = &c->text;
     int saves = t->kind == TFX_CLAIM_SAVES;
-    tfx_estimate e = saves ? k->saved : k->difference;
-    if (!saves) { /* how much lower A is */
-        e.mean = -e.mean;
-        double low = e.low;
-        e.low = -e.high;
-        e.high = -low;
-    }
-    double scale = saves ? 100 : 1;
+    const tfx_estimate e = to_say(saves, saves ? k->saved : k->difference);
+    const tfx_estimate least = to_say(saves, saves ? k->least_saved : k->most_difference);
+    double gap = saves ? k->cost_gap : k->loss_gap, scale = saves ? 100 : 1;
     const char *unit = saves ? "%" : "", *what = saves ? "saves" : "lowers the loss by";
     tfx_verdict v = TFX_VERDICT_UNDECIDED;
     if (isfinite(e.low)) {
-        v = judge(t, e.low, e.high);
-        tfx_text_add(&c->reasons, "%s %s %.4g%s (%.4g%s to %.4g%s, 95%%, %zu paired seeds)\n", k->arm, what,
-                     scale * e.mean, unit, scale * e.low, unit, scale * e.high, unit, k->n_pairs);
+        v = judge(t, fmin(e.low, least.low) / scale, fmax(e.high, least.high) / scale);
+        tfx_text_add(&c->reasons, "%s %s %.4g%s (%.4g%s to %.4g%s, 95%%, %zu %sseeds)", k->arm, what, e.mean, unit,
+                     e.low, unit, e.high, unit, k->n_pairs, k->paired ? "paired " : "");
+        if (gap > 1 + TFX_SAME_COST)
+            tfx_text_add(
+                &c->reasons,
+                "; at least %.4g%s (%.4g%s to %.4g%s), as lines over %.2f times the cost are above %s's losses",
+                least.mean, unit, least.low, unit, least.high, unit, gap, t->b);
+        tfx_text_add(&c->reasons, "\n");
     } else if (isfinite(e.mean)) {
-        tfx_text_add(&c->reasons, "%s %s %.4g%s, with no interval\n", k->arm, what, scale * e.mean, unit);
+        tfx_text_add(&c->reasons, "%s %s %.4g%s, with no interval\n", k->arm, what, e.mean, unit);
     } else if (saves) {
         v = judge_bounds(t, k);
         tfx_text_add(&c->reasons, "%s: %s does not come to its loss with every seed; what its endpoints bound is %s\n",
@@ -133,7 +146,8 @@ tfx_status tfx_claim_decide(tfx_claim *c, tfx_store *s, tfx_id experiment, const
     *c = (tfx_claim){0};
     if (tfx_claim_parse(&c->text, text, err) != TFX_OK ||
         tfx_endpoints_read(&c->ends, s, experiment, 0, err) != TFX_OK ||
-        tfx_lints_check(&c->lints, s, experiment, c->text.a, c->text.b, err) != TFX_OK)
+        tfx_lints_check(&c->lints, s, experiment, c->text.a, c->text.b, c->text.cost == TFX_COST_SECONDS, err) !=
+            TFX_OK)
         return err->status;
     c->comparison = (tfx_comparison){
         .a = c->text.a, .b = c->text.b, .cost = c->text.cost, .excluding = c->text.excluding};
@@ -141,6 +155,9 @@ tfx_status tfx_claim_decide(tfx_claim *c, tfx_store *s, tfx_id experiment, const
     if (tfx_compare(&c->comparison, &c->ends, NULL, &incomparable) == TFX_OK) {
         char *outdone = find_outdone(&c->comparison, s, experiment, err);
         c->verdict = judge_all(c, outdone);
+        if (c->comparison.uneven.n)
+            tfx_lint_fail(&c->lints, TFX_LINT_SEEDS, "%.*s", (int)strcspn(c->comparison.uneven.s, "\n"),
+                          c->comparison.uneven.s);
         free(outdone);
     } else if (!c->lints.n_failed) /* a lint says it better, with the run */
         return tfx_fail(err, incomparable.status, "%s", incomparable.text);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/analysis/recipes.h"
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 
@@ -11,6 +12,8 @@ typedef struct side {
     const char *selector;
     const tfx_endpoint **items;
     size_t n, cap, n_undecayed;
+    tfx_recipe_point *points; /* of B: what is left of its recipes */
+    size_t n_points;
 } side;
 
 static double cost_of(const tfx_comparison *c, const tfx_endpoint *e)
@@ -25,6 +28,24 @@ static void fail_unknown(const tfx_endpoints *all, const char *selector, tfx_err
         tfx_suggest_add(&known, "%s", all->items[i].arm);
     tfx_fail(err, TFX_E_INVALID, "no arm '%s' has come to its end", selector);
     tfx_suggest_end(&known, "no arm has", err);
+}
+
+/* What has not come to its end, in a line for each arm. */
+static void note_unfinished(tfx_comparison *c, const char *selector, const tfx_endpoints *all)
+{
+    const char *arm = NULL;
+    for (size_t i = 0; i < all->n_unfinished; i++) {
+        const tfx_unfinished *u = &all->unfinished[i];
+        if (!tfx_arm_selected(selector, u->arm))
+            continue;
+        int same = arm && !strcmp(arm, u->arm);
+        if (!same)
+            tfx_text_add(&c->notes, "%sleft out of '%s': ", arm ? "\n" : "", u->arm);
+        tfx_text_add(&c->notes, "%sseed %lld (%s)", same ? ", " : "", (long long)u->seed, u->status);
+        arm = u->arm;
+    }
+    if (arm)
+        tfx_text_add(&c->notes, "\n");
 }
 
 /* Points without a cost above 0 (the evaluation before the first step) have no place on a logarithmic axis. */
@@ -53,6 +74,8 @@ static tfx_status take_side(tfx_comparison *c, side *s, const tfx_endpoints *all
     if (s->n_undecayed)
         tfx_text_add(&c->notes, "%zu of '%s' left out: the learning rate had not fallen to a tenth of its peak\n",
                      s->n_undecayed, s->selector);
+    if (!undecayed_too)
+        note_unfinished(c, s->selector, all);
     if (!s->n)
         return tfx_fail(err, TFX_E_INVALID,
                         "no run of '%s' has ended with a learning rate of a tenth of its peak or less%s", s->selector,
@@ -60,29 +83,97 @@ static tfx_status take_side(tfx_comparison *c, side *s, const tfx_endpoints *all
     return TFX_OK;
 }
 
-/* B's points with this seed, by cost. */
-static tfx_curve_point *points_of(const tfx_comparison *c, const side *b, int64_t seed, size_t *n)
+/* How many endpoints of the same arm and seed come before this one, the cheapest first. */
+static size_t rank_of(const tfx_comparison *c, const side *a, size_t k, size_t *n)
 {
-    tfx_curve_point *points = TFX_NEW_ARRAY(tfx_curve_point, b->n);
+    const tfx_endpoint *e = a->items[k];
+    size_t rank = 0;
     *n = 0;
-    for (size_t i = 0; i < b->n; i++)
-        if (b->items[i]->seed == seed)
-            points[(*n)++] = (tfx_curve_point){cost_of(c, b->items[i]), b->items[i]->loss};
-    tfx_curve_make(points, *n);
+    for (size_t i = 0; i < a->n; i++) {
+        const tfx_endpoint *o = a->items[i];
+        if (o->seed != e->seed || strcmp(o->arm, e->arm) != 0)
+            continue;
+        rank += cost_of(c, o) < cost_of(c, e) || (cost_of(c, o) == cost_of(c, e) && i < k);
+        ++*n;
+    }
+    return rank;
+}
+
+static int has_seed(const side *b, size_t recipe, int64_t seed)
+{
+    for (size_t i = 0; i < b->n_points; i++)
+        if (b->points[i].recipe == recipe && b->points[i].seed == seed)
+            return 1;
+    return 0;
+}
+
+/* Whether this is B's first point of its recipe, or with its seed. */
+static int is_first(const side *b, size_t k, int of_recipe)
+{
+    for (size_t i = 0; i < k; i++)
+        if (of_recipe ? b->points[i].recipe == b->points[k].recipe : b->points[i].seed == b->points[k].seed)
+            return 0;
+    return 1;
+}
+
+/* Where a recipe lacks a seed that others have, B is another one with that seed. */
+static void note_uneven(tfx_comparison *c, const side *b, const size_t *item_of)
+{
+    for (size_t k = 0; k < b->n_points; k++)
+        for (size_t i = 0; i < b->n_points && is_first(b, k, 1); i++)
+            if (is_first(b, i, 0) && !has_seed(b, b->points[k].recipe, b->points[i].seed))
+                tfx_text_add(&c->uneven, "'%s' has no seed %lld, which others of '%s' have\n",
+                             b->items[item_of[b->points[k].recipe]]->arm, (long long)b->points[i].seed, b->selector);
+}
+
+/* Makes B's points. In tables, and where all evaluations count, each budget of an arm is a recipe of its own. */
+static void choose_recipes(tfx_comparison *c, side *b)
+{
+    size_t *item_of = TFX_NEW_ARRAY(size_t, b->n), *rank = TFX_NEW_ARRAY(size_t, b->n), n_recipes = 0, n;
+    b->points = TFX_NEW_ARRAY(tfx_recipe_point, b->n);
+    for (size_t i = 0; i < b->n; i++) {
+        size_t r = 0;
+        rank[i] = rank_of(c, b, i, &n);
+        while (r < n_recipes &&
+               (strcmp(b->items[item_of[r]]->arm, b->items[i]->arm) != 0 || rank[item_of[r]] != rank[i]))
+            r++;
+        if (r == n_recipes)
+            item_of[n_recipes++] = i;
+        b->points[i] = (tfx_recipe_point){r, b->items[i]->seed, cost_of(c, b->items[i]), b->items[i]->loss};
+    }
+    b->n_points = tfx_recipes_choose(b->points, b->n, n_recipes);
+    note_uneven(c, b, item_of);
+    free(item_of);
+    free(rank);
+}
+
+/* B's points with this seed, by cost. */
+static tfx_curve_point *points_of(const side *b, int64_t seed, size_t *n)
+{
+    tfx_curve_point *points = TFX_NEW_ARRAY(tfx_curve_point, b->n_points);
+    *n = 0;
+    for (size_t i = 0; i < b->n_points; i++)
+        if (b->points[i].seed == seed)
+            points[(*n)++] = (tfx_curve_point){b->points[i].cost, b->points[i].loss};
+    *n = tfx_curve_make(points, *n);
     return points;
 }
 
 static tfx_pair pair_up(const tfx_comparison *c, const side *b, int64_t seed, double loss, double cost)
 {
     size_t n;
-    tfx_curve_point *points = points_of(c, b, seed, &n);
-    tfx_pair p = {.seed = seed, .loss = loss, .cost = cost, .n_points = n, .speed_up = NAN, .saved = NAN};
+    tfx_curve_point *points = points_of(b, seed, &n);
+    tfx_pair p = {.seed = seed, .loss = loss, .cost = cost, .n_points = n};
+    p.speed_up = p.saved = p.least_speed_up = p.least_saved = NAN;
     p.reach = tfx_curve_cost(points, n, loss, &p.other_cost);
     p.other_loss = tfx_curve_loss(points, n, cost, c->same_cost > 0 ? c->same_cost : TFX_SAME_COST);
-    p.difference = loss - p.other_loss;
+    p.difference = loss - p.other_loss.line;
+    p.most_difference = loss - p.other_loss.least;
     if (p.reach == TFX_REACH_WITHIN) {
-        p.speed_up = p.other_cost / cost;
-        p.saved = 1 - cost / p.other_cost;
+        p.speed_up = p.other_cost.line / cost;
+        p.saved = 1 - cost / p.other_cost.line;
+        p.least_speed_up = p.other_cost.least / cost;
+        p.least_saved = 1 - cost / p.other_cost.least;
     }
     p.dearest_cost = points[n - 1].cost;
     p.best_loss = INFINITY;
@@ -105,7 +196,10 @@ static const char *why_unpaired(const side *a, const side *b)
     for (size_t i = 0; i < a->n; i++)
         for (size_t k = 0; k < b->n; k++) {
             const tfx_endpoint *p = a->items[i], *q = b->items[k];
-            if (p->seed != q->seed)
+            int left = 0; /* of that seed, after the choice of recipes */
+            for (size_t j = 0; j < b->n_points; j++)
+                left |= b->points[j].seed == p->seed;
+            if (p->seed != q->seed || !left)
                 continue;
             common = 1;
             known &= p->data_order && q->data_order;
@@ -117,36 +211,22 @@ static const char *why_unpaired(const side *a, const side *b)
                     : NULL;
 }
 
-/* Whether this is B's first point with its seed. */
-static int is_first(const side *b, size_t k)
-{
-    for (size_t i = 0; i < k; i++)
-        if (b->items[i]->seed == b->items[k]->seed)
-            return 0;
-    return 1;
-}
-
 typedef double (*pair_value)(const tfx_pair *p);
 
-static double value_speed_up(const tfx_pair *p)
-{
-    return p->speed_up;
-}
+#define PAIR_VALUE(name, value) \
+    static double name(const tfx_pair *p) \
+    { \
+        return p->value; \
+    }
 
-static double value_saved(const tfx_pair *p)
-{
-    return p->saved;
-}
-
-static double value_difference(const tfx_pair *p)
-{
-    return p->difference;
-}
-
-static double value_other_loss(const tfx_pair *p)
-{
-    return p->other_loss;
-}
+PAIR_VALUE(value_speed_up, speed_up)
+PAIR_VALUE(value_saved, saved)
+PAIR_VALUE(value_difference, difference)
+PAIR_VALUE(value_least_speed_up, least_speed_up)
+PAIR_VALUE(value_least_saved, least_saved)
+PAIR_VALUE(value_most_difference, most_difference)
+PAIR_VALUE(value_other_loss, other_loss.line)
+PAIR_VALUE(value_least_loss, other_loss.least)
 
 /* One value of each pair; malloced. */
 static double *values_of(const tfx_contrast *t, pair_value value)
@@ -169,15 +249,26 @@ static tfx_estimate estimate(const tfx_contrast *t, pair_value value)
     return e;
 }
 
+static tfx_estimate unpaired_difference(const tfx_contrast *t, const double *losses, pair_value of_other)
+{
+    double *others = values_of(t, of_other);
+    tfx_estimate e = tfx_estimate_difference(losses, t->n_seeds, others, t->n_pairs);
+    free(others);
+    return e;
+}
+
 static void conclude(tfx_contrast *t, const double *losses)
 {
     t->speed_up = estimate(t, value_speed_up);
     t->saved = estimate(t, value_saved);
-    t->difference = estimate(t, value_difference);
-    if (!t->paired) {
-        double *others = values_of(t, value_other_loss);
-        t->difference = tfx_estimate_difference(losses, t->n_seeds, others, t->n_pairs);
-        free(others);
+    t->least_speed_up = estimate(t, value_least_speed_up);
+    t->least_saved = estimate(t, value_least_saved);
+    t->difference = t->paired ? estimate(t, value_difference) : unpaired_difference(t, losses, value_other_loss);
+    t->most_difference = t->paired ? estimate(t, value_most_difference)
+                                   : unpaired_difference(t, losses, value_least_loss);
+    for (size_t i = 0; i < t->n_pairs; i++) {
+        t->cost_gap = fmax(t->cost_gap, t->pairs[i].other_cost.gap);
+        t->loss_gap = fmax(t->loss_gap, t->pairs[i].other_loss.gap);
     }
 }
 
@@ -191,8 +282,8 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
     t->paired = !t->why;
     for (size_t i = 0; i < n; i++) {
         int has_partner = 0;
-        for (size_t k = 0; k < b->n; k++)
-            has_partner |= b->items[k]->seed == a->items[i]->seed;
+        for (size_t k = 0; k < b->n_points; k++)
+            has_partner |= b->points[k].seed == a->items[i]->seed;
         if (t->paired && !has_partner) {
             tfx_text_add(&c->notes, "seed %lld of '%s' left out: '%s' has no such seed\n", (long long)a->items[i]->seed,
                          t->arm, b->selector);
@@ -206,28 +297,12 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
     }
     t->loss = tfx_estimate_mean(losses, t->n_seeds);
     t->cost = tfx_estimate_mean(costs, t->n_seeds);
-    for (size_t k = 0; k < b->n && !t->paired; k++)
-        if (is_first(b, k))
-            *TFX_APPEND(t->pairs, t->n_pairs, cap) = pair_up(c, b, b->items[k]->seed, t->loss.mean, t->cost.mean);
+    for (size_t k = 0; k < b->n_points && !t->paired; k++)
+        if (is_first(b, k, 0))
+            *TFX_APPEND(t->pairs, t->n_pairs, cap) = pair_up(c, b, b->points[k].seed, t->loss.mean, t->cost.mean);
     conclude(t, losses);
     free(losses);
     free(costs);
-}
-
-/* How many endpoints of the same arm and seed come before this one, the cheapest first. */
-static size_t rank_of(const tfx_comparison *c, const side *a, size_t k, size_t *n)
-{
-    const tfx_endpoint *e = a->items[k];
-    size_t rank = 0;
-    *n = 0;
-    for (size_t i = 0; i < a->n; i++) {
-        const tfx_endpoint *o = a->items[i];
-        if (o->seed != e->seed || strcmp(o->arm, e->arm) != 0)
-            continue;
-        rank += cost_of(c, o) < cost_of(c, e) || (cost_of(c, o) == cost_of(c, e) && i < k);
-        ++*n;
-    }
-    return rank;
 }
 
 /* One arm of A: its endpoints [from, to). In tables, an arm may have several with one seed: other budgets or sizes, which are
@@ -272,15 +347,18 @@ tfx_status tfx_compare(tfx_comparison *c, const tfx_endpoints *ends, const tfx_e
     side a = {.selector = c->a}, b = {.selector = c->b};
     size_t cap = 0;
     c->curve = curves != NULL;
-    if (take_side(c, &a, ends, c->curve, err) == TFX_OK &&
-        take_side(c, &b, curves ? curves : ends, c->curve, err) == TFX_OK && check_apart(&a, &b, err) == TFX_OK)
+    if (take_side(c, &a, ends, 0, err) == TFX_OK && take_side(c, &b, curves ? curves : ends, c->curve, err) == TFX_OK &&
+        check_apart(&a, &b, err) == TFX_OK) {
+        choose_recipes(c, &b);
         for (size_t from = 0, to; from < a.n && err->status == TFX_OK; from = to) {
             for (to = from + 1; to < a.n && !strcmp(a.items[to]->arm, a.items[from]->arm); to++)
                 ;
             contrast_arm(c, &cap, &a, from, to, &b, err);
         }
+    }
     free(a.items);
     free(b.items);
+    free(b.points);
     return err->status;
 }
 
@@ -290,4 +368,5 @@ void tfx_comparison_finish(tfx_comparison *c)
         free(c->contrasts[i].pairs);
     free(c->contrasts);
     tfx_text_free(&c->notes);
+    tfx_text_free(&c->uneven);
 }

@@ -7,7 +7,9 @@
  *   difference      loss of A - loss of B at A's cost
  *
  * B's losses lie on straight lines in log(cost) between its points, none of which counts as worse than a cheaper one
- * (curve.h); nothing is extrapolated. */
+ * (curve.h); nothing is extrapolated. Of several of its recipes for one cost the best by the mean of all seeds counts
+ * (recipes.h). Such lines are above what B would come to there, so that A looks better than it is; how much that can be
+ * is said, too. */
 #ifndef TFX_ANALYSIS_COMPARE_H
 #define TFX_ANALYSIS_COMPARE_H
 
@@ -20,13 +22,14 @@ typedef struct tfx_pair {
     int64_t seed;                       /* of B, and of A where they are paired */
     double loss, cost;                  /* of A: of that seed, or else the means over its seeds */
     tfx_reach reach;                    /* whether B comes to that loss, */
-    double other_cost;                  /* and at which cost */
-    double other_loss;                  /* of B at A's cost; NaN: it has no points there */
+    tfx_on_curve other_cost;            /* and at which cost */
+    tfx_on_curve other_loss;            /* of B at A's cost; NaN: it has no points there */
     double best_loss, best_cost;        /* B's lowest loss */
     double dearest_cost;                /* of B's points */
     double beyond;                      /* how far A's loss lies below all of B's, or above its cheapest; NaN: WITHIN */
     double speed_up, saved, difference; /* NaN where they do not exist */
-    size_t n_points;                    /* of B */
+    double least_speed_up, least_saved, most_difference; /* where B is as good as it can be between its points */
+    size_t n_points;                                     /* of B */
 } tfx_pair;
 
 /* One arm of A; one budget of it, where it has several endpoints with one seed. */
@@ -39,6 +42,8 @@ typedef struct tfx_contrast {
     size_t n_pairs;
     tfx_estimate loss, cost;                  /* of A over its seeds */
     tfx_estimate speed_up, saved, difference; /* mean NaN: it does not exist for every pair */
+    tfx_estimate least_speed_up, least_saved, most_difference;
+    double cost_gap, loss_gap; /* the largest of the pairs: tfx_on_curve */
 } tfx_contrast;
 
 typedef struct tfx_comparison {
@@ -50,7 +55,8 @@ typedef struct tfx_comparison {
     int curve;        /* B's points in the middle of schedules count */
     tfx_contrast *contrasts;
     size_t n;
-    tfx_text notes; /* a line for each thing that was left out; may be empty */
+    tfx_text notes;  /* a line for each thing that was left out; may be empty */
+    tfx_text uneven; /* a line for each recipe of B that has not the seeds that others have */
 } tfx_comparison;
 
 /* Of endpoints, in which both sets are looked up; those that are not decayed are left out and noted. `curves` has the

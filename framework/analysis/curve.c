@@ -11,43 +11,76 @@ static int by_cost(const void *a, const void *b)
     return p->loss == q->loss ? 0 : p->loss < q->loss ? -1 : 1;
 }
 
-void tfx_curve_make(tfx_curve_point *points, size_t n)
+size_t tfx_curve_make(tfx_curve_point *points, size_t n)
 {
+    size_t kept = 0;
     qsort(points, n, sizeof(*points), by_cost);
-    for (size_t i = 1; i < n; i++)
+    for (size_t from = 0, i; from < n; from = i) {
+        tfx_curve_point best = points[from];
+        for (i = from + 1; i < n && points[i].cost <= points[from].cost * (1 + TFX_SAME_COST); i++)
+            if (points[i].loss < best.loss)
+                best = points[i];
+        points[kept++] = best;
+    }
+    for (size_t i = 1; i < kept; i++)
         points[i].loss = fmin(points[i].loss, points[i - 1].loss);
+    return kept;
 }
 
-tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, double *cost)
+/* By how much the loss changes from a point to the next when the logarithm of the cost grows by one. */
+static double slope(const tfx_curve_point *a)
 {
-    *cost = points[0].cost;
+    return (a[1].loss - a[0].loss) / log(a[1].cost / a[0].cost);
+}
+
+/* Between points i and i + 1. */
+static tfx_on_curve loss_between(const tfx_curve_point *points, size_t n, size_t i, double cost)
+{
+    const tfx_curve_point *a = &points[i], *b = a + 1;
+    tfx_on_curve at = {a->loss + slope(a) * log(cost / a->cost), b->loss, b->cost / a->cost};
+    if (i > 0)
+        at.least = fmax(at.least, a->loss + slope(a - 1) * log(cost / a->cost));
+    if (i + 2 < n)
+        at.least = fmax(at.least, b->loss + slope(b) * log(cost / b->cost));
+    at.least = fmin(at.least, at.line); /* points with noise need not be on such a curve */
+    return at;
+}
+
+/* The same for the cost at which they come to a loss, which is below that of a, and not below that of b. */
+static tfx_on_curve cost_between(const tfx_curve_point *points, size_t n, size_t i, double loss)
+{
+    const tfx_curve_point *a = &points[i], *b = a + 1;
+    tfx_on_curve at = {a->cost * exp((loss - a->loss) / slope(a)), a->cost, b->cost / a->cost};
+    if (i > 0 && slope(a - 1) < 0)
+        at.least = fmax(at.least, a->cost * exp((loss - a->loss) / slope(a - 1)));
+    if (i + 2 < n && slope(b) < 0)
+        at.least = fmax(at.least, b->cost * exp((loss - b->loss) / slope(b)));
+    at.least = fmin(at.least, at.line);
+    return at;
+}
+
+tfx_reach tfx_curve_cost(const tfx_curve_point *points, size_t n, double loss, tfx_on_curve *cost)
+{
+    *cost = (tfx_on_curve){points[0].cost, points[0].cost, 1};
     if (points[0].loss < loss)
         return TFX_REACH_BEFORE;
-    if (points[0].loss == loss)
-        return TFX_REACH_WITHIN;
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (points[i].loss > loss)
             continue;
-        const tfx_curve_point *a = &points[i - 1], *b = &points[i];
-        double share = (a->loss - loss) / (a->loss - b->loss);
-        *cost = a->cost * pow(b->cost / a->cost, share);
+        *cost = points[i].loss == loss ? (tfx_on_curve){points[i].cost, points[i].cost, 1}
+                                       : cost_between(points, n, i - 1, loss);
         return TFX_REACH_WITHIN;
     }
-    *cost = NAN;
+    *cost = (tfx_on_curve){NAN, NAN, 1};
     return TFX_REACH_NEVER;
 }
 
-double tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost, double same)
+tfx_on_curve tfx_curve_loss(const tfx_curve_point *points, size_t n, double cost, double same)
 {
-    if (cost < points[0].cost)
-        return points[0].cost <= cost * (1 + same) ? points[0].loss : NAN;
-    if (cost > points[n - 1].cost)
-        return cost <= points[n - 1].cost * (1 + same) ? points[n - 1].loss : NAN;
-    for (size_t i = 0; i + 1 < n; i++) {
-        const tfx_curve_point *a = &points[i], *b = &points[i + 1];
-        if (cost <= b->cost)
-            return a->cost == b->cost ? a->loss
-                                      : a->loss + (b->loss - a->loss) * log(cost / a->cost) / log(b->cost / a->cost);
-    }
-    return points[n - 1].loss; /* the only one, at this very cost */
+    size_t i = n; /* the last point that does not cost more */
+    while (i > 0 && points[i - 1].cost > cost * (1 + same))
+        i--;
+    if (i > 0 && points[i - 1].cost * (1 + same) >= cost)
+        return (tfx_on_curve){points[i - 1].loss, points[i - 1].loss, 1};
+    return i > 0 && i < n ? loss_between(points, n, i - 1, cost) : (tfx_on_curve){NAN, NAN, 1};
 }

@@ -47,6 +47,14 @@ tfx_status tfx_endpoints_read(tfx_endpoints *e, tfx_store *s, tfx_id experiment,
         }
     }
     tfx_rows_close(q);
+    if (err->status != TFX_OK)
+        return err->status;
+    q = tfx_query_unfinished(s, experiment, err);
+    while (tfx_rows_next(q, err)) {
+        tfx_unfinished *u = TFX_APPEND(e->unfinished, e->n_unfinished, e->cap_unfinished);
+        *u = (tfx_unfinished){tfx_rows_copy(q, 0, err), tfx_rows_copy(q, 2, err), tfx_rows_int(q, 1, INT64_MIN, err)};
+    }
+    tfx_rows_close(q);
     return err->status;
 }
 
@@ -58,7 +66,12 @@ void tfx_endpoints_finish(tfx_endpoints *e)
         free(e->items[i].data_order);
         free(e->items[i].eval_hash);
     }
+    for (size_t i = 0; i < e->n_unfinished; i++) {
+        free(e->unfinished[i].arm);
+        free(e->unfinished[i].status);
+    }
     free(e->items);
+    free(e->unfinished);
     *e = (tfx_endpoints){0};
 }
 

@@ -26,9 +26,17 @@ typedef struct tfx_endpoint {
         excl[TFX_N_COSTS]; /* with what ancestors spent, and of the last stage alone; NaN: not known */
 } tfx_endpoint;
 
+/* A run that has no endpoint. */
+typedef struct tfx_unfinished {
+    char *arm, *status;
+    int64_t seed;
+} tfx_unfinished;
+
 typedef struct tfx_endpoints {
     tfx_endpoint *items; /* in the order of arms, seeds, cost */
     size_t n, cap;
+    tfx_unfinished *unfinished;
+    size_t n_unfinished, cap_unfinished;
 } tfx_endpoints;
 
 /* The ends of all finished runs of an experiment; with `curve` every evaluation of any run in their place. */

@@ -23,9 +23,11 @@ typedef struct tfx_gain {
     char *arms[4]; /* grown, random_base, scratch, no_growth */
     tfx_endpoints ends;
     tfx_comparison parts[TFX_GAIN_PARTS]; /* each of one arm with one; the difference of its only contrast counts */
+    tfx_text notes;                       /* a line for each seed that one of the four does not have, and for unequal
+                                             costs; those of the parts are the same */
 } tfx_gain;
 
-/* Of an arm of an experiment that has all three twins, all of them done. On error, too, tfx_gain_finish. */
+/* Of an arm of an experiment that has all three twins, by the seeds with which all four have decayed ends. On error, too, tfx_gain_finish. */
 tfx_status tfx_gain_make(tfx_gain *p, tfx_store *s, tfx_id experiment, const char *arm, tfx_error *err);
 void tfx_gain_finish(tfx_gain *p);
 

@@ -22,14 +22,14 @@ const char *const tfx_lint_rules[TFX_N_LINTS] = {
     "costs include those of ancestors",
     "at least three seeds on each side, paired",
     "no run stands on rows that no longer count",
-    "the same backend and the same rules of counting FLOPs",
+    "the same backend and the same rules of counting FLOPs; of seconds, the same machine",
 };
 
 /* What is asked of one run (framework/store/claims.h). */
 typedef struct facts {
     tfx_id run;
     int64_t seed;
-    char *arm, *status, *backend, *version, *eval_hash, *better;
+    char *arm, *status, *backend, *version, *eval_hash, *better, *machine, *model;
     int on_a;
     int decayed; /* -1: not known */
     double loss, peak_lr, last_lr, effort, stale, costless;
@@ -56,6 +56,8 @@ static facts read_facts(tfx_rows *q, const char *a, tfx_error *err)
     f.version = tfx_rows_copy(q, TFX_FACT_VERSION, err);
     f.eval_hash = tfx_rows_copy(q, TFX_FACT_EVAL_HASH, err);
     f.better = tfx_rows_copy(q, TFX_FACT_BETTER, err);
+    f.machine = tfx_rows_copy(q, TFX_FACT_MACHINE, err);
+    f.model = tfx_rows_copy(q, TFX_FACT_MODEL, err);
     f.decayed = tfx_rows_is_null(q, TFX_FACT_DECAYED) ? -1 : tfx_rows_int(q, TFX_FACT_DECAYED, 0, err) != 0;
     f.loss = tfx_rows_real(q, TFX_FACT_LOSS, err);
     f.peak_lr = tfx_rows_real(q, TFX_FACT_PEAK_LR, err);
@@ -75,6 +77,8 @@ static void finish_facts(facts *f)
     free(f->version);
     free(f->eval_hash);
     free(f->better);
+    free(f->machine);
+    free(f->model);
 }
 
 /* "run 12 (large, seed 2)" */
@@ -106,9 +110,11 @@ static void check_alone(tfx_lints *l, const facts *f)
         tfx_lint_fail(l, TFX_LINT_DECAYED, "%s ended at a learning rate of %g; its peak is %g", run, f->last_lr,
                       f->peak_lr);
     if (!(f->effort > 0))
-        tfx_lint_fail(l, TFX_LINT_LEARNING_RATE,
-                      "%s: its learning rate %g was not searched for (train.lr = ${best:...}, or a sweep of train.lr)",
-                      run, f->peak_lr);
+        tfx_lint_fail(
+            l, TFX_LINT_LEARNING_RATE,
+            "%s: its learning rate %g was not searched for with its model %s (train.lr = ${best:...}, or a sweep "
+            "of train.lr)",
+            run, f->peak_lr, f->model);
     if (f->stale > 0)
         tfx_lint_fail(l, TFX_LINT_SUPERSEDED, "%s stands on a checkpoint that no longer counts", run);
     if (f->costless > 0)
@@ -117,7 +123,7 @@ static void check_alone(tfx_lints *l, const facts *f)
 }
 
 /* What two runs must have in common. */
-static void check_alike(tfx_lints *l, const facts *first, const facts *f)
+static void check_alike(tfx_lints *l, const facts *first, const facts *f, int seconds)
 {
     char run[200], other[200];
     name(run, f);
@@ -129,7 +135,10 @@ static void check_alike(tfx_lints *l, const facts *first, const facts *f)
     if (!same(f->version, first->version))
         tfx_lint_fail(l, TFX_LINT_RULES, "%s was made by tfx %s, %s by %s", run, f->version ? f->version : "?", other,
                       first->version ? first->version : "?");
-    if (!same(f->backend, first->backend))
+    if (seconds && !same(f->machine, first->machine))
+        tfx_lint_fail(l, TFX_LINT_RULES, "%s took its seconds on %s, %s on %s", run, f->machine ? f->machine : "?",
+                      other, first->machine ? first->machine : "?");
+    else if (!same(f->backend, first->backend))
         tfx_lint_fail(l, TFX_LINT_RULES, "%s was computed by %s, %s by %s", run, f->backend ? f->backend : "?", other,
                       first->backend ? first->backend : "?");
 }
@@ -192,7 +201,8 @@ static tfx_status check_named(tfx_rows *q, const char *selector, tfx_error *err)
     return tfx_suggest_end(&known, NULL, err);
 }
 
-tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const char *a, const char *b, tfx_error *err)
+tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const char *a, const char *b, int seconds,
+                           tfx_error *err)
 {
     facts *all = NULL;
     size_t n = 0, cap = 0;
@@ -215,7 +225,7 @@ tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const 
         if (strcmp(all[i].status, "done") != 0)
             continue;
         first = first ? first : &all[i];
-        check_alike(l, first, &all[i]);
+        check_alike(l, first, &all[i], seconds);
         check_best(l, &all[i], a, b);
     }
     if (err->status == TFX_OK) {

@@ -14,7 +14,8 @@ typedef enum tfx_lint {
     TFX_LINT_ANCESTORS,     /* costs include those of ancestors, and these are known */
     TFX_LINT_SEEDS,         /* three or more on each side, paired */
     TFX_LINT_SUPERSEDED,    /* no run stands on a checkpoint that no longer counts */
-    TFX_LINT_RULES,         /* the same precision and rules of counting FLOPs: backend and version of tfx */
+    TFX_LINT_RULES, /* the same precision and rules of counting FLOPs: backend and version of tfx; of seconds, also the
+                               same machine with as many threads */
     TFX_N_LINTS
 } tfx_lint;
 
@@ -26,9 +27,10 @@ typedef struct tfx_lints {
 extern const char *const tfx_lint_names[TFX_N_LINTS]; /* "decayed" */
 extern const char *const tfx_lint_rules[TFX_N_LINTS]; /* what must hold, for people */
 
-/* Of the runs of an experiment that either selector names. TFX_LINT_ANCESTORS and TFX_LINT_SEEDS are also up to who
+/* Of the runs of an experiment that either selector names, whose costs are compared in seconds or not. TFX_LINT_ANCESTORS and TFX_LINT_SEEDS are also up to who
  * compares: tfx_lint_fail. */
-tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const char *a, const char *b, tfx_error *err);
+tfx_status tfx_lints_check(tfx_lints *l, tfx_store *s, tfx_id experiment, const char *a, const char *b, int seconds,
+                           tfx_error *err);
 /* One more line of a lint that does not hold. */
 void tfx_lint_fail(tfx_lints *l, tfx_lint which, const char *fmt, ...) TFX_PRINTF(3, 4);
 void tfx_lints_finish(tfx_lints *l);

@@ -29,6 +29,12 @@ static void add_estimate(tfx_text *t, const char *format, tfx_estimate e, double
     }
 }
 
+/* Where B's cheapest point is below A's loss already. */
+static double speed_up_bound(const tfx_pair *p)
+{
+    return p->other_cost.line / p->cost;
+}
+
 /* Why there is no speed-up for all seeds. */
 static void add_unreached(tfx_text *t, const tfx_comparison *c, const tfx_contrast *k)
 {
@@ -41,7 +47,7 @@ static void add_unreached(tfx_text *t, const tfx_comparison *c, const tfx_contra
         before += p->reach == TFX_REACH_BEFORE;
         if (p->reach == TFX_REACH_NEVER && (!best || p->best_loss < best->best_loss))
             best = p;
-        if (p->reach == TFX_REACH_BEFORE && (!first || p->other_cost < first->other_cost))
+        if (p->reach == TFX_REACH_BEFORE && (!first || speed_up_bound(p) > speed_up_bound(first)))
             first = p;
     }
     if (never)
@@ -50,7 +56,18 @@ static void add_unreached(tfx_text *t, const tfx_comparison *c, const tfx_contra
                      cost_text(cost, c, best->best_cost));
     if (before)
         tfx_text_add(t, "%s%s is below it at its cheapest point already%s: speed-up at most %.3f", never ? "; " : "",
-                     c->b, before < k->n_pairs ? " with some seeds" : "", first->other_cost / first->cost);
+                     c->b, before < k->n_pairs ? " with some seeds" : "", speed_up_bound(first));
+}
+
+/* How much of it may be due to lines between endpoints; `most`: "at least", or "at most". */
+static void add_bound(tfx_text *t, const tfx_comparison *c, const char *format, tfx_estimate e, const char *most,
+                      double gap)
+{
+    if (gap <= 1 + TFX_SAME_COST)
+        return;
+    tfx_text_add(t, "; %s ", most);
+    add_estimate(t, format, e, 1);
+    tfx_text_add(t, ", as lines over %.2f times the cost are above %s's losses", gap, c->b);
 }
 
 static void add_equal_loss(tfx_text *t, const tfx_comparison *c, const tfx_contrast *k)
@@ -66,6 +83,7 @@ static void add_equal_loss(tfx_text *t, const tfx_comparison *c, const tfx_contr
     tfx_text_add(t, ", saved ");
     add_estimate(t, "%.1f%%", k->saved, 100);
     tfx_text_add(t, ", as G_stack counts it %+.1f%%", 100 * (k->speed_up.mean - 1));
+    add_bound(t, c, "%.3f", k->least_speed_up, "speed-up at least", k->cost_gap);
 }
 
 static void add_equal_cost(tfx_text *t, const tfx_comparison *c, const tfx_contrast *k)
@@ -78,6 +96,7 @@ static void add_equal_cost(tfx_text *t, const tfx_comparison *c, const tfx_contr
     add_estimate(t, "%+.4f", k->difference, 1);
     if (isfinite(k->difference.sd))
         tfx_text_add(t, ", sd %.4f", k->difference.sd);
+    add_bound(t, c, "%+.4f", k->most_difference, "at most", k->loss_gap);
     tfx_text_add(t, "; below 0, %s is better", k->arm);
 }
 
@@ -111,12 +130,12 @@ static void print_pairs(const tfx_comparison *c, const tfx_contrast *k, FILE *ou
         const tfx_pair *p = &k->pairs[i];
         fprintf(out, "    seed %-4" PRId64 "  loss %.4f at %s", p->seed, p->loss, cost_text(cost, c, p->cost));
         if (p->reach == TFX_REACH_WITHIN)
-            fprintf(out, "   %s comes to it at %s: speed-up %.3f", c->b, cost_text(other, c, p->other_cost),
+            fprintf(out, "   %s comes to it at %s: speed-up %.3f", c->b, cost_text(other, c, p->other_cost.line),
                     p->speed_up);
         else
             fprintf(out, "   %s: %s", c->b,
                     p->reach == TFX_REACH_NEVER ? "not reached" : "below it at its cheapest point");
-        if (isfinite(p->other_loss))
+        if (isfinite(p->other_loss.line))
             fprintf(out, "   at equal cost %+.4f", p->difference);
         fputc('\n', out);
     }
@@ -153,8 +172,8 @@ static void print_text(const tfx_comparison *c, FILE *out)
         fputs("endpoints whose learning rate had decayed\n", out);
     for (size_t i = 0; i < c->n; i++)
         print_contrast(c, i, out);
-    if (c->notes.n)
-        fprintf(out, "\n%s", c->notes.s);
+    if (c->notes.n || c->uneven.n)
+        fprintf(out, "\n%s%s", c->notes.n ? c->notes.s : "", c->uneven.n ? c->uneven.s : "");
 }
 
 static void add_number(cJSON *o, const char *name, double x)
@@ -179,14 +198,17 @@ static cJSON *pair_json(const tfx_pair *p)
     add_number(j, "loss", p->loss);
     add_number(j, "cost", p->cost);
     cJSON_AddStringToObject(j, "reach", reaches[p->reach]);
-    add_number(j, "other_cost", p->other_cost);
-    add_number(j, "other_loss", p->other_loss);
+    add_number(j, "other_cost", p->other_cost.line);
+    add_number(j, "other_loss", p->other_loss.line);
     add_number(j, "other_best_loss", p->best_loss);
     add_number(j, "other_best_cost", p->best_cost);
     add_number(j, "speed_up", p->speed_up);
     add_number(j, "saved", p->saved);
     add_number(j, "g_stack", p->speed_up - 1);
     add_number(j, "difference", p->difference);
+    add_number(j, "least_speed_up", p->least_speed_up);
+    add_number(j, "least_saved", p->least_saved);
+    add_number(j, "most_difference", p->most_difference);
     cJSON_AddNumberToObject(j, "other_points", (double)p->n_points);
     return j;
 }
@@ -214,11 +236,17 @@ cJSON *tfx_comparison_json(const tfx_comparison *c)
         add_estimate_json(j, "speed_up", k->speed_up);
         add_estimate_json(j, "saved", k->saved);
         add_estimate_json(j, "difference", k->difference);
+        add_estimate_json(j, "least_speed_up", k->least_speed_up);
+        add_estimate_json(j, "least_saved", k->least_saved);
+        add_estimate_json(j, "most_difference", k->most_difference);
+        add_number(j, "cost_gap", k->cost_gap);
+        add_number(j, "loss_gap", k->loss_gap);
         cJSON *pairs = cJSON_AddArrayToObject(j, "pairs");
         for (size_t n = 0; n < k->n_pairs; n++)
             cJSON_AddItemToArray(pairs, pair_json(&k->pairs[n]));
     }
     cJSON_AddStringToObject(root, "notes", c->notes.n ? c->notes.s : "");
+    cJSON_AddStringToObject(root, "uneven", c->uneven.n ? c->uneven.s : "");
     return root;
 }
 

@@ -50,7 +50,6 @@ void tfx_report_gain(const tfx_gain *p, int json, FILE *out)
         print_part(p, k, (int)width, out);
     fprintf(out, "\nseeds: %zu%s%s\n", first->n_seeds, first->paired ? ", paired" : ", not paired",
             first->n_seeds < TFX_ESTIMATE_LEAST ? "; fewer than 3, so no interval" : "");
-    for (int k = 0; k < TFX_GAIN_PARTS; k++)
-        if (p->parts[k].notes.n)
-            fputs(p->parts[k].notes.s, out);
+    if (p->notes.n)
+        fputs(p->notes.s, out);
 }

@@ -21,6 +21,7 @@ static void print_gain(const tfx_page *p, const tfx_gain *gain)
 tfx_status tfx_html_gain(const tfx_page *p, tfx_error *err)
 {
     int any = 0;
+    tfx_text notes = {0};
     for (size_t g = 0; g < p->curves.n_groups && err->status == TFX_OK; g++) {
         tfx_gain gain;
         tfx_error none = {0}; /* an arm without twins, or whose twins are not done, has no such table */
@@ -32,6 +33,8 @@ tfx_status tfx_html_gain(const tfx_page *p, tfx_error *err)
                       p->out);
             }
             print_gain(p, &gain);
+            if (gain.notes.n)
+                tfx_text_add(&notes, "%s: %s", gain.arms[0], gain.notes.s);
         } else if (none.status != TFX_E_INVALID)
             tfx_fail(err, none.status, "%s", none.text);
         tfx_gain_finish(&gain);
@@ -41,8 +44,14 @@ tfx_status tfx_html_gain(const tfx_page *p, tfx_error *err)
               "equal FLOPs, ancestors included, as <code>tfx gain</code> has them: the first three add up to the last. "
               "Below 0 the first of the two is better. In brackets: 95% by Student's t over the seeds.</p>\n",
               p->out);
+        if (notes.n) {
+            fputs("<p class=\"caption\">", p->out);
+            tfx_html_text(p->out, notes.s);
+            fputs("</p>\n", p->out);
+        }
         tfx_html_sql(p, TFX_REPORT_ENDS);
         fputs("</section>\n", p->out);
     }
+    tfx_text_free(&notes);
     return err->status;
 }

@@ -12,8 +12,8 @@ tfx_id tfx_store_add_claim(tfx_store *s, tfx_id experiment, const char *text, co
 tfx_rows *tfx_query_claims(tfx_store *s, tfx_id experiment, tfx_error *err);
 
 /* One row for each run of an experiment, by arm and seed. Of its end, where it is done: loss, decayed, learning rates,
- * eval_hash. effort: how many runs its learning rate was the best of; NULL: it was not searched for. stale: 1, it stands
- * on a checkpoint that was superseded. costless: 1, what it started from has no known cost. better: the arm that was best
+ * eval_hash. effort: how many runs its learning rate was the best of; NULL: it was not searched for with its model. stale: 1, it stands
+ * on a checkpoint that was superseded. costless: 1, what it or an ancestor started from has no known cost. better: the arm that was best
  * of the same search of learning rates, by the mean loss over seeds; NULL: it is this one, or there was none here. */
 tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err);
 enum {
@@ -31,7 +31,9 @@ enum {
     TFX_FACT_EFFORT,
     TFX_FACT_STALE,
     TFX_FACT_COSTLESS,
-    TFX_FACT_BETTER
+    TFX_FACT_BETTER,
+    TFX_FACT_MACHINE, /* with the backend's number of threads */
+    TFX_FACT_MODEL    /* that it starts with */
 };
 
 #endif

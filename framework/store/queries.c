@@ -103,6 +103,14 @@ tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_er
     return curve ? by_id(s, all, experiment, err) : tfx_query_report(s, TFX_REPORT_ENDS, experiment, err);
 }
 
+tfx_rows *tfx_query_unfinished(tfx_store *s, tfx_id experiment, tfx_error *err)
+{
+    return by_id(s,
+                 "SELECT a.name, r.seed, r.status FROM run r JOIN arm a ON a.id = r.arm WHERE a.experiment = ? AND "
+                 "r.status <> 'done' ORDER BY a.id, r.seed",
+                 experiment, err);
+}
+
 /* ---- one run ---- */
 
 static const struct run_part {

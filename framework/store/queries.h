@@ -29,7 +29,9 @@ tfx_rows *tfx_query_curve(tfx_store *s, tfx_id experiment, const char *cost, tfx
 tfx_rows *tfx_query_twins(tfx_store *s, tfx_id experiment, tfx_error *err);
 /* The ends of the finished runs of an experiment; with `curve` every evaluation of every run, which are decayed: 0. */
 tfx_rows *tfx_query_endpoints(tfx_store *s, tfx_id experiment, int curve, tfx_error *err);
-/* Columns of its rows. */
+/* The other runs: arm, seed, status. */
+tfx_rows *tfx_query_unfinished(tfx_store *s, tfx_id experiment, tfx_error *err);
+/* Columns of the rows of tfx_query_endpoints. */
 enum {
     TFX_ENDPOINT_ARM,
     TFX_ENDPOINT_SEED,

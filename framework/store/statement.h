@@ -50,15 +50,18 @@ void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *e
 /* The moment of writing, in SQL. */
 #define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
-/* For WITH: the points of sweeps over learning rates, of experiment ?1: name, base, what else is swept, mean loss of its ends.
- * And the best point of the same search where that is not arm `a` itself, else NULL. */
+/* For WITH: the points of sweeps over learning rates, of experiment ?1, of which no run failed: name, base, what else is swept,
+ * mean loss of its ends. And the best point of the same search where that is not arm `a` itself, else NULL; where it has no
+ * end yet, NULL as well, unless that is because a run failed. */
 #define TFX_SQL_SEARCHED \
     "searched AS MATERIALIZED (SELECT b.name, b.base, json_remove(b.point, '$.\"train.lr\"') AS others, " \
     "avg(q.val_loss) AS loss FROM endpoint q JOIN run t ON t.id = q.run JOIN arm b ON b.id = t.arm " \
-    "WHERE q.experiment_id = ?1 AND q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL GROUP BY b.id) "
+    "WHERE q.experiment_id = ?1 AND q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL " \
+    "AND NOT EXISTS (SELECT 1 FROM run x WHERE x.arm = b.id AND x.status = 'failed') GROUP BY b.id) "
 #define TFX_SQL_BETTER \
-    "(SELECT b.name FROM searched b JOIN searched c ON c.name = a.name WHERE b.base = c.base AND " \
-    "b.others = c.others AND b.loss < c.loss ORDER BY b.loss LIMIT 1)"
+    "(SELECT b.name FROM searched b WHERE b.base = a.base AND b.others = json_remove(a.point, '$.\"train.lr\"') AND " \
+    "(b.loss < (SELECT c.loss FROM searched c WHERE c.name = a.name) OR " \
+    "EXISTS (SELECT 1 FROM run x WHERE x.arm = a.id AND x.status = 'failed')) ORDER BY b.loss LIMIT 1)"
 
 /* The id of a new row: above those of all rows that there have been, removed ones included (table `removed`). */
 #define TFX_SQL_NEW_ID(table, last) \

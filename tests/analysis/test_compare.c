@@ -201,6 +201,109 @@ START_TEST(undecayed)
 }
 END_TEST
 
+/* B has a size that does not suit the budget; both sides meet it in whole steps. */
+START_TEST(equal_budgets)
+{
+    for (int64_t seed = 1; seed <= 3; seed++) {
+        double shift = 0.01 * (double)seed;
+        add("small", seed, 2.1 + shift, 0.9999e20, 0.9999e20, "text");
+        add("large", seed, 1.8 + shift, 1.0001e20, 1.0001e20, "text");
+        add("grown", seed, 1.9 + shift, 1e20, 1e20, "text");
+    }
+    tfx_comparison c = compare("grown", "small,large", 0);
+    const tfx_contrast *k = &c.contrasts[0];
+    ck_assert_double_eq_tol(k->difference.mean, 0.1, 1e-12);
+    ck_assert_double_eq_tol(k->most_difference.mean, 0.1, 1e-12);
+    ck_assert(isnan(k->speed_up.mean) && k->pairs[0].reach == TFX_REACH_BEFORE && k->pairs[0].n_points == 1);
+    ck_assert_double_eq(k->loss_gap, 1);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+/* Two recipes that are equally good but for chance: the best of each seed would be better than either. */
+START_TEST(best_by_mean)
+{
+    static const double a[] = {2.0, 2.1, 2.0}, b[] = {2.1, 2.0, 2.02};
+    for (int64_t i = 0; i < 3; i++) {
+        add("mine[lr=1]", i, a[i], 1e20, 1e20, "text");
+        add("mine[lr=2]", i, b[i], 1e20, 1e20, "text");
+        add("other[lr=1]", i, a[i], 1e20, 1e20, "text");
+        add("other[lr=2]", i, b[i], 1e20, 1e20, "text");
+    }
+    tfx_comparison c = compare("mine[lr=1]", "other", 0);
+    ck_assert_double_eq(c.contrasts[0].difference.mean, 0);
+    tfx_comparison_finish(&c);
+    c = compare("other[lr=2]", "mine", 0);
+    ck_assert_double_eq_tol(c.contrasts[0].difference.mean, 0.02 / 3, 1e-12);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+/* A dearer recipe that is worse by the mean counts with the losses of the cheaper one, and not where it is lucky. */
+START_TEST(dearer_and_worse)
+{
+    static const double dear[] = {1.9, 2.3, 2.3};
+    for (int64_t i = 0; i < 3; i++) {
+        add("cheap", i, 2, 1e20, 1e20, "text");
+        add("dear", i, dear[i], 2e20, 2e20, "text");
+        add("grown", i, 1.95, 2e20, 2e20, "text");
+    }
+    tfx_comparison c = compare("grown", "cheap,dear", 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(c.contrasts[0].pairs[i].difference, -0.05, 1e-12);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+/* A recipe compared with its own shorter and longer runs saves nothing. Lines between those say that it does. */
+START_TEST(itself)
+{
+    for (int i = 0; i < 5; i++) {
+        char *name = tfx_printf("%s_%d", i == 2 ? "middle" : "other", i);
+        double cost = pow(4, i) * 1e18;
+        add(name, 1, 1 + pow(cost / 1e18, -0.4), cost, cost, "text");
+        free(name);
+    }
+    tfx_comparison c = compare("middle*", "other*", 0);
+    const tfx_contrast *k = &c.contrasts[0];
+    ck_assert(k->speed_up.mean > 1.1 && k->difference.mean < -0.02);
+    ck_assert(k->least_speed_up.mean <= 1 && k->least_saved.mean <= 0 && k->most_difference.mean >= 0);
+    NEAR(k->cost_gap, 16.);
+    NEAR(k->loss_gap, 16.);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+START_TEST(uneven)
+{
+    add_three_seeds("text");
+    add("larger", 1, 1.5, 1e4, 1e4, "text");
+    tfx_comparison c = compare("grown", "large*", 0);
+    ck_assert_str_eq(c.uneven.s, "'larger' has no seed 2, which others of 'large*' have\n"
+                                 "'larger' has no seed 3, which others of 'large*' have\n");
+    tfx_comparison_finish(&c);
+    c = compare("grown", "large", 0);
+    ck_assert_uint_eq(c.uneven.n, 0);
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
+START_TEST(unfinished)
+{
+    add_three_seeds("text");
+    ends.unfinished = TFX_NEW_ARRAY(tfx_unfinished, 4);
+    ends.n_unfinished = 4;
+    ends.unfinished[0] = (tfx_unfinished){tfx_strdup("large[steps=1k]"), tfx_strdup("failed"), 4};
+    ends.unfinished[1] = (tfx_unfinished){tfx_strdup("large[steps=1k]"), tfx_strdup("planned"), 5};
+    ends.unfinished[2] = (tfx_unfinished){tfx_strdup("large[steps=10k]"), tfx_strdup("running"), 1};
+    ends.unfinished[3] = (tfx_unfinished){tfx_strdup("other"), tfx_strdup("failed"), 1};
+    tfx_comparison c = compare("grown", "large", 0);
+    ck_assert_str_eq(c.notes.s, "left out of 'large[steps=1k]': seed 4 (failed), seed 5 (planned)\n"
+                                "left out of 'large[steps=10k]': seed 1 (running)\n");
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
 START_TEST(mistakes)
 {
     add_three_seeds("text");
@@ -254,6 +357,12 @@ static Suite *suite(void)
     tcase_add_test(t, not_reached_by_all);
     tcase_add_test(t, several_budgets);
     tcase_add_test(t, undecayed);
+    tcase_add_test(t, equal_budgets);
+    tcase_add_test(t, best_by_mean);
+    tcase_add_test(t, dearer_and_worse);
+    tcase_add_test(t, itself);
+    tcase_add_test(t, uneven);
+    tcase_add_test(t, unfinished);
     tcase_add_test(t, mistakes);
     tcase_add_test(t, selectors);
     suite_add_tcase(s, t);

@@ -77,10 +77,12 @@ def run_of(f, arm, seed):
 def test_verdicts():
     with searched("--arm", "transformer", "--arm", "short", "--arm", "long") as f:
         arm = f.json("compare", "tiny", "short", "transformer,long")["arms"][0]
-        for kind, estimate, sign, unit in (("saves {} {}{} flops at equal loss", arm["saved"], 100, "%"),
-                                           ("lowers loss by {} {}{} at equal flops", arm["difference"], -1, "")):
-            low, high = sorted((sign * estimate["low"], sign * estimate["high"]))
-            beside = high - low
+        # Between two endpoints of B its losses are anywhere between a line and them, and the verdict must hold for all of that.
+        for kind, names, sign, unit in (("saves {} {}{} flops at equal loss", ("saved", "least_saved"), 100, "%"),
+                                        ("lowers loss by {} {}{} at equal flops", ("difference", "most_difference"), -1, "")):
+            ends = sorted(sign * arm[name][end] for name in names for end in ("low", "high"))
+            low, high, beside = ends[0], ends[-1], (ends[-1] - ends[0]) / 10
+            expect(low < sign * arm[names[0]]["low" if sign > 0 else "high"] - beside, "lines alone would say more", arm)
             for op, number, verdict in ((">=", low - beside, "supported"), (">=", (low + high) / 2, "undecided"),
                                         (">", high + beside, "refuted"), ("<=", high + beside, "supported"),
                                         ("<", low - beside, "refuted")):
@@ -129,7 +131,13 @@ def test_refused():
             text = f.tfx("claim", "tiny", f"{a} lowers loss by > 0 at equal flops vs short", status=1).stdout
             same([p for p in ("3e-3", "1e-5") if f"  tuned[lr={p}] lowers the loss by" in text], points, text)
         refused(f, "short lowers loss by > 0 at equal flops vs odd", seeds="not paired",
+                learning_rate=f"run {odd} (odd, seed 1): its learning rate 0.006 was not searched for with its model odd",
                 validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
+        # A search with another model is none, whatever rate it came to; nor is one of something else.
+        refused(f, "grown lowers loss by > -9 at equal flops vs long", learning_rate="not searched for with its model tokenformer_16")
+        change(f, "UPDATE arm SET point = json_set(point, '$.\"train.warmup\"', name) WHERE base = 'tuned'")
+        refused(f, "tuned lowers loss by > -9 at equal flops vs short", learning_rate="its learning rate 0.003 was not searched for")
+        change(f, "UPDATE arm SET point = json_remove(point, '$.\"train.warmup\"') WHERE base = 'tuned'")
         refused(f, "short saves > 0% flops at equal loss vs long excluding ancestors",
                 ancestors="the claim leaves out what ancestors spent")
         claim(f, "branch lowers loss by > -9 at equal flops vs transformer", "supported")
@@ -143,7 +151,18 @@ def test_refused():
         change(f, "UPDATE run SET environment = 99 WHERE id = ?", run_of(f, "long", 3))
         refused(f, "short saves > 0% flops at equal loss vs transformer,long",
                 rules=f"run {run_of(f, 'long', 3)} (long, seed 3) was made by tfx 0.0.9")
+        # On another machine it computes the same, but not in the same time.
+        change(f, "UPDATE environment SET tfx_version = (SELECT tfx_version FROM environment WHERE id < 99), host = 'fast'")
+        claim(f, "short saves > -900% flops at equal loss vs transformer,long", "supported")
+        change(f, "UPDATE environment SET host = 'slow' WHERE id < 99")
+        refused(f, "short saves > -900% seconds at equal loss vs transformer,long",
+                rules=f"run {run_of(f, 'long', 3)} (long, seed 3) took its seconds on fast, ")
         change(f, "UPDATE run SET environment = (SELECT environment FROM run WHERE id = 1)")
+        # What an ancestor started from counts as well.
+        change(f, "INSERT INTO outside_start VALUES (?, 'elsewhere', 'x', 0, 0, 0, 0)", run_of(f, "trunk", 3))
+        change(f, "UPDATE checkpoint SET superseded = 0 WHERE run = ? AND step = 8", run_of(f, "trunk", 2))
+        refused(f, "branch lowers loss by > -9 at equal flops vs transformer",
+                ancestors=f"run {run_of(f, 'branch', 3)} (branch, seed 3) started from a checkpoint outside of the database")
         # A search of twice the effort for one side.
         change(f, "UPDATE arm SET train = json_set(train, '$.lr', '0.5') WHERE name = 'long'")
         change(f, "INSERT INTO spec_reference SELECT experiment, 'best:other.long.train.lr', '0.5', source_experiment, 'x', '1', "
@@ -151,6 +170,12 @@ def test_refused():
         refused(f, "short saves > 0% flops at equal loss vs transformer,long",
                 learning_rate="2 runs were tried for its learning rate, for that of run")
         change(f, "DELETE FROM spec_reference WHERE value = '0.5'")
+        change(f, "UPDATE arm SET train = json_set(train, '$.lr', (SELECT json_extract(train, '$.lr') FROM arm WHERE name = "
+                  "'short' AND experiment = 2)) WHERE name = 'long'")
+        change(f, "UPDATE run SET status = 'failed' WHERE id = ?", run_of(f, "long", 2))
+        refused(f, "short saves > 0% flops at equal loss vs transformer,long",
+                finished=f"run {run_of(f, 'long', 2)} (long, seed 2) is failed",
+                seeds="'long' has no seed 2, which others of 'transformer,long' have")
         change(f, "UPDATE run SET status = 'failed' WHERE id = ?", run_of(f, "short", 2))
         refused(f, "short saves > 0% flops at equal loss vs transformer",
                 finished=f"run {run_of(f, 'short', 2)} (short, seed 2) is failed", seeds="short: 2 seeds done, at least 3")

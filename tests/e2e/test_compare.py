@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """tfx compare on runs: against the same conclusions drawn by Python from the tables."""
 import math
+import re
 import statistics
 
 from harness import *
@@ -80,6 +81,7 @@ def test_three_seeds():
         message(f.tfx("compare", "tiny", "short", "constant", status=2), "no run of 'constant'", "tenth of its peak", "--curve")
         text = f.tfx("compare", "tiny", "short", "long", "--curve").stdout
         expect("middle of schedules count, which overstates what A saves" in text, "--curve is named", text)
+        message(f.tfx("compare", "tiny", "constant", "long", "--curve", status=2), "no run of 'constant'", "tenth of its peak")
         text = f.tfx("compare", "tiny", "short", "constant,transformer").stdout
         expect("3 of 'constant,transformer' left out" in text, "what is left out is said", text)
 
@@ -88,7 +90,9 @@ def test_few_seeds_and_mistakes():
     with folder(SPEC) as f:
         f.tfx("run", "tiny.ini", *ARMS, "--seed", "1", "--seed", "2")
         text = f.tfx("compare", "tiny", "short", "transformer,long").stdout
-        expect("fewer than 3, so no interval" in text and "(" not in text.replace("(means)", ""), "no interval", text)
+        expect("fewer than 3, so no interval" in text and not re.search(r"\(.* to .*\)", text), "no interval", text)
+        for arm in ("short", "transformer", "long"):
+            expect(f"left out of '{arm}': seed 3 (planned)" in text, "what is left out", text)
         arm = f.json("compare", "tiny", "short", "transformer,long")["arms"][0]
         same((arm["speed_up"]["low"], arm["difference"]["high"]), (None, None), "no interval in JSON")
         message(f.tfx("compare", "tiny", "shrt", "long", status=2), "no arm 'shrt'", 'did you mean "short"?')

@@ -177,9 +177,23 @@ def test_gain():
             expect(f'{got[name]["arms"][0]["difference"]["mean"]:+.4f} (' in row, f"{name} in the report", row)
         message(f.tfx("gain", "tiny", "grwn", status=2), "no arm 'grwn'", 'did you mean "grown"?')
         message(f.tfx("gain", "tiny", "transformer", status=2), "arm 'transformer' has no twin 'random_base'", "[arm transformer]")
-        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
-            c.execute("UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE twin = 'scratch')")
-        message(f.tfx("gain", "tiny", "grown", status=2), "no arm 'grown.scratch' has come to its end")
+        def fail(which):
+            with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+                c.execute(f"UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE twin = 'scratch') AND {which}")
+        # A seed that one of the four does not have is left out of all parts, which add up.
+        fail("seed = 2")
+        text = f.tfx("gain", "tiny", "grown").stdout
+        for arm in ("grown", "grown.random_base", "grown.no_growth"):
+            expect(f"seed 2 of '{arm}' left out: 'grown.scratch' has no decayed end with it\n" in text, "what is left out", text)
+        expect("seeds: 2, paired; fewer than 3, so no interval" in text and " (" not in text.split("seeds:")[0], "two seeds", text)
+        means = {n: sum(loss[a][s] - loss[b][s] for s in (1, 3)) / 2 for n, (a, b) in parts.items()}
+        for name, part in f.json("gain", "tiny", "grown").items():
+            expect(abs(part["arms"][0]["difference"]["mean"] - means[name]) < 1e-12, f"{name} of two seeds", part)
+            expect("seed 2 of 'grown' left out" in part["notes"], "notes", part["notes"])
+        expect("seed 2 of &#39;grown&#39; left out" in (section := gain_of_page()) or "seed 2 of 'grown' left out" in section,
+               "and in the report", section)
+        fail("1")
+        message(f.tfx("gain", "tiny", "grown", status=2), "have no decayed ends with a seed in common")
         same(gain_of_page(), None, "nor has the report the table")
 
 
@@ -208,6 +222,9 @@ def test_gain_of_searched():
         expect("grown[lr=3e-3]" in headline and "1e-5" not in headline, "nor does the headline have it", headline[-3000:])
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
             c.execute("UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE name = 'grown.scratch[lr=3e-3]')")
+        same(f.json("gain", "tiny", "grown")["start"]["b"], "grown.scratch[lr=1e-5]", "the best of those that did not fail")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+            c.execute("UPDATE run SET status = 'planned' WHERE status = 'failed'")
         message(f.tfx("gain", "tiny", "grown", status=2), "more than one twin 'scratch'", "grown.scratch[lr=1e-5]", "a search of learning rates")
 
 
