@@ -14,6 +14,8 @@ typedef struct side {
     size_t n, cap, n_undecayed;
     tfx_recipe_point *points; /* of B: what is left of its recipes */
     size_t n_points;
+    int64_t *seeds; /* of these */
+    size_t n_seeds;
 } side;
 
 static double cost_of(const tfx_comparison *c, const tfx_endpoint *e)
@@ -83,68 +85,118 @@ static tfx_status take_side(tfx_comparison *c, side *s, const tfx_endpoints *all
     return TFX_OK;
 }
 
-/* How many endpoints of the same arm and seed come before this one, the cheapest first. */
-static size_t rank_of(const tfx_comparison *c, const side *a, size_t k, size_t *n)
+static int same_arm(const tfx_endpoint *a, const tfx_endpoint *b)
 {
-    const tfx_endpoint *e = a->items[k];
-    size_t rank = 0;
-    *n = 0;
-    for (size_t i = 0; i < a->n; i++) {
-        const tfx_endpoint *o = a->items[i];
-        if (o->seed != e->seed || strcmp(o->arm, e->arm) != 0)
-            continue;
-        rank += cost_of(c, o) < cost_of(c, e) || (cost_of(c, o) == cost_of(c, e) && i < k);
-        ++*n;
-    }
-    return rank;
+    return !strcmp(a->arm, b->arm);
 }
 
-static int has_seed(const side *b, size_t recipe, int64_t seed)
+typedef struct keyed_item {
+    const tfx_endpoint *e;
+    size_t arm;
+    double cost;
+} keyed_item;
+
+static int by_arm_seed_cost(const void *a, const void *b)
 {
-    for (size_t i = 0; i < b->n_points; i++)
-        if (b->points[i].recipe == recipe && b->points[i].seed == seed)
+    const keyed_item *p = a, *q = b;
+    if (p->arm != q->arm)
+        return p->arm < q->arm ? -1 : 1;
+    if (p->e->seed != q->e->seed)
+        return p->e->seed < q->e->seed ? -1 : 1;
+    if (p->cost != q->cost)
+        return p->cost < q->cost ? -1 : 1;
+    return p->e == q->e ? 0 : p->e < q->e ? -1 : 1;
+}
+
+/* In the order of arms, as they appear first, seeds, costs. */
+static void sort_items(const tfx_comparison *c, side *s)
+{
+    keyed_item *items = TFX_NEW_ARRAY(keyed_item, s->n);
+    size_t *arms = TFX_NEW_ARRAY(size_t, s->n), n_arms = 0; /* an item of each arm */
+    for (size_t i = 0; i < s->n; i++) {
+        size_t k = i && same_arm(s->items[i], s->items[i - 1]) ? items[i - 1].arm : 0;
+        while (k < n_arms && !same_arm(s->items[arms[k]], s->items[i]))
+            k++;
+        if (k == n_arms)
+            arms[n_arms++] = i;
+        items[i] = (keyed_item){s->items[i], k, cost_of(c, s->items[i])};
+    }
+    qsort(items, s->n, sizeof(*items), by_arm_seed_cost);
+    for (size_t i = 0; i < s->n; i++)
+        s->items[i] = items[i].e;
+    free(arms);
+    free(items);
+}
+
+/* Per item: how many endpoints of its arm with its seed come before it, and how many there are. */
+static void rank_items(const side *s, size_t *rank, size_t *of)
+{
+    for (size_t from = 0, to; from < s->n; from = to) {
+        const tfx_endpoint *first = s->items[from];
+        for (to = from + 1; to < s->n && s->items[to]->seed == first->seed && same_arm(s->items[to], first); to++)
+            ;
+        for (size_t i = from; i < to; i++) {
+            rank[i] = i - from;
+            of[i] = to - from;
+        }
+    }
+}
+
+/* Whether B has a point with that seed. */
+static int has_seed(const side *b, int64_t seed)
+{
+    for (size_t i = 0; i < b->n_seeds; i++)
+        if (b->seeds[i] == seed)
             return 1;
     return 0;
 }
 
-/* Whether this is B's first point of its recipe, or with its seed. */
-static int is_first(const side *b, size_t k, int of_recipe)
+/* Where a recipe lacks a seed that others have, B is another one with that seed. A line for each arm and seed. */
+static void note_uneven(tfx_comparison *c, const side *b, const char *const *arm_of, size_t n_recipes)
 {
-    for (size_t i = 0; i < k; i++)
-        if (of_recipe ? b->points[i].recipe == b->points[k].recipe : b->points[i].seed == b->points[k].seed)
-            return 0;
-    return 1;
-}
-
-/* Where a recipe lacks a seed that others have, B is another one with that seed. */
-static void note_uneven(tfx_comparison *c, const side *b, const size_t *item_of)
-{
-    for (size_t k = 0; k < b->n_points; k++)
-        for (size_t i = 0; i < b->n_points && is_first(b, k, 1); i++)
-            if (is_first(b, i, 0) && !has_seed(b, b->points[k].recipe, b->points[i].seed))
-                tfx_text_add(&c->uneven, "'%s' has no seed %lld, which others of '%s' have\n",
-                             b->items[item_of[b->points[k].recipe]]->arm, (long long)b->points[i].seed, b->selector);
+    char *has = TFX_NEW_ARRAY(char, n_recipes * b->n_seeds);
+    const char **said = TFX_NEW_ARRAY(const char *, b->n_seeds); /* per seed, of which arm last */
+    for (size_t i = 0; i < b->n_points; i++)
+        for (size_t s = 0; s < b->n_seeds; s++)
+            has[b->points[i].recipe * b->n_seeds + s] |= b->points[i].seed == b->seeds[s];
+    for (size_t k = 0; k < n_recipes; k++)
+        for (size_t s = 0; s < b->n_seeds; s++) {
+            if (has[k * b->n_seeds + s] || !memchr(has + k * b->n_seeds, 1, b->n_seeds) ||
+                (said[s] && !strcmp(said[s], arm_of[k])))
+                continue;
+            said[s] = arm_of[k];
+            tfx_text_add(&c->uneven, "'%s' has no seed %lld, which others of '%s' have\n", arm_of[k],
+                         (long long)b->seeds[s], b->selector);
+        }
+    free(said);
+    free(has);
 }
 
 /* Makes B's points. In tables, and where all evaluations count, each budget of an arm is a recipe of its own. */
 static void choose_recipes(tfx_comparison *c, side *b)
 {
-    size_t *item_of = TFX_NEW_ARRAY(size_t, b->n), *rank = TFX_NEW_ARRAY(size_t, b->n), n_recipes = 0, n;
+    size_t *rank = TFX_NEW_ARRAY(size_t, b->n), *of = TFX_NEW_ARRAY(size_t, b->n), n_recipes = 0, base = 0;
+    const char **arm_of = TFX_NEW_ARRAY(const char *, b->n); /* per recipe */
+    rank_items(b, rank, of);
     b->points = TFX_NEW_ARRAY(tfx_recipe_point, b->n);
     for (size_t i = 0; i < b->n; i++) {
-        size_t r = 0;
-        rank[i] = rank_of(c, b, i, &n);
-        while (r < n_recipes &&
-               (strcmp(b->items[item_of[r]]->arm, b->items[i]->arm) != 0 || rank[item_of[r]] != rank[i]))
-            r++;
-        if (r == n_recipes)
-            item_of[n_recipes++] = i;
-        b->points[i] = (tfx_recipe_point){r, b->items[i]->seed, cost_of(c, b->items[i]), b->items[i]->loss};
+        if (i && !same_arm(b->items[i], b->items[i - 1]))
+            base = n_recipes;
+        size_t recipe = base + rank[i];
+        n_recipes = recipe < n_recipes ? n_recipes : recipe + 1;
+        arm_of[recipe] = b->items[i]->arm;
+        b->points[i] = (tfx_recipe_point){recipe, b->items[i]->seed, cost_of(c, b->items[i]), b->items[i]->loss};
     }
     b->n_points = tfx_recipes_choose(b->points, b->n, n_recipes);
-    note_uneven(c, b, item_of);
-    free(item_of);
+    b->seeds = TFX_NEW_ARRAY(int64_t, b->n_points);
+    for (size_t i = 0; i < b->n_points; i++)
+        if (!has_seed(b, b->points[i].seed))
+            b->seeds[b->n_seeds++] = b->points[i].seed;
+    if (!c->curve) /* evaluations of runs that go on are uneven by nature */
+        note_uneven(c, b, arm_of, n_recipes);
+    free(arm_of);
     free(rank);
+    free(of);
 }
 
 /* B's points with this seed, by cost. */
@@ -196,10 +248,7 @@ static const char *why_unpaired(const side *a, const side *b)
     for (size_t i = 0; i < a->n; i++)
         for (size_t k = 0; k < b->n; k++) {
             const tfx_endpoint *p = a->items[i], *q = b->items[k];
-            int left = 0; /* of that seed, after the choice of recipes */
-            for (size_t j = 0; j < b->n_points; j++)
-                left |= b->points[j].seed == p->seed;
-            if (p->seed != q->seed || !left)
+            if (p->seed != q->seed || !has_seed(b, p->seed))
                 continue;
             common = 1;
             known &= p->data_order && q->data_order;
@@ -281,10 +330,7 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
     t->why = why_unpaired(a, b);
     t->paired = !t->why;
     for (size_t i = 0; i < n; i++) {
-        int has_partner = 0;
-        for (size_t k = 0; k < b->n_points; k++)
-            has_partner |= b->points[k].seed == a->items[i]->seed;
-        if (t->paired && !has_partner) {
+        if (t->paired && !has_seed(b, a->items[i]->seed)) {
             tfx_text_add(&c->notes, "seed %lld of '%s' left out: '%s' has no such seed\n", (long long)a->items[i]->seed,
                          t->arm, b->selector);
             continue;
@@ -297,9 +343,8 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
     }
     t->loss = tfx_estimate_mean(losses, t->n_seeds);
     t->cost = tfx_estimate_mean(costs, t->n_seeds);
-    for (size_t k = 0; k < b->n_points && !t->paired; k++)
-        if (is_first(b, k, 0))
-            *TFX_APPEND(t->pairs, t->n_pairs, cap) = pair_up(c, b, b->points[k].seed, t->loss.mean, t->cost.mean);
+    for (size_t k = 0; k < b->n_seeds && !t->paired; k++)
+        *TFX_APPEND(t->pairs, t->n_pairs, cap) = pair_up(c, b, b->seeds[k], t->loss.mean, t->cost.mean);
     conclude(t, losses);
     free(losses);
     free(costs);
@@ -307,29 +352,39 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
 
 /* One arm of A: its endpoints [from, to). In tables, an arm may have several with one seed: other budgets or sizes, which are
  * no replicates of each other, so each is compared by itself. */
-static tfx_status contrast_arm(tfx_comparison *c, size_t *cap, const side *a, size_t from, size_t to, const side *b,
-                               tfx_error *err)
+static tfx_status contrast_arm(tfx_comparison *c, size_t *cap, const side *a, const size_t *rank, const size_t *of,
+                               size_t from, size_t to, const side *b, tfx_error *err)
 {
-    size_t n_ranks, n;
-    rank_of(c, a, from, &n_ranks);
-    for (size_t i = from; i < to; i++) {
-        rank_of(c, a, i, &n);
-        if (n != n_ranks)
+    for (size_t i = from; i < to; i++)
+        if (of[i] != of[from])
             return tfx_fail(err, TFX_E_INVALID,
                             "arm '%s' has %zu endpoints with seed %lld and %zu with seed %lld: which of them belong "
                             "together is not known; give each budget an arm of its own",
-                            a->items[i]->arm, n_ranks, (long long)a->items[from]->seed, n,
+                            a->items[i]->arm, of[from], (long long)a->items[from]->seed, of[i],
                             (long long)a->items[i]->seed);
-    }
-    for (size_t rank = 0; rank < n_ranks; rank++) {
+    for (size_t k = 0; k < of[from]; k++) {
         side one = {.selector = a->selector};
         for (size_t i = from; i < to; i++)
-            if (rank_of(c, a, i, &n) == rank)
+            if (rank[i] == k)
                 *TFX_APPEND(one.items, one.n, one.cap) = a->items[i];
         contrast(c, TFX_APPEND(c->contrasts, c->n, *cap), &one, b);
         free(one.items);
     }
     return TFX_OK;
+}
+
+static tfx_status contrast_arms(tfx_comparison *c, const side *a, const side *b, tfx_error *err)
+{
+    size_t *rank = TFX_NEW_ARRAY(size_t, a->n), *of = TFX_NEW_ARRAY(size_t, a->n), cap = 0;
+    rank_items(a, rank, of);
+    for (size_t from = 0, to; from < a->n && err->status == TFX_OK; from = to) {
+        for (to = from + 1; to < a->n && same_arm(a->items[to], a->items[from]); to++)
+            ;
+        contrast_arm(c, &cap, a, rank, of, from, to, b, err);
+    }
+    free(rank);
+    free(of);
+    return err->status;
 }
 
 static tfx_status check_apart(const side *a, const side *b, tfx_error *err)
@@ -345,20 +400,18 @@ static tfx_status check_apart(const side *a, const side *b, tfx_error *err)
 tfx_status tfx_compare(tfx_comparison *c, const tfx_endpoints *ends, const tfx_endpoints *curves, tfx_error *err)
 {
     side a = {.selector = c->a}, b = {.selector = c->b};
-    size_t cap = 0;
     c->curve = curves != NULL;
     if (take_side(c, &a, ends, 0, err) == TFX_OK && take_side(c, &b, curves ? curves : ends, c->curve, err) == TFX_OK &&
         check_apart(&a, &b, err) == TFX_OK) {
+        sort_items(c, &a);
+        sort_items(c, &b);
         choose_recipes(c, &b);
-        for (size_t from = 0, to; from < a.n && err->status == TFX_OK; from = to) {
-            for (to = from + 1; to < a.n && !strcmp(a.items[to]->arm, a.items[from]->arm); to++)
-                ;
-            contrast_arm(c, &cap, &a, from, to, &b, err);
-        }
+        contrast_arms(c, &a, &b, err);
     }
     free(a.items);
     free(b.items);
     free(b.points);
+    free(b.seeds);
     return err->status;
 }
 
