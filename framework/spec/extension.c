@@ -77,6 +77,16 @@ static tfx_status compare_sections(const tfx_ini_section *before, const tfx_ini_
     return err->status;
 }
 
+/* Whether a value anywhere names it: models and scalings may stand there, in a file that others extend, for nobody here. */
+static int is_used(const tfx_ini *ini, const tfx_ini_section *s)
+{
+    int used = strcmp(s->kind, "model") != 0 && strcmp(s->kind, "scaling") != 0;
+    for (size_t i = 0; i < ini->n_sections; i++)
+        for (size_t k = 0; k < ini->sections[i].n_keys && !used; k++)
+            used = has_all(ini->sections[i].keys[k].value, s->name);
+    return used;
+}
+
 tfx_status tfx_spec_extends(const char *before, const char *now, const char *file, tfx_error *err)
 {
     tfx_ini *recorded = parse(before, "the recorded spec", err), *longer = recorded ? parse(now, file, err) : NULL;
@@ -87,7 +97,7 @@ tfx_status tfx_spec_extends(const char *before, const char *now, const char *fil
     for (size_t i = 0; longer && i < recorded->n_sections && err->status == TFX_OK; i++) {
         const tfx_ini_section *s = &recorded->sections[i], *same = tfx_ini_find(longer, s->kind, s->name);
         char title[256];
-        if (!strcmp(s->kind, "train")) /* in the arms */
+        if (!strcmp(s->kind, "train") || !is_used(recorded, s)) /* the first is in the arms */
             continue;
         if (same)
             compare_sections(s, same, file, err);

@@ -125,7 +125,14 @@ def test_refused():
         refused(LONGER.replace("1e-3, 9e-3", "9e-3"), "expected [arm transformer[lr=1e-3]], which was recorded; found none")
         refused(LONGER.replace("@end", "@step:3"), "[arm tail]: run", "arm transformer[lr=3e-3], seed 2",
                 "has left no checkpoint to start from there, and is past it")
+        refused(LONGER.replace("[model tokenformer_48]", "[model tokenformer_49]").replace("tokenformer_48", "tokenformer_49"),
+                "expected [model tokenformer_48], which was recorded; found none")
         refused(LONGER.replace("name = tiny", "name = tinny"), "nothing to extend: experiment 'tinny' has not been run yet")
+        # Models that nobody uses may come, go, and change.
+        for unused in ("[model spare]\nextends = transformer\n", "[model spare]\nextends = transformer\nn_blocks = 1\n", ""):
+            (f.path / "tiny.ini").write_text(FIRST + unused)
+            f.tfx("run", "tiny.ini", "--extend", "--seed", 2)
+        recorded = rows(f)
         (f.path / "tiny.ini").write_text(LONGER)
         message(f.tfx("run", "tiny.ini", "--extend", "--resume", status=2), "expected --extend or --resume, found both")
         message(f.tfx("run", "tiny.ini", "--extend", "--forecast", "x", status=2), "expected --forecast or --extend, found both")
