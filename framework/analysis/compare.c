@@ -59,6 +59,9 @@ static tfx_status take_side(tfx_comparison *c, side *s, const tfx_endpoints *all
         if (!tfx_arm_selected(s->selector, e->arm))
             continue;
         found = 1;
+        if (!isfinite(e->loss) && !undecayed_too)
+            tfx_text_add(&c->notes, "seed %lld of '%s' left out: it ended without a finite loss\n", (long long)e->seed,
+                         e->arm);
         if (!isfinite(e->loss) || cost_of(c, e) <= 0)
             continue;
         if (!isfinite(cost_of(c, e)))
@@ -142,7 +145,22 @@ static void rank_items(const side *s, size_t *rank, size_t *of)
     }
 }
 
-/* Whether B has a point with that seed. */
+/* Which budgets of an arm belong together is known where each seed has as many. */
+static tfx_status check_ranks(const side *s, const size_t *of, tfx_error *err)
+{
+    for (size_t i = 1, first = 0; i < s->n; i++) {
+        first = same_arm(s->items[i], s->items[i - 1]) ? first : i;
+        if (of[i] != of[first])
+            return tfx_fail(err, TFX_E_INVALID,
+                            "arm '%s' has %zu endpoints with seed %lld and %zu with seed %lld: which of them belong "
+                            "together is not known; give each budget an arm of its own",
+                            s->items[i]->arm, of[first], (long long)s->items[first]->seed, of[i],
+                            (long long)s->items[i]->seed);
+    }
+    return TFX_OK;
+}
+
+/* Whether one of B's points that are left has that seed. */
 static int has_seed(const side *b, int64_t seed)
 {
     for (size_t i = 0; i < b->n_seeds; i++)
@@ -172,8 +190,18 @@ static void note_uneven(tfx_comparison *c, const side *b, const char *const *arm
     free(has);
 }
 
+static void find_seeds(side *b)
+{
+    free(b->seeds);
+    b->n_seeds = 0;
+    b->seeds = TFX_NEW_ARRAY(int64_t, b->n_points);
+    for (size_t i = 0; i < b->n_points; i++)
+        if (!has_seed(b, b->points[i].seed))
+            b->seeds[b->n_seeds++] = b->points[i].seed;
+}
+
 /* Makes B's points. In tables, and where all evaluations count, each budget of an arm is a recipe of its own. */
-static void choose_recipes(tfx_comparison *c, side *b)
+static tfx_status choose_recipes(tfx_comparison *c, side *b, tfx_error *err)
 {
     size_t *rank = TFX_NEW_ARRAY(size_t, b->n), *of = TFX_NEW_ARRAY(size_t, b->n), n_recipes = 0, base = 0;
     const char **arm_of = TFX_NEW_ARRAY(const char *, b->n); /* per recipe */
@@ -187,16 +215,16 @@ static void choose_recipes(tfx_comparison *c, side *b)
         arm_of[recipe] = b->items[i]->arm;
         b->points[i] = (tfx_recipe_point){recipe, b->items[i]->seed, cost_of(c, b->items[i]), b->items[i]->loss};
     }
-    b->n_points = tfx_recipes_choose(b->points, b->n, n_recipes);
-    b->seeds = TFX_NEW_ARRAY(int64_t, b->n_points);
-    for (size_t i = 0; i < b->n_points; i++)
-        if (!has_seed(b, b->points[i].seed))
-            b->seeds[b->n_seeds++] = b->points[i].seed;
-    if (!c->curve) /* evaluations of runs that go on are uneven by nature */
+    b->n_points = b->n;
+    find_seeds(b);
+    if (!c->curve && check_ranks(b, of, err) == TFX_OK) /* evaluations of runs that go on are uneven by nature */
         note_uneven(c, b, arm_of, n_recipes);
+    b->n_points = tfx_recipes_choose(b->points, b->n, n_recipes);
+    find_seeds(b);
     free(arm_of);
     free(rank);
     free(of);
+    return err->status;
 }
 
 /* B's points with this seed, by cost. */
@@ -207,7 +235,7 @@ static tfx_curve_point *points_of(const side *b, int64_t seed, size_t *n)
     for (size_t i = 0; i < b->n_points; i++)
         if (b->points[i].seed == seed)
             points[(*n)++] = (tfx_curve_point){b->points[i].cost, b->points[i].loss};
-    *n = tfx_curve_make(points, *n);
+    tfx_curve_make(points, *n);
     return points;
 }
 
@@ -331,8 +359,8 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
     t->paired = !t->why;
     for (size_t i = 0; i < n; i++) {
         if (t->paired && !has_seed(b, a->items[i]->seed)) {
-            tfx_text_add(&c->notes, "seed %lld of '%s' left out: '%s' has no such seed\n", (long long)a->items[i]->seed,
-                         t->arm, b->selector);
+            tfx_text_add(&c->notes, "seed %lld of '%s' left out: what counts of '%s' has no such seed\n",
+                         (long long)a->items[i]->seed, t->arm, b->selector);
             continue;
         }
         losses[t->n_seeds] = a->items[i]->loss;
@@ -352,16 +380,9 @@ static void contrast(tfx_comparison *c, tfx_contrast *t, const side *a, const si
 
 /* One arm of A: its endpoints [from, to). In tables, an arm may have several with one seed: other budgets or sizes, which are
  * no replicates of each other, so each is compared by itself. */
-static tfx_status contrast_arm(tfx_comparison *c, size_t *cap, const side *a, const size_t *rank, const size_t *of,
-                               size_t from, size_t to, const side *b, tfx_error *err)
+static void contrast_arm(tfx_comparison *c, size_t *cap, const side *a, const size_t *rank, const size_t *of,
+                         size_t from, size_t to, const side *b)
 {
-    for (size_t i = from; i < to; i++)
-        if (of[i] != of[from])
-            return tfx_fail(err, TFX_E_INVALID,
-                            "arm '%s' has %zu endpoints with seed %lld and %zu with seed %lld: which of them belong "
-                            "together is not known; give each budget an arm of its own",
-                            a->items[i]->arm, of[from], (long long)a->items[from]->seed, of[i],
-                            (long long)a->items[i]->seed);
     for (size_t k = 0; k < of[from]; k++) {
         side one = {.selector = a->selector};
         for (size_t i = from; i < to; i++)
@@ -370,17 +391,17 @@ static tfx_status contrast_arm(tfx_comparison *c, size_t *cap, const side *a, co
         contrast(c, TFX_APPEND(c->contrasts, c->n, *cap), &one, b);
         free(one.items);
     }
-    return TFX_OK;
 }
 
 static tfx_status contrast_arms(tfx_comparison *c, const side *a, const side *b, tfx_error *err)
 {
     size_t *rank = TFX_NEW_ARRAY(size_t, a->n), *of = TFX_NEW_ARRAY(size_t, a->n), cap = 0;
     rank_items(a, rank, of);
+    check_ranks(a, of, err);
     for (size_t from = 0, to; from < a->n && err->status == TFX_OK; from = to) {
         for (to = from + 1; to < a->n && same_arm(a->items[to], a->items[from]); to++)
             ;
-        contrast_arm(c, &cap, a, rank, of, from, to, b, err);
+        contrast_arm(c, &cap, a, rank, of, from, to, b);
     }
     free(rank);
     free(of);
@@ -405,8 +426,8 @@ tfx_status tfx_compare(tfx_comparison *c, const tfx_endpoints *ends, const tfx_e
         check_apart(&a, &b, err) == TFX_OK) {
         sort_items(c, &a);
         sort_items(c, &b);
-        choose_recipes(c, &b);
-        contrast_arms(c, &a, &b, err);
+        if (choose_recipes(c, &b, err) == TFX_OK)
+            contrast_arms(c, &a, &b, err);
     }
     free(a.items);
     free(b.items);

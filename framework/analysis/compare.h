@@ -6,10 +6,9 @@
  *   G_stack         speed-up - 1, the definition of Du et al. 2024 (arXiv 2405.15319) for D in tokens or FLOPs
  *   difference      loss of A - loss of B at A's cost
  *
- * B's losses lie on straight lines in log(cost) between its points, none of which counts as worse than a cheaper one
- * (curve.h); nothing is extrapolated. Of several of its recipes for one cost the best by the mean of all seeds counts
- * (recipes.h). Such lines are above what B would come to there, so that A looks better than it is; how much that can be
- * is said, too. */
+ * B's losses lie on straight lines in log(cost) between its points (curve.h); nothing is extrapolated. Of its recipes those
+ * count that one would use, by the mean of all seeds (recipes.h). Such lines are above what B would come to there, so that A
+ * looks better than it is; how much that can be is said, too. */
 #ifndef TFX_ANALYSIS_COMPARE_H
 #define TFX_ANALYSIS_COMPARE_H
 

@@ -11,20 +11,9 @@ static int by_cost(const void *a, const void *b)
     return p->loss == q->loss ? 0 : p->loss < q->loss ? -1 : 1;
 }
 
-size_t tfx_curve_make(tfx_curve_point *points, size_t n)
+void tfx_curve_make(tfx_curve_point *points, size_t n)
 {
-    size_t kept = 0;
     qsort(points, n, sizeof(*points), by_cost);
-    for (size_t from = 0, i; from < n; from = i) {
-        tfx_curve_point best = points[from];
-        for (i = from + 1; i < n && points[i].cost <= points[from].cost * (1 + TFX_SAME_COST); i++)
-            if (points[i].loss < best.loss)
-                best = points[i];
-        points[kept++] = best;
-    }
-    for (size_t i = 1; i < kept; i++)
-        points[i].loss = fmin(points[i].loss, points[i - 1].loss);
-    return kept;
 }
 
 /* By how much the loss changes from a point to the next when the logarithm of the cost grows by one. */
@@ -42,7 +31,7 @@ static tfx_on_curve loss_between(const tfx_curve_point *points, size_t n, size_t
         at.least = fmax(at.least, a->loss + slope(a - 1) * log(cost / a->cost));
     if (i + 2 < n)
         at.least = fmax(at.least, b->loss + slope(b) * log(cost / b->cost));
-    at.least = fmin(at.least, at.line); /* points with noise need not be on such a curve */
+    at.least = fmin(at.least, at.line); /* one seed's points need not be on such a curve */
     return at;
 }
 

@@ -11,11 +11,8 @@ typedef struct tfx_curve_point {
 /* Budgets are met in whole steps: costs that are meant to be equal differ by about this share at most. */
 #define TFX_SAME_COST 0.01
 
-/* Sorts points by cost. Of those that cost the same, the best stays. Where one is worse than a cheaper one, it gets the loss
- * of that: a bad learning rate, a size that does not suit the budget, or a seed's bad luck say nothing of what so much can
- * buy, and a line from there to the next point would make whatever is compared with the curve look good. Returns how many
- * points there are now. */
-size_t tfx_curve_make(tfx_curve_point *points, size_t n);
+/* Sorts points by cost. Which of them are worth a place in a curve is known from all seeds: recipes.h. */
+void tfx_curve_make(tfx_curve_point *points, size_t n);
 
 typedef enum tfx_reach {
     TFX_REACH_WITHIN = 0, /* between two points, or at one */

@@ -91,7 +91,7 @@ static const char *find_missing(const tfx_gain *p, int64_t seed)
         int found = 0;
         for (size_t i = 0; i < p->ends.n; i++)
             found |= p->ends.items[i].seed == seed && p->ends.items[i].decayed == 1 &&
-                     !strcmp(p->ends.items[i].arm, p->arms[k]);
+                     isfinite(p->ends.items[i].loss) && !strcmp(p->ends.items[i].arm, p->arms[k]);
         if (!found)
             return p->arms[k];
     }

@@ -6,13 +6,10 @@
 #include "framework/analysis/curve.h"
 #include "framework/base/memory.h"
 
-typedef struct recipes {
-    const tfx_recipe_point *points; /* by recipe and seed */
-    size_t *first;                  /* per recipe, and one more: where its points begin */
-    double *cost;                   /* per recipe, mean */
-    size_t *order;                  /* recipes with points, the cheapest first */
-    size_t n_order;
-} recipes;
+typedef struct recipe {
+    size_t number, n; /* of its points */
+    double log_cost, loss;
+} recipe;
 
 static int by_recipe(const void *a, const void *b)
 {
@@ -22,90 +19,103 @@ static int by_recipe(const void *a, const void *b)
     return p->seed == q->seed ? 0 : p->seed < q->seed ? -1 : 1;
 }
 
-static int by_cost(const void *a, const void *b, void *cost)
+static int by_cost(const void *a, const void *b)
 {
-    const double *c = cost, x = c[*(const size_t *)a], y = c[*(const size_t *)b];
-    return x != y ? (x < y ? -1 : 1) : *(const size_t *)a < *(const size_t *)b ? -1 : 1;
+    const recipe *p = a, *q = b;
+    if (p->log_cost != q->log_cost)
+        return p->log_cost < q->log_cost ? -1 : 1;
+    return p->loss == q->loss ? 0 : p->loss < q->loss ? -1 : 1;
 }
 
-static void make_recipes(recipes *r, tfx_recipe_point *points, size_t n, size_t n_recipes)
+/* The means of sorted points; returns how many recipes have any. */
+static size_t take_means(const tfx_recipe_point *points, size_t n, recipe *recipes)
 {
-    r->points = points;
-    r->first = TFX_NEW_ARRAY(size_t, n_recipes + 1);
-    r->cost = TFX_NEW_ARRAY(double, n_recipes);
-    r->order = TFX_NEW_ARRAY(size_t, n_recipes);
-    qsort(points, n, sizeof(*points), by_recipe);
-    for (size_t k = 0, i = 0; k < n_recipes; k++) {
-        for (r->first[k] = i; i < n && points[i].recipe == k; i++)
-            r->cost[k] += points[i].cost;
-        r->first[k + 1] = i;
-        if (i == r->first[k])
-            continue;
-        r->cost[k] /= (double)(i - r->first[k]);
-        r->order[r->n_order++] = k;
+    size_t n_recipes = 0;
+    for (size_t from = 0, i; from < n; from = i) {
+        double cost = 0, loss = 0;
+        for (i = from; i < n && points[i].recipe == points[from].recipe; i++) {
+            cost += points[i].cost;
+            loss += points[i].loss;
+        }
+        double count = (double)(i - from);
+        recipes[n_recipes++] = (recipe){points[from].recipe, i - from, log(cost / count), loss / count};
     }
-    qsort_r(r->order, r->n_order, sizeof(*r->order), by_cost, r->cost);
+    return n_recipes;
 }
 
-static const tfx_recipe_point *point_of(const recipes *r, size_t recipe, int64_t seed)
+/* Those with the most points stay, if these are one for each seed. */
+static size_t drop_incomplete(recipe *recipes, size_t n, size_t n_seeds)
 {
-    for (size_t i = r->first[recipe]; i < r->first[recipe + 1]; i++)
-        if (r->points[i].seed == seed)
-            return &r->points[i];
-    return NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (recipes[i].n == n_seeds)
+            recipes[kept++] = recipes[i];
+    return kept ? kept : n;
 }
 
-static double own_mean(const recipes *r, size_t recipe)
+/* Of those that cost the same the best, and none that is no better than a cheaper one. */
+static size_t drop_worse(recipe *r, size_t n)
 {
-    double sum = 0;
-    for (size_t i = r->first[recipe]; i < r->first[recipe + 1]; i++)
-        sum += r->points[i].loss;
-    return sum / (double)(r->first[recipe + 1] - r->first[recipe]);
-}
-
-static int is_better(const recipes *r, size_t x, size_t y)
-{
-    double of_x = 0, of_y = 0;
-    size_t n = 0;
-    for (size_t i = r->first[x]; i < r->first[x + 1]; i++) {
-        const tfx_recipe_point *other = point_of(r, y, r->points[i].seed);
-        of_x += other ? r->points[i].loss : 0;
-        of_y += other ? other->loss : 0;
-        n += other != NULL;
+    size_t kept = 0;
+    for (size_t from = 0, i; from < n; from = i) {
+        recipe best = r[from];
+        for (i = from + 1; i < n && r[i].log_cost <= r[from].log_cost + log1p(TFX_SAME_COST); i++)
+            if (r[i].loss < best.loss)
+                best = r[i];
+        if (!kept || best.loss < r[kept - 1].loss)
+            r[kept++] = best;
     }
-    return n ? of_x < of_y : own_mean(r, x) < own_mean(r, y);
+    return kept;
+}
+
+/* Those below the lines between others (Andrew 1979). */
+static size_t keep_hull(recipe *r, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        while (kept >= 2) {
+            const recipe *a = &r[kept - 2], *b = &r[kept - 1], *c = &r[i];
+            double above = (b->loss - a->loss) * (c->log_cost - a->log_cost) -
+                           (c->loss - a->loss) * (b->log_cost - a->log_cost);
+            if (above < 0)
+                break;
+            kept--;
+        }
+        r[kept++] = r[i];
+    }
+    return kept;
+}
+
+static size_t count_seeds(const tfx_recipe_point *points, size_t n)
+{
+    int64_t *seeds = TFX_NEW_ARRAY(int64_t, n);
+    size_t n_seeds = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < n_seeds && seeds[k] != points[i].seed)
+            k++;
+        if (k == n_seeds)
+            seeds[n_seeds++] = points[i].seed;
+    }
+    free(seeds);
+    return n_seeds;
 }
 
 size_t tfx_recipes_choose(tfx_recipe_point *points, size_t n, size_t n_recipes)
 {
-    recipes r = {0};
-    size_t *stands_for = TFX_NEW_ARRAY(size_t, n_recipes), none = n_recipes, leader = none, kept = 0;
-    make_recipes(&r, points, n, n_recipes);
-    for (size_t k = 0; k < n_recipes; k++)
-        stands_for[k] = none;
-    for (size_t from = 0, i; from < r.n_order; from = i) {
-        size_t best = r.order[from];
-        for (i = from + 1; i < r.n_order && r.cost[r.order[i]] <= r.cost[r.order[from]] * (1 + TFX_SAME_COST); i++)
-            if (is_better(&r, r.order[i], best))
-                best = r.order[i];
-        leader = leader != none && is_better(&r, leader, best) ? leader : best;
-        stands_for[best] = leader;
-    }
-    tfx_recipe_point *chosen = TFX_NEW_ARRAY(tfx_recipe_point, n);
-    for (size_t i = 0; i < n; i++) {
-        size_t from = stands_for[points[i].recipe];
-        const tfx_recipe_point *p = from == none ? NULL : point_of(&r, from, points[i].seed);
-        if (p) {
-            chosen[kept] = points[i];
-            chosen[kept++].loss = p->loss;
-        }
-    }
-    for (size_t i = 0; i < kept; i++)
-        points[i] = chosen[i];
+    recipe *recipes = TFX_NEW_ARRAY(recipe, n_recipes);
+    char *chosen = TFX_NEW_ARRAY(char, n_recipes);
+    size_t kept = 0;
+    qsort(points, n, sizeof(*points), by_recipe);
+    size_t left = drop_incomplete(recipes, take_means(points, n, recipes), count_seeds(points, n));
+    qsort(recipes, left, sizeof(*recipes), by_cost);
+    left = keep_hull(recipes, drop_worse(recipes, left));
+    for (size_t k = 0; k < left; k++)
+        chosen[recipes[k].number] = 1;
+    for (size_t i = 0; i < n; i++)
+        if (chosen[points[i].recipe])
+            points[kept++] = points[i];
     free(chosen);
-    free(stands_for);
-    free(r.first);
-    free(r.cost);
-    free(r.order);
+    free(recipes);
     return kept;
 }

@@ -1,4 +1,4 @@
-/* Recipes: learning rates, sizes or lengths that were tried with the same seeds, and which of them one would use.
+/* Recipes: learning rates, sizes or lengths that were tried, and which of them one would use for what budget.
  *
  * What is chosen for each seed anew is better than any recipe is: of two that are equally good, chance makes one better with
  * each seed. So recipes are chosen by their mean over seeds, and then count with every seed. */
@@ -14,9 +14,11 @@ typedef struct tfx_recipe_point {
     double cost, loss; /* cost above 0; both finite */
 } tfx_recipe_point;
 
-/* Of recipes that cost the same (curve.h), leaves only the points of the best one. Where a cheaper recipe is better than one that
- * is left, its points get the losses of that; with seeds that the cheaper one does not have they go. A recipe is better by
- * its mean loss over the seeds that both have, or where there are none, over its own. Returns how many points are left. */
+/* Leaves the points of the recipes that lie on the lower convex hull of mean losses over the logarithm of mean costs, as
+ * far as the losses fall: of those that cost the same (curve.h) the best one; none that is worse than a cheaper one; and
+ * none above the line between a cheaper and a dearer one. A line from such a recipe would make whatever is compared with it look
+ * good, and whatever is concluded from the hull's being convex would be wrong. Recipes without all of the seeds that any has do not
+ * take part, if there are others. Returns how many points are left, in the order of recipes and seeds. */
 size_t tfx_recipes_choose(tfx_recipe_point *points, size_t n, size_t n_recipes);
 
 #endif

@@ -123,7 +123,7 @@ START_TEST(seeds_without_partner)
     add("grown", 4, 1, 1e2, 1e2, "text");
     tfx_comparison c = compare("grown", "large", 0);
     ck_assert_uint_eq(c.contrasts[0].n_pairs, 3);
-    ck_assert_str_eq(c.notes.s, "seed 4 of 'grown' left out: 'large' has no such seed\n");
+    ck_assert_str_eq(c.notes.s, "seed 4 of 'grown' left out: what counts of 'large' has no such seed\n");
     tfx_comparison_finish(&c);
 }
 END_TEST
@@ -239,18 +239,48 @@ START_TEST(best_by_mean)
 }
 END_TEST
 
-/* A dearer recipe that is worse by the mean counts with the losses of the cheaper one, and not where it is lucky. */
-START_TEST(dearer_and_worse)
+/* What one would not use has no place in B: not a dearer recipe that is worse by the mean, although one of its seeds is not;
+ * nor one that is worse than what lies between a cheaper and a dearer one. */
+START_TEST(bad_recipes)
 {
     static const double dear[] = {1.9, 2.3, 2.3};
     for (int64_t i = 0; i < 3; i++) {
-        add("cheap", i, 2, 1e20, 1e20, "text");
-        add("dear", i, dear[i], 2e20, 2e20, "text");
-        add("grown", i, 1.95, 2e20, 2e20, "text");
+        add("cheap", i, 3, 1e15, 1e15, "text");
+        add("good", i, 2.7, 4e15, 4e15, "text");
+        add("worse", i, 2.99, 3.9e15, 3.9e15, "text");
+        add("worst", i, 3.2, 3.8e15, 3.8e15, "text");
+        add("dear", i, 0.7 + dear[i], 8e15, 8e15, "text");
+        add("grown", i, 2.8, 2e15, 2e15, "text");
+        add("grown_long", i, 2.5, 8e15, 8e15, "text");
     }
-    tfx_comparison c = compare("grown", "cheap,dear", 0);
+    for (int with = 0; with < 2; with++) {
+        tfx_comparison c = compare("grown", with ? "cheap,good,w*,dear" : "cheap,good", 0);
+        const tfx_contrast *k = &c.contrasts[0];
+        ck_assert_double_eq_tol(k->difference.mean, -0.05, 1e-12);
+        ck_assert_double_eq_tol(k->most_difference.mean, 0.1, 1e-12);
+        ck_assert_double_eq_tol(k->speed_up.mean, pow(4, 2 / 3.) / 2, 1e-12);
+        ck_assert_double_eq_tol(k->least_speed_up.mean, 0.5, 1e-12);
+        ck_assert_double_eq_tol(k->cost_gap, 4, 1e-12);
+        tfx_comparison_finish(&c);
+        c = compare("grown_long", with ? "cheap,good,w*,dear" : "cheap,good", 0);
+        ck_assert(isnan(c.contrasts[0].difference.mean) && c.contrasts[0].pairs[0].dearest_cost == 4e15);
+        tfx_comparison_finish(&c);
+    }
+}
+END_TEST
+
+/* By seconds, costs differ between seeds: no point is at a cost that its run did not have. */
+START_TEST(costs_of_seeds)
+{
+    static const double good[] = {100, 400, 100}, slow[] = {210, 210, 210};
+    for (int64_t i = 0; i < 3; i++) {
+        add("good", i, 2, good[i], good[i], "text");
+        add("slow", i, 2.1, slow[i], slow[i], "text");
+        add("grown", i, 2, 300, 300, "text");
+    }
+    tfx_comparison c = compare("grown", "good,slow", 0);
     for (int i = 0; i < 3; i++)
-        ck_assert_double_eq_tol(c.contrasts[0].pairs[i].difference, -0.05, 1e-12);
+        ck_assert_double_eq_tol(c.contrasts[0].pairs[i].speed_up, good[i] / 300, 1e-12);
     tfx_comparison_finish(&c);
 }
 END_TEST
@@ -281,6 +311,8 @@ START_TEST(uneven)
     tfx_comparison c = compare("grown", "large*", 0);
     ck_assert_str_eq(c.uneven.s, "'larger' has no seed 2, which others of 'large*' have\n"
                                  "'larger' has no seed 3, which others of 'large*' have\n");
+    ck_assert_uint_eq(c.contrasts[0].n_pairs, 3); /* it does not count */
+    ck_assert_uint_eq(c.contrasts[0].pairs[0].n_points, 2);
     tfx_comparison_finish(&c);
     c = compare("grown", "large", 0);
     ck_assert_uint_eq(c.uneven.n, 0);
@@ -359,7 +391,8 @@ static Suite *suite(void)
     tcase_add_test(t, undecayed);
     tcase_add_test(t, equal_budgets);
     tcase_add_test(t, best_by_mean);
-    tcase_add_test(t, dearer_and_worse);
+    tcase_add_test(t, bad_recipes);
+    tcase_add_test(t, costs_of_seeds);
     tcase_add_test(t, itself);
     tcase_add_test(t, uneven);
     tcase_add_test(t, unfinished);
