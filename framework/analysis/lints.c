@@ -29,7 +29,7 @@ const char *const tfx_lint_rules[TFX_N_LINTS] = {
 typedef struct facts {
     tfx_id run;
     int64_t seed;
-    char *arm, *status, *backend, *version, *eval_hash, *better, *machine, *model;
+    char *arm, *status, *backend, *version, *eval_hash, *better, *machine, *model, *elsewhere;
     int on_a;
     int decayed; /* -1: not known */
     double loss, peak_lr, last_lr, effort, stale, costless;
@@ -58,6 +58,7 @@ static facts read_facts(tfx_rows *q, const char *a, tfx_error *err)
     f.better = tfx_rows_copy(q, TFX_FACT_BETTER, err);
     f.machine = tfx_rows_copy(q, TFX_FACT_MACHINE, err);
     f.model = tfx_rows_copy(q, TFX_FACT_MODEL, err);
+    f.elsewhere = tfx_rows_copy(q, TFX_FACT_ELSEWHERE, err);
     f.decayed = tfx_rows_is_null(q, TFX_FACT_DECAYED) ? -1 : tfx_rows_int(q, TFX_FACT_DECAYED, 0, err) != 0;
     f.loss = tfx_rows_real(q, TFX_FACT_LOSS, err);
     f.peak_lr = tfx_rows_real(q, TFX_FACT_PEAK_LR, err);
@@ -79,6 +80,7 @@ static void finish_facts(facts *f)
     free(f->better);
     free(f->machine);
     free(f->model);
+    free(f->elsewhere);
 }
 
 /* "run 12 (large, seed 2)" */
@@ -113,7 +115,7 @@ static void check_alone(tfx_lints *l, const facts *f)
         tfx_lint_fail(
             l, TFX_LINT_LEARNING_RATE,
             "%s: its learning rate %g was not searched for with its model %s (train.lr = ${best:...}, or a sweep "
-            "of train.lr)",
+            "of train.lr; where an earlier tfx recorded it, 'tfx run SPEC --extend' adds from which search it is)",
             run, f->peak_lr, f->model);
     if (f->stale > 0)
         tfx_lint_fail(l, TFX_LINT_SUPERSEDED, "%s stands on a checkpoint that no longer counts", run);
@@ -135,6 +137,9 @@ static void check_alike(tfx_lints *l, const facts *first, const facts *f, int se
     if (!same(f->version, first->version))
         tfx_lint_fail(l, TFX_LINT_RULES, "%s was made by tfx %s, %s by %s", run, f->version ? f->version : "?", other,
                       first->version ? first->version : "?");
+    if (seconds && f->elsewhere)
+        tfx_lint_fail(l, TFX_LINT_RULES, "%s took its seconds on %s, what it started from on %s", run,
+                      f->machine ? f->machine : "?", f->elsewhere);
     if (seconds && !same(f->machine, first->machine))
         tfx_lint_fail(l, TFX_LINT_RULES, "%s took its seconds on %s, %s on %s", run, f->machine ? f->machine : "?",
                       other, first->machine ? first->machine : "?");

@@ -211,6 +211,7 @@ static tfx_status take(tfx_store *s, tfx_id experiment, const tfx_best *b, const
                        .experiment = experiment,
                        .arm = tfx_strdup(b->best->arm),
                        .runs = tfx_strdup(b->best->runs),
+                       .model = tfx_strdup(b->best->model),
                        .loss = b->best->loss,
                        .points = (int64_t)b->n_tried,
                        .seeds = b->best->n_done};

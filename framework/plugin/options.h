@@ -11,6 +11,7 @@ typedef struct tfx_setting {
     const char *key, *value;
     const char *file; /* or "--set SECTION.KEY" */
     int line;         /* 0: of --set */
+    const char *from; /* the reference that the whole value is: "best:search.small.train.lr"; NULL: none */
 } tfx_setting;
 
 /* Checks `settings` against the declaration and fills in defaults. Errors name file, line,

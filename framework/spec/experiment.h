@@ -47,6 +47,7 @@ typedef struct tfx_train_config {
     int64_t batch;       /* rows per optimizer step */
     int64_t micro_batch; /* rows per forward pass; divides batch */
     double lr, min_lr;   /* peak and final learning rate */
+    char *lr_search;     /* the reference that lr is; NULL: none */
     tfx_lr_schedule schedule;
     double warmup;         /* linear from 0; below 1: a fraction of the schedule's steps, else steps */
     double decay_fraction; /* WSD: the last fraction of the steps decays linearly */

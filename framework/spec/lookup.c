@@ -49,6 +49,7 @@ void tfx_taken_finish(tfx_taken *t)
     free(t->value);
     free(t->arm);
     free(t->runs);
+    free(t->model);
     *t = (tfx_taken){0};
 }
 

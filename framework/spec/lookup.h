@@ -13,6 +13,7 @@ typedef struct tfx_taken {
     char *value;
     int64_t experiment;    /* the row of the search */
     char *arm, *runs;      /* the point that has it, and its runs: "3, 4" */
+    char *model;           /* that it begins with; NULL: not known */
     double loss;           /* mean over them, of the validation loss at their ends */
     int64_t points, seeds; /* how many points were tried, and seeds of that one */
     int used;              /* by a part of a spec that counts: a profile that was not chosen does not */

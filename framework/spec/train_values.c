@@ -177,6 +177,8 @@ tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section 
     read_numbers(out);
     out->micro_batch_follows = *texts[0] != 0;
     out->min_lr_follows = *texts[1] != 0;
+    const tfx_setting *lr = tfx_section_find(&all, "lr");
+    out->lr_search = lr && lr->from ? tfx_strdup(lr->from) : NULL;
     check(out, &all, arm, err);
 done:
     if (err->status != TFX_OK)
@@ -202,5 +204,6 @@ void tfx_train_finish(tfx_train_config *t)
     tfx_plugin_use_finish(&t->optimizer);
     tfx_options_destroy(t->options);
     tfx_budget_finish(&t->budget);
+    free(t->lr_search);
     *t = (tfx_train_config){0};
 }

@@ -58,6 +58,7 @@ static tfx_status expand_var(expander *x, size_t var);
 static tfx_status substitute(expander *x, tfx_setting *s)
 {
     tfx_text out = {0};
+    const char *from = NULL;
     if (!strstr(s->value, "${"))
         return TFX_OK;
     for (const char *p = s->value; *p;) {
@@ -80,6 +81,8 @@ static tfx_status substitute(expander *x, tfx_setting *s)
             fail_unknown(x, s, name);
         else if (expand_var(x, (size_t)(found - x->vars->keys)) == TFX_OK)
             tfx_text_add(&out, "%s", found->value);
+        if (x->err->status == TFX_OK && ref == s->value && !close[1])
+            from = tfx_lookup_is_expression(name) ? tfx_ini_keep(x->ini, tfx_strdup(name)) : found->from;
         free(name);
         if (x->err->status == TFX_OK && out.n > TFX_INI_MAX_LINE)
             tfx_fail_at(x->err, s->file, s->line, "%s: the value has more than %zu characters after substitution",
@@ -88,6 +91,7 @@ static tfx_status substitute(expander *x, tfx_setting *s)
             goto done;
         p = close + 1;
     }
+    s->from = from;
     s->value = tfx_ini_keep(x->ini, tfx_trimmed(out.s ? out.s : "", out.n));
     const char *wrong = tfx_value_check(s->value);
     if (wrong)

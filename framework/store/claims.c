@@ -2,6 +2,11 @@
 
 #include "framework/store/statement.h"
 
+/* For WITH RECURSIVE: run r and all that it descends from. */
+#define TFX_SQL_ABOVE \
+    "RECURSIVE above (run) AS (VALUES (r.id) UNION SELECT c.run FROM above x JOIN stage g ON g.run = x.run AND " \
+    "g.superseded = 0 JOIN checkpoint c ON c.id = g.parent_checkpoint) "
+
 tfx_id tfx_store_add_claim(tfx_store *s, tfx_id experiment, const char *text, const char *verdict, const char *evidence,
                            tfx_error *err)
 {
@@ -24,9 +29,8 @@ tfx_rows *tfx_query_claims(tfx_store *s, tfx_id experiment, tfx_error *err)
 }
 
 /* A learning rate was searched for when it is one of a sweep of learning rates in this very experiment, of runs that are done
- * and differ in nothing else, or what a reference to the best of a sweep came to, of the same model. (Where the search was
- * removed, its model is not known any more, and the number has to do.) Another one is better when the arms differ in nothing
- * else. */
+ * and differ in nothing else, or the reference to the best of a sweep, of the same model. Another one is better when the arms
+ * differ in nothing else. */
 tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
     return tfx_sql_rows(
@@ -38,17 +42,18 @@ tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
         "FROM arm b JOIN run t ON t.arm = b.id WHERE b.experiment = a.experiment AND b.base = a.base AND "
         "t.status = 'done' AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL AND "
         "json_remove(b.point, '$.\"train.lr\"') = json_remove(a.point, '$.\"train.lr\"')), "
-        "(SELECT max(f.points * f.seeds) FROM spec_reference f WHERE f.experiment = a.experiment AND "
-        "f.expression LIKE '%.lr' AND CAST(f.value AS REAL) = CAST(json_extract(a.train, '$.lr') AS REAL) AND "
-        "coalesce((SELECT o.model FROM arm o WHERE o.experiment = f.source_experiment AND o.name = f.source_arm), "
-        "a.model) = a.model)), "
+        "(SELECT f.points * f.seeds FROM spec_reference f WHERE f.experiment = a.experiment AND "
+        "f.expression = a.lr_search AND f.source_model = a.model)), "
         "(SELECT max(l.superseded) FROM lineage l WHERE l.checkpoint = (SELECT max(id) FROM checkpoint WHERE run = "
         "r.id AND superseded = 0)), "
-        "EXISTS (WITH RECURSIVE above (run) AS (VALUES (r.id) UNION SELECT c.run FROM above x JOIN stage g ON "
-        "g.run = x.run AND g.superseded = 0 JOIN checkpoint c ON c.id = g.parent_checkpoint) "
+        "EXISTS (WITH " TFX_SQL_ABOVE
         "SELECT 1 FROM above x JOIN outside_start o ON o.run = x.run WHERE o.flops <= 0), " TFX_SQL_BETTER
-        ", v.host || ', ' || v.cpu || ', ' || v.backend, a.model"
-        " FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
+        ", v.host || ', ' || v.cpu || ', ' || v.backend, a.model, "
+        "(WITH " TFX_SQL_ABOVE
+        "SELECT w.host || ', ' || w.cpu || ', ' || w.backend FROM above x JOIN run y ON y.id = x.run "
+        "JOIN environment w ON w.id = y.environment WHERE (w.host, w.cpu, w.backend) IS NOT (v.host, v.cpu, "
+        "v.backend)) "
+        "FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
         "LEFT JOIN endpoint p ON p.run = r.id AND p.final = 1 AND p.experiment_id = ?1 "
         "WHERE a.experiment = ?1 ORDER BY a.id, r.seed",
         "k", experiment);

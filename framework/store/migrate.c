@@ -10,7 +10,7 @@ static const struct migration {
     const char *sql;
 } migrations[] = {
     {1, tfx_store_schema},   {2, tfx_store_schema_2}, {3, tfx_store_schema_3},
-    {4, tfx_store_schema_4}, {5, tfx_store_schema_5},
+    {4, tfx_store_schema_4}, {5, tfx_store_schema_5}, {6, tfx_store_schema_6},
 };
 
 #define N_MIGRATIONS (sizeof(migrations) / sizeof(migrations[0]))

@@ -65,6 +65,15 @@ tfx_status tfx_store_set_arm_made(tfx_store *s, tfx_id arm, const tfx_arm_made *
     return tfx_write_leave(s, &e, err);
 }
 
+tfx_status tfx_store_set_arm_search(tfx_store *s, tfx_id arm, const char *expression, tfx_error *err)
+{
+    tfx_error e = {0};
+    tfx_write_enter(s, "recording where a learning rate is from", &e);
+    tfx_sql_do(s, &e, "UPDATE arm SET lr_search = ? WHERE id = ?", "tk", expression, arm);
+    tfx_sql_check_found(s, "arm", arm, &e);
+    return tfx_write_leave(s, &e, err);
+}
+
 tfx_id tfx_store_add_environment(tfx_store *s, const tfx_environment *v, tfx_error *err)
 {
     tfx_error e = {0};

@@ -9,20 +9,21 @@ tfx_status tfx_store_add_reference(tfx_store *s, tfx_id experiment, const tfx_ta
     tfx_write_enter(s, "recording where a value is from", &e);
     tfx_sql_do(s, &e,
                "INSERT INTO spec_reference (experiment, expression, value, source_experiment, source_arm, source_runs, "
-               "val_loss, points, seeds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-               "kttkttrii", experiment, t->expression, t->value, t->experiment, t->arm, t->runs, t->loss, t->points,
-               t->seeds);
+               "val_loss, points, seeds, source_model) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               "kttkttriit", experiment, t->expression, t->value, t->experiment, t->arm, t->runs, t->loss, t->points,
+               t->seeds, t->model);
     return tfx_write_leave(s, &e, err);
 }
 
 tfx_status tfx_store_reference(tfx_store *s, tfx_id experiment, const char *expression, tfx_taken *out, tfx_error *err)
 {
     *out = (tfx_taken){0};
-    tfx_rows *q = tfx_sql_rows(s, err,
-                               "SELECT value, source_experiment, source_arm, source_runs, val_loss, points, seeds FROM "
-                               "spec_reference WHERE expression = ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY "
-                               "experiment DESC LIMIT 1",
-                               "tk", expression, experiment);
+    tfx_rows *q = tfx_sql_rows(
+        s, err,
+        "SELECT value, source_experiment, source_arm, source_runs, val_loss, points, seeds, source_model FROM "
+        "spec_reference WHERE expression = ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY "
+        "experiment DESC LIMIT 1",
+        "tk", expression, experiment);
     if (tfx_rows_next(q, err)) {
         out->value = tfx_strdup(tfx_rows_text(q, 0, err));
         out->experiment = tfx_rows_int(q, 1, 1, err);
@@ -31,6 +32,7 @@ tfx_status tfx_store_reference(tfx_store *s, tfx_id experiment, const char *expr
         out->loss = tfx_rows_real(q, 4, err);
         out->points = tfx_rows_int(q, 5, 1, err);
         out->seeds = tfx_rows_int(q, 6, 1, err);
+        out->model = tfx_rows_copy(q, 7, err);
     }
     tfx_rows_close(q);
     if (err->status != TFX_OK)

@@ -50,18 +50,20 @@ void tfx_sql_check_found(tfx_store *s, const char *what, tfx_id id, tfx_error *e
 /* The moment of writing, in SQL. */
 #define TFX_SQL_NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
-/* For WITH: the points of sweeps over learning rates, of experiment ?1, of which no run failed: name, base, what else is swept,
- * mean loss of its ends. And the best point of the same search where that is not arm `a` itself, else NULL; where it has no
- * end yet, NULL as well, unless that is because a run failed. */
+/* For WITH: the points of sweeps over learning rates, of experiment ?1, all of whose runs are done: name, base, what else is swept,
+ * mean loss of their ends. And the best point of the same search where that is not arm `a` itself, else NULL; NULL as well while
+ * runs of `a` are not over. */
 #define TFX_SQL_SEARCHED \
     "searched AS MATERIALIZED (SELECT b.name, b.base, json_remove(b.point, '$.\"train.lr\"') AS others, " \
     "avg(q.val_loss) AS loss FROM endpoint q JOIN run t ON t.id = q.run JOIN arm b ON b.id = t.arm " \
-    "WHERE q.experiment_id = ?1 AND q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL " \
-    "AND NOT EXISTS (SELECT 1 FROM run x WHERE x.arm = b.id AND x.status = 'failed') GROUP BY b.id) "
+    "WHERE q.experiment_id = ?1 AND q.final = 1 AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL AND " \
+    "NOT EXISTS (SELECT 1 FROM run x WHERE x.arm = b.id AND x.status <> 'done') GROUP BY b.id) "
 #define TFX_SQL_BETTER \
     "(SELECT b.name FROM searched b WHERE b.base = a.base AND b.others = json_remove(a.point, '$.\"train.lr\"') AND " \
-    "(b.loss < (SELECT c.loss FROM searched c WHERE c.name = a.name) OR " \
-    "EXISTS (SELECT 1 FROM run x WHERE x.arm = a.id AND x.status = 'failed')) ORDER BY b.loss LIMIT 1)"
+    "b.loss < coalesce((SELECT c.loss FROM searched c WHERE c.name = a.name), " \
+    "CASE WHEN NOT EXISTS (SELECT 1 FROM run x WHERE x.arm = a.id AND x.status NOT IN ('done', 'failed')) THEN 9e999 " \
+    "END) " \
+    "ORDER BY b.loss LIMIT 1)"
 
 /* The id of a new row: above those of all rows that there have been, removed ones included (table `removed`). */
 #define TFX_SQL_NEW_ID(table, last) \
@@ -81,7 +83,7 @@ tfx_status tfx_write_leave(tfx_store *s, tfx_error *e, tfx_error *err);
 #define TFX_STORE_APPLICATION_ID 0x74667831 /* "tfx1" */
 /* schema.sql, schema_2.sql, ... */
 extern const char tfx_store_schema[], tfx_store_schema_2[], tfx_store_schema_3[], tfx_store_schema_4[],
-    tfx_store_schema_5[];
+    tfx_store_schema_5[], tfx_store_schema_6[];
 /* Whether the file is ours and of a version we know; *version is 0 for a new, empty file. */
 tfx_status tfx_store_identify(tfx_store *s, int64_t *version, tfx_error *err);
 tfx_status tfx_store_migrate(tfx_store *s, tfx_error *err);

@@ -58,6 +58,8 @@ typedef struct tfx_arm_made {
     const char *twin, *twin_of; /* which twin, of which arm */
 } tfx_arm_made;
 tfx_status tfx_store_set_arm_made(tfx_store *s, tfx_id arm, const tfx_arm_made *made, tfx_error *err);
+/* The reference that its learning rate is. */
+tfx_status tfx_store_set_arm_search(tfx_store *s, tfx_id arm, const char *expression, tfx_error *err);
 
 typedef struct tfx_environment {
     const char *tfx_version, *abi_version, *git_commit; /* git_commit may be NULL */

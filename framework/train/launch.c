@@ -65,6 +65,8 @@ static tfx_status add_parts(tfx_store *store, tfx_id id, const tfx_experiment *e
         tfx_id arm = tfx_store_arm_of(store, id, e->arms[i].name, err);
         if (!arm && err->status == TFX_OK)
             arm = add_arm(store, id, &e->arms[i], err);
+        if (arm && e->arms[i].train.lr_search) /* an earlier version has not recorded it */
+            tfx_store_set_arm_search(store, arm, e->arms[i].train.lr_search, err);
         for (size_t k = 0; k < e->n_seeds && err->status == TFX_OK; k++)
             if (!tfx_store_arm_has_seed(store, arm, e->seeds[k], err))
                 tfx_store_add_run(store, arm, e->seeds[k], err);

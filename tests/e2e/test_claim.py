@@ -20,7 +20,7 @@ model = transformer
 train.schedule = constant
 [arm by_hand]
 model = transformer
-train.lr = 1e-3
+train.lr = 6e-3
 [model odd]
 extends = transformer
 context = 24
@@ -120,7 +120,7 @@ def test_refused():
         refused(f, "short saves >= 1% flops at equal loss vs constant",
                 decayed=f"run {constant} (constant, seed 1) ended at a learning rate of 0.006; its peak is 0.006")
         refused(f, "by_hand saves >= 1% flops at equal loss vs long",
-                learning_rate=f"run {by_hand} (by_hand, seed 1): its learning rate 0.001 was not searched for")
+                learning_rate=f"run {by_hand} (by_hand, seed 1): its learning rate 0.006 was not searched for")
         # The best of a search is what counts of it; sentences about learning rates have both.
         refused(f, "short lowers loss by > 0 at equal flops vs tuned[lr=1e-5]",
                 learning_rate=f"run {run_of(f, 'tuned[lr=1e-5]', 2)} (tuned[lr=1e-5], seed 2): tuned[lr=3e-3], of the same search, "
@@ -158,20 +158,31 @@ def test_refused():
         refused(f, "short saves > -900% seconds at equal loss vs transformer,long",
                 rules=f"run {run_of(f, 'long', 3)} (long, seed 3) took its seconds on fast, ")
         change(f, "UPDATE run SET environment = (SELECT environment FROM run WHERE id = 1)")
+        change(f, "UPDATE run SET environment = 99 WHERE id = ?", run_of(f, "trunk", 1))
+        claim(f, "branch lowers loss by > -9 at equal flops vs transformer", "refused")  # of the checkpoint above, alone
+        got = claim(f, "branch lowers loss by > -9 at equal seconds vs transformer", "refused")
+        expect(f"run {run_of(f, 'branch', 1)} (branch, seed 1) took its seconds on slow" in json.dumps(got["lints"]) and
+               "what it started from on fast" in json.dumps(got["lints"]), "an ancestor's machine", got["lints"])
+        change(f, "UPDATE run SET environment = (SELECT environment FROM run WHERE id = 1)")
         # What an ancestor started from counts as well.
         change(f, "INSERT INTO outside_start VALUES (?, 'elsewhere', 'x', 0, 0, 0, 0)", run_of(f, "trunk", 3))
         change(f, "UPDATE checkpoint SET superseded = 0 WHERE run = ? AND step = 8", run_of(f, "trunk", 2))
         refused(f, "branch lowers loss by > -9 at equal flops vs transformer",
                 ancestors=f"run {run_of(f, 'branch', 3)} (branch, seed 3) started from a checkpoint outside of the database")
         # A search of twice the effort for one side.
-        change(f, "UPDATE arm SET train = json_set(train, '$.lr', '0.5') WHERE name = 'long'")
-        change(f, "INSERT INTO spec_reference SELECT experiment, 'best:other.long.train.lr', '0.5', source_experiment, 'x', '1', "
-                  "1.0, 4, 1 FROM spec_reference LIMIT 1")
+        change(f, "UPDATE arm SET lr_search = 'best:other.long.train.lr' WHERE name = 'long'")
+        change(f, "INSERT INTO spec_reference SELECT experiment, 'best:other.long.train.lr', value, source_experiment, 'x', '1', "
+                  "1.0, 4, 1, 'transformer' FROM spec_reference LIMIT 1")
         refused(f, "short saves > 0% flops at equal loss vs transformer,long",
                 learning_rate="2 runs were tried for its learning rate, for that of run")
-        change(f, "DELETE FROM spec_reference WHERE value = '0.5'")
-        change(f, "UPDATE arm SET train = json_set(train, '$.lr', (SELECT json_extract(train, '$.lr') FROM arm WHERE name = "
-                  "'short' AND experiment = 2)) WHERE name = 'long'")
+        change(f, "UPDATE arm SET lr_search = NULL WHERE name = 'long'") # as an earlier version has it
+        refused(f, "short saves > 0% flops at equal loss vs transformer,long",
+                learning_rate="its learning rate 0.006 was not searched for with its model transformer")
+        f.tfx("run", "tiny.ini", "--extend")
+        claim(f, "short saves > -900% flops at equal loss vs transformer,long", "supported")
+        # A search that is removed was one all the same.
+        f.tfx("rm", "search", "--yes")
+        claim(f, "short saves > -900% flops at equal loss vs transformer,long", "supported")
         change(f, "UPDATE run SET status = 'failed' WHERE id = ?", run_of(f, "long", 2))
         refused(f, "short saves > 0% flops at equal loss vs transformer,long",
                 finished=f"run {run_of(f, 'long', 2)} (long, seed 2) is failed",

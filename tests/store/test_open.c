@@ -45,7 +45,7 @@ START_TEST(creates)
     tfx_store *s = NULL;
     OK(s = tfx_store_open(path, TFX_STORE_WRITE, oops));
     ck_assert_str_eq(tfx_store_path(s), path);
-    ck_assert_sql(path, "PRAGMA user_version", "5");
+    ck_assert_sql(path, "PRAGMA user_version", "6");
     ck_assert_sql(path, "PRAGMA application_id", "1952872497"); /* "tfx1" */
     ck_assert_sql(path, "PRAGMA journal_mode", "wal");
     sqlite3_stmt *q = NULL;
@@ -136,7 +136,7 @@ static const char version_1[] =
     "ALTER TABLE stage DROP COLUMN context; ALTER TABLE stage DROP COLUMN micro_batch; ALTER TABLE stage DROP COLUMN "
     "data; "
     "ALTER TABLE stage DROP COLUMN eval_tokens; ALTER TABLE stage DROP COLUMN eval_hash; "
-    "ALTER TABLE arm DROP COLUMN twin; ALTER TABLE arm DROP COLUMN twin_of; "
+    "ALTER TABLE arm DROP COLUMN twin; ALTER TABLE arm DROP COLUMN twin_of; ALTER TABLE arm DROP COLUMN lr_search; "
     "DROP TABLE claim; DROP TABLE spec_reference; ALTER TABLE arm DROP COLUMN sweep; ALTER TABLE arm DROP COLUMN base; "
     "ALTER TABLE arm "
     "DROP COLUMN point; "
@@ -148,7 +148,7 @@ START_TEST(migrates)
     sample_fill(path);
     sample_change(path, version_1);
     sample_fill(path);
-    ck_assert_sql(path, "PRAGMA user_version", "5");
+    ck_assert_sql(path, "PRAGMA user_version", "6");
     ck_assert_sql(path, "SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'ancestor_flops'", "0");
     ck_assert_sql(path, "SELECT count(json_hash) FROM checkpoint", "0");
     ck_assert_sql(path, "SELECT count(start) FROM arm", "1");

@@ -43,7 +43,7 @@ START_TEST(allowed)
         {"WITH x(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM x WHERE n < 3) SELECT sum(n) AS s FROM x", "s\n6\n"},
         {"VALUES (1, 2)", "column1,column2\n1,2\n"},
         {"SELECT count(*) AS n FROM pragma_table_info('spec')", "n\n2\n"},
-        {"PRAGMA user_version", "user_version\n5\n"},
+        {"PRAGMA user_version", "user_version\n6\n"},
         {"PRAGMA integrity_check", "integrity_check\nok\n"},
         {"SELECT value AS v FROM json_each('[7]')", "v\n7\n"},
         {"SELECT sqrt(16) AS r", "r\n4\n"},
