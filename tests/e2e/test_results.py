@@ -52,7 +52,7 @@ def test_ladder_killed():
                "--set", "train.checkpoint_every=3", "--set", "train.warmup=2", "--set", "train.eval_every=0", "--jobs", "2")
         f.tfx(*run)
         expected, rows = compared(f)
-        same([r[2] for r in rows], ["done"] * 36, "all runs")
+        same([r[2] for r in rows], ["done"] * 51, "all runs")
         (f.path / "tfx.db").unlink()
         shutil.rmtree(f.path / "runs")
         (f.path / "other.db").rename(f.path / "tfx.db")
