@@ -181,13 +181,30 @@ static tfx_status check_apart(const tfx_side *a, const tfx_side *b, tfx_error *e
     return TFX_OK;
 }
 
+/* Losses of other validation tokens are other quantities. Those of tables are taken for the same. */
+static tfx_status check_validation(const tfx_side *a, const tfx_side *b, tfx_error *err)
+{
+    const tfx_endpoint *first = NULL;
+    for (size_t i = 0; i < a->n + b->n; i++) {
+        const tfx_endpoint *e = i < a->n ? a->items[i] : b->items[i - a->n];
+        if (first && e->eval_hash && strcmp(e->eval_hash, first->eval_hash) != 0)
+            return tfx_fail(err, TFX_E_INVALID,
+                            "'%s' (seed %lld) was evaluated on other tokens than '%s' (seed %lld): their losses cannot "
+                            "be compared",
+                            e->arm, (long long)e->seed, first->arm, (long long)first->seed);
+        if (e->eval_hash)
+            first = e;
+    }
+    return TFX_OK;
+}
+
 tfx_status tfx_compare(tfx_comparison *c, const tfx_endpoints *ends, const tfx_endpoints *curves, tfx_error *err)
 {
     tfx_side a = {.selector = c->a}, b = {.selector = c->b};
     c->curve = curves != NULL;
     if (tfx_side_take(c, &a, ends, 0, err) == TFX_OK &&
         tfx_side_take(c, &b, curves ? curves : ends, c->curve, err) == TFX_OK && check_apart(&a, &b, err) == TFX_OK &&
-        tfx_side_choose(c, &b, err) == TFX_OK)
+        check_validation(&a, &b, err) == TFX_OK && tfx_side_choose(c, &b, err) == TFX_OK)
         contrast_arms(c, &a, &b, err);
     tfx_side_finish(&a);
     tfx_side_finish(&b);

@@ -35,6 +35,15 @@ static double speed_up_bound(const tfx_pair *p)
     return p->other_cost.line / p->cost;
 }
 
+/* What follows is then of these seeds alone. */
+static void add_seeds_of(tfx_text *t, size_t n, size_t of)
+{
+    if (n < of)
+        tfx_text_add(t, " with %zu of %zu seeds; there", n, of);
+    else
+        tfx_text_add(t, ":");
+}
+
 /* Why there is no speed-up for all seeds. */
 static void add_unreached(tfx_text *t, const tfx_comparison *c, const tfx_contrast *k)
 {
@@ -50,13 +59,16 @@ static void add_unreached(tfx_text *t, const tfx_comparison *c, const tfx_contra
         if (p->reach == TFX_REACH_BEFORE && (!first || speed_up_bound(p) > speed_up_bound(first)))
             first = p;
     }
-    if (never)
-        tfx_text_add(t, "not reached by %s%s: its best is %.4f at %s", c->b,
-                     never < k->n_pairs ? " with some seeds" : "", best->best_loss,
-                     cost_text(cost, c, best->best_cost));
-    if (before)
-        tfx_text_add(t, "%s%s is below it at its cheapest point already%s: speed-up at most %.3f", never ? "; " : "",
-                     c->b, before < k->n_pairs ? " with some seeds" : "", speed_up_bound(first));
+    if (never) {
+        tfx_text_add(t, "not reached by %s", c->b);
+        add_seeds_of(t, never, k->n_pairs);
+        tfx_text_add(t, " its best is %.4f at %s", best->best_loss, cost_text(cost, c, best->best_cost));
+    }
+    if (before) {
+        tfx_text_add(t, "%s%s is below it at its cheapest point already", never ? "; " : "", c->b);
+        add_seeds_of(t, before, k->n_pairs);
+        tfx_text_add(t, " speed-up at most %.3f", speed_up_bound(first));
+    }
 }
 
 /* How much of it may be due to lines between endpoints; `most`: "at least", or "at most". */

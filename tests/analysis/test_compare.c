@@ -117,6 +117,23 @@ START_TEST(unpaired_seeds)
 }
 END_TEST
 
+/* Hand-made endpoints say nothing of their validation tokens; runs do, and each has to be of the same. */
+START_TEST(other_validation_tokens)
+{
+    add_three_seeds("text");
+    ends.items[0].eval_hash = tfx_strdup("0a"); /* large, seed 1 */
+    tfx_comparison c = compare("grown", "large", 0);
+    tfx_comparison_finish(&c);
+    for (size_t i = 1; i < ends.n; i++)
+        ends.items[i].eval_hash = tfx_strdup(i + 1 < ends.n ? "0a" : "0b");
+    c = (tfx_comparison){.a = "grown", .b = "large", .cost = TFX_COST_FLOPS};
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_compare(&c, &ends, NULL, &err), TFX_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, "'grown' (seed 3) was evaluated on other tokens than 'grown' (seed 2)"));
+    tfx_comparison_finish(&c);
+}
+END_TEST
+
 START_TEST(seeds_without_partner)
 {
     add_three_seeds("text");
@@ -385,6 +402,7 @@ static Suite *suite(void)
     tcase_add_test(t, published);
     tcase_add_test(t, paired_seeds);
     tcase_add_test(t, unpaired_seeds);
+    tcase_add_test(t, other_validation_tokens);
     tcase_add_test(t, seeds_without_partner);
     tcase_add_test(t, not_reached_by_all);
     tcase_add_test(t, several_budgets);

@@ -130,9 +130,14 @@ def test_refused():
         for a, points in (("tuned", ["3e-3"]), ("tuned[lr=1e-5]", ["1e-5"])):
             text = f.tfx("claim", "tiny", f"{a} lowers loss by > 0 at equal flops vs short", status=1).stdout
             same([p for p in ("3e-3", "1e-5") if f"  tuned[lr={p}] lowers the loss by" in text], points, text)
-        refused(f, "short lowers loss by > 0 at equal flops vs odd", seeds="not paired",
+        refused(f, "short lowers loss by > 0 at equal flops vs odd",
                 learning_rate=f"run {odd} (odd, seed 1): its learning rate 0.006 was not searched for with its model odd",
                 validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
+        # A claim says it of all runs; a comparison is an error.
+        message(f.tfx("compare", "tiny", "short", "odd", status=2), "'odd' (seed 1) was evaluated on other tokens than 'short' (seed 3)",
+                "their losses cannot be compared")
+        change(f, "UPDATE stage SET eval_hash = 'the same'")
+        refused(f, "short lowers loss by > 0 at equal flops vs odd", learning_rate="model odd", seeds="not paired: the training data")
         # A search with another model is none, whatever rate it came to; nor is one of something else.
         refused(f, "grown lowers loss by > -9 at equal flops vs long", learning_rate="not searched for with its model tokenformer_16")
         change(f, "UPDATE arm SET point = json_set(point, '$.\"train.warmup\"', name) WHERE base = 'tuned'")
