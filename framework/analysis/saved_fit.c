@@ -138,6 +138,7 @@ tfx_status tfx_saved_fit_load(tfx_saved_fit *out, tfx_store *s, const char *name
         cJSON *replicates = cJSON_Parse(tfx_rows_text(q, TFX_SAVED_REPLICATES, err));
         out->id = tfx_rows_int(q, TFX_SAVED_ID, 1, err);
         out->name = tfx_strdup(name);
+        out->source = tfx_rows_copy(q, TFX_SAVED_SOURCE, err);
         out->fit.law = tfx_law_find(tfx_rows_text(q, TFX_SAVED_FORM, err), err);
         out->fit.n_observations = (size_t)tfx_rows_int(q, TFX_SAVED_POINTS, 1, err);
         read_cost(&out->fit.cost, q, err);
@@ -156,5 +157,6 @@ void tfx_saved_fit_finish(tfx_saved_fit *f)
 {
     tfx_fit_finish(&f->fit);
     free(f->name);
+    free(f->source);
     *f = (tfx_saved_fit){0};
 }

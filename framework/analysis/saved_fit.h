@@ -7,8 +7,8 @@
 
 typedef struct tfx_saved_fit {
     tfx_id id;
-    char *name;
-    tfx_fit fit; /* law, theta, replicates and ranges; what is about single observations is not there */
+    char *name, *source; /* whose points it was fitted to: experiments and their arms, or a file */
+    tfx_fit fit;         /* law, theta, replicates and ranges; what is about single observations is not there */
 } tfx_saved_fit;
 
 /* The new row's id; 0 with a message. `experiment` 0: the points are of several, or of a file; `source` says which. */

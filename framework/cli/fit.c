@@ -65,6 +65,8 @@ static tfx_status read_points(const tfx_cli_args *a, const tfx_law *law, tfx_obs
         tfx_text_add(&names, "%s%s", n ? ", " : "", tfx_cli_arg(a, i));
         *TFX_APPEND(experiments, n, cap) = tfx_report_find_experiment(store, tfx_cli_arg(a, i), err);
     }
+    for (size_t i = 0; i < n_arms; i++)
+        tfx_text_add(&names, "%s%s%s", i ? ", " : " (arms ", arms[i], i + 1 < n_arms ? "" : ")");
     from->name = csv ? tfx_strdup(csv) : names.s;
     from->experiment = n == 1 ? experiments[0] : 0;
     if (err->status == TFX_OK && csv)

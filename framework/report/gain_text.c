@@ -28,6 +28,17 @@ static void print_part(const tfx_gain *p, int k, int width, FILE *out)
     free(pair);
 }
 
+static void print_seeds(const tfx_gain *p, FILE *out)
+{
+    size_t n = p->parts[0].contrasts[0].n_seeds; /* which all parts have */
+    int unpaired = 0;
+    fprintf(out, "\nseeds: %zu", n);
+    for (int k = 0; k < TFX_GAIN_PARTS; k++)
+        if (!p->parts[k].contrasts[0].paired)
+            fprintf(out, "%s%s", unpaired++ ? ", " : ", not paired in ", tfx_gain_names[k]);
+    fprintf(out, "%s%s\n", unpaired ? "" : ", paired", n < TFX_ESTIMATE_LEAST ? "; fewer than 3, so no interval" : "");
+}
+
 void tfx_report_gain(const tfx_gain *p, int json, FILE *out)
 {
     if (json) {
@@ -38,7 +49,6 @@ void tfx_report_gain(const tfx_gain *p, int json, FILE *out)
         cJSON_Delete(root);
         return;
     }
-    const tfx_contrast *first = &p->parts[0].contrasts[0];
     fprintf(out, "loss of %s at equal FLOPs, ancestors included; below 0: the first of the two is better\n\n",
             p->arms[0]);
     size_t width = 0;
@@ -48,8 +58,7 @@ void tfx_report_gain(const tfx_gain *p, int json, FILE *out)
     }
     for (int k = 0; k < TFX_GAIN_PARTS; k++)
         print_part(p, k, (int)width, out);
-    fprintf(out, "\nseeds: %zu%s%s\n", first->n_seeds, first->paired ? ", paired" : ", not paired",
-            first->n_seeds < TFX_ESTIMATE_LEAST ? "; fewer than 3, so no interval" : "");
+    print_seeds(p, out);
     if (p->notes.n)
         fputs(p->notes.s, out);
 }

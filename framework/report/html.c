@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "framework/base/json.h"
+#include "framework/report/palette.h"
 
 void tfx_html_text_n(FILE *out, const char *text, size_t n)
 {
@@ -46,11 +47,18 @@ void tfx_html_json_number(FILE *out, double x)
     fputs(isfinite(x) ? tfx_real_exact(buf, x) : "null", out);
 }
 
+const char *tfx_html_classes(char buf[TFX_HTML_CLASSES], size_t group)
+{
+    snprintf(buf, TFX_HTML_CLASSES, "a%zu%s", group, tfx_palette(group).round % 2 ? " square" : "");
+    return buf;
+}
+
 void tfx_html_arm(const tfx_page *p, const char *arm)
 {
+    char classes[TFX_HTML_CLASSES];
     size_t a = tfx_loss_curves_arm(&p->curves, arm);
     if (a != TFX_NO_ARM)
-        fprintf(p->out, "<b class=\"named a%zu\">", p->curves.arms[a].group);
+        fprintf(p->out, "<b class=\"named %s\">", tfx_html_classes(classes, p->curves.arms[a].group));
     else
         fputs("<b>", p->out);
     tfx_html_text(p->out, arm);
@@ -73,12 +81,15 @@ void tfx_html_sql(const tfx_page *p, tfx_report_query which)
 
 /* ---- tables ---- */
 
-static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_column *column)
+static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_column *column, int stacks)
 {
     tfx_value_type type = tfx_rows_type(q, i);
     int is_number = type == TFX_VALUE_INTEGER || type == TFX_VALUE_REAL || type == TFX_VALUE_NULL;
     char *text = tfx_cell_text(q, i, column->cell);
-    fputs(is_number ? "<td class=\"n\">" : "<td>", p->out);
+    fputs(is_number ? "<td class=\"n\"" : column->cell == TFX_CELL_ARM ? "<td class=\"arm\"" : "<td", p->out);
+    if (stacks && column->cell != TFX_CELL_ARM)
+        fprintf(p->out, " data-label=\"%s: \"", column->title);
+    fputc('>', p->out);
     if (type == TFX_VALUE_NULL)
         fputs("<span class=\"none\">–</span>", p->out);
     else if (column->cell == TFX_CELL_ARM)
@@ -89,13 +100,13 @@ static void print_cell(const tfx_page *p, tfx_rows *q, int i, const tfx_column *
     free(text);
 }
 
-size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err)
+static size_t print_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, int stacks, tfx_error *err)
 {
     size_t n = 0;
     while (tfx_rows_next(q, err)) {
         int n_columns = tfx_rows_n_columns(q);
         if (!n++) {
-            fputs("<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>", p->out);
+            fprintf(p->out, "<div class=\"scroll%s\" tabindex=\"0\"><table><thead><tr>", stacks ? " stack" : "");
             for (int i = 0; i < n_columns; i++)
                 if (columns[i].title)
                     fprintf(p->out, "<th%s>%s</th>",
@@ -107,12 +118,22 @@ size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns,
         fputs("<tr>", p->out);
         for (int i = 0; i < n_columns; i++)
             if (columns[i].title)
-                print_cell(p, q, i, &columns[i]);
+                print_cell(p, q, i, &columns[i], stacks);
         fputs("</tr>\n", p->out);
     }
     if (n)
         fputs("</tbody></table></div>\n", p->out);
     return n;
+}
+
+size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err)
+{
+    return print_table(p, q, columns, 0, err);
+}
+
+size_t tfx_html_stacking_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err)
+{
+    return print_table(p, q, columns, 1, err);
 }
 
 /* ---- plots ---- */

@@ -29,6 +29,9 @@ void tfx_html_json_string(FILE *out, const char *text);
 /* As short as reading it back to the same number allows; "null" where it is not finite. */
 void tfx_html_json_number(FILE *out, double x);
 
+/* Classes of what shows an arm by its group: "a9", and "square" where all colours were used up before. */
+#define TFX_HTML_CLASSES 48
+const char *tfx_html_classes(char buf[TFX_HTML_CLASSES], size_t group);
 /* The name of an arm, with its colour. */
 void tfx_html_arm(const tfx_page *p, const char *arm);
 
@@ -40,6 +43,8 @@ void tfx_html_sql(const tfx_page *p, tfx_report_query which);
 /* All rows as a table that scrolls in its own box. `columns` has one element per column; one without a title is left out. Returns how
  * many rows. */
 size_t tfx_html_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err);
+/* The same, with the cells of a row below each other where the window is narrow. */
+size_t tfx_html_stacking_table(const tfx_page *p, tfx_rows *q, const tfx_column *columns, tfx_error *err);
 
 /* ---- a plot: lines in a picture that stretches, words in HTML that does not ---- */
 

@@ -210,14 +210,16 @@ static int has_curve(const tfx_page *p, size_t group)
 
 static void print_legend(const tfx_page *p)
 {
+    char classes[TFX_HTML_CLASSES];
     fputs("<div class=\"legend\">", p->out);
     for (size_t g = 0; g < p->curves.n_groups; g++) {
         if (!has_curve(p, g))
             continue;
         fprintf(p->out,
-                "<button type=\"button\" data-group=\"%zu\" aria-pressed=\"true\"><svg class=\"key a%zu\" "
-                "viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"mean\" d=\"M0 4H26\"/></svg>",
-                g, g);
+                "<button type=\"button\" data-group=\"%zu\" aria-pressed=\"true\"><svg class=\"key %s\" "
+                "viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"mean\" d=\"M0 4H26\"/>"
+                "<path class=\"dot early\" d=\"M13 4h0\"/></svg>",
+                g, tfx_html_classes(classes, g));
         tfx_html_text(p->out, p->curves.groups[g]);
         fputs("</button>", p->out);
     }

@@ -41,8 +41,8 @@ static void draw_one(const tfx_page *p, const tfx_html_plot *plot, tfx_cost_kind
 {
     double incl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_INCL]);
     double excl = tfx_html_plot_x(plot, e->cost[cost][TFX_SIDE_EXCL]), y = tfx_html_plot_y(plot, e->loss);
-    char parameters[32], flops[2][32];
-    fprintf(p->out, "<g class=\"arm a%zu%s\" data-run=\"%lld\">", p->curves.arms[e->arm].group,
+    char parameters[32], flops[2][32], classes[TFX_HTML_CLASSES];
+    fprintf(p->out, "<g class=\"arm %s%s\" data-run=\"%lld\">", tfx_html_classes(classes, p->curves.arms[e->arm].group),
             e->decayed == 0 ? " undecayed" : "", (long long)e->run);
     if (incl - excl > 1) /* less is not to be seen */
         fprintf(p->out,

@@ -41,8 +41,9 @@ static void draw_ends(const tfx_page *p, const tfx_html_plot *plot)
         size_t arm = tfx_loss_curves_arm(&p->curves, e->arm);
         if (e->decayed != 1 || arm == TFX_NO_ARM)
             continue;
-        fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"dot\" d=\"M%.1f %.1fh0\"/><title>",
-                p->curves.arms[arm].group, tfx_html_plot_x(plot, e->incl[TFX_COST_FLOPS]),
+        char classes[TFX_HTML_CLASSES];
+        fprintf(p->out, "<g class=\"arm %s\"><path class=\"dot\" d=\"M%.1f %.1fh0\"/><title>",
+                tfx_html_classes(classes, p->curves.arms[arm].group), tfx_html_plot_x(plot, e->incl[TFX_COST_FLOPS]),
                 tfx_html_plot_y(plot, e->loss));
         tfx_html_text(p->out, e->arm);
         fprintf(p->out, ", seed %lld: val loss %.4f</title></g>\n", (long long)e->seed, e->loss);
@@ -83,13 +84,16 @@ static void draw_law(const tfx_page *p, const tfx_saved_fit *saved)
     draw_band(p, &plot, band);
     draw_ends(p, &plot);
     tfx_html_plot_end(p, &plot);
-    fprintf(p->out,
-            "</figure>\n<p class=\"caption\">The line is %s; the band is its 95%% interval by the bootstrap, which "
-            "does not "
-            "have what another seed would change. Dots are decayed end points.</p>\n",
+    fprintf(p->out, "</figure>\n<p class=\"caption\">The line is %s, fitted to %zu points of ",
             saved->fit.law->two_terms ? "the least loss that the law has for so many FLOPs, divided between parameters "
                                         "and tokens as it says"
-                                      : "the law");
+                                      : "the law",
+            saved->fit.n_observations);
+    tfx_html_text(p->out, saved->source);
+    fputs(
+        "; the band is its 95% interval by the bootstrap, which does not have what another seed would change. Dots are "
+        "all decayed end points of this experiment, whether it was fitted to them or not.</p>\n",
+        p->out);
 }
 
 tfx_status tfx_html_fits(const tfx_page *p, tfx_error *err)

@@ -1,5 +1,6 @@
 /* Sweep: where runs ended, against the number that was swept, such as the learning rate. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "framework/report/html.h"
 #include "framework/report/swept.h"
@@ -8,7 +9,8 @@ static void draw_group(const tfx_page *p, const tfx_html_plot *plot, const tfx_s
 {
     size_t group = s->ends[from].group;
     double mean;
-    fprintf(p->out, "<g class=\"arm a%zu\"><path class=\"mean\" d=\"", group);
+    char classes[TFX_HTML_CLASSES];
+    fprintf(p->out, "<g class=\"arm %s\"><path class=\"mean\" d=\"", tfx_html_classes(classes, group));
     for (size_t i = from, of; i < from + n; i += of) {
         of = tfx_swept_of_value(s, i, &mean);
         fprintf(p->out, "%s%.1f %.1f", i == from ? "M" : "L", tfx_html_plot_x(plot, s->ends[i].value),
@@ -26,8 +28,20 @@ static void draw_group(const tfx_page *p, const tfx_html_plot *plot, const tfx_s
     fputs("</g>\n", p->out);
 }
 
+/* As HTML; malloced. */
+static char *key_label(const tfx_swept *s)
+{
+    char *label = NULL;
+    size_t n;
+    FILE *f = open_memstream(&label, &n);
+    tfx_html_text(f, s->key);
+    fclose(f);
+    return label;
+}
+
 static void draw(const tfx_page *p, const tfx_swept *s)
 {
+    char *label = key_label(s);
     double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, 0};
     for (size_t i = 0; i < s->n; i++) {
         tfx_range_widen(x, s->ends[i].value);
@@ -35,7 +49,7 @@ static void draw(const tfx_page *p, const tfx_swept *s)
     }
     tfx_html_plot plot = {.x = x[0] > 0 ? tfx_scale_log(x[0], x[1], 0.06) : tfx_scale_linear(x[0], x[1], 0.06),
                           .y = tfx_scale_log(y[0], y[1], 0.08),
-                          .x_label = "what was swept",
+                          .x_label = label,
                           .y_label = "val loss",
                           .classes = "swept",
                           .label = "val loss at the end of runs against what was swept",
@@ -51,6 +65,7 @@ static void draw(const tfx_page *p, const tfx_swept *s)
         "</code>: a line through the means of each arm, and a dot for every seed. Where the best value is the first or "
         "the last, a better one may lie beyond. <code>tfx best</code> has the numbers.</p>\n",
         p->out);
+    free(label);
 }
 
 tfx_status tfx_html_sweep(const tfx_page *p, tfx_error *err)

@@ -21,7 +21,7 @@ tfx_status tfx_html_outcomes(const tfx_page *p, tfx_error *err)
     };
     tfx_html_section(p, "outcomes", "Outcomes");
     tfx_rows *q = ask(p, TFX_REPORT_OUTCOMES, err);
-    tfx_html_table(p, q, tfx_arms_columns, err);
+    tfx_html_stacking_table(p, q, tfx_arms_columns, err);
     tfx_rows_close(q);
     fputs("<p class=\"caption\">Means over the runs that are done; ± is the standard deviation over the seeds. Sizes "
           "are parameters. "

@@ -32,7 +32,8 @@ tfx_rows *tfx_query_fits(tfx_store *s, int everything, tfx_error *err)
 tfx_rows *tfx_query_fit(tfx_store *s, const char *name, tfx_error *err)
 {
     return tfx_sql_rows(
-        s, err, "SELECT id, form, points, ranges, replicates, flops_fixed, flops_per_parameter FROM fit WHERE name = ?",
+        s, err,
+        "SELECT id, form, points, ranges, replicates, flops_fixed, flops_per_parameter, source FROM fit WHERE name = ?",
         "t", name);
 }
 

@@ -35,7 +35,8 @@ enum {
     TFX_SAVED_RANGES,
     TFX_SAVED_REPLICATES,
     TFX_SAVED_FLOPS_FIXED,
-    TFX_SAVED_FLOPS_PER_PARAMETER
+    TFX_SAVED_FLOPS_PER_PARAMETER,
+    TFX_SAVED_SOURCE
 };
 
 /* Forecasts of the runs of an experiment: run, arm, seed, fit, forecast, low, high, val_loss, inside. */

@@ -22,6 +22,12 @@ OVERFLOW = "[document.scrollingElement.scrollWidth, innerWidth]"
 # Elements with words that stick out of the window, tables that scroll in their box aside.
 OUTSIDE = """[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, details, svg') &&
     e.offsetParent && e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 120))"""
+# Of tables and labels that need no scrolling at any width: those that do.
+CUT = """[...document.querySelectorAll('#outcomes > .scroll, .lineage .more')].filter(e => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 4).map(
+    e => e.outerHTML.slice(0, 120))"""
+# How the ends of runs are drawn: classes and caps, in the order of arms.
+DOTS = """[...document.querySelectorAll('#endpoints .cost-flops .dot:not(.early)')].map(
+    e => [e.parentElement.classList[1], getComputedStyle(e).strokeLinecap])"""
 COLOURS = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('path.mean')).stroke]"
 
 
@@ -49,9 +55,12 @@ def test_report():
             for dark in (False, True):
                 p.open(page, width, dark=dark)
                 check_size(p)
+                same(p.ask(CUT), [], f"what is cut off at {width} pixels")
                 expect("cost-flops side-incl" in check_curves(p, f), "FLOPs including ancestors come first")
                 colours.add(tuple(p.ask(COLOURS)))
         same(len(colours), 2, f"dark and light differ: {colours}")
+        # Colours come again after eight; shapes differ then.
+        same(dict(p.ask(DOTS)), {f"a{i}": "round" if i < 8 else "square" for i in range(10)}, "dots")
         # Switches
         for cost in ("flops", "tokens", "seconds"):
             for side in ("incl", "excl"):

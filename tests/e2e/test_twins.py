@@ -180,6 +180,16 @@ def test_gain():
         def fail(which):
             with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
                 c.execute(f"UPDATE run SET status = 'failed' WHERE arm = (SELECT id FROM arm WHERE twin = 'scratch') AND {which}")
+        # Other data in one of the four: what it is in has no pairs.
+        def data(text):
+            with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c, c:
+                c.execute("UPDATE stage SET data = ? WHERE run IN (SELECT r.id FROM run r JOIN arm a ON a.id = r.arm "
+                          "WHERE a.twin = 'no_growth')", (text,))
+        before = f.one("SELECT DISTINCT data FROM stage")
+        data("other")
+        text = f.tfx("gain", "tiny", "grown").stdout
+        expect("seeds: 3, not paired in architecture, sum\n" in text, "parts that are not paired", text)
+        data(before)
         # A seed that one of the four does not have is left out of all parts, which add up.
         fail("seed = 2")
         text = f.tfx("gain", "tiny", "grown").stdout
