@@ -12,17 +12,10 @@ double tfx_side_cost(const tfx_comparison *c, const tfx_endpoint *e)
     return c->excluding ? e->excl[c->cost] : e->incl[c->cost];
 }
 
-static void fail_unknown(const tfx_endpoints *all, const char *selector, tfx_error *err)
-{
-    tfx_suggest known = {.name = selector};
-    for (size_t i = 0; i < all->n; i++)
-        tfx_suggest_add(&known, "%s", all->items[i].arm);
-    tfx_fail(err, TFX_E_INVALID, "no arm '%s' has come to its end", selector);
-    tfx_suggest_end(&known, "no arm has", err);
-}
-
-/* What has not come to its end, in a line for each arm. */
-static void note_unfinished(tfx_comparison *c, const char *selector, const tfx_endpoints *all)
+/* Runs of `selector` that have not come to their end, in a line for each arm that begins with `before` and the arm's name
+ * and is parted from the next by `between`. Returns whether there are any. */
+static int add_unfinished(tfx_text *t, const tfx_endpoints *all, const char *selector, const char *before,
+                          const char *between)
 {
     const char *arm = NULL;
     for (size_t i = 0; i < all->n_unfinished; i++) {
@@ -31,12 +24,29 @@ static void note_unfinished(tfx_comparison *c, const char *selector, const tfx_e
             continue;
         int same = arm && !strcmp(arm, u->arm);
         if (!same)
-            tfx_text_add(&c->notes, "%sleft out of '%s': ", arm ? "\n" : "", u->arm);
-        tfx_text_add(&c->notes, "%sseed %lld (%s)", same ? ", " : "", (long long)u->seed, u->status);
+            tfx_text_add(t, "%s%s'%s': ", arm ? between : "", before, u->arm);
+        tfx_text_add(t, "%sseed %lld (%s)", same ? ", " : "", (long long)u->seed, u->status);
         arm = u->arm;
     }
-    if (arm)
-        tfx_text_add(&c->notes, "\n");
+    return arm != NULL;
+}
+
+/* Nothing of `selector` has an end: there is no such arm, or its runs have not come that far. */
+static void fail_without_end(const tfx_endpoints *all, const char *selector, tfx_error *err)
+{
+    tfx_text unfinished = {0};
+    if (add_unfinished(&unfinished, all, selector, "", "; ")) {
+        tfx_fail(err, TFX_E_INVALID, "no run has come to its end of %s", unfinished.s);
+    } else {
+        tfx_suggest known = {.name = selector};
+        for (size_t i = 0; i < all->n; i++)
+            tfx_suggest_add(&known, "%s", all->items[i].arm);
+        for (size_t i = 0; i < all->n_unfinished; i++)
+            tfx_suggest_add(&known, "%s", all->unfinished[i].arm);
+        tfx_fail(err, TFX_E_INVALID, "no arm '%s'", selector);
+        tfx_suggest_end(&known, "there are no arms", err);
+    }
+    tfx_text_free(&unfinished);
 }
 
 int tfx_same_arm(const tfx_endpoint *a, const tfx_endpoint *b)
@@ -119,14 +129,14 @@ tfx_status tfx_side_take(tfx_comparison *c, tfx_side *s, const tfx_endpoints *al
             s->n_undecayed++;
     }
     if (!found) {
-        fail_unknown(all, s->selector, err);
+        fail_without_end(all, s->selector, err);
         return err->status;
     }
     if (s->n_undecayed)
         tfx_text_add(&c->notes, "%zu of '%s' left out: the learning rate had not fallen to a tenth of its peak\n",
                      s->n_undecayed, s->selector);
-    if (!undecayed_too)
-        note_unfinished(c, s->selector, all);
+    if (!undecayed_too && add_unfinished(&c->notes, all, s->selector, "left out of ", "\n"))
+        tfx_text_add(&c->notes, "\n");
     if (!s->n)
         return tfx_fail(err, TFX_E_INVALID,
                         "no run of '%s' has ended with a learning rate of a tenth of its peak or less%s", s->selector,

@@ -33,6 +33,31 @@ void tfx_text_free(tfx_text *t)
     *t = (tfx_text){0};
 }
 
+size_t tfx_utf8_length(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    if (!n || p[0] < 0x80)
+        return n > 0;
+    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || length > n)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0; /* overlong, a surrogate, or above U+10FFFF */
+    return length;
+}
+
+size_t tfx_utf8_check(const char *text)
+{
+    size_t at = 0, n = strlen(text), length;
+    while (at < n && (length = tfx_utf8_length(text + at, n - at)) > 0)
+        at += length;
+    return at;
+}
+
 /* Letters that differ only in case are the same. */
 static size_t edit_distance(const char *a, const char *b)
 {
@@ -58,10 +83,10 @@ static size_t edit_distance(const char *a, const char *b)
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n)
 {
     const char *best = NULL;
-    size_t best_distance = strlen(name) / 2 + 2;
+    size_t length = strlen(name), best_distance = length / 3 + 2; /* further away, words are alike by chance */
     for (size_t i = 0; i < n; i++) {
         size_t d = edit_distance(name, candidates[i]);
-        if (d < best_distance) {
+        if (d < best_distance && (d < length || d < strlen(candidates[i]))) {
             best = candidates[i];
             best_distance = d;
         }

@@ -14,6 +14,11 @@ typedef struct tfx_text {
 void tfx_text_add(tfx_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tfx_text_free(tfx_text *t);
 
+/* How many of the n bytes at `text` are its first character in UTF-8: 0 where they are none (Unicode 15, table 3-7). */
+size_t tfx_utf8_length(const char *text, size_t n);
+/* The offset of the first byte of `text` that is not UTF-8, or its length. */
+size_t tfx_utf8_check(const char *text);
+
 /* The candidate nearest to `name` by edit distance, capital letters or small, or NULL when none is near
  * enough to be a likely misspelling. */
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n);

@@ -27,29 +27,12 @@ typedef struct place {
 
 /* ---- the text before it is parsed ---- */
 
-/* Length of the UTF-8 sequence at p (at most n bytes), or 0 when it is not well formed. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0; /* overlong, a surrogate, or above U+10FFFF */
-    return len;
-}
-
 static tfx_status check_text(const char *path, const char *json, size_t n, tfx_error *err)
 {
     int in_string = 0;
     for (size_t i = 0; i < n;) {
         const unsigned char *p = (const unsigned char *)json + i;
-        size_t len = utf8_length(p, n - i);
+        size_t len = tfx_utf8_length(json + i, n - i);
         if (len == 0)
             return tfx_fail(err, TFX_E_DATA, "%s: header is not UTF-8: byte 0x%02x at offset %zu", path, p[0], 8 + i);
         if (*p < 0x20 && (in_string || (*p != '\t' && *p != '\n' && *p != '\r')))

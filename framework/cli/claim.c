@@ -10,6 +10,7 @@
 #include "framework/store/claims.h"
 
 #define EXIT_NOT_SUPPORTED 1
+#define EXIT_NO_VERDICT 2
 
 static int decide(const tfx_cli_args *a, tfx_store *store, tfx_id experiment, tfx_error *err)
 {
@@ -48,6 +49,11 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     else if (id)
         status = decide(a, store, id, err);
     tfx_store_close(store);
+    if (err->status != TFX_OK && err->status != TFX_E_INVALID) {
+        tfx_cli_fail(err); /* whose status could be a verdict */
+        *err = (tfx_error){0};
+        return EXIT_NO_VERDICT;
+    }
     return status;
 }
 
@@ -68,7 +74,7 @@ const tfx_command tfx_cmd_claim = {
     "A claim is refused, with the run that is to blame, where the comparison would not be a fair one. Verdict and "
     "evidence are\n"
     "kept in the database.\n\n"
-    "Exit status: 0 supported; 1 not supported; 2 the claim cannot be read.\n",
+    "Exit status: 0 supported; 1 not supported; 2 no verdict: the claim cannot be read, or the database not be used.\n",
     options,
     0,
     2,

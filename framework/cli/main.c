@@ -1,4 +1,5 @@
 /* The program: finds the verb, parses its arguments, runs it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
@@ -184,9 +185,10 @@ int main(int argc, char **argv)
     tfx_crash_install();
     int status = dispatch(argc - 1, argv + 1);
     /* A full disk behind a redirection must not look like success. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
-        perror("tfx: standard output");
-        status = 1;
+    int lost = ferror(stdout), reason = fflush(stdout) != 0 ? errno : 0;
+    if (lost || reason) {
+        fprintf(stderr, "tfx: standard output: %s\n", lost ? "not all of it could be written" : strerror(reason));
+        status = status ? status : 1;
     }
     return status;
 }

@@ -29,6 +29,9 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         tfx_fail(err, TFX_E_INVALID, "note: expected the id of a run, or the name of an experiment");
     else if (text && !text[strspn(text, " \t\n")])
         tfx_fail(err, TFX_E_INVALID, "note: expected a text, found nothing in it");
+    else if (text && text[tfx_utf8_check(text)])
+        tfx_fail(err, TFX_E_INVALID, "note: expected a text in UTF-8, found the byte 0x%02x in it",
+                 (unsigned char)text[tfx_utf8_check(text)]);
     else if (text && tfx_cli_flag(a, "json"))
         tfx_fail(err, TFX_E_INVALID, "note: --json is for listing notes; expected no text beside it");
     else if (!experiment && tfx_parse_integer(first, &number))

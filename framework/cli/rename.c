@@ -26,6 +26,8 @@ static void rename_experiment(tfx_store *s, const char *experiment, const char *
 static int run(const tfx_cli_args *a, tfx_error *err)
 {
     const char *name = tfx_cli_arg(a, 1), *wrong = tfx_name_check(name);
+    if (!wrong && !name[strspn(name, "0123456789")])
+        wrong = "it is a number, as ids are";
     if (wrong)
         tfx_fail(err, TFX_E_INVALID, "rename: '%.100s' cannot be the name of an experiment: %s", name, wrong);
     tfx_store *store = wrong ? NULL : tfx_cli_change_database(a, err);

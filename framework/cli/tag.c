@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/text.h"
 #include "framework/cli/database.h"
 #include "framework/spec/keys.h"
 #include "framework/store/labels.h"
@@ -14,8 +15,13 @@ static tfx_status read_pair(const char *text, char **key, const char **value, tf
     *key = tfx_strndup(text, (size_t)(equals - text));
     *value = equals + 1;
     const char *wrong = **key ? tfx_name_check(*key) : "it is empty";
-    return wrong ? tfx_fail(err, TFX_E_INVALID, "tag: '%s': '%s' cannot be the key of a tag: %s", text, *key, wrong)
-                 : TFX_OK;
+    size_t bad = tfx_utf8_check(*value);
+    if (wrong)
+        tfx_fail(err, TFX_E_INVALID, "tag: '%s': '%s' cannot be the key of a tag: %s", text, *key, wrong);
+    else if ((*value)[bad])
+        tfx_fail(err, TFX_E_INVALID, "tag: %s: expected a value in UTF-8, found the byte 0x%02x in it", *key,
+                 (unsigned char)(*value)[bad]);
+    return err->status;
 }
 
 /* All runs get all tags, or none of them. */

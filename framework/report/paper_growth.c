@@ -37,6 +37,12 @@ static double since(const tfx_loss_curve *c, const event *e, size_t i)
     return (double)(c->points[i].step - c->points[e->first].step);
 }
 
+/* What has been trained not at all is far above all the rest, and would leave no room for it. */
+static int is_shown(const tfx_loss_curve *c, const event *e, size_t i)
+{
+    return i >= e->first || c->points[i].cost[TFX_COST_FLOPS][TFX_SIDE_INCL] > 0;
+}
+
 static void draw_losses(tfx_paper *p, const event *all, size_t n)
 {
     double x[2] = {0, 0}, y[2] = {INFINITY, 0};
@@ -44,7 +50,8 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
     for (size_t k = 0; k < n; k++) {
         const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
         for (size_t i = all[k].from; i < all[k].to; i++)
-            tfx_range_widen(x, since(c, &all[k], i));
+            if (is_shown(c, &all[k], i))
+                tfx_range_widen(x, since(c, &all[k], i));
     }
     /* As far back as forth: what was long before says nothing of growth. */
     x[0] = fmax(x[0], -fmax(x[1], 1));
@@ -52,7 +59,7 @@ static void draw_losses(tfx_paper *p, const event *all, size_t n)
         const tfx_loss_curve *c = tfx_arm_main_curve(&p->curves.arms[all[k].arm]);
         tfx_paper_data(p);
         for (size_t i = all[k].from; i < all[k].to; i++)
-            if (since(c, &all[k], i) >= x[0]) {
+            if (since(c, &all[k], i) >= x[0] && is_shown(c, &all[k], i)) {
                 fprintf(p->script, "%.17g %.17g\n", since(c, &all[k], i), c->points[i].loss);
                 tfx_range_widen(y, c->points[i].loss);
             }

@@ -300,18 +300,12 @@ static int take_key(void *user, const char *section, const char *key, const char
  * UTF-8), or n. */
 static size_t first_bad_byte(const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    for (size_t i = 0; i < n;) {
-        unsigned char c = p[i];
-        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
-        if ((c < ' ' && c != '\t' && c != '\n' && !(c == '\r' && (i + 1 == n || p[i + 1] == '\n'))) || c == 0x7f)
+    for (size_t i = 0, length; i < n; i += length) {
+        unsigned char c = (unsigned char)text[i];
+        length = tfx_utf8_length(text + i, n - i);
+        if (!length || (c < ' ' && c != '\t' && c != '\n' && !(c == '\r' && (i + 1 == n || text[i + 1] == '\n'))) ||
+            c == 0x7f)
             return i;
-        if (more == 9 || i + more >= n)
-            return i;
-        for (size_t k = 1; k <= more; k++)
-            if ((p[i + k] & 0xc0) != 0x80)
-                return i;
-        i += more + 1;
     }
     return n;
 }

@@ -107,6 +107,8 @@ tfx_status tfx_store_remove_experiment(tfx_store *s, tfx_id experiment, size_t n
     tfx_write_enter(s, "removing an experiment", &e);
     int64_t started = tfx_sql_int(s, &e, "SELECT count(*) FROM run WHERE directory IS NOT NULL AND id IN " RUNS, "k",
                                   experiment);
+    if (!tfx_store_has_experiment(s, experiment, &e) && e.status == TFX_OK)
+        tfx_fail(&e, TFX_E_INVALID, "experiment %lld has been removed meanwhile", (long long)experiment);
     if (started != (int64_t)n_started && e.status == TFX_OK)
         tfx_fail(&e, TFX_E_INVALID, "experiment %lld: a run of it has begun meanwhile; stop it, and try again",
                  (long long)experiment);

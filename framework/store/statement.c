@@ -25,10 +25,12 @@ tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
     case SQLITE_ERROR:
     case SQLITE_MISUSE:
         return tfx_fail(err, TFX_E_INTERNAL, "database %s: %s: %s", s->path, doing, sqlite3_errmsg(s->db));
-    default:
+    default: {
+        /* Of other errors, it is what some call before has left. */
+        int reason = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(s->db) : 0;
         return tfx_fail(err, TFX_E_IO, "database %s: %s: %s%s%s", s->path, doing, sqlite3_errmsg(s->db),
-                        sqlite3_system_errno(s->db) ? ": " : "",
-                        sqlite3_system_errno(s->db) ? strerror(sqlite3_system_errno(s->db)) : "");
+                        reason ? ": " : "", reason ? strerror(reason) : "");
+    }
     }
 }
 

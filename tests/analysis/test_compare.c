@@ -350,13 +350,14 @@ START_TEST(unfinished)
     ck_assert_str_eq(c.notes.s, "left out of 'large[steps=1k]': seed 4 (failed), seed 5 (planned)\n"
                                 "left out of 'large[steps=10k]': seed 1 (running)\n");
     tfx_comparison_finish(&c);
+    expect_error("other", "large", "no run has come to its end of 'other': seed 1 (failed)");
 }
 END_TEST
 
 START_TEST(mistakes)
 {
     add_three_seeds("text");
-    expect_error("grwn", "large", "no arm 'grwn' has come to its end; did you mean \"grown\"?");
+    expect_error("grwn", "large", "no arm 'grwn'; did you mean \"grown\"?");
     expect_error("grown", "larg", "no arm 'larg'");
     expect_error("grown", "*", "arm 'grown' is on both sides");
     tfx_comparison c = {.a = "grown", .b = "large", .cost = TFX_COST_TOKENS};

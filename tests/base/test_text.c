@@ -36,6 +36,52 @@ START_TEST(nearest_names)
 }
 END_TEST
 
+/* Of other letters, words are alike by chance. */
+START_TEST(not_near)
+{
+    static const char *const names[] = {"pw", "loss", "flops_incl"};
+    ck_assert_ptr_null(tfx_nearest("nope", names, 3));
+    ck_assert_ptr_null(tfx_nearest("tokens", names, 3));
+    ck_assert_ptr_null(tfx_nearest("xy", names, 3));
+    ck_assert_str_eq(tfx_nearest("los", names, 3), "loss");
+    ck_assert_str_eq(tfx_nearest("pv", names, 3), "pw");
+    ck_assert_str_eq(tfx_nearest("lossy", names, 3), "loss");
+}
+END_TEST
+
+START_TEST(utf8)
+{
+    /* Table 3-7 of the Unicode standard, at its borders. */
+    static const char *const good[] = {"a",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2\x41",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+        ck_assert_uint_eq(tfx_utf8_length(good[i], strlen(good[i])), strlen(good[i]));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        ck_assert_msg(!tfx_utf8_length(bad[i], strlen(bad[i])), "%zu", i);
+    ck_assert_uint_eq(tfx_utf8_length("a", 0), 0);
+    ck_assert_uint_eq(tfx_utf8_check("na\xc3\xafve"), 6);
+    ck_assert_uint_eq(tfx_utf8_check("caf\xe9"), 3);
+    ck_assert_uint_eq(tfx_utf8_check(""), 0);
+}
+END_TEST
+
 START_TEST(very_long_names)
 {
     static const char *const names[] = {"linear"};
@@ -88,6 +134,8 @@ static Suite *text_suite(void)
     TCase *t = tcase_create("text");
     tcase_add_test(t, buffer_grows);
     tcase_add_test(t, nearest_names);
+    tcase_add_test(t, not_near);
+    tcase_add_test(t, utf8);
     tcase_add_test(t, very_long_names);
     tcase_add_test(t, numbers_for_people);
     tcase_add_test(t, whole_numbers);

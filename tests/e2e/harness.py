@@ -73,7 +73,8 @@ class Folder:
         more.setdefault("cwd", self.path)
         for stream in ("stdout", "stderr"):
             more.setdefault(stream, subprocess.PIPE)
-        r = subprocess.run([TFX, *map(str, args)], env=environment(env), text=True, errors="replace", **more)
+        args = [a if isinstance(a, bytes) else str(a) for a in args]
+        r = subprocess.run([TFX, *args], env=environment(env), text=True, errors="replace", **more)
         if status is not None:
             expect(r.returncode == status, f"tfx {' '.join(map(str, args))}: exit status {r.returncode}, "
                                            f"expected {status}", f"{r.stdout}\n{r.stderr}")

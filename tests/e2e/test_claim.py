@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """tfx claim: verdicts where the interval says so, and claims that are refused because a comparison would not be fair, each
 time with the run that is to blame."""
+import resource
+import signal
+
 from harness import *
 
 SEARCH = TINY.replace("name = tiny", "name = search").replace("seeds = 1, 2", "seeds = 1") + """
@@ -112,6 +115,19 @@ def test_verdicts():
             loss = f.one("SELECT val_loss FROM run_summary WHERE run = ?", run_of(f, "short", seed))
             change(f, "UPDATE metric SET value = ? WHERE run = ? AND name = 'val_loss' AND step = 40", loss - lower, run_of(f, "long", seed))
         claim(f, "long saves >= -150% flops at equal loss vs short", "undecided")
+
+
+def test_no_verdict():
+    """What could not be kept is no verdict, and has not the status of one."""
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    with folder() as f:
+        f.tfx("run", "tiny.ini")
+        r = f.tfx("claim", "tiny", "grown lowers loss by > 0 at equal flops vs transformer", status=2, preexec_fn=limited)
+        message(r, "database tfx.db")
+        same(f.one("SELECT count(*) FROM claim"), 0, "claims")
 
 
 def test_refused():

@@ -21,7 +21,7 @@ def test_tags():
         for wrong, words in (((1, 99, "a=b"), "has no run 99"), (("x", "a=b"), "expected the id of a run, found 'x'"),
                              ((1, "a b=c"), "only letters, digits, -, _ and . are allowed"), ((1, "=c"), "it is empty"),
                              ((1, 2), "expected KEY=VALUE after the runs 1, 2"), (("a=b",), "the id of a run beside 'a=b'"),
-                             ((99,), "has no run 99"), ((1, "a=b", "--json"), "--json is for listing"),
+                             ((99,), "has no run 99"), ((1, "a=b", "--json"), "--json is for listing"), ((1, "a=b", b"c=d\xff"), "c: expected a value in UTF-8, found the byte 0xff"),
                              ((1, "a=b", "--db", "none.db"), "no database none.db")):
             message(f.tfx("tag", *wrong, status=2), words)
         same(f.sql("SELECT * FROM run_tag"), before, "tags after mistakes")
@@ -45,7 +45,8 @@ def test_notes():
         for wrong, words in (((99, "x"), "has no run 99"), ((99,), "has no run 99"), (("tinny", "x"), 'did you mean "tiny"?'),
                              ((1, " "), "expected a text"), ((), "the id of a run, or the name"), ((0, "x"), "found '0'"),
                              (("--experiment", "tiny", "a", "b"), "found 'a' and 'b'"), ((1, "x", "--json"), "--json is for"),
-                             ((1, "x", "y"), "one argument too many: 'y'")):
+                             ((1, "x", "y"), "one argument too many: 'y'"),
+                             ((1, b"caf\xe9"), "expected a text in UTF-8, found the byte 0xe9")):
             message(f.tfx("note", *wrong, status=2), words)
         same(f.one("SELECT count(*) FROM note"), 4, "notes after mistakes")
 
@@ -64,7 +65,7 @@ def test_rename():
         same(f.one("SELECT name FROM experiment WHERE id = 2"), "tiny", "a new one has the name of the spec")
         f.tfx("rename", 1, "old")
         for wrong, words in ((("tinny", "x"), 'did you mean "tiny"?'), (("tiny", "a/b"), "only letters"), (("tiny", ""), "start"),
-                             ((77, "x"), "no experiment '77'"), ((1, "old"), "is called old already")):
+                             ((77, "x"), "no experiment '77'"), ((1, "old"), "is called old already"), (("old", "2"), "it is a number, as ids are")):
             message(f.tfx("rename", *wrong, status=2), words)
         same(f.sql("SELECT name FROM experiment ORDER BY id"), [("old",), ("tiny",)], "names")
         tidy(f)

@@ -98,6 +98,8 @@ def test_numbers():
         share = f.sql("SELECT steps_since_growth, 100 * avg(energy_share) FROM slice_curve WHERE stage = 1 AND part = 'new' "
                       "AND slots IS NOT NULL GROUP BY steps_since_growth ORDER BY 1")
         expect(any(len(b) == len(share) and all(math_close(p, q) for p, q in zip(b, share)) for b in growth), "shares", growth)
+        untrained = {loss for loss, in f.sql("SELECT val_loss FROM scaling_curve WHERE flops_incl = 0")}
+        expect(untrained and not any(y in untrained for b in growth for _, y in b), "what is not trained is far above the rest", growth)
         (first, second) = [b for b in growth if any(x < 0 for x, _ in b)]
         expect(all((0, b[[x for x, _ in b].index(0)][1]) in b for b in (first, second)), "growth is at step 0", growth)
 

@@ -3,6 +3,7 @@
 
 #include "framework/store/labels.h"
 #include "framework/store/queries.h"
+#include "framework/store/upkeep.h"
 #include "tests/check_main.h"
 #include "tests/store/sample.h"
 
@@ -104,6 +105,23 @@ START_TEST(renamed)
 }
 END_TEST
 
+/* Two that remove one experiment at once: what was found before is looked at again. */
+START_TEST(removed_meanwhile)
+{
+    tfx_id *runs = NULL;
+    size_t n = 0;
+    OK(tfx_store_started_runs(s, 2, &runs, &n, oops));
+    free(runs);
+    tfx_error err = {0};
+    ck_assert_int_eq(tfx_store_remove_experiment(s, 2, n + 1, &err), TFX_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, "a run of it has begun meanwhile"));
+    OK(tfx_store_remove_experiment(s, 2, n, oops));
+    err = (tfx_error){0};
+    ck_assert_int_eq(tfx_store_remove_experiment(s, 2, n, &err), TFX_E_INVALID);
+    ck_assert_str_eq(err.text, "experiment 2 has been removed meanwhile");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *suite = suite_create("store/labels");
@@ -112,6 +130,7 @@ static Suite *suite(void)
     tcase_add_test(t, tags);
     tcase_add_test(t, notes);
     tcase_add_test(t, renamed);
+    tcase_add_test(t, removed_meanwhile);
     suite_add_tcase(suite, t);
     return suite;
 }
