@@ -29,8 +29,8 @@ tfx_rows *tfx_query_claims(tfx_store *s, tfx_id experiment, tfx_error *err)
 }
 
 /* A learning rate was searched for when it is one of a sweep of learning rates in this very experiment, of runs that are done
- * and differ in nothing else, or the reference to the best of a sweep, of the same model. Another one is better when the arms
- * differ in nothing else. */
+ * and differ in nothing else, or the reference to the best of a sweep, of the same model: one of its name and, where the
+ * search is there still, of its parameters and FLOPs per token. Another one is better when the arms differ in nothing else. */
 tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
 {
     return tfx_sql_rows(
@@ -43,7 +43,10 @@ tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
         "t.status = 'done' AND json_type(b.point, '$.\"train.lr\"') IS NOT NULL AND "
         "json_remove(b.point, '$.\"train.lr\"') = json_remove(a.point, '$.\"train.lr\"')), "
         "(SELECT f.points * f.seeds FROM spec_reference f WHERE f.experiment = a.experiment AND "
-        "f.expression = a.lr_search AND f.source_model = a.model)), "
+        "f.expression = a.lr_search AND f.source_model = a.model AND NOT EXISTS (SELECT 1 FROM stage o JOIN stage x "
+        "JOIN run y ON y.id = x.run JOIN arm z ON z.id = y.arm WHERE o.run = r.id AND o.number = 0 AND o.superseded = 0 "
+        "AND z.experiment = f.source_experiment AND z.name = f.source_arm AND x.number = 0 AND x.superseded = 0 AND "
+        "(x.parameters, x.flops_per_token) IS NOT (o.parameters, o.flops_per_token)))), "
         "(SELECT max(l.superseded) FROM lineage l WHERE l.checkpoint = (SELECT max(id) FROM checkpoint WHERE run = "
         "r.id AND superseded = 0)), "
         "EXISTS (WITH " TFX_SQL_ABOVE

@@ -156,6 +156,10 @@ def test_refused():
         refused(f, "short lowers loss by > 0 at equal flops vs odd", learning_rate="model odd", seeds="not paired: the training data")
         # A search with another model is none, whatever rate it came to; nor is one of something else.
         refused(f, "grown lowers loss by > -9 at equal flops vs long", learning_rate="not searched for with its model tokenformer_16")
+        change(f, "UPDATE stage SET parameters = parameters + 1 WHERE run = ?", run_of(f, "short", 2))
+        refused(f, "short lowers loss by > -9 at equal flops vs long",
+                learning_rate=f"run {run_of(f, 'short', 2)} (short, seed 2): its learning rate 0.006 was not searched for with its model transformer")
+        change(f, "UPDATE stage SET parameters = parameters - 1 WHERE run = ?", run_of(f, "short", 2))
         change(f, "UPDATE arm SET point = json_set(point, '$.\"train.warmup\"', name) WHERE base = 'tuned'")
         refused(f, "tuned lowers loss by > -9 at equal flops vs short", learning_rate="its learning rate 0.003 was not searched for")
         change(f, "UPDATE arm SET point = json_remove(point, '$.\"train.warmup\"') WHERE base = 'tuned'")
