@@ -10,6 +10,7 @@
 #include "framework/plan/summary.h"
 #include "framework/report/forecast_table.h"
 #include "framework/report/initial_scales.h"
+#include "framework/train/step_time.h"
 
 /* The data must be there: one row of it goes through each model. */
 static tfx_status print_initial(tfx_session *s, const char *database, int json, tfx_error *err)
@@ -36,20 +37,23 @@ static void print_resolved(tfx_session *s, const char *database, tfx_error *err)
 static void print_plan(const tfx_cli_args *a, const tfx_session *s, const char *database, tfx_error *err)
 {
     tfx_forecasts f = {0};
-    if (tfx_forecasts_make(&f, a, s, database, err) == TFX_OK) {
+    tfx_step_times times = {0};
+    if (tfx_forecasts_make(&f, a, s, database, err) == TFX_OK &&
+        tfx_step_times_measure(&times, &s->device, s->plans, s->experiment->n_arms, err) == TFX_OK) {
         tfx_device_speed speed = tfx_device_speed_measure(&s->device);
         if (tfx_cli_flag(a, "json")) {
-            cJSON *o = tfx_plan_json(s->experiment, s->plans, &s->device, speed, &s->values.lookup);
+            cJSON *o = tfx_plan_json(s->experiment, s->plans, &s->device, speed, times.seconds, &s->values.lookup);
             if (f.arms)
                 cJSON_AddItemToObject(o, "forecasts", tfx_report_forecasts_json(f.arms, f.n_arms));
             tfx_json_print(o, stdout);
             cJSON_Delete(o);
         } else {
-            tfx_plan_print(s->experiment, s->plans, &s->device, speed, &s->values.lookup, stdout);
+            tfx_plan_print(s->experiment, s->plans, &s->device, speed, times.seconds, &s->values.lookup, stdout);
             if (f.arms)
                 tfx_report_forecasts(f.arms, f.n_arms, stdout);
         }
     }
+    tfx_step_times_finish(&times);
     tfx_forecasts_finish(&f);
 }
 

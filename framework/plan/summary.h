@@ -17,11 +17,12 @@ typedef struct tfx_device_speed {
 
 tfx_device_speed tfx_device_speed_measure(const tfx_device *device);
 
-/* One row per stage of every arm, and what the spec took from elsewhere. */
+/* One row per stage of every arm, and what the spec took from elsewhere. step_seconds[arm][stage] is how long a step of it was
+ * found to take; 0: the speed says it. */
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                    tfx_device_speed speed, const tfx_lookup *taken, FILE *out);
+                    tfx_device_speed speed, double *const *step_seconds, const tfx_lookup *taken, FILE *out);
 /* The same for programs; the caller deletes it. */
 struct cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
-                            tfx_device_speed speed, const tfx_lookup *taken);
+                            tfx_device_speed speed, double *const *step_seconds, const tfx_lookup *taken);
 
 #endif

@@ -31,6 +31,27 @@ def test_plan():
                 same((parameters, flops, peak), (s["parameters"], s["flops_per_token"], s["peak_bytes"]), "what was planned")
 
 
+def test_plan_of_time():
+    """Steps of small stages are executed, of equal ones once; a stage whose steps take long has the speed of products."""
+    def stages(f, *options):
+        plan = f.json("plan", "tiny.ini", *options)
+        return plan["device_flops_per_second"], {(a["arm"], s["stage"]): s for a in plan["arms"] for s in a["stages"]}
+
+    long = ("--set", "arm.transformer.train.batch=4000", "--set", "arm.transformer.train.micro_batch=4")
+    with folder(TINY + "[arm longer]\nmodel = transformer\ntrain.steps = 24\n") as f:
+        _, small = stages(f)
+        same({s["seconds_measured"] for s in small.values()}, {True}, "all are measured")
+        same(small["longer", 0]["seconds"], 2 * small["transformer", 0]["seconds"], "twice the steps of one model")
+        text = f.tfx("plan", "tiny.ini").stdout
+        expect("by the fastest of a few executed now" in text and "GFLOP/s" not in text, "how it is known", text)
+        speed, large = stages(f, *long)
+        same([k for k, s in large.items() if not s["seconds_measured"]], [("transformer", 0)], "the long one is not")
+        s = large["transformer", 0]
+        expect(abs(s["seconds"] - s["executed_flops"] / (0.85 * speed)) < 1e-9 * s["seconds"], "it is reckoned", s)
+        text = f.tfx("plan", "tiny.ini", *long).stdout
+        expect("executed now on this machine; of larger stages at" in text and "GFLOP/s" in text, "what is known how", text)
+
+
 def test_growth_that_changes_the_function():
     """What the plan says of slots is what the probe of a run finds, and the run says it, too."""
     for score, keeps in (("l2_norm_gelu", True), ("softmax", False)):
