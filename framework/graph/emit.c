@@ -309,6 +309,24 @@ tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, dou
     return !tfx_graph_infer(g, &e) ? TFX_POISON : n_dims == 0 ? x : tfx_graph_append(g, &e);
 }
 
+tfx_value tfx_emit_rope_at(tfx_graph *g, tfx_value x, tfx_value positions, int64_t n_dims, double base)
+{
+    return tfx_graph_emit(
+        g, &(tfx_emission){.op = TFX_OP_ROPE, TFX_IN(x, positions), .ints = {n_dims, 1}, .reals = {base}});
+}
+
+tfx_value tfx_emit_insert(tfx_graph *g, tfx_value cache, tfx_value x, tfx_value positions)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_INSERT, TFX_IN(cache, x, positions)});
+}
+
+tfx_value tfx_emit_attention_cached(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, tfx_value positions,
+                                    double scale)
+{
+    return tfx_graph_emit(g,
+                          &(tfx_emission){.op = TFX_OP_ATTENTION_CACHED, TFX_IN(q, k, v, positions), .reals = {scale}});
+}
+
 tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale)
 {
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_ATTENTION, TFX_IN(q, k, v), .reals = {scale}});

@@ -115,7 +115,11 @@ tfx_value tfx_emit_matmul(tfx_graph *g, tfx_value a, tfx_value b, uint32_t flags
 tfx_value tfx_emit_softmax(tfx_graph *g, tfx_value x);
 tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps);
 tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base);
+tfx_value tfx_emit_rope_at(tfx_graph *g, tfx_value x, tfx_value positions, int64_t n_dims, double base);
 tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale); /* o; o+1 = lse */
+tfx_value tfx_emit_insert(tfx_graph *g, tfx_value cache, tfx_value x, tfx_value positions);
+tfx_value tfx_emit_attention_cached(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, tfx_value positions,
+                                    double scale);
 tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices);
 tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets); /* loss; +1 = lse */
 tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,

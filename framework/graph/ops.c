@@ -86,7 +86,7 @@ static const tfx_op_info table[] = {
     [TFX_OP_NORM] = {"norm", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_norm, .vjp = tfx_vjp_norm,
                      .axes = tfx_axes_norm, .proof = tfx_proof_norm},
     [TFX_OP_NORM_GRAD] = {"norm_grad", 2, 2, .n_out = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
-    [TFX_OP_ROPE] = {"rope", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_rope, .vjp = tfx_vjp_rope,
+    [TFX_OP_ROPE] = {"rope", 1, 2, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_rope, .vjp = tfx_vjp_rope,
                      .axes = tfx_axes_rope, .proof = tfx_proof_rope, .sizes = 1u << 0},
     [TFX_OP_ATTENTION] = {"attention", 3, 3, .n_out = 2, .f32 = ALL_THREE, .shape = tfx_shape_attention,
                           .flops = attention_flops, .vjp = tfx_vjp_attention, .axes = tfx_axes_attention,
@@ -101,6 +101,10 @@ static const tfx_op_info table[] = {
     [TFX_OP_CROSS_ENTROPY_GRAD] = {"cross_entropy_grad", 4, 4, .n_out = 1, .f32 = OPERAND(0), .overwrites = OPERAND(0),
                                    .shape = tfx_shape_like_first},
     [TFX_OP_CUSTOM] = {"custom", 0, 8, .n_out = 1, .shape = tfx_shape_custom, .vjp = tfx_vjp_custom},
+    /* Of forward passes that no gradient follows. */
+    [TFX_OP_INSERT] = {"insert", 3, 3, .n_out = 1, .f32 = BOTH, .overwrites = OPERAND(0), .shape = tfx_shape_insert},
+    [TFX_OP_ATTENTION_CACHED] = {"attention_cached", 4, 4, .n_out = 1, .f32 = ALL_THREE,
+                                 .shape = tfx_shape_attention_cached},
 };
 
 const tfx_op_info *tfx_op_info_of(tfx_op op)

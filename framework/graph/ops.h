@@ -83,7 +83,7 @@ static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
 extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_cast, tfx_shape_dropout,
     tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad, tfx_shape_concat,
     tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention, tfx_shape_attention_grad,
-    tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom;
+    tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom, tfx_shape_insert, tfx_shape_attention_cached;
 extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_affine, tfx_vjp_unary, tfx_vjp_cast,
     tfx_vjp_dropout, tfx_vjp_broadcast, tfx_vjp_reshape, tfx_vjp_permute, tfx_vjp_slice, tfx_vjp_pad, tfx_vjp_concat,
     tfx_vjp_sum, tfx_vjp_matmul, tfx_vjp_softmax, tfx_vjp_norm, tfx_vjp_rope, tfx_vjp_attention, tfx_vjp_gather,

@@ -209,6 +209,13 @@ int tfx_shape_norm(tfx_graph *g, tfx_emission *e)
     return out_like(g, e, 0, 0);
 }
 
+/* Whether operand k is i32 [batch, time] of operand `of`. */
+static int has_positions(const tfx_graph *g, const tfx_emission *e, uint32_t k, uint32_t of)
+{
+    const tfx_graph_value *p = operand(g, e, k), *x = operand(g, e, of);
+    return p->dtype == TFX_I32 && p->n_dims == 2 && x->n_dims >= 2 && !memcmp(p->dims, x->dims, sizeof(int64_t[2]));
+}
+
 int tfx_shape_rope(tfx_graph *g, tfx_emission *e)
 {
     const tfx_graph_value *x = operand(g, e, 0);
@@ -219,6 +226,9 @@ int tfx_shape_rope(tfx_graph *g, tfx_emission *e)
         return tfx_graph_fail(
             g, "rope: %" PRId64 " rotated dimensions (base %g) of %" PRId64 "; expected an even number up to head_dim",
             n, e->reals[0], x->dims[3]);
+    if (e->n_in > 1 && !has_positions(g, e, 1, 0))
+        return tfx_graph_fail(g, "rope: positions of %s must be i32 [batch, time], found %s", operand_text(g, e, 0),
+                              operand_text(g, e, 1));
     return out_like(g, e, 0, 0);
 }
 
@@ -281,4 +291,32 @@ int tfx_shape_custom(tfx_graph *g, tfx_emission *e)
         TFX_OK)
         return tfx_graph_fail(g, "custom op: %s", reason.text);
     return 1;
+}
+
+/* Whether b has the batch of a and all dimensions behind the second. */
+static int like_but_time(const tfx_graph_value *a, const tfx_graph_value *b)
+{
+    return a->n_dims == b->n_dims && a->n_dims >= 2 && a->dims[0] == b->dims[0] &&
+           !memcmp(a->dims + 2, b->dims + 2, sizeof(*a->dims) * (a->n_dims - 2));
+}
+
+int tfx_shape_insert(tfx_graph *g, tfx_emission *e)
+{
+    if (!like_but_time(operand(g, e, 0), operand(g, e, 1)) || !has_positions(g, e, 2, 1))
+        return tfx_graph_fail(g, "insert: %s does not fit into %s at i32 positions [batch, time], found %s",
+                              operand_text(g, e, 1), operand_text(g, e, 0), operand_text(g, e, 2));
+    return out_like(g, e, 0, 0);
+}
+
+int tfx_shape_attention_cached(tfx_graph *g, tfx_emission *e)
+{
+    const tfx_graph_value *q = operand(g, e, 0);
+    if (q->n_dims != 4 || !like_but_time(q, operand(g, e, 1)) || !tfx_graph_same_shape(g, e->in[1], e->in[2]) ||
+        !has_positions(g, e, 3, 0))
+        return tfx_graph_fail(g,
+                              "attention_cached: q %s, k %s, v %s and positions %s must be [batch, time, heads, "
+                              "head_dim], two of [batch, places, heads, head_dim] and i32 [batch, time]",
+                              operand_text(g, e, 0), operand_text(g, e, 1), operand_text(g, e, 2),
+                              operand_text(g, e, 3));
+    return out_like(g, e, 0, 0);
 }

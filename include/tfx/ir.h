@@ -58,7 +58,8 @@ typedef enum tfx_op {
     TFX_OP_SOFTMAX_GRAD = 51,       /* in: y, dy */
     TFX_OP_NORM = 52,               /* ints[0] = tfx_norm, reals[0] = eps */
     TFX_OP_NORM_GRAD = 53,          /* in: x, dy */
-    TFX_OP_ROPE = 54,               /* in [B,T,H,D]; ints: n_dims, sign (+1 forward, -1 adjoint);
+    TFX_OP_ROPE = 54,               /* in: x [B,T,H,D][, positions i32 [B,T]: without them row t is at
+                                 position t]; ints: n_dims, sign (+1 forward, -1 adjoint);
                                  reals[0] = base */
     TFX_OP_ATTENTION = 55,          /* in: q,k,v [B,T,H,D]; out: o [B,T,H,D], lse [B,H,T]; causal;
                                  reals[0] = scale */
@@ -71,7 +72,14 @@ typedef enum tfx_op {
                                        lse [...] */
     TFX_OP_CROSS_ENTROPY_GRAD = 60, /* in: logits, targets, lse, dloss [...]; out: dlogits,
                                        which may share logits' memory */
-    TFX_OP_CUSTOM = 61
+    TFX_OP_CUSTOM = 61,
+
+    /* what a forward pass over new positions takes from the ones before; since minor 1. Positions are
+     * 0 to N - 1, and a row may have one several times, with the same x */
+    TFX_OP_INSERT = 62,          /* in: cache [B,N,...], x [B,T,...], positions i32 [B,T]; out: cache with
+                                    its row positions[b,t] replaced by x[b,t]; may share cache's memory */
+    TFX_OP_ATTENTION_CACHED = 63 /* in: q [B,T,H,D], k, v [B,N,H,D], positions i32 [B,T]; out
+                                    [B,T,H,D]: query t sees keys 0 to positions[b,t]; reals[0] = scale */
 } tfx_op;
 
 #define TFX_MAX_INTS 8

@@ -21,7 +21,7 @@ START_TEST(rows)
         ck_assert_msg(!o->no_unit || (!o->pointwise && !o->overwrites), "%s: never executed", name);
     }
     ck_assert_str_eq(tfx_op_name((tfx_op)9), "?");
-    ck_assert_str_eq(tfx_op_name((tfx_op)(TFX_OP_CUSTOM + 1)), "?");
+    ck_assert_str_eq(tfx_op_name((tfx_op)(TFX_OP_ATTENTION_CACHED + 1)), "?");
     ck_assert_str_eq(tfx_op_name((tfx_op)-1), "?");
 }
 END_TEST

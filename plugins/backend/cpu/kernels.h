@@ -102,9 +102,9 @@ typedef struct tfx_cpu_op {
     tfx_status (*compile)(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
 } tfx_cpu_op;
 
-extern const tfx_cpu_op tfx_cpu_attention_ops[], tfx_cpu_custom_ops[], tfx_cpu_gather_ops[], tfx_cpu_loss_ops[],
-    tfx_cpu_matmul_ops[], tfx_cpu_move_ops[], tfx_cpu_norm_ops[], tfx_cpu_pointwise_ops[], tfx_cpu_rope_ops[],
-    tfx_cpu_softmax_ops[], tfx_cpu_sum_ops[];
+extern const tfx_cpu_op tfx_cpu_attention_ops[], tfx_cpu_cache_ops[], tfx_cpu_custom_ops[], tfx_cpu_gather_ops[],
+    tfx_cpu_loss_ops[], tfx_cpu_matmul_ops[], tfx_cpu_move_ops[], tfx_cpu_norm_ops[], tfx_cpu_pointwise_ops[],
+    tfx_cpu_rope_ops[], tfx_cpu_softmax_ops[], tfx_cpu_sum_ops[];
 
 /* The row of an op that steps compute, or NULL (kernel_table.c). */
 const tfx_cpu_op *tfx_cpu_op_row(tfx_op op);
@@ -206,6 +206,12 @@ static inline int tfx_cpu_same_shape(const tfx_tensor *a, const tfx_tensor *b)
 static inline int tfx_cpu_extends(const tfx_tensor *a, int64_t last, const tfx_tensor *b)
 {
     return b->n_dims == a->n_dims + 1 && b->dims[a->n_dims] == last && tfx_cpu_same_dims(a, b, a->n_dims);
+}
+
+/* Whether p is i32 [batch, time] of x [batch, time, ...]. */
+static inline int tfx_cpu_are_positions(const tfx_tensor *p, const tfx_tensor *x)
+{
+    return p->dtype == TFX_I32 && p->n_dims == 2 && x->n_dims >= 2 && tfx_cpu_same_dims(p, x, 2);
 }
 
 /* ---- views ---- */

@@ -102,6 +102,11 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
         scale(out, p->n, rows, cols, p->beta);
         return;
     }
+    if (p->m == 1) { /* as when a single token is generated: a product would copy all of b first */
+        cblas_sgemv(CblasRowMajor, p->trans_b ? CblasNoTrans : CblasTrans, (blasint)(p->trans_b ? cols : p->k),
+                    (blasint)(p->trans_b ? p->k : cols), p->alpha, b, (blasint)p->ldb, a, 1, p->beta, out, 1);
+        return;
+    }
     double before = p->pieces == 2 ? tfx_cpu_seconds() : 0;
     cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
                 (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,

@@ -1,0 +1,158 @@
+/* INSERT and ATTENTION_CACHED: new positions of a sequence whose keys and values are kept.
+ *
+ * A task of the attention is one head of one row of the batch: its keys and values are read once for a block of queries, as
+ * products with a stride of heads * dims. Of a single query, which is what generation asks for most of the time, they
+ * are products of a matrix and a vector. */
+#include "kernels.h"
+#include "softmax.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Queries at once: their scores stay in the second-level cache up to some 4096 keys. */
+#define BLOCK 16
+
+/* ---- insert ---- */
+
+typedef struct insert_args {
+    const tfx_tensor *cache, *x, *positions, *out;
+    int64_t time, places, width;
+} insert_args;
+
+static void insert_task(const void *args, const tfx_cpu_ctx *ctx, int64_t b)
+{
+    const insert_args *p = args;
+    const float *cache = tfx_cpu_at(ctx, p->cache), *x = tfx_cpu_at(ctx, p->x);
+    const int32_t *positions = tfx_cpu_at(ctx, p->positions);
+    float *out = tfx_cpu_at(ctx, p->out);
+    size_t row = (size_t)p->width * sizeof(float);
+    if (out != cache)
+        memcpy(out + b * p->places * p->width, cache + b * p->places * p->width, (size_t)p->places * row);
+    for (int64_t t = 0; t < p->time; t++) {
+        int32_t at = positions[b * p->time + t];
+        if (at >= 0 && at < p->places)
+            memcpy(out + (b * p->places + at) * p->width, x + (b * p->time + t) * p->width, row);
+    }
+}
+
+static const char *insert_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *cache = tfx_cpu_in(c, node, 0), *x = tfx_cpu_in(c, node, 1), *out = tfx_cpu_out(c, node, 0);
+    if (cache->dtype != TFX_F32 || x->dtype != TFX_F32 || out->dtype != TFX_F32 || cache->n_dims < 2 ||
+        x->n_dims != cache->n_dims || !tfx_cpu_same_shape(cache, out))
+        return "insert takes and gives f32 [batch, time, ...]";
+    if (x->dims[0] != cache->dims[0] ||
+        tfx_cpu_product(x->dims, 2, x->n_dims) != tfx_cpu_product(cache->dims, 2, cache->n_dims))
+        return "insert: what is inserted has rows of another shape";
+    return tfx_cpu_are_positions(tfx_cpu_in(c, node, 2), x) ? NULL : "insert: positions must be i32 [batch, time]";
+}
+
+static tfx_status insert_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    insert_args *p = out->args = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    p->cache = tfx_cpu_in(c, node, 0);
+    p->x = tfx_cpu_in(c, node, 1);
+    p->positions = tfx_cpu_in(c, node, 2);
+    p->out = tfx_cpu_out(c, node, 0);
+    p->time = p->x->dims[1];
+    p->places = p->cache->dims[1];
+    p->width = tfx_cpu_product(p->x->dims, 2, p->x->n_dims);
+    out->n_tasks = p->x->dims[0];
+    out->task = insert_task;
+    return TFX_OK;
+}
+
+/* ---- attention ---- */
+
+typedef struct cached_args {
+    const tfx_tensor *q, *k, *v, *positions, *out;
+    int64_t time, places, heads, dims;
+    float scale;
+} cached_args;
+
+/* n queries, of which the last one to see sees `keys` keys, against them. */
+static void attend(const cached_args *p, int64_t n, const int32_t *positions, int64_t keys, const float *q,
+                   const float *k, const float *v, float *s, float *out)
+{
+    blasint d = (blasint)p->dims, ld = (blasint)(p->heads * p->dims), seen = (blasint)keys;
+    if (n == 1)
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, seen, d, p->scale, k, ld, q, 1, 0.0f, s, 1);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, seen, d, p->scale, q, ld, k, ld, 0.0f, s,
+                    seen);
+    for (int64_t i = 0; i < n; i++) {
+        float *row = s + i * keys;
+        int64_t own = tfx_cpu_max(1, tfx_cpu_min(keys, (int64_t)positions[i] + 1));
+        double sum = tfx_cpu_row_exp(own, row, tfx_cpu_row_max(own, row), row);
+        tfx_cpu_row_scale(own, row, (float)(1.0 / sum));
+        memset(row + own, 0, (size_t)(keys - own) * sizeof(float));
+    }
+    if (n == 1)
+        cblas_sgemv(CblasRowMajor, CblasTrans, seen, d, 1.0f, v, ld, s, 1, 0.0f, out, 1);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)n, d, seen, 1.0f, s, seen, v, ld, 0.0f, out,
+                    ld);
+}
+
+static void cached_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+{
+    const cached_args *p = args;
+    int64_t b = task / p->heads, h = task % p->heads, ld = p->heads * p->dims;
+    const int32_t *positions = (const int32_t *)tfx_cpu_at(ctx, p->positions) + b * p->time;
+    const float *k = (const float *)tfx_cpu_at(ctx, p->k) + b * p->places * ld + h * p->dims;
+    const float *v = (const float *)tfx_cpu_at(ctx, p->v) + b * p->places * ld + h * p->dims;
+    for (int64_t t = 0; t < p->time; t += BLOCK) {
+        int64_t n = tfx_cpu_min(BLOCK, p->time - t), last = 0, at = (b * p->time + t) * ld + h * p->dims;
+        for (int64_t i = 0; i < n; i++)
+            last = tfx_cpu_max(last, positions[t + i]);
+        attend(p, n, positions + t, tfx_cpu_min(p->places, last + 1), (const float *)tfx_cpu_at(ctx, p->q) + at, k, v,
+               (float *)ctx->scratch, (float *)tfx_cpu_at(ctx, p->out) + at);
+    }
+}
+
+static const char *cached_check(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *q = tfx_cpu_in(c, node, 0), *k = tfx_cpu_in(c, node, 1), *v = tfx_cpu_in(c, node, 2);
+    const tfx_tensor *out = tfx_cpu_out(c, node, 0);
+    if (q->dtype != TFX_F32 || k->dtype != TFX_F32 || v->dtype != TFX_F32 || out->dtype != TFX_F32 || q->n_dims != 4 ||
+        k->n_dims != 4 || !tfx_cpu_same_shape(k, v) || !tfx_cpu_same_shape(q, out))
+        return "attention_cached takes and gives f32 [batch, time, heads, dims]";
+    if (q->dims[0] != k->dims[0] || q->dims[2] != k->dims[2] || q->dims[3] != k->dims[3])
+        return "attention_cached: keys of another batch or head than queries";
+    if (!tfx_cpu_are_positions(tfx_cpu_in(c, node, 3), q))
+        return "attention_cached: positions must be i32 [batch, time]";
+    if (k->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
+        return "attention_cached: a dimension beyond what BLAS can count";
+    return NULL;
+}
+
+static tfx_status cached_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+{
+    const tfx_node *node = step->nodes[0];
+    cached_args *p = out->args = calloc(1, sizeof(*p));
+    if (!p)
+        return TFX_E_MEMORY;
+    p->q = tfx_cpu_in(c, node, 0);
+    p->k = tfx_cpu_in(c, node, 1);
+    p->v = tfx_cpu_in(c, node, 2);
+    p->positions = tfx_cpu_in(c, node, 3);
+    p->out = tfx_cpu_out(c, node, 0);
+    p->scale = (float)node->reals[0];
+    p->time = p->q->dims[1];
+    p->heads = p->q->dims[2];
+    p->dims = p->q->dims[3];
+    p->places = p->k->dims[1];
+    out->n_tasks = p->q->dims[0] * p->heads;
+    out->task = cached_task;
+    out->scratch = (uint64_t)(tfx_cpu_min(BLOCK, p->time) * p->places) * sizeof(float);
+    return TFX_OK;
+}
+
+const tfx_cpu_op tfx_cpu_cache_ops[] = {{TFX_OP_INSERT, 3, 3, 1, insert_check, insert_compile},
+                                        {TFX_OP_ATTENTION_CACHED, 4, 4, 1, cached_check, cached_compile},
+                                        {0}};
