@@ -12,7 +12,8 @@ typedef enum tfx_state_kind {
     TFX_STATE_INPUT = 1, /* written by the host before a run; not in checkpoints */
     TFX_STATE_PARAM,     /* a model parameter */
     TFX_STATE_OPTIMIZER, /* optimizer state of the parameter `owner` */
-    TFX_STATE_SCRATCH    /* kept between steps, but zero at every step boundary */
+    TFX_STATE_SCRATCH,   /* kept between steps, but zero at every step boundary */
+    TFX_STATE_CACHE      /* keys and values of the positions so far */
 } tfx_state_kind;
 
 typedef struct tfx_state_tensor {
