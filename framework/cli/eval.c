@@ -53,8 +53,8 @@ static tfx_status evaluate(const tfx_cli_args *a, tfx_session *s, const tfx_arm 
     if (tfx_cli_int(a, "stage", -1, 0, 1000000, &stage, err) != TFX_OK ||
         !(weights = tfx_cli_checkpoint_weights(a, s->experiment->name, arm->name, err)) ||
         tfx_device_open(&s->device, s->experiment, err) != TFX_OK ||
-        tfx_inference_open(&f, s->experiment, arm, s->registry, &s->device, stage, tokens_file ? 1 : 0, weights, err) !=
-            TFX_OK)
+        tfx_inference_open(&f, s->experiment, arm, s->registry, &s->device, stage, tokens_file ? 1 : 0, 0, weights,
+                           err) != TFX_OK)
         goto done;
     if (tokens_file) {
         if (tfx_token_file_read(tokens_file, f.plan->model->vocab, &tokens, &n_tokens, err) == TFX_OK)

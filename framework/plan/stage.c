@@ -5,6 +5,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
+#include "framework/graph/incremental.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
 #include "framework/plan/optimizer.h"
@@ -236,6 +237,86 @@ static void build_eval(stage_builder *b)
     finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
 
+/* The first node that the backend cannot execute, or NULL. */
+static const tfx_node *find_unsupported(const stage_builder *b, const tfx_program *p)
+{
+    const tfx_device *d = b->p->device;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
+            if (!tfx_call_backend_supports(d->cls, d->backend, p, p->steps[i]->nodes[k]))
+                return p->steps[i]->nodes[k];
+    return NULL;
+}
+
+/* ---- one position after the other ---- */
+
+/* How many positions of a prompt are computed at once: products are then no longer bound by reading the weights. */
+#define PREFIX_POSITIONS 64
+
+static tfx_stage_extension add_extension(tfx_stage_plan *s, const char *name, int64_t n)
+{
+    char *tokens = tfx_printf("/%s tokens", name), *positions = tfx_printf("/%s positions", name);
+    int64_t dims[2] = {s->rows, n};
+    tfx_stage_extension x = {tfx_state_add(&s->state, TFX_STATE_INPUT, tokens, TFX_I32, 2, dims),
+                             tfx_state_add(&s->state, TFX_STATE_INPUT, positions, TFX_I32, 2, dims), n};
+    free(tokens);
+    free(positions);
+    return x;
+}
+
+/* The logits of the new positions, which may be none for `why`. */
+static tfx_value build_extension(const stage_builder *b, const tfx_graph *full, tfx_value logits,
+                                 const tfx_stage_extension *x, tfx_graph *g, tfx_error *why)
+{
+    begin_graph(b, g, 0);
+    const tfx_incremental p = {.from = full,
+                               .tokens = full->state_values[b->s->tokens],
+                               .logits = logits,
+                               .new_tokens = tfx_emit_state(g, x->tokens),
+                               .positions = tfx_emit_state(g, x->positions)};
+    return tfx_incremental_build(&p, g, why);
+}
+
+/* Whether there are both programs. Custom ops are lowered, whose kernels may look anywhere. */
+static int build_extensions(const stage_builder *b)
+{
+    tfx_stage_plan *s = b->s;
+    tfx_error why = {0};
+    tfx_graph full, prefix, next;
+    outputs o = {0};
+    begin_graph(b, &full, 0);
+    full.device = NULL;
+    full.dropout_key = tfx_emit_state(&full, s->key);
+    tfx_value logits = tfx_model_build(s->model, &full, tfx_emit_state(&full, s->tokens), 0);
+    if (b->err->status == TFX_OK && s->context > 1) {
+        build_extension(b, &full, logits, &s->prefix, &prefix, &why);
+        o.logits = build_extension(b, &full, logits, &s->next, &next, &why);
+        s->state.frozen |= why.status == TFX_OK;
+        for (int k = 0; k < 2; k++) {
+            tfx_graph *g = k ? &next : &prefix;
+            if (why.status == TFX_OK && b->err->status == TFX_OK)
+                finish_graph(b, g, k ? TFX_PROGRAM_NEXT : TFX_PROGRAM_PREFIX, k ? o : (outputs){0});
+            else
+                tfx_graph_finish(g);
+        }
+    }
+    tfx_graph_finish(&full);
+    int complete = 1;
+    for (int k = TFX_PROGRAM_PREFIX; k <= TFX_PROGRAM_NEXT; k++) {
+        const tfx_placement *p = s->programs[k].placement;
+        complete &= p && !find_unsupported(b, &p->program);
+    }
+    if (!complete)
+        s->whole_windows = tfx_strdup(why.status != TFX_OK ? why.text
+                                      : s->context < 2     ? "its context is 1"
+                                                           : "the backend cannot do it");
+    for (int k = TFX_PROGRAM_PREFIX; k <= TFX_PROGRAM_NEXT && !complete; k++) {
+        tfx_placement_destroy(s->programs[k].placement);
+        s->programs[k] = (tfx_stage_program){0};
+    }
+    return complete;
+}
+
 /* What the backend has to say of one program: can it run all of it, and with how much
  * scratch memory. */
 static void check_program(const stage_builder *b, const tfx_program *p)
@@ -244,16 +325,15 @@ static void check_program(const stage_builder *b, const tfx_program *p)
         return;
     const tfx_device *d = b->p->device;
     b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
-    for (uint32_t i = 0; i < p->n_steps; i++)
-        for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
-            if (!tfx_call_backend_supports(d->cls, d->backend, p, p->steps[i]->nodes[k])) {
-                /* Sizes beyond what kernels count are beyond the memory, too, and it is that
-                 * which the user has to know. */
-                if (b->s->state.bytes + b->s->arena_bytes <= tfx_call_backend_memory(d->cls, d->backend))
-                    tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it",
-                             d->cls->name, tfx_op_name(p->steps[i]->nodes[k]->op), b->s->model->name);
-                return;
-            }
+    const tfx_node *unsupported = find_unsupported(b, p);
+    if (unsupported) {
+        /* Sizes beyond what kernels count are beyond the memory, too, and it is that
+         * which the user has to know. */
+        if (b->s->state.bytes + b->s->arena_bytes <= tfx_call_backend_memory(d->cls, d->backend))
+            tfx_fail(b->err, TFX_E_UNSUPPORTED, "backend '%s' cannot execute %s as model '%s' uses it", d->cls->name,
+                     tfx_op_name(unsupported->op), b->s->model->name);
+        return;
+    }
     b->s->workspace_bytes += tfx_call_backend_workspace(d->cls, d->backend, p); /* every program has its own */
 }
 
@@ -296,14 +376,19 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
         s->micro_batch = p->train->micro_batch;
         s->n_micro = s->batch / s->micro_batch;
         s->context = s->model->context;
-        int64_t rows[2] = {p->eval_only && p->eval_rows ? p->eval_rows : s->micro_batch, s->context}, key[1] = {2};
+        s->rows = p->eval_only && p->eval_rows ? p->eval_rows : s->micro_batch;
+        int64_t rows[2] = {s->rows, s->context}, key[1] = {2};
         s->tokens = tfx_state_add(&s->state, TFX_STATE_INPUT, "/tokens", TFX_I32, 2, rows);
         s->targets = tfx_state_add(&s->state, TFX_STATE_INPUT, "/targets", TFX_I32, 2, rows);
         s->lr = tfx_state_add(&s->state, TFX_STATE_INPUT, "/lr", TFX_F32, 0, NULL);
         s->key = tfx_state_add(&s->state, TFX_STATE_INPUT, "/key", TFX_I32, 1, key);
         if (!p->eval_only)
             build_training(&b);
-        if (err->status == TFX_OK)
+        if (p->extends) {
+            s->prefix = add_extension(s, "prefix", s->context < PREFIX_POSITIONS ? s->context : PREFIX_POSITIONS);
+            s->next = add_extension(s, "next", 1);
+        }
+        if (err->status == TFX_OK && !(p->extends && build_extensions(&b)))
             build_eval(&b);
         for (int i = 0; i < TFX_N_PROGRAMS; i++)
             if (s->programs[i].placement)
@@ -332,6 +417,7 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     tfx_model_destroy(s->model);
     tfx_slice_sites_finish(&s->slice_sites);
     free(s->trained);
+    free(s->whole_windows);
     free(s->ops.items);
     free(s);
 }

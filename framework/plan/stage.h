@@ -19,6 +19,8 @@ typedef enum tfx_program_kind {
     TFX_PROGRAM_ACCUMULATE, /* forward and backward, for each micro-batch, */
     TFX_PROGRAM_UPDATE,     /* and once per step the update */
     TFX_PROGRAM_EVAL,       /* forward alone */
+    TFX_PROGRAM_PREFIX,     /* the keys and values of tfx_stage_extension.n positions of each row are kept; no logits */
+    TFX_PROGRAM_NEXT,       /* those of one more position, and its logits */
     TFX_PROGRAM_MEASURED,   /* the first three again, for steps that measure slices (slices.h) and do all else alike */
     TFX_N_PROGRAMS = TFX_PROGRAM_MEASURED + TFX_PROGRAM_EVAL
 } tfx_program_kind;
@@ -28,10 +30,16 @@ typedef struct tfx_stage_program {
     /* Outputs, NULL where it has none: */
     const tfx_tensor *loss;      /* [], the mean over the micro-batch; of EVAL the sum */
     const tfx_tensor *grad_norm; /* [], before clipping */
-    const tfx_tensor *logits;    /* [rows, context, vocab] */
+    const tfx_tensor *logits;    /* [rows, context, vocab]; of NEXT [rows, 1, vocab] */
     const tfx_tensor *sums;      /* [TFX_SLICE_SUMS for each trained parameter] */
     const tfx_tensor *energies;  /* [slice_sites.n_slots] */
 } tfx_stage_program;
+
+/* Inputs of PREFIX and NEXT: tokens and their positions, i32 [rows, n]. */
+typedef struct tfx_stage_extension {
+    uint32_t tokens, positions; /* indices into `state` */
+    int64_t n;
+} tfx_stage_extension;
 
 typedef struct tfx_stage_plan {
     uint32_t index;
@@ -49,6 +57,9 @@ typedef struct tfx_stage_plan {
 
     tfx_state_layout state;            /* frozen */
     uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
+    int64_t rows;                      /* of evaluations and extensions */
+    tfx_stage_extension prefix, next;  /* where they were asked for */
+    char *whole_windows;               /* why there are no such programs; NULL: there are, or they were not asked for */
 
     tfx_stage_program programs[TFX_N_PROGRAMS];
     tfx_op_set ops;    /* the custom ops of all of them */
@@ -88,7 +99,8 @@ typedef struct tfx_stage_params {
     const tfx_state_layout *grown_from; /* of the stage before, where slices are to be measured; else NULL */
     int64_t eval_rows;                  /* 0: micro_batch */
     int eval_only;                      /* no training programs, no optimizer state */
-    int no_reuse;                       /* plan without sharing memory: for tests */
+    int extends;  /* with eval_only: PREFIX and NEXT in the place of EVAL, where positions can be told apart */
+    int no_reuse; /* plan without sharing memory: for tests */
 } tfx_stage_params;
 
 /* NULL with a message. Steps, index and schedule are left for the caller. */

@@ -195,6 +195,20 @@ void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
     tfx_engine_read(e, e->plan->programs[TFX_PROGRAM_EVAL].logits, first * sizeof(float), out, n * sizeof(float));
 }
 
+tfx_status tfx_engine_extend(tfx_engine *e, int next, const int32_t *tokens, const int32_t *positions, tfx_error *err)
+{
+    const tfx_state_tensor *t = e->plan->state.tensors;
+    const tfx_stage_extension *x = next ? &e->plan->next : &e->plan->prefix;
+    upload(e, &t[x->tokens], 0, tokens, t[x->tokens].bytes);
+    upload(e, &t[x->positions], 0, positions, t[x->positions].bytes);
+    return execute(e, next ? TFX_PROGRAM_NEXT : TFX_PROGRAM_PREFIX, err);
+}
+
+void tfx_engine_next_logits(tfx_engine *e, uint64_t first, size_t n, float *out)
+{
+    tfx_engine_read(e, e->plan->programs[TFX_PROGRAM_NEXT].logits, first * sizeof(float), out, n * sizeof(float));
+}
+
 tfx_status tfx_engine_execute_other(tfx_engine *e, const tfx_program *p, tfx_error *err)
 {
     const tfx_backend_class *cls = e->device->cls;

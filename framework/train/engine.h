@@ -39,6 +39,11 @@ tfx_status tfx_engine_eval(tfx_engine *e, float *loss_sum, tfx_error *err);
 /* Logits of the last evaluation: n values from element `first` of [rows, context, vocab]. */
 void tfx_engine_logits(tfx_engine *e, uint64_t first, size_t n, float *out);
 
+/* PREFIX or, with `next`, NEXT: tokens and their positions, [rows, n] as the plan says. */
+tfx_status tfx_engine_extend(tfx_engine *e, int next, const int32_t *tokens, const int32_t *positions, tfx_error *err);
+/* Logits of the last NEXT: n values from element `first` of [rows, vocab]. */
+void tfx_engine_next_logits(tfx_engine *e, uint64_t first, size_t n, float *out);
+
 /* Executes a program that is none of the stage's, on its state and on an arena that fits. Afterwards the
  * engine is there to be read and destroyed, and for nothing else. */
 tfx_status tfx_engine_execute_other(tfx_engine *e, const tfx_program *p, tfx_error *err);

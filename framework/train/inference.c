@@ -9,7 +9,8 @@
 #include "framework/train/evaluate.h"
 
 static tfx_stage_plan *plan_stage(const tfx_experiment *e, const tfx_arm *arm, tfx_scaling *policy, uint32_t stage,
-                                  const tfx_registry *registry, const tfx_device *device, int64_t rows, tfx_error *err)
+                                  const tfx_registry *registry, const tfx_device *device, int64_t rows, int extends,
+                                  tfx_error *err)
 {
     tfx_stage declared;
     const tfx_model_spec *model = tfx_policy_stage(e, arm, policy, stage, &declared, err);
@@ -18,14 +19,15 @@ static tfx_stage_plan *plan_stage(const tfx_experiment *e, const tfx_arm *arm, t
                           .model = model,
                           .train = &arm->train,
                           .eval_rows = rows,
-                          .eval_only = 1};
+                          .eval_only = 1,
+                          .extends = extends};
     return model ? tfx_stage_plan_create(&p, err) : NULL;
 }
 
 /* Plans the stage that is asked for, or the last one whose shapes the weights have. */
 static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
                                const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
-                               const char *weights, tfx_error *err)
+                               int extends, const char *weights, tfx_error *err)
 {
     tfx_scaling *policy;
     uint32_t n;
@@ -40,7 +42,7 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
             if (stage >= 0 && k != stage)
                 continue;
             tfx_error mismatch = {0};
-            tfx_stage_plan *plan = plan_stage(e, arm, policy, k, registry, device, rows, err);
+            tfx_stage_plan *plan = plan_stage(e, arm, policy, k, registry, device, rows, extends, err);
             if (!plan)
                 break;
             if (tfx_weights_check(weights, &plan->state, &mismatch) == TFX_OK) {
@@ -61,10 +63,10 @@ static tfx_status choose_stage(tfx_inference *f, const tfx_experiment *e, const 
 
 tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
                               const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
-                              const char *weights, tfx_error *err)
+                              int extends, const char *weights, tfx_error *err)
 {
     *f = (tfx_inference){0};
-    if (choose_stage(f, e, arm, registry, device, stage, rows, weights, err) != TFX_OK)
+    if (choose_stage(f, e, arm, registry, device, stage, rows, extends, weights, err) != TFX_OK)
         return err->status;
     f->tokens = TFX_NEW_ARRAY(int32_t, f->plan->context);
     f->targets = TFX_NEW_ARRAY(int32_t, f->plan->context);
@@ -101,9 +103,7 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
     return err->status;
 }
 
-/* Puts `n` tokens into the window and their successors into the targets; what follows them
- * is padding that causal layers never look at. */
-static void set_window(tfx_inference *f, const int32_t *tokens, uint64_t n)
+void tfx_inference_set_window(tfx_inference *f, const int32_t *tokens, uint64_t n)
 {
     uint64_t context = (uint64_t)f->plan->context;
     for (uint64_t i = 0; i < context; i++) {
@@ -129,7 +129,7 @@ tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_
     for (uint64_t at = 0; at < n && err->status == TFX_OK; at += context) {
         uint64_t here = n - at < context ? n - at : context;
         float sum;
-        set_window(f, tokens + at, here);
+        tfx_inference_set_window(f, tokens + at, here);
         if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
             break;
         total += (double)sum;
@@ -193,60 +193,5 @@ tfx_status tfx_inference_check_causal(tfx_inference *f, tfx_error *err)
         check_cut(f, (context / 2) | 1, err);
     if (context > 1 && err->status == TFX_OK)
         check_cut(f, context - 1, err);
-    return err->status;
-}
-
-static int descending(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Draws a token: softmax of logits / temperature over the top_k largest. */
-static int32_t draw(const float *logits, uint64_t vocab, const tfx_sampling *s, uint64_t index, float *scratch)
-{
-    uint64_t best = 0;
-    for (uint64_t i = 1; i < vocab; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    if (s->temperature == 0)
-        return (int32_t)best;
-    float least = -INFINITY;
-    if (s->top_k && (uint64_t)s->top_k < vocab) {
-        memcpy(scratch, logits, vocab * sizeof(float));
-        qsort(scratch, vocab, sizeof(float), descending);
-        least = scratch[s->top_k - 1];
-    }
-    double total = 0;
-    for (uint64_t i = 0; i < vocab; i++) {
-        scratch[i] = logits[i] < least ? 0.0f : (float)exp(((double)logits[i] - (double)logits[best]) / s->temperature);
-        total += (double)scratch[i];
-    }
-    double u = (double)(tfx_random_u64(s->seed, tfx_random_stream("generate"), index) >> 11) * 0x1p-53 * total;
-    for (uint64_t i = 0; i < vocab; i++) {
-        u -= (double)scratch[i];
-        if (u < 0)
-            return (int32_t)i;
-    }
-    return (int32_t)best;
-}
-
-tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n, uint64_t count,
-                                  void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err)
-{
-    uint64_t context = (uint64_t)f->plan->context, vocab = (uint64_t)f->plan->model->vocab;
-    float *logits = TFX_NEW_ARRAY(float, vocab), *scratch = TFX_NEW_ARRAY(float, vocab), sum;
-    for (uint64_t i = 0; i < count && err->status == TFX_OK; i++) {
-        uint64_t here = *n < context ? *n : context;
-        set_window(f, tokens + *n - here, here);
-        if (tfx_engine_eval(f->engine, &sum, err) != TFX_OK)
-            break;
-        tfx_engine_logits(f->engine, (here - 1) * vocab, vocab, logits);
-        tokens[*n] = draw(logits, vocab, s, i, scratch);
-        emit(ctx, tokens[*n]);
-        ++*n;
-    }
-    free(logits);
-    free(scratch);
     return err->status;
 }

@@ -14,10 +14,11 @@ typedef struct tfx_inference {
 } tfx_inference;
 
 /* The model of an arm with the weights of a safetensors file, `rows` rows at a time (0:
- * the arm's micro_batch). stage -1: the last one whose shapes the file has. */
+ * the arm's micro_batch). stage -1: the last one whose shapes the file has. `extends`: to go on from position to position
+ * (generation.h) and nothing else; where plan->whole_windows says why that is not possible, windows are evaluated as without it. */
 tfx_status tfx_inference_open(tfx_inference *f, const tfx_experiment *e, const tfx_arm *arm,
                               const tfx_registry *registry, const tfx_device *device, int64_t stage, int64_t rows,
-                              const char *weights, tfx_error *err);
+                              int extends, const char *weights, tfx_error *err);
 void tfx_inference_close(tfx_inference *f);
 
 /* Mean loss on the validation set, the same that runs are evaluated on. bits_per_byte may be NaN. */
@@ -30,19 +31,12 @@ tfx_status tfx_inference_validate(tfx_inference *f, const tfx_experiment *e, con
 tfx_status tfx_inference_tokens(tfx_inference *f, const int32_t *tokens, uint64_t n, const char *logits_file,
                                 double *loss, tfx_error *err);
 
-typedef struct tfx_sampling {
-    double temperature; /* 0: the most likely token */
-    int64_t top_k;      /* 0: all */
-    uint64_t seed;
-} tfx_sampling;
-
 /* Whether the model is causal, which sampling from it takes for granted: TFX_E_UNSUPPORTED with a message when
  * later tokens change earlier logits. Evaluates four windows. Needs rows = 1. */
 tfx_status tfx_inference_check_causal(tfx_inference *f, tfx_error *err);
 
-/* Appends `count` tokens to tokens[0..*n) (capacity *n + count), calling `emit` with each.
- * Sees the last `context` tokens. Needs rows = 1. */
-tfx_status tfx_inference_generate(tfx_inference *f, const tfx_sampling *s, int32_t *tokens, uint64_t *n, uint64_t count,
-                                  void (*emit)(void *ctx, int32_t token), void *ctx, tfx_error *err);
+/* The engine's batch: n tokens, at most the context, and their successors as targets; what follows them is padding that causal
+ * layers never look at. Needs rows = 1. */
+void tfx_inference_set_window(tfx_inference *f, const int32_t *tokens, uint64_t n);
 
 #endif

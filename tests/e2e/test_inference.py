@@ -204,7 +204,21 @@ def test_generate():
             same(t, row.index(max(row)), "the most likely token")
             tokens.append(t)
 
+        # Several at once: each gets what it gets alone, whatever its length; as ids, a line for each.
+        prompts = ["The ", "A", "x" * (CONTEXT + 5)]
+        alone = [say("--prompt", p, "--tokens", 30, "--temperature", 0) for p in prompts]
+        same(say(*[x for p in prompts for x in ("--prompt", p)], "--tokens", 30, "--temperature", 0), "\n".join(alone), "together")
+        lines = say("--prompt-tokens", prompt, "--prompt-tokens", "65,66", "--tokens", 7).split("\n")
+        same([len(x.split()) for x in lines], [7, 0, 7, 0], "ids of each")
+        same([int(x) for x in lines[0].split()], drawn[:7], "the first is as alone")
+
+        # As few tokens as make up the share: none but the likeliest, or all of them.
+        same(ids("--prompt-tokens", prompt, "--tokens", 5, "--top-p", 0), greedy, "top-p 0")
+        same(ids("--prompt-tokens", prompt, "--tokens", 40, "--top-p", 1), drawn[:40], "top-p 1")
+        expect(ids("--prompt-tokens", prompt, "--tokens", 40, "--top-p", 0.3) != drawn[:40], "top-p 0.3")
+
         for args, words in [
+            (["--prompt", "a", "--top-p", "1.5"], ["--top-p", "0 to 1", "'1.5'"]), (["--prompt", "a", "--prompt", ""], ["empty"]),
             ([], ["--prompt"]), (["--prompt", ""], ["empty"]), (["--prompt", "a", "--prompt-tokens", "1"], ["--prompt"]),
             (["--prompt-tokens", "84,x"], ["'x'", "0 to 255"]), (["--prompt-tokens", "84,256"], ["'256'"]),
             (["--prompt", "a", "--temperature", "-1"], ["--temperature", "'-1'"]),

@@ -88,6 +88,20 @@ def test_generation_needs_causal_layers():
                 f.tfx("generate", final, "--db", db, "--prompt", "The ", env=env)
 
 
+def test_generation_by_windows():
+    """Where positions meet in something else than attention, a text is continued window by window, and several are not."""
+    with folder() as f:
+        shutil.copy(HELPERS / "shift.so", f.path)
+        env = {"TFX_PLUGIN_PATH": str(f.path)}
+        (f.path / "tiny.ini").write_text(HEAD + LOOKAHEAD.format(mixer="shift", heads=""))
+        f.tfx("run", "tiny.ini", env=env)
+        final = f.one("SELECT id FROM checkpoint WHERE reason = 'final'")
+        text = f.tfx("generate", final, "--prompt", "The ", "--tokens", 40, env=env).stdout
+        same(len(text.encode(errors="replace")) >= 44, True, "it goes on beyond the context")
+        r = f.tfx("generate", final, "--prompt", "The ", "--prompt", "A", env=env, status=2)
+        message(r, "model 'looker' needs its whole window for each token (slice is of positions)", "expected one prompt, found 2")
+
+
 SQUARE = """
 [model transformer]
 n_blocks = 2
