@@ -22,7 +22,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 
 static const tfx_cli_option options[] = {
     {"figure", "NAME", 0,
-     "curves (loss against FLOPs), scaling (decayed end points), sweep or growth (around growth events)"},
+     "curves (loss against FLOPs), scaling or arms (decayed end points, by FLOPs or by arm), sweep or growth (around "
+     "growth events)"},
     {"output", "FILE", 0, "a name that ends in .svg, .pdf or .png", 'o'},
     {TFX_CLI_DB_OPTION},
     {NULL},

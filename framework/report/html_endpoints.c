@@ -71,7 +71,7 @@ static void draw(const tfx_page *p, tfx_cost_kind cost, const endpoint *all, siz
     if (!(x[0] > 0)) /* no time was measured */
         return;
     snprintf(classes, sizeof(classes), "switched cost-%s", tfx_cost_names[cost]);
-    tfx_html_plot plot = {.x = tfx_scale_log(x[0], x[1], 0.06),
+    tfx_html_plot plot = {.x = tfx_scale_cost(x[0], x[1], 0.06),
                           .y = tfx_scale_log(y[0], y[1], 0.08),
                           .x_kind = tfx_html_cost_ticks(cost),
                           .x_label = tfx_html_cost_label(cost),

@@ -107,8 +107,11 @@ static tfx_status draw_curves(tfx_paper *p, tfx_error *err)
 static const struct figure {
     const char *name;
     draw_figure *draw;
-} figures[] = {
-    {"curves", draw_curves}, {"scaling", tfx_paper_scaling}, {"sweep", tfx_paper_sweep}, {"growth", tfx_paper_growth}};
+} figures[] = {{"curves", draw_curves},
+               {"arms", tfx_paper_arms},
+               {"scaling", tfx_paper_scaling},
+               {"sweep", tfx_paper_sweep},
+               {"growth", tfx_paper_growth}};
 
 static draw_figure *find_figure(const char *name, tfx_error *err)
 {

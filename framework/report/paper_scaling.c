@@ -87,7 +87,7 @@ static void draw(tfx_paper *p, const tfx_endpoints *ends, const double x[2], dou
     for (size_t i = 0; i < n_bands; i++)
         for (size_t k = 0; k < TFX_BAND_POINTS; k++) /* the line, not all of its interval */
             tfx_range_widen(y, bands[i].points[k].loss);
-    tfx_scale sx = tfx_scale_log(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
+    tfx_scale sx = tfx_scale_cost(x[0], x[1], 0.06), sy = tfx_scale_log(y[0], y[1], 0.08);
     tfx_paper_begin(p, 1, keys, n_groups + n_bands);
     tfx_paper_panel(p, 0);
     tfx_paper_axis(p, "x", &sx, TFX_TICK_POWER, "training FLOPs, including ancestors");

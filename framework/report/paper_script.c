@@ -19,15 +19,21 @@
 #define LETTER 0.052 /* in the mean */
 
 /* Names of which two stand beside each other. */
-#define SHORT_NAME 24
+#define SHORT_NAME 21
 #define LONGEST_NAME 46
+#define LONGEST_ROW 30 /* beside a panel */
 
 /* gnuplot's numbers of points: a disc, a square, triangles. */
 static const int points[] = {7, 5, 9, 11};
 
+static double left(const tfx_paper *p)
+{
+    return LEFT + LETTER * (double)p->n_letters;
+}
+
 static double panel_height(const tfx_paper *p)
 {
-    return p->n_panels > 1 ? OF_SEVERAL : ONE_PANEL;
+    return p->n_rows ? KEY_ROW * ((double)p->n_rows + 0.4) : p->n_panels > 1 ? OF_SEVERAL : ONE_PANEL;
 }
 
 /* Dashes as gnuplot has them: (line, gap, ...). */
@@ -56,6 +62,17 @@ static void print_line_style(FILE *out, size_t number, tfx_paper_mark mark)
     print_dashes(out, mark == TFX_PAPER_LAW ? of_laws[number % 3] : style.dashes);
 }
 
+/* With dots in the place of what is too much; heap. */
+static char *cut_name(const char *name, size_t most)
+{
+    size_t length = most;
+    if (strlen(name) <= most)
+        return tfx_strdup(name);
+    while (length && ((unsigned char)name[length] & 0xc0) == 0x80)
+        length--; /* between two letters */
+    return tfx_printf("%.*s...", (int)length, name);
+}
+
 /* x and y are where the entry begins, from the lower left corner. gnuplot's own legends have no more rows than fit
  * into the panel. */
 static void print_key(tfx_paper *p, const tfx_paper_key *key, size_t number, double x, double y)
@@ -72,10 +89,7 @@ static void print_key(tfx_paper *p, const tfx_paper_key *key, size_t number, dou
         fprintf(p->script, "\nset arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead ls %zu\n", x / WIDTH,
                 y / p->height, (x + 0.2) / WIDTH, y / p->height, number);
     }
-    int length = LONGEST_NAME;
-    while (strlen(name) > LONGEST_NAME && ((unsigned char)name[length] & 0xc0) == 0x80)
-        length--; /* between two letters */
-    char *cut = strlen(name) > LONGEST_NAME ? tfx_printf("%.*s...", length, name) : tfx_strdup(name);
+    char *cut = cut_name(name, LONGEST_NAME);
     fputs("set label ", p->script);
     tfx_gnuplot_string(p->script, cut);
     fprintf(p->script, " at screen %.4f,%.4f left noenhanced\n", (x + 0.26) / WIDTH, y / p->height);
@@ -122,7 +136,7 @@ void tfx_paper_panel(tfx_paper *p, int panel)
     fprintf(p->script,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset tmargin at screen %.4f\nset bmargin at screen "
             "%.4f\n",
-            LEFT / WIDTH, 1 - RIGHT / WIDTH, top / p->height, (top - panel_height(p)) / p->height);
+            left(p) / WIDTH, 1 - RIGHT / WIDTH, top / p->height, (top - panel_height(p)) / p->height);
 }
 
 /* Labels are HTML; gnuplot writes a power in braces. */
@@ -154,13 +168,13 @@ static double letters(const char *html)
 }
 
 /* Every which tick has a label, so that those below each other's axis do not touch. */
-static size_t labels_apart(const tfx_tick *ticks, size_t n)
+static size_t labels_apart(const tfx_paper *p, const tfx_tick *ticks, size_t n)
 {
     size_t every = 1;
     for (int fine = 0; !fine; every += !fine) {
         fine = 1;
         for (size_t i = every; i < n; i += every)
-            fine &= (ticks[i].at - ticks[i - every].at) * (WIDTH - LEFT - RIGHT) >=
+            fine &= (ticks[i].at - ticks[i - every].at) * (WIDTH - left(p) - RIGHT) >=
                     LETTER * (1.5 + (letters(ticks[i].label) + letters(ticks[i - every].label)) / 2);
     }
     return every;
@@ -170,12 +184,13 @@ void tfx_paper_axis(tfx_paper *p, const char *axis, const tfx_scale *scale, tfx_
 {
     tfx_tick ticks[TFX_MAX_TICKS];
     int is_x = axis[0] == 'x';
-    size_t n = tfx_scale_ticks(scale, kind, ticks), every = is_x ? labels_apart(ticks, n) : n > 6 ? 2 : 1;
+    size_t n = tfx_scale_ticks(scale, kind, ticks), every = is_x ? labels_apart(p, ticks, n) : n > 6 ? 2 : 1;
     fprintf(p->script, "%s logscale %s\n", scale->is_log ? "set" : "unset", axis);
     fprintf(p->script, "set %srange [%.17g:%.17g]\nset %stics (", axis,
             scale->is_log ? pow(10, scale->low) : scale->low, scale->is_log ? pow(10, scale->high) : scale->high, axis);
     /* The last may have no room before the figure ends. */
-    if (is_x && n && (1 - ticks[n - 1].at) * (WIDTH - LEFT - RIGHT) + RIGHT < LETTER * letters(ticks[n - 1].label) / 2)
+    if (is_x && n &&
+        (1 - ticks[n - 1].at) * (WIDTH - left(p) - RIGHT) + RIGHT < LETTER * letters(ticks[n - 1].label) / 2)
         n--;
     for (size_t i = 0; i < n; i += every) {
         double at = scale->low + ticks[i].at * (scale->high - scale->low);
@@ -185,6 +200,30 @@ void tfx_paper_axis(tfx_paper *p, const char *axis, const tfx_scale *scale, tfx_
     }
     fprintf(p->script, ")%s\nset %slabel '%s' offset %s\n", is_x ? " offset 0,0.3" : " offset 0.5,0", axis, label,
             is_x ? "0,0.7" : "1.4,0");
+}
+
+void tfx_paper_rows(tfx_paper *p, const char *const *names, size_t n)
+{
+    fprintf(p->script, "unset logscale y\nset yrange [-0.7:%.1f]\nunset ylabel\nset ytics (", (double)n - 0.3);
+    for (size_t i = 0; i < n; i++) {
+        char *cut = cut_name(names[i], LONGEST_ROW);
+        fputs(i ? ", " : "", p->script);
+        tfx_gnuplot_string(p->script, cut);
+        fprintf(p->script, " %zu", n - 1 - i);
+        free(cut);
+    }
+    fputs(") noenhanced offset 0.5,0\n", p->script);
+}
+
+void tfx_paper_begin_rows(tfx_paper *p, const char *const *names, size_t n)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < n; i++)
+        longest = strlen(names[i]) > longest ? strlen(names[i]) : longest;
+    p->n_rows = n;
+    p->n_letters = longest < LONGEST_ROW ? longest : LONGEST_ROW;
+    tfx_paper_begin(p, 1, NULL, 0);
+    tfx_paper_panel(p, 0);
 }
 
 size_t tfx_paper_data(tfx_paper *p)

@@ -15,8 +15,10 @@ typedef struct tfx_paper {
     tfx_loss_curves curves;
     FILE *script;
     tfx_figure_format format;
-    double height;   /* inches */
-    int n_panels;    /* one below the other */
+    double height; /* inches */
+    int n_panels;  /* one below the other */
+    size_t n_rows; /* of a panel with names, of n_letters at most, in the place of the y axis; 0: it has an axis */
+    size_t n_letters;
     size_t n_blocks; /* of data */
     size_t n_lines;  /* of the plot command */
 } tfx_paper;
@@ -40,6 +42,10 @@ typedef struct tfx_paper_key {
 void tfx_paper_begin(tfx_paper *p, int n_panels, const tfx_paper_key *keys, size_t n_keys);
 /* The same with a legend of lines, of each group of arms that has a flag. */
 void tfx_paper_begin_groups(tfx_paper *p, int n_panels, const char *shown);
+/* In the place of both: one panel with a row for each name, from the top, at n - 1, n - 2, ..., 0. */
+void tfx_paper_begin_rows(tfx_paper *p, const char *const *names, size_t n);
+/* Their names, when the x axis has been set. */
+void tfx_paper_rows(tfx_paper *p, const char *const *names, size_t n);
 /* What follows is in this panel, counted from the top. */
 void tfx_paper_panel(tfx_paper *p, int panel);
 /* The axis "x" or "y": its range, its ticks as reports have them, and what it shows. */
@@ -57,6 +63,7 @@ void tfx_paper_plot_end(tfx_paper *p);
 
 /* ---- figures beside the curves, each in a file of its own ---- */
 
+tfx_status tfx_paper_arms(tfx_paper *p, tfx_error *err);
 tfx_status tfx_paper_scaling(tfx_paper *p, tfx_error *err);
 tfx_status tfx_paper_sweep(tfx_paper *p, tfx_error *err);
 tfx_status tfx_paper_growth(tfx_paper *p, tfx_error *err);

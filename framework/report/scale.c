@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Costs that differ by less are meant to be the same. */
+#define SAME 1.05
+
 static tfx_scale with_margin(double low, double high, double margin, int is_log)
 {
     if (!(high - low > 1e-9 * fabs(high))) { /* a single value lies in the middle */
@@ -23,6 +26,12 @@ void tfx_range_widen(double range[2], double value)
 tfx_scale tfx_scale_log(double min, double max, double margin)
 {
     return with_margin(log10(min), log10(max), margin, 1);
+}
+
+tfx_scale tfx_scale_cost(double min, double max, double margin)
+{
+    double center = sqrt(min * max);
+    return max > min * SAME ? tfx_scale_log(min, max, margin) : tfx_scale_log(center / 1.3, center * 1.3, 0);
 }
 
 tfx_scale tfx_scale_linear(double min, double max, double margin)

@@ -14,6 +14,8 @@ void tfx_range_widen(double range[2], double value);
 
 /* Spans [min, max] and `margin` of its length at both ends. For a logarithmic one both are above 0. */
 tfx_scale tfx_scale_log(double min, double max, double margin);
+/* The same for costs, of which some are equal but for a step: those are not spread over the axis. */
+tfx_scale tfx_scale_cost(double min, double max, double margin);
 tfx_scale tfx_scale_linear(double min, double max, double margin);
 /* 0 at the lower end, 1 at the upper one. */
 double tfx_scale_at(const tfx_scale *s, double value);

@@ -72,6 +72,14 @@ def test_numbers():
         expect(any(len(b) == len(mean) and all(math_close(p, q) for p, q in zip(b, mean)) for b in blocks), "the mean", blocks)
         ends = f.sql("SELECT flops_incl, val_loss FROM endpoint WHERE arm = 'transformer' AND decayed ORDER BY run")
         expect(ends and ends in points(f, "scaling"), "decayed end points", ends)
+        # By arm: its ends, and a line at their mean.
+        arms = points(f, "arms")
+        for i, (name, row) in enumerate((("transformer", 1), ("grown", 0))):
+            losses = [x for x, in f.sql("SELECT val_loss FROM endpoint WHERE arm = ? AND final AND decayed ORDER BY run", name)]
+            same(arms[2 * i], [(x, row) for x in losses], f"the ends of {name}")
+            expect(all(abs(x - sum(losses) / 2) < 1e-12 for x, _ in arms[2 * i + 1]) and len(arms[2 * i + 1]) == 2, "their mean", arms)
+        f.tfx("plot", "tiny", "--figure", "arms", "-o", "arms.svg")
+        expect({"transformer", "grown"} <= set(texts((f.path / "arms.svg").read_text())), "names of rows")
         # A law that is saved of the experiment is drawn, with the ends of its interval.
         f.tfx("fit", "--csv", SOURCE / "tests" / "reference" / "fits" / "power.csv", "--form", "power", "--bootstrap", "20",
               "--save", "law")
@@ -176,6 +184,7 @@ def test_mistakes():
                 (("--figure", "curves", "-o", "d.svg/a"), "found 'no such ending'"),
                 (("--figure", "curves"), "plot: expected EXPERIMENT --figure NAME -o FILE"),
                 (("--figure", "growth", "-o", "a.svg"), "no arm of the experiment has been evaluated before and after growth"),
+                (("--figure", "arms", "-o", "a.svg"), "decayed to a tenth of its peak: the experiment has none"),
                 (("--figure", "scaling", "-o", "a.svg"), "the experiment has 1, and at none of them it has")):
             message(f.tfx("plot", "tiny", *args, status=2), words)
         r = f.tfx("plot", "tiny", "--figure", "curves", "-o", "a.svg", status=1, env={"PATH": "/nonexistent"})

@@ -6,6 +6,17 @@
 #include "framework/report/scale.h"
 #include "tests/check_main.h"
 
+static char *labels(tfx_scale s, tfx_tick_kind kind)
+{
+    static char all[TFX_MAX_TICKS * 66];
+    tfx_tick ticks[TFX_MAX_TICKS];
+    size_t n = tfx_scale_ticks(&s, kind, ticks);
+    *all = '\0';
+    for (size_t i = 0; i < n; i++)
+        strcat(strcat(all, i ? " | " : ""), ticks[i].label);
+    return all;
+}
+
 START_TEST(places)
 {
     tfx_scale s = tfx_scale_log(1e3, 1e5, 0);
@@ -20,19 +31,15 @@ START_TEST(places)
     ck_assert_double_eq_tol(tfx_scale_at(&s, 7), 0.5, 1e-9);
     s = tfx_scale_linear(-3, -3, 0.1);
     ck_assert_double_eq_tol(tfx_scale_at(&s, -3), 0.5, 1e-9);
+    /* So do costs that differ by a step; others are as on any axis. */
+    s = tfx_scale_cost(4e12, 4.004e12, 0.1);
+    ck_assert(fabs(tfx_scale_at(&s, 4e12) - 0.5) < 0.01 && fabs(tfx_scale_at(&s, 4.004e12) - 0.5) < 0.01);
+    ck_assert_str_eq(labels(s, TFX_TICK_POWER),
+                     "3.5×10<sup>12</sup> | 4×10<sup>12</sup> | 4.5×10<sup>12</sup> | 5×10<sup>12</sup>");
+    s = tfx_scale_cost(1e3, 1e5, 0);
+    ck_assert_double_eq_tol(tfx_scale_at(&s, 1e4), 0.5, 1e-12);
 }
 END_TEST
-
-static char *labels(tfx_scale s, tfx_tick_kind kind)
-{
-    static char all[TFX_MAX_TICKS * 66];
-    tfx_tick ticks[TFX_MAX_TICKS];
-    size_t n = tfx_scale_ticks(&s, kind, ticks);
-    *all = '\0';
-    for (size_t i = 0; i < n; i++)
-        strcat(strcat(all, i ? " | " : ""), ticks[i].label);
-    return all;
-}
 
 START_TEST(words)
 {
