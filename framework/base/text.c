@@ -58,26 +58,34 @@ size_t tfx_utf8_check(const char *text)
     return at;
 }
 
-/* Letters that differ only in case are the same. */
+static int same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Letters that differ only in case are the same; two that have changed places are one slip. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t na = strlen(a), nb = strlen(b);
     if (na > 64 || nb > 64)
         return 64;
-    size_t row[65];
+    size_t rows[3][65] = {{0}}; /* of i - 2, i - 1 and i letters of a, in turn */
     for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
+        const size_t *before = rows[(i + 1) % 3], *last = rows[(i + 2) % 3];
+        size_t *row = rows[i % 3];
         row[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            size_t substitute = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
-            diagonal = row[j];
-            size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            size_t substitute = last[j - 1] + !same_letter(a[i - 1], b[j - 1]);
+            size_t shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
             row[j] = substitute < shift ? substitute : shift;
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]) &&
+                before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
         }
     }
-    return row[nb];
+    return rows[na % 3][nb];
 }
 
 const char *tfx_nearest(const char *name, const char *const *candidates, size_t n)
