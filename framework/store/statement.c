@@ -2,9 +2,25 @@
 #include "framework/store/statement.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* The system's error behind SQLite's, or 0. Of other codes, SQLite's is what some call before has left; of a file that is
+ * there and cannot be opened, it is about a file beside it that could not be made. */
+static int system_reason(const tfx_store *s, int code)
+{
+    int reason = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(s->db) : 0;
+    if (code == SQLITE_CANTOPEN && access(s->path, F_OK) == 0) {
+        char *folder = tfx_store_folder(s);
+        reason = access(folder, W_OK) ? errno : reason;
+        free(folder);
+    }
+    return reason;
+}
 
 tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
 {
@@ -26,8 +42,7 @@ tfx_status tfx_sql_fail(tfx_store *s, tfx_error *err)
     case SQLITE_MISUSE:
         return tfx_fail(err, TFX_E_INTERNAL, "database %s: %s: %s", s->path, doing, sqlite3_errmsg(s->db));
     default: {
-        /* Of other errors, it is what some call before has left. */
-        int reason = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(s->db) : 0;
+        int reason = system_reason(s, code);
         return tfx_fail(err, TFX_E_IO, "database %s: %s: %s%s%s", s->path, doing, sqlite3_errmsg(s->db),
                         reason ? ": " : "", reason ? strerror(reason) : "");
     }

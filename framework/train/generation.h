@@ -21,7 +21,7 @@ typedef struct tfx_generated {
 
 /* Adds `count` tokens to each of the texts, of which there are as many as rows, calling `emit` with each in turn. Sees the last
  * `context` tokens; where keys and values are kept, what has more goes on from its last context / 2. What one text gets does not depend
- * on the others. */
+ * on the others, but for rounding. */
 tfx_status tfx_generate(tfx_inference *f, const tfx_sampling *s, tfx_generated *texts, uint64_t count,
                         void (*emit)(void *ctx, uint64_t text, int32_t token), void *ctx, tfx_error *err);
 

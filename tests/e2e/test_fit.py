@@ -170,6 +170,8 @@ def test_experiments():
             near(cost["fixed"] + cost["per_parameter"] * n, k, 0.05, "what a token costs in these runs")
         same(f.json("fit", "1", "--arms", "small*", "--arms", "middle_?", "--arms", "large*", "--bootstrap", "0")["points"], 7,
              "points of some arms, of an experiment by its number")
+        f.tfx("fit", "tiny", "--arms", "small*", "--arms", "[ml]*", "--form", "power", "--bootstrap", "0", "--save", "some")
+        same(f.one("SELECT source FROM fit"), "tiny (arms small*, [ml]*)", "whose points a saved fit has")
         same(f.json("fit", "tiny", "--form", "power", "--bootstrap", "0")["points"], 9, "points of another form")
         message(f.tfx("fit", "tiny", "--form", "grown", status=2), "tiny: too few points for the form grown", "found 0")
         message(f.tfx("fit", "tny", status=2), "no experiment 'tny'", 'did you mean "tiny"?')

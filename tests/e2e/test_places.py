@@ -148,6 +148,9 @@ def test_streams():
         expect(r.stdout.startswith("run ") and len(r.stdout.splitlines()) == 1, "the first line", r.stdout)
         r = shell(f"'{TFX}' runs --db 0.db >/dev/full", (1,))
         expect("standard output" in r.stderr, "a full device is told", r.stderr)
+        for verb in ("runs", "report tiny -o -"):
+            r = shell(f"'{TFX}' {verb} --db 0.db >/dev/full", (1,))
+            expect("No space left" in r.stderr or "not all of it could be written" in r.stderr, "why", r.stderr)
         r = shell(f"'{TFX}' runs --db 0.db >&-", (1,))
         expect("standard output" in r.stderr, "a closed stdout is told", r.stderr)
 

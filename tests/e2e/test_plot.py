@@ -150,6 +150,7 @@ def test_sweep():
         for run, loss in f.sql("SELECT run, val_loss FROM endpoint WHERE final"):
             expect(f": val loss {loss:.4f}</title>" in section, f"the sweep of the report has run {run}", section[:3000])
         same(section.count('class="mean"'), 2, "a line for each arm")
+        same(re.findall(r'class="xname">(.*?)<', section), ["train.lr"], "the axis says what was swept")
         # Values that are no number have no place; two keys are one too many.
         with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
             c.execute("UPDATE arm SET point = '{\"train.batch\":\"8\"}' WHERE name = 'grown[lr=3e-3]'")

@@ -212,6 +212,27 @@ def test_broken_plugins():
                            env={"TFX_PLUGIN_PATH": str(plugins)})])
 
 
+def test_read_only_disk():
+    """What is there is read; what would be written names the reason, and a claim has no verdict. Needs a file system of its own."""
+    with folder() as f:
+        f.tfx("run", "tiny.ini", "--set", "experiment.seeds=1")
+        there = f.path / "there"
+        there.mkdir()
+        mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "tmpfs", there], capture_output=True).returncode == 0
+        if not mounted:
+            print("test_read_only_disk: skipped, it must mount a file system")
+            return
+        try:
+            shutil.copy(f.path / "tfx.db", there)
+            subprocess.run(["mount", "-o", "remount,ro", there], check=True)
+            same(len(f.json("runs", "--db", "there/tfx.db")), 2, "runs that are there")
+            for status, args in ((1, ("note", 1, "x")), (1, ("tag", 1, "a=b")), (1, ("rename", "tiny", "x")),
+                                 (2, ("claim", "tiny", "grown lowers loss by > 0 at equal flops vs transformer"))):
+                message(f.tfx(*args, "--db", "there/tfx.db", status=status), "there/tfx.db", "Read-only file system")
+        finally:
+            subprocess.run(["umount", there], check=True)
+
+
 def test_small_disk():
     """A spec whose checkpoints will not fit is refused before step 0. Needs a file system of a known size."""
     with folder() as f:

@@ -196,6 +196,9 @@ def test_fits_and_forecasts():
         (fits,), (forecasts,) = page.all("section", id="fits"), page.all("section", id="forecasts")
         for form, in f.sql("SELECT DISTINCT form FROM fit"):
             expect(f"{form}<law>" in fits[2], f"the law {form}", fits[2])
+        for points, source in f.sql("SELECT points, source FROM fit WHERE form <> 'grown'"):
+            expect(f"fitted to {points} points of {source}; " in fits[2], "which points it was fitted to", fits[2])
+        expect("all decayed end points of this experiment, whether it was fitted to them or not" in fits[2], "dots", fits[2])
         # Of two of them: the third is not about FLOPs.
         same([len(page.all("path", **{"class": c})) for c in ("band", "law")], [2, 2], "bands and lines")
         for loss, val_loss in f.sql("SELECT forecast, val_loss FROM forecast_score"):
