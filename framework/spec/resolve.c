@@ -268,7 +268,7 @@ static tfx_ini *resolve(const tfx_registry *registry, chain *c, const char *file
         chosen = gather(c, "profile", profile);
     if (tfx_override_vars(ini, &vars, chosen.keys, chosen.n_keys, err) != TFX_OK ||
         tfx_override_vars(ini, &vars, set.keys, set.n_keys, err) != TFX_OK ||
-        tfx_vars_expand(&vars, &source, ini, err) != TFX_OK)
+        tfx_vars_expand(&vars, ini, err) != TFX_OK)
         goto done;
     for (size_t i = c->n; i-- > 0;)
         for (size_t k = 0; k < c->files[i]->n_sections; k++)

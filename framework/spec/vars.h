@@ -12,9 +12,9 @@ typedef struct tfx_vars_source {
 } tfx_vars_source;
 
 /* Substitutes the variables of `vars` in each other, in place; strings go to `ini`. Unknown names and cycles are
- * errors. */
-tfx_status tfx_vars_expand(tfx_ini_section *vars, const tfx_vars_source *source, tfx_ini *ini, tfx_error *err);
-/* Substitutes expanded variables in the value of one setting. */
+ * errors. What comes from elsewhere stays as it is written. */
+tfx_status tfx_vars_expand(tfx_ini_section *vars, tfx_ini *ini, tfx_error *err);
+/* Substitutes expanded variables, and what comes from elsewhere, in the value of one setting. */
 tfx_status tfx_vars_substitute(const tfx_ini_section *vars, const tfx_vars_source *source, tfx_setting *s, tfx_ini *ini,
                                tfx_error *err);
 

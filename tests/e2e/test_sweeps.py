@@ -104,7 +104,7 @@ def test_edges_and_open_points():
         expect(f"is the {side} tried: widen the sweep." in text and "not done: large[lr=1e-3] (1 of 2 seeds)" in text,
                "text", text)
         (f.path / "final.ini").write_text(FINAL)
-        message(f.tfx("plan", "final.ini", status=2), "final.ini:", "rate: ${best:tiny.small.train.lr}: the search is not over",
+        message(f.tfx("plan", "final.ini", status=2), "final.ini:", "model: ${best:tiny.small.model}: the search is not over",
                 "runs of 1 of 3 points of arm 'small' are not done, such as 'small[lr=9e-3]'", "tiny.ini --resume executes them")
 
 
@@ -160,8 +160,25 @@ def test_taken():
                            ("best:tinny.small.train.lr", ["has no experiment 'tinny'; run its spec first", 'mean "tiny"?']),
                            ("best:tiny.smal.train.lr", ["has no arm 'smal'", 'did you mean "small"?']),
                            ("best:tiny.small", ["has no arm 'small' with a key behind it"])):
-            final.write_text(FINAL.replace("best:tiny.small.train.lr", bad))
+            final.write_text(FINAL.replace("best:tiny.small.train.lr", bad).replace("${best:tiny.small.model}", "transformer"))
             message(f.tfx("plan", "final.ini", status=2), "final.ini:", "rate: ", *words)
+
+
+def test_variables_that_nothing_uses():
+    """They need no search; those that others are made of do, where they are used."""
+    with folder(SEARCH) as f:
+        f.tfx("run", "tiny.ini", "--set", "sweep.rates.train.lr=2e-3")
+        final = f.path / "final.ini"
+        vars = "rate = ${best:tiny.small.train.lr}\nspare = ${best:nowhere.small.train.lr}\nspare_too = x ${spare}\nagain = ${rate}"
+        text = FINAL.replace("rate = ${best:tiny.small.train.lr}", vars).replace("train.lr = ${rate}", "train.lr = ${again}")
+        final.write_text(text)
+        f.tfx("run", "final.ini", "--seed", 1)
+        same(f.one("SELECT json_extract(train, '$.lr') FROM arm WHERE name = 'winner'"), "0.002", "of a variable of a variable")
+        same([e for (e,) in f.sql("SELECT expression FROM spec_reference WHERE experiment = 2 ORDER BY 1")],
+             ["best:tiny.small.model", "best:tiny.small.train.batch", "best:tiny.small.train.lr"], "what was taken")
+        final.write_text(text.replace("train.lr = ${again}", "train.lr = ${spare}"))
+        line = 1 + text.splitlines().index("spare = ${best:nowhere.small.train.lr}")
+        message(f.tfx("plan", "final.ini", status=2), f"final.ini:{line}: spare: ", "has no experiment 'nowhere'")
 
 
 def test_profiles_that_are_not_chosen():
