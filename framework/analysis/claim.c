@@ -68,6 +68,18 @@ static tfx_estimate to_say(int saves, tfx_estimate e)
                           .high = scale * (saves ? e.high : e.low)};
 }
 
+/* "grown lowers the loss by 0.02 (0.01 to 0.03": what is the other way round is said so, not with a minus. */
+static void add_effect(tfx_text *out, const char *arm, int saves, tfx_estimate e)
+{
+    static const char *const says[][2] = {{"lowers the loss by ", "raises the loss by "}, {"saves ", "needs "}};
+    int worse = e.mean < 0;
+    const char *unit = saves ? "%" : "", *more = saves && worse ? " more" : "";
+    double sign = worse ? -1 : 1, low = worse ? e.high : e.low, high = worse ? e.low : e.high;
+    tfx_text_add(out, "%s %s%.4g%s%s", arm, says[saves][worse], sign * e.mean, unit, more);
+    if (isfinite(e.low))
+        tfx_text_add(out, " (%.4g%s to %.4g%s", sign * low, unit, sign * high, unit);
+}
+
 /* Its lines between B's points make A look good, so what holds must do so where B is as good as can be, too. */
 static tfx_verdict judge_arm(tfx_claim *c, const tfx_contrast *k)
 {
@@ -76,20 +88,20 @@ static tfx_verdict judge_arm(tfx_claim *c, const tfx_contrast *k)
     const tfx_estimate e = to_say(saves, saves ? k->saved : k->difference);
     const tfx_estimate least = to_say(saves, saves ? k->least_saved : k->most_difference);
     double gap = saves ? k->cost_gap : k->loss_gap, scale = saves ? 100 : 1;
-    const char *unit = saves ? "%" : "", *what = saves ? "saves" : "lowers the loss by";
     tfx_verdict v = TFX_VERDICT_UNDECIDED;
+    if (isfinite(e.mean))
+        add_effect(&c->reasons, k->arm, saves, e);
     if (isfinite(e.low)) {
         v = judge(t, fmin(e.low, least.low) / scale, fmax(e.high, least.high) / scale);
-        tfx_text_add(&c->reasons, "%s %s %.4g%s (%.4g%s to %.4g%s, 95%%, %zu %sseeds)", k->arm, what, e.mean, unit,
-                     e.low, unit, e.high, unit, k->n_pairs, k->paired ? "paired " : "");
-        if (gap > 1 + TFX_SAME_COST)
-            tfx_text_add(
-                &c->reasons,
-                "; at least %.4g%s (%.4g%s to %.4g%s), as lines over %.2f times the cost are above %s's losses",
-                least.mean, unit, least.low, unit, least.high, unit, gap, t->b);
+        tfx_text_add(&c->reasons, ", 95%%, %zu %sseeds)", k->n_pairs, k->paired ? "paired " : "");
+        if (gap > 1 + TFX_SAME_COST) {
+            tfx_text_add(&c->reasons, "; at worst ");
+            add_effect(&c->reasons, "it", saves, least);
+            tfx_text_add(&c->reasons, "), as lines over %.2f times the cost are above %s's losses", gap, t->b);
+        }
         tfx_text_add(&c->reasons, "\n");
     } else if (isfinite(e.mean)) {
-        tfx_text_add(&c->reasons, "%s %s %.4g%s, with no interval\n", k->arm, what, e.mean, unit);
+        tfx_text_add(&c->reasons, ", with no interval\n");
     } else if (saves) {
         v = judge_bounds(t, k);
         tfx_text_add(&c->reasons, "%s: %s does not come to its loss with every seed; what its endpoints bound is %s\n",

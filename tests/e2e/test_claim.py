@@ -116,6 +116,18 @@ def test_verdicts():
             change(f, "UPDATE metric SET value = ? WHERE run = ? AND name = 'val_loss' AND step = 40", loss - lower, run_of(f, "long", seed))
         claim(f, "long saves >= -150% flops at equal loss vs short", "undecided")
 
+        # What is worse is said as such, not as a minus of what is better.
+        change(f, "UPDATE metric SET value = value + 0.43 WHERE name = 'val_loss' AND run IN (SELECT run FROM run_summary WHERE "
+                  "experiment = 'tiny' AND arm = 'short')")
+        arm = f.json("compare", "tiny", "short", "transformer,long")["arms"][0]
+        worse = arm["difference"]
+        expect(worse["mean"] > 0 and arm["saved"]["mean"] < 0, "short is worse than a line over the others", arm)
+        text = f.tfx("claim", "tiny", "short lowers loss by > 0 at equal flops vs transformer,long", status=1).stdout
+        expect(f"  short raises the loss by {worse['mean']:.4g} ({worse['low']:.4g} to {worse['high']:.4g}, 95%, 3 paired seeds); at "
+               f"worst it raises the loss by {arm['most_difference']['mean']:.4g} (" in text, "more loss", text)
+        text = f.tfx("claim", "tiny", "short saves > 0% flops at equal loss vs transformer,long", status=1).stdout
+        expect(f"  short needs {-100 * arm['saved']['mean']:.4g}% more (" in text, "more FLOPs", text)
+
 
 def test_no_verdict():
     """What could not be kept is no verdict, and has not the status of one."""
