@@ -70,6 +70,13 @@ static int edge_can_vanish(const tfx_graph *g, const tfx_graph_node *n, uint32_t
     return p->op != TFX_OP_RESHAPE && p->op != TFX_OP_SUM && n->op != TFX_OP_BROADCAST;
 }
 
+/* A value that was made bf16 and becomes f32 again is read far from where it was made, by the backward pass: it is made f32
+ * there. */
+static int widens(const tfx_graph *g, const tfx_graph_node *n)
+{
+    return n->op == TFX_OP_CAST && g->values[n->out].dtype == TFX_F32 && g->values[n->in[0]].dtype == TFX_BF16;
+}
+
 /* Whether u reads a unit that is marked; edges straight from `source` that vanish when the
  * two are joined do not count. */
 static int reads_marked(const fusion *f, uint32_t u, uint32_t source)
@@ -211,7 +218,7 @@ void tfx_fuse(tfx_sequence *s, int fuse)
         uint32_t u = new_unit(s, i);
         f.position[u] = f.n_order;
         f.order[f.n_order++] = u;
-        for (uint32_t k = 0; fuse && s->units[u].pointwise && k < n->n_in; k++) {
+        for (uint32_t k = 0; fuse && s->units[u].pointwise && !widens(g, n) && k < n->n_in; k++) {
             uint32_t p = tfx_unit_of_value(s, n->in[k]);
             if (p != TFX_NO_UNIT && p != u && edge_can_vanish(g, n, k))
                 u = try_join(&f, p, u);

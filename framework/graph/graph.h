@@ -69,6 +69,7 @@ typedef struct tfx_graph {
     tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
     int training;                        /* whether a backward pass will follow, and dropout is active */
+    uint32_t backward_from;              /* the first node of the backward pass; 0: there is none */
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
     tfx_error *err; /* not owned */

@@ -54,7 +54,9 @@ typedef struct tfx_related tfx_proof_rule(const struct tfx_proof_step *s);
 typedef struct tfx_op_info {
     const char *name;
     uint32_t min_in, max_in, n_out;
-    uint32_t f32; /* bit k: operand k must be f32 */
+    uint32_t f32;  /* bit k: operand k must be f32 */
+    uint32_t bf16; /* bit k: operand k is bf16 where the model computes in it (precision.h) */
+    int exact;     /* what it reads stays f32 there */
     /* Bit k: a result may have the memory of operand k, because every element of it is read before
      * the result's element at the same place is written, and never after. */
     uint32_t overwrites;

@@ -13,7 +13,8 @@ typedef enum tfx_state_kind {
     TFX_STATE_PARAM,     /* a model parameter */
     TFX_STATE_OPTIMIZER, /* optimizer state of the parameter `owner` */
     TFX_STATE_SCRATCH,   /* kept between steps, but zero at every step boundary */
-    TFX_STATE_CACHE      /* keys and values of the positions so far */
+    TFX_STATE_CACHE,     /* keys and values of the positions so far */
+    TFX_STATE_COPY       /* of the parameter `owner`, as bf16; not in checkpoints */
 } tfx_state_kind;
 
 typedef struct tfx_state_tensor {
@@ -28,7 +29,8 @@ typedef struct tfx_state_tensor {
     tfx_init init;
     int grow_axis;
     uint32_t flags; /* TFX_PARAM_* */
-    /* OPTIMIZER and SCRATCH only */
+    uint32_t copy;  /* index of its copy, which changes whenever the parameter does; TFX_STATE_NONE: it has none */
+    /* OPTIMIZER, SCRATCH and COPY only */
     uint32_t owner; /* index of the parameter */
     int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
     int power;      /* of the gradient, with which it scales */

@@ -6,6 +6,7 @@
 #include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
 #include "framework/graph/incremental.h"
+#include "framework/graph/precision.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
 #include "framework/plan/optimizer.h"
@@ -148,6 +149,8 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
             at[n++] = tensors[i];
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
+    if (b->p->train->compute == TFX_BF16)
+        tfx_precision_narrow(g, wanted, n);
     check_total(g);
     p->placement = tfx_placement_create(g, wanted, n, &options);
     for (uint32_t i = 0; p->placement && i < n; i++)
@@ -155,10 +158,18 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
     tfx_graph_finish(g);
 }
 
-/* The first graph declares the parameters; what the optimizer keeps of each follows them. */
-static void declare_training(stage_builder *b)
+/* The first graph declares the parameters. What there is for each of them follows: copies, and what the optimizer keeps. */
+static void declare_copies(const stage_builder *b, const tfx_graph *g)
 {
     tfx_stage_plan *s = b->s;
+    if (b->err->status == TFX_OK && !s->state.frozen && b->p->train->compute == TFX_BF16)
+        tfx_precision_declare(g, &s->state);
+}
+
+static void declare_training(stage_builder *b, const tfx_graph *g)
+{
+    tfx_stage_plan *s = b->s;
+    declare_copies(b, g);
     if (b->err->status == TFX_OK && !s->state.frozen)
         tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, &s->state, b->err);
     s->state.frozen = 1;
@@ -174,7 +185,7 @@ static void build_pass(stage_builder *b, int measured)
     tfx_graph g;
     begin_graph(b, &g, 1);
     o.loss = build_loss(b, &g, scale, &logits);
-    declare_training(b);
+    declare_training(b, &g);
     if (b->err->status != TFX_OK) {
         tfx_graph_finish(&g);
         return;
@@ -233,6 +244,7 @@ static void build_eval(stage_builder *b)
     outputs o = {0};
     begin_graph(b, &g, 0);
     o.loss = build_loss(b, &g, 1.0, &o.logits);
+    declare_copies(b, &g);
     b->s->state.frozen = 1; /* when evaluation is all there is, nothing has declared the parameters before */
     finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
@@ -289,6 +301,7 @@ static int build_extensions(const stage_builder *b)
     full.dropout_key = tfx_emit_state(&full, s->key);
     tfx_value logits = tfx_model_build(s->model, &full, tfx_emit_state(&full, s->tokens), 0);
     if (b->err->status == TFX_OK && s->context > 1) {
+        declare_copies(b, &full);
         build_extension(b, &full, logits, &s->prefix, &prefix, &why);
         o.logits = build_extension(b, &full, logits, &s->next, &next, &why);
         s->state.frozen |= why.status == TFX_OK;
@@ -363,8 +376,20 @@ static void sum_up(tfx_stage_plan *s)
     }
 }
 
+static tfx_status check_compute(const tfx_stage_params *p, tfx_error *err)
+{
+    int line = 0;
+    if (p->train->compute != TFX_BF16 || p->device->cls->capabilities & TFX_BACKEND_BF16)
+        return TFX_OK;
+    const char *file = tfx_options_origin(p->train->options, "compute", &line);
+    return tfx_fail_at(err, file, line, "train.compute: backend '%s' does not compute in bf16; expected f32",
+                       p->device->cls->name);
+}
+
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
 {
+    if (check_compute(p, err) != TFX_OK)
+        return NULL;
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
     stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
     s->spec = p->model;

@@ -14,6 +14,7 @@
 
 const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 static const char *const recompute[] = {"none", "block", NULL};
+static const char *const compute[] = {"f32", "bf16", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
 static const char *const scaling_when[] = {"policy", "start", NULL};
 static const char *const start_data[] = {"continue", "restart", NULL};
@@ -53,6 +54,10 @@ static const tfx_option train[] = {
     REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
     REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
     CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
+    CHOICE("compute", "f32", compute,
+           "what products and attention take, and what is kept for the backward pass: f32, or bf16, which takes less "
+           "memory; all else is "
+           "f32 either way"),
     INT("eval_every", "0", 0, MOST, "steps between evaluations; 0: at the start and end of each stage"),
     INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
     INT("slice_every", "0", 0, MOST,

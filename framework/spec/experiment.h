@@ -53,6 +53,7 @@ typedef struct tfx_train_config {
     double decay_fraction; /* WSD: the last fraction of the steps decays linearly */
     double clip;           /* global gradient norm; 0: off */
     tfx_recompute recompute;
+    tfx_dtype compute;        /* F32, or BF16: precision.h */
     int64_t eval_every;       /* steps; 0: only at the start and end of each stage */
     int64_t log_every;        /* steps between rows in the metric table */
     int64_t slice_every;      /* steps between measurements of slices in stages that began with growth; 0: none */
@@ -143,6 +144,10 @@ tfx_experiment *tfx_experiment_load_with(const tfx_registry *registry, const cha
 tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *text, const char *origin,
                                      tfx_error *err);
 void tfx_experiment_destroy(tfx_experiment *e);
+
+/* What this version makes of a text that tfx_experiment.resolved held, maybe in an earlier one: keys that have come since
+ * have their defaults. Heap. A text that cannot be read any more stays as it is. */
+char *tfx_experiment_renewed(const tfx_registry *registry, const char *resolved);
 
 /* Writes `resolved` anew, when budgets have got their numbers. */
 tfx_status tfx_experiment_resolve_again(tfx_experiment *e, const tfx_registry *registry, tfx_error *err);

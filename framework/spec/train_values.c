@@ -103,6 +103,7 @@ static void read_numbers(tfx_train_config *t)
     t->decay_fraction = tfx_options_real(o, "decay_fraction");
     t->clip = tfx_options_real(o, "clip");
     t->recompute = strcmp(tfx_options_string(o, "recompute"), "block") ? TFX_RECOMPUTE_NONE : TFX_RECOMPUTE_BLOCK;
+    t->compute = strcmp(tfx_options_string(o, "compute"), "bf16") ? TFX_F32 : TFX_BF16;
     t->eval_every = tfx_options_int(o, "eval_every");
     t->log_every = tfx_options_int(o, "log_every");
     t->slice_every = tfx_options_int(o, "slice_every");

@@ -1,7 +1,9 @@
 #include "framework/train/engine.h"
 
 #include <assert.h>
+#include <string.h>
 
+#include "framework/base/bf16.h"
 #include "framework/base/memory.h"
 #include "framework/base/random.h"
 #include "framework/model/initialise.h"
@@ -56,10 +58,32 @@ void tfx_engine_destroy(tfx_engine *e)
     free(e);
 }
 
+/* Writes the copy of elements [first, first + n) of a parameter. */
+static void upload_copy(const tfx_engine *e, const tfx_state_tensor *copy, uint64_t first, const char *src, size_t n)
+{
+    enum { PIECE = 4096 };
+    uint16_t piece[PIECE];
+    for (size_t done = 0; done < n;) {
+        size_t count = n - done < PIECE ? n - done : PIECE;
+        for (size_t i = 0; i < count; i++) {
+            float x;
+            memcpy(&x, src + (done + i) * sizeof(x), sizeof(x));
+            piece[i] = tfx_bf16_from_f32(x);
+        }
+        tfx_call_backend_upload(e->device->cls, e->device->backend, e->state, copy->offset + (first + done) * 2, piece,
+                                count * 2);
+        done += count;
+    }
+}
+
 static void upload(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n)
 {
     tfx_engine *e = ctx;
     tfx_call_backend_upload(e->device->cls, e->device->backend, e->state, t->offset + first, src, n);
+    if (t->copy != TFX_STATE_NONE) {
+        assert(first % sizeof(float) == 0 && n % sizeof(float) == 0);
+        upload_copy(e, &e->plan->state.tensors[t->copy], first / sizeof(float), src, n / sizeof(float));
+    }
 }
 
 static void download(void *ctx, const tfx_state_tensor *t, uint64_t first, void *dst, size_t n)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "framework/base/bf16.h"
 #include "framework/base/memory.h"
 #include "framework/model/growth.h"
 #include "framework/model/growth_apply.h"
@@ -75,16 +76,12 @@ static tfx_status read_sources(const event *e, tfx_st_reader *r, const char *pat
     return err->status;
 }
 
-/* In place, the nearest bf16 to each number, ties to even, as the cast of an update rounds. */
+/* In place, as the cast of an update rounds. */
 static void round_to_bf16(float *data, uint64_t n)
 {
     uint16_t *out = (uint16_t *)(void *)data;
-    for (uint64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &data[i], sizeof(bits));
-        bits += 0x7fff + (bits >> 16 & 1);
-        out[i] = (uint16_t)(bits >> 16);
-    }
+    for (uint64_t i = 0; i < n; i++)
+        out[i] = tfx_bf16_from_f32(data[i]);
 }
 
 static tfx_status make_param(const event *e, const tfx_state_tensor *t, uint32_t param, const float *const *old,

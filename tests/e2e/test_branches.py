@@ -62,7 +62,7 @@ def plugins(f):
 
 def test_a_branch_is_the_continuation():
     for settings in ([], ["--set", "train.micro_batch=2", "--set", "train.optimizer.moments=bf16",
-                          "--set", "train.recompute=block"],
+                          "--set", "train.compute=bf16", "--set", "train.recompute=block"],
                      ["--set", "model.transformer.blocks.ffn=square_mlp",  # masks go on, too
                       "--set", "model.transformer.blocks.ffn.dropout=0.3"]):
         with folder(SPEC) as f:

@@ -48,9 +48,9 @@ def test_worker_killed_again_and_again():
 
 
 def test_other_settings_killed_again_and_again():
-    """Accumulated gradients, moments in bf16, recomputation, and only the newest checkpoint kept."""
+    """Accumulated gradients, bf16, moments in bf16, recomputation, and only the newest checkpoint kept."""
     kill_until_done([*ONE_SEED, "--set", "train.micro_batch=2", "--set", "train.optimizer.moments=bf16",
-                     "--set", "train.recompute=block", "--set", "train.keep_stages=false",
+                     "--set", "train.compute=bf16", "--set", "train.recompute=block", "--set", "train.keep_stages=false",
                      "--set", "train.keep_optimizer=false"], "worker", 35)
 
 

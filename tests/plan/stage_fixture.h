@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "framework/base/bf16.h"
 #include "framework/model/growth.h"
 #include "framework/model/initialise.h"
 #include "framework/plan/arm.h"
@@ -155,6 +156,13 @@ static inline void runner_open(stage_runner *r, const tfx_device *device, tfx_st
         float *data = tfx_alloc(t->bytes);
         tfx_param_initialise(t, seed, 0, t->elements, data);
         runner_write(r, t, data);
+        if (t->copy != TFX_STATE_NONE) {
+            uint16_t *copy = tfx_alloc(t->elements * sizeof(*copy));
+            for (uint64_t k = 0; k < t->elements; k++)
+                copy[k] = tfx_bf16_from_f32(data[k]);
+            runner_write(r, &plan->state.tensors[t->copy], copy);
+            free(copy);
+        }
         free(data);
     }
 }

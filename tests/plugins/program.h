@@ -245,6 +245,17 @@ static inline tfx_value random_bf16(program *g, shape s, float size)
     return v;
 }
 
+/* An f32 input with the numbers of a bf16 one. */
+static inline tfx_value widened_input(program *g, tfx_value narrow, shape s)
+{
+    tfx_value v = program_value(g, TFX_F32, s, TFX_BUFFER_STATE);
+    const uint16_t *x = program_data(g, narrow);
+    float *y = program_data(g, v);
+    for (int64_t i = 0; i < shape_count(s); i++)
+        y[i] = from_bf16(x[i]);
+    return v;
+}
+
 /* Adds a node of n_in operands and n_out results, given in that order. */
 static inline tfx_node *add_node(program *g, tfx_op op, uint32_t n_in, uint32_t n_out, ...)
 {

@@ -98,6 +98,39 @@ START_TEST(forward_and_backward)
 }
 END_TEST
 
+/* On bf16 operands: what f32 operands of the same values give. */
+START_TEST(narrow_operands)
+{
+    const sizes *z = &cases[_i];
+    shape s = SHAPE(z->batch, z->time, z->heads, z->dims), rows = SHAPE(z->batch, z->heads, z->time);
+    program *g = program_create();
+    tfx_value in[2][5], out[2][5]; /* q, k, v, o, do; o, lse, dq, dk, dv */
+    for (int i = 0; i < 5; i++) {
+        in[0][i] = random_bf16(g, s, i < 2 ? z->size : 1);
+        in[1][i] = widened_input(g, in[0][i], s);
+    }
+    for (int k = 0; k < 2; k++) {
+        const tfx_value *x = in[k], *y = out[k];
+        for (int i = 0; i < 5; i++)
+            out[k][i] = result(g, i == 1 ? rows : s);
+        ADD_SINGLE(g, TFX_OP_ATTENTION, 3, 2, x[0], x[1], x[2], y[0], y[1])->reals[0] = 0.3;
+        ADD_SINGLE(g, TFX_OP_ATTENTION_GRAD, 6, 3, x[0], x[1], x[2], x[3], y[1], x[4], y[2], y[3], y[4])->reals[0] =
+            0.3;
+    }
+    program_run_twice(g, 2);
+    for (int i = 0; i < 5; i++) {
+        int64_t n = shape_count(i == 1 ? rows : s);
+        double *want = calloc((size_t)n + 1, sizeof(double));
+        const float *wide = program_data(g, out[1][i]);
+        for (int64_t k = 0; k < n; k++)
+            want[k] = (double)wide[k];
+        check_tensor(program_data(g, out[0][i]), want, n, 2e-6, "a result");
+        free(want);
+    }
+    program_destroy(g);
+}
+END_TEST
+
 /* A position's result has the same bits whatever comes after it. */
 START_TEST(the_future_has_no_influence)
 {
@@ -127,6 +160,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("attention");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, forward_and_backward, 0, N_CASES);
+    tcase_add_loop_test(c, narrow_operands, 0, N_CASES);
     tcase_add_test(c, the_future_has_no_influence);
     suite_add_tcase(s, c);
     return s;

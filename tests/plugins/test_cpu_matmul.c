@@ -25,6 +25,10 @@ static const product products[] = {
     {{2, {65, 1001}}, {2, {17, 65}}, TFX_TRANS_A | TFX_TRANS_B},
     {{2, {2000, 70}}, {2, {70, 1}}, 0},
     {{2, {1, 300}}, {2, {300, 999}}, 0},
+    {{2, {1, 999}}, {2, {300, 999}}, TFX_TRANS_B},
+    {{2, {300, 1}}, {2, {999, 300}}, TFX_TRANS_A | TFX_TRANS_B},
+    {{2, {1000, 530}}, {2, {530, 1100}}, 0}, /* blocks of bf16 ones */
+    {{2, {530, 1000}}, {2, {1100, 530}}, TFX_TRANS_A | TFX_TRANS_B},
     {{2, {20011, 9}}, {2, {9, 11}}, 0}, /* and taken in several calls */
     {{2, {9, 20011}}, {2, {9, 11}}, TFX_TRANS_A},
     {{3, {4, 33, 20}}, {2, {20, 50}}, 0}, /* leading dims are rows */
@@ -84,17 +88,20 @@ static void reference(const product *p, const sizes *s, const float *a, const fl
 
 START_TEST(products_are_right)
 {
-    const product *p = &products[_i / N_C];
-    int kind = _i % N_C;
+    const product *p = &products[_i / 2 / N_C];
+    int kind = _i / 2 % N_C, bf16 = _i % 2;
     sizes s = sizes_of(p);
     int64_t n = shape_count(s.out);
-    double alpha = _i % 2 ? 0.75 : 1, beta = kind == C_SHARED ? 1 : -0.5;
+    double alpha = (_i / 2) % 2 ? 0.75 : 1, beta = kind == C_SHARED ? 1 : -0.5;
     double *want = calloc((size_t)n + 1, sizeof(double));
     program *g = program_create();
-    tfx_value a = random_input(g, p->a, 1), b = random_input(g, p->b, 1);
+    tfx_value a = bf16 ? random_bf16(g, p->a, 1) : random_input(g, p->a, 1);
+    tfx_value b = bf16 ? random_bf16(g, p->b, 1) : random_input(g, p->b, 1);
+    tfx_value wide_a = bf16 ? widened_input(g, a, p->a) : a, wide_b = bf16 ? widened_input(g, b, p->b) : b;
     tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
     tfx_value y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
-    reference(p, &s, program_data(g, a), program_data(g, b), c ? program_data(g, c) : NULL, alpha, beta, want);
+    reference(p, &s, program_data(g, wide_a), program_data(g, wide_b), c ? program_data(g, c) : NULL, alpha, beta,
+              want);
     tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
     node->ints[0] = p->flags;
     node->reals[0] = alpha, node->reals[1] = beta;
@@ -132,23 +139,27 @@ static void sleep_a_while(int signal)
 
 /* A thread that is held up again and again leaves its tasks to the others, in one run these and
  * in the next run those, and long parts are cut then, but not in the first run: no bit may depend on it.
- * Long parts, many parts, and blocks. */
+ * Long parts, many parts, and blocks; and long parts of bf16 operands, which have blocks of their own. */
 START_TEST(bits_do_not_depend_on_who_computes)
 {
     program *g = program_create();
     tfx_value long_a = random_input(g, SHAPE(1024, 512), 1), b = random_input(g, SHAPE(512, 512), 1);
     tfx_value many_a = random_input(g, SHAPE(40, 64, 64), 1), many_b = random_input(g, SHAPE(40, 64, 64), 1);
     tfx_value tall_a = random_input(g, SHAPE(20011, 32), 1), tall_b = random_input(g, SHAPE(32, 48), 1);
-    tfx_value y[] = {result(g, SHAPE(1024, 512)), result(g, SHAPE(40, 64, 64)), result(g, SHAPE(20011, 48))};
+    tfx_value narrow_a = random_bf16(g, SHAPE(3600, 600), 1), narrow_b = random_bf16(g, SHAPE(600, 600), 1);
+    tfx_value y[] = {result(g, SHAPE(1024, 512)), result(g, SHAPE(40, 64, 64)), result(g, SHAPE(20011, 48)),
+                     result(g, SHAPE(3600, 600))};
+    enum { N_RESULTS = sizeof(y) / sizeof(*y) };
     for (int i = 0; i < 4; i++) {
         ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, long_a, b, y[0])->reals[0] = 1;
         ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, many_a, many_b, y[1])->reals[0] = 1;
         ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, tall_a, tall_b, y[2])->reals[0] = 1;
+        ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, narrow_a, narrow_b, y[3])->reals[0] = 1;
     }
     for (int threads = 2; threads <= 4; threads++) {
         program_run(g, threads);
-        float *want[3];
-        for (int k = 0; k < 3; k++) {
+        float *want[N_RESULTS];
+        for (int k = 0; k < N_RESULTS; k++) {
             want[k] = malloc(value_bytes(g, y[k]));
             memcpy(want[k], program_data(g, y[k]), value_bytes(g, y[k]));
         }
@@ -160,11 +171,11 @@ START_TEST(bits_do_not_depend_on_who_computes)
             setitimer(ITIMER_REAL, &often, NULL);
             program_run(g, threads);
             setitimer(ITIMER_REAL, &never, NULL);
-            for (int k = 0; k < 3; k++)
+            for (int k = 0; k < N_RESULTS; k++)
                 ck_assert_mem_eq(program_data(g, y[k]), want[k], value_bytes(g, y[k]));
         }
         sigaction(SIGALRM, &before, NULL);
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < N_RESULTS; k++)
             free(want[k]);
     }
     program_destroy(g);
@@ -176,7 +187,7 @@ static Suite *suite(void)
     Suite *s = suite_create("cpu: matmul");
     TCase *c = tcase_create("matmul");
     tcase_set_timeout(c, 60);
-    tcase_add_loop_test(c, products_are_right, 0, N_PRODUCTS * N_C);
+    tcase_add_loop_test(c, products_are_right, 0, 2 * N_PRODUCTS * N_C);
     tcase_add_test(c, beta_zero_ignores_c);
     tcase_add_test(c, bits_do_not_depend_on_who_computes);
     suite_add_tcase(s, c);

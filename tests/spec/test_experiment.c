@@ -81,7 +81,8 @@ START_TEST(everything_set)
         "[data]\nloader = bytes\nloader.train = /d/t.bin\nloader.val = v.bin\nloader.order = sequential\neval_tokens = "
         "3k\n"
         "[train]\nsteps = 1k\nbatch = 8\nmicro_batch = 2\nlr = 1e-3\nmin_lr = 0\nschedule = wsd\nwarmup = 0.1\n"
-        "decay_fraction = 0.9\nclip = 0\nrecompute = block\neval_every = 10\nlog_every = 5\nslice_every = 7\n"
+        "decay_fraction = 0.9\nclip = 0\nrecompute = block\ncompute = bf16\neval_every = 10\nlog_every = "
+        "5\nslice_every = 7\n"
         "checkpoint_every = 50\nkeep_checkpoints = 7\nkeep_stages = no\nkeep_optimizer = off\noptimizer = "
         "adamw\noptimizer.beta1 = .8\n"
         "[model m]\ndim = 4\n[model unused]\nnot = checked here\n"
@@ -109,6 +110,7 @@ START_TEST(everything_set)
     ck_assert(t->lr == 1e-3 && t->min_lr == 0 && t->warmup == 0.1 && t->decay_fraction == 0.9 && t->clip == 0);
     ck_assert_int_eq(t->schedule, TFX_LR_WSD);
     ck_assert_int_eq(t->recompute, TFX_RECOMPUTE_BLOCK);
+    ck_assert_int_eq(t->compute, TFX_BF16);
     ck_assert_int_eq(t->slice_every, 7);
     ck_assert_int_eq(t->keep_checkpoints, 7);
     ck_assert(!t->keep_stages && !t->keep_optimizer);
@@ -199,7 +201,8 @@ START_TEST(resolved_round_trip)
         "[data]\neval_tokens = 65536\nloader = bytes\nloader.train = %s/t.bin\nloader.val =\nloader.order = "
         "shuffled\n\n"
         "[train]\nsteps = 1500\nlr = 0.1\nmin_lr = 0.01\nschedule = cosine\nwarmup = 0.01\ndecay_fraction = 0.2\n"
-        "clip = 1\nrecompute = none\neval_every = 0\nlog_every = 1\nslice_every = 0\ncheckpoint_every = 0\n"
+        "clip = 1\nrecompute = none\ncompute = f32\neval_every = 0\nlog_every = 1\nslice_every = 0\ncheckpoint_every = "
+        "0\n"
         "keep_checkpoints = 2\n"
         "keep_stages = true\n"
         "keep_optimizer = true\n\n"

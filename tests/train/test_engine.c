@@ -15,6 +15,8 @@ static const char *const specs[] = {
     SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.micro_batch = 2\n",
     SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.micro_batch = 1\ntrain.recompute = block\n"
                      "train.optimizer.moments = bf16\n",
+    SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.compute = bf16\n",
+    SPEC_TRANSFORMER "[arm a]\nmodel = transformer\ntrain.micro_batch = 2\ntrain.compute = bf16\n",
 };
 
 static char *spec_text(const char *rest)
@@ -375,7 +377,7 @@ static Suite *suite(void)
     Suite *s = suite_create("train/engine");
     TCase *c = tcase_create("engine");
     tcase_set_timeout(c, 60);
-    tcase_add_loop_test(c, same_as_the_runner, 0, 3);
+    tcase_add_loop_test(c, same_as_the_runner, 0, sizeof(specs) / sizeof(*specs));
     tcase_add_test(c, initialisation);
     tcase_add_test(c, pieces_of_state);
     tcase_add_test(c, every_bit_of_a_seed_counts);

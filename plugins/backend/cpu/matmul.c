@@ -1,4 +1,4 @@
-/* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads.
+/* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads; of bf16 operands by gemm_bf16.c.
  *
  * A product is divided between threads along the longer side of the result, one part each, and
  * long parts once more when a thread is held up (see LONG).
@@ -7,6 +7,7 @@
  * 1024x768x2304 100:93, 2304x768x1024 103:96, 50304x768x1024 99:96, but 1024x2304x768
  * 98:100 and 1024x50304x768 97:101; quarters lose 2 to 8%. Batches with at least as many
  * matrices as threads are divided by matrix. */
+#include "gemm_bf16.h"
 #include "kernels.h"
 
 #include <cblas.h>
@@ -41,6 +42,7 @@ typedef struct matmul_args {
     int64_t m, n, k;
     int64_t lda, ldb;
     int trans_a, trans_b;
+    int bf16; /* a and b are */
     float alpha, beta;
     int64_t parts;  /* per matrix */
     int over_rows;  /* the parts are rows */
@@ -53,6 +55,12 @@ static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
             out[i * ld + j] = beta == 0.0f ? 0.0f : beta * out[i * ld + j];
+}
+
+/* The address of an element of a matrix. */
+static const char *element(const matmul_args *p, const tfx_cpu_ctx *ctx, const tfx_tensor *t, int64_t at)
+{
+    return (const char *)tfx_cpu_at(ctx, t) + at * (p->bf16 ? 2 : 4);
 }
 
 /* What a task computes: rows [row, row_end) and columns [col, col_end) of one matrix. */
@@ -88,9 +96,8 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
     if (rows == 0 || cols == 0)
         return;
-    const float *a = tfx_cpu_at(ctx, p->a), *b = tfx_cpu_at(ctx, p->b);
-    a += s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda);
-    b += s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col);
+    const void *a = element(p, ctx, p->a, s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda));
+    const void *b = element(p, ctx, p->b, s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col));
     int64_t at = (s.matrix * p->m + s.row) * p->n + s.col;
     float *out = (float *)tfx_cpu_at(ctx, p->out) + at;
     if (p->c) {
@@ -102,15 +109,19 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
         scale(out, p->n, rows, cols, p->beta);
         return;
     }
-    if (p->m == 1) { /* as when a single token is generated: a product would copy all of b first */
+    if (p->m == 1 && !p->bf16) { /* as when a single token is generated: a product would copy all of b first */
         cblas_sgemv(CblasRowMajor, p->trans_b ? CblasNoTrans : CblasTrans, (blasint)(p->trans_b ? cols : p->k),
                     (blasint)(p->trans_b ? p->k : cols), p->alpha, b, (blasint)p->ldb, a, 1, p->beta, out, 1);
         return;
     }
     double before = p->pieces == 2 ? tfx_cpu_seconds() : 0;
-    cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
-                (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb, p->beta,
-                out, (blasint)p->n);
+    if (p->bf16)
+        tfx_cpu_gemm_bf16(p->trans_a, p->trans_b, rows, cols, p->k, p->alpha, a, p->lda, b, p->ldb, p->beta, out, p->n,
+                          ctx->scratch);
+    else
+        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
+                    (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
+                    p->beta, out, (blasint)p->n);
     if (p->pieces == 2)
         tfx_cpu_pool_report(ctx->pool, ctx->worker,
                             (tfx_cpu_seconds() - before) / ((double)rows * (double)cols * (double)p->k));
@@ -119,8 +130,9 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
 {
     const tfx_tensor *a = tfx_cpu_in(c, node, 0), *b = tfx_cpu_in(c, node, 1), *y = tfx_cpu_out(c, node, 0);
-    if (!tfx_cpu_all_f32(c, node))
-        return "matmul takes and gives f32 tensors";
+    if (a->dtype != b->dtype || (a->dtype != TFX_F32 && a->dtype != TFX_BF16) || y->dtype != TFX_F32 ||
+        (node->n_in == 3 && tfx_cpu_in(c, node, 2)->dtype != TFX_F32))
+        return "matmul takes two f32 or two bf16 tensors and gives f32";
     if (a->n_dims < 2 || b->n_dims < 2 || y->n_dims != a->n_dims)
         return "matmul needs matrices";
     int ta = (node->ints[0] & TFX_TRANS_A) != 0, tb = (node->ints[0] & TFX_TRANS_B) != 0;
@@ -156,6 +168,7 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->out = y;
     p->trans_a = (node->ints[0] & TFX_TRANS_A) != 0;
     p->trans_b = (node->ints[0] & TFX_TRANS_B) != 0;
+    p->bf16 = a->dtype == TFX_BF16;
     p->alpha = (float)node->reals[0];
     uint32_t r = y->n_dims;
     p->n = y->dims[r - 1];
@@ -185,6 +198,7 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->pieces = cut ? 2 : 1;
     out->n_tasks = p->m == 0 || p->n == 0 ? 0 : batch * p->parts * p->blocks * p->pieces;
     out->task = matmul_task;
+    out->scratch = p->bf16 ? tfx_cpu_gemm_bf16_scratch(rows, p->n, p->k) : 0;
     return TFX_OK;
 }
 
