@@ -180,8 +180,8 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     store = tfx_store_open(db, TFX_STORE_WRITE, err);
     if (!store)
         goto done;
-    experiment = resume   ? tfx_launch_find_interrupted(store, &chosen, err)
-                 : extend ? tfx_launch_extend(store, &chosen, &s.values.lookup, err)
+    experiment = resume   ? tfx_launch_find_interrupted(store, s.registry, &chosen, err)
+                 : extend ? tfx_launch_extend(store, s.registry, &chosen, &s.values.lookup, err)
                           : tfx_launch_record(store, &chosen, tfx_cli_value(a, "profile"), &s.values.lookup, err);
     if (!experiment || tfx_forecasts_record(&forecasts, store, experiment, &chosen, err) != TFX_OK)
         goto done;

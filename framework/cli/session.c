@@ -37,7 +37,10 @@ static int is_spec_of(const tfx_cli_args *a, tfx_id experiment, const char *spec
     tfx_session s;
     tfx_error other = {0};
     int same = open_with(&s, a, TFX_VALUES_RECORDED, experiment, &other) == TFX_OK &&
-               tfx_session_plan(&s, tfx_cli_database(a), &other) == TFX_OK && !strcmp(s.experiment->resolved, spec);
+               tfx_session_plan(&s, tfx_cli_database(a), &other) == TFX_OK;
+    char *recorded = same ? tfx_experiment_renewed(s.registry, spec) : NULL;
+    same = same && !strcmp(s.experiment->resolved, recorded);
+    free(recorded);
     tfx_session_close(&s);
     return same;
 }

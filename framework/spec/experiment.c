@@ -400,6 +400,15 @@ tfx_experiment *tfx_experiment_parse(const tfx_registry *registry, const char *t
     return build(registry, tfx_spec_resolve_text(registry, text, origin, err), origin, tfx_strdup(origin), err);
 }
 
+char *tfx_experiment_renewed(const tfx_registry *registry, const char *resolved)
+{
+    tfx_error unreadable = {0};
+    tfx_experiment *e = tfx_experiment_parse(registry, resolved, "a recorded spec", &unreadable);
+    char *text = tfx_strdup(e ? e->resolved : resolved);
+    tfx_experiment_destroy(e);
+    return text;
+}
+
 tfx_status tfx_experiment_resolve_again(tfx_experiment *e, const tfx_registry *registry, tfx_error *err)
 {
     /* [experiment] stays as it was: how many threads one call of tfx run gives its runs is none of the spec's. */

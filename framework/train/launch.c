@@ -1,6 +1,7 @@
 #include "framework/train/launch.h"
 
 #include <cjson/cJSON.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/spec/extension.h"
@@ -154,7 +155,17 @@ static tfx_status check_starts(tfx_store *store, tfx_id experiment, const tfx_ex
     return err->status;
 }
 
-tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_lookup *taken, tfx_error *err)
+/* The spec of an experiment as this version would record it. Heap, or NULL. */
+static char *recorded_spec(tfx_store *store, const tfx_registry *registry, tfx_id experiment, tfx_error *err)
+{
+    char *recorded = tfx_store_spec(store, experiment, err);
+    char *renewed = recorded ? tfx_experiment_renewed(registry, recorded) : NULL;
+    free(recorded);
+    return renewed;
+}
+
+tfx_id tfx_launch_extend(tfx_store *store, const tfx_registry *registry, const tfx_selection *s,
+                         const tfx_lookup *taken, tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_id id = tfx_store_newest_experiment(store, e->name, err);
@@ -163,7 +174,7 @@ tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_loo
                  tfx_store_path(store), e->name);
     if (err->status != TFX_OK || check_idle(store, id, err) != TFX_OK || tfx_store_begin(store, err) != TFX_OK)
         return 0;
-    char *recorded = tfx_store_spec(store, id, err);
+    char *recorded = recorded_spec(store, registry, id, err);
     if (recorded && tfx_spec_extends(recorded, e->resolved, e->file, err) == TFX_OK &&
         tfx_store_set_spec(store, id, e->description, e->resolved, err) == TFX_OK &&
         add_parts(store, id, e, taken, err) == TFX_OK && check_starts(store, id, e, err) == TFX_OK)
@@ -174,21 +185,27 @@ tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_loo
     return err->status == TFX_OK ? id : 0;
 }
 
-tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx_error *err)
+tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_registry *registry, const tfx_selection *s,
+                                   tfx_error *err)
 {
     const tfx_experiment *e = s->experiment;
     tfx_id id = tfx_store_find_experiment(store, e->name, e->resolved, err), *runs = NULL;
     if (err->status != TFX_OK)
         return 0;
-    if (!id) {
-        tfx_id other = tfx_store_newest_experiment(store, e->name, err);
+    tfx_id other = id ? id : tfx_store_newest_experiment(store, e->name, err);
+    if (!id && other) {
+        char *recorded = recorded_spec(store, registry, other, err);
+        id = recorded && !strcmp(recorded, e->resolved) ? other : 0;
+        free(recorded);
+    }
+    if (!id && err->status == TFX_OK)
         tfx_fail(err, TFX_E_INVALID,
                  other ? "%s: nothing to resume: experiment '%s' was run with other settings (same spec, profile and "
                          "--set are needed; with more arms or seeds: --extend)"
                        : "%s: nothing to resume: experiment '%s' has not been run yet",
                  tfx_store_path(store), e->name);
+    if (!id)
         return 0;
-    }
     size_t n = 0;
     if (tfx_selection_runs(s, store, id, 0, &runs, &n, err) == TFX_OK)
         tfx_run_lock_check(store, runs, n, err);

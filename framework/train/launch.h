@@ -11,14 +11,16 @@
 tfx_id tfx_launch_record(tfx_store *store, const tfx_selection *s, const char *profile, const tfx_lookup *taken,
                          tfx_error *err);
 
-/* The interrupted experiment with this very spec that a resume continues; 0 with a message. Refuses
- * while a process executes one of the selected runs. */
-tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_selection *s, tfx_error *err);
+/* The interrupted experiment with this very spec that a resume continues, or the newest of this name, if it was recorded with
+ * what an earlier version made of that spec; 0 with a message. Refuses while a process executes one of the selected runs. */
+tfx_id tfx_launch_find_interrupted(tfx_store *store, const tfx_registry *registry, const tfx_selection *s,
+                                   tfx_error *err);
 
 /* The newest experiment of this name, which goes on with this spec: it may have more arms and seeds than before
  * (framework/spec/extension.h), which are recorded as planned, and whatever was executed stays. Returns its id; 0 with a
  * message, and nothing changed, where there is none, where the spec says something else, while a process executes one of
  * its runs, or where a new arm would start from what a run that is past it has not left. */
-tfx_id tfx_launch_extend(tfx_store *store, const tfx_selection *s, const tfx_lookup *taken, tfx_error *err);
+tfx_id tfx_launch_extend(tfx_store *store, const tfx_registry *registry, const tfx_selection *s,
+                         const tfx_lookup *taken, tfx_error *err);
 
 #endif

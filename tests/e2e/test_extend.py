@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """`tfx run --extend`: an experiment that gets more seeds, arms and points of a sweep. What was executed stays, what is
 added comes to the bits that it would have come to from the start, and a spec that says something else changes nothing."""
+import contextlib
 import fcntl
+import sqlite3
 
 from harness import *
 
@@ -66,6 +68,24 @@ def test_longer():
         recorded = rows(f)
         f.tfx("run", "tiny.ini", "--extend")
         same(rows(f), recorded, "once more")
+
+
+def test_of_an_earlier_version():
+    """A spec that was recorded before some key was there is the same spec: that key has its default."""
+    with folder(FIRST) as f:
+        f.tfx("run", "tiny.ini", "--arm", "grown")
+        with contextlib.closing(sqlite3.connect(f.path / "tfx.db")) as c:
+            c.execute("UPDATE spec SET text = replace(replace(text, 'compute = f32\n', ''), 'slice_every = 0\n', '')")
+            c.commit()
+        same(f.sql("SELECT count(*) FROM spec WHERE text LIKE '%compute = f32%' OR text LIKE '%slice_every = %'"), [(0,)], "as it was then")
+        r = f.tfx("run", "tiny.ini", "--resume", "--set", "train.compute=bf16", status=2)
+        expect("was run with other settings" in r.stderr, "another value than the default is another spec", r.stderr)
+        f.tfx("run", "tiny.ini", "--resume")
+        same({status for _, _, status in runs(f)}, {"done"}, "resumed")
+        (f.path / "tiny.ini").write_text(LONGER)
+        f.tfx("run", "tiny.ini", "--extend")
+        same(f.sql("SELECT id FROM experiment"), [(1,)], "one experiment")
+        same({status for _, _, status in runs(f)}, {"done"}, "extended")
 
 
 def test_values_of_searches():
