@@ -142,6 +142,36 @@ START_TEST(norms)
 }
 END_TEST
 
+/* Short rows are taken several at a time: each has the bits that it has alone. */
+START_TEST(norms_of_rows_together)
+{
+    enum { ROWS = 19 };
+    tfx_norm kind = (tfx_norm)(_i % 3 + 1);
+    int64_t n = _i / 3 ? 48 : 16; /* of whole cache lines, so that a row can be a tensor */
+    shape s = SHAPE(ROWS, n);
+    program *g = program_create();
+    tfx_value x = random_input(g, s, 2), dy = random_input(g, s, 1), y = result(g, s), dx = result(g, s);
+    tfx_value row_y[ROWS], row_dx[ROWS];
+    tfx_node *both[] = {ADD_SINGLE(g, TFX_OP_NORM, 1, 1, x, y), ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, x, dy, dx)};
+    both[0]->ints[0] = both[1]->ints[0] = kind;
+    for (int r = 0; r < ROWS; r++) {
+        tfx_value row_x = shared_with(g, x, SHAPE(1, n)), row_dy = shared_with(g, dy, SHAPE(1, n));
+        g->tensors[row_x].offset += (uint64_t)(r * n) * sizeof(float);
+        g->tensors[row_dy].offset += (uint64_t)(r * n) * sizeof(float);
+        row_y[r] = result(g, SHAPE(1, n)), row_dx[r] = result(g, SHAPE(1, n));
+        ADD_SINGLE(g, TFX_OP_NORM, 1, 1, row_x, row_y[r])->ints[0] = kind;
+        ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, row_x, row_dy, row_dx[r])->ints[0] = kind;
+    }
+    program_run(g, 1);
+    size_t bytes = (size_t)n * sizeof(float);
+    for (int r = 0; r < ROWS; r++) {
+        ck_assert_mem_eq((char *)program_data(g, y) + (size_t)r * bytes, program_data(g, row_y[r]), bytes);
+        ck_assert_mem_eq((char *)program_data(g, dx) + (size_t)r * bytes, program_data(g, row_dx[r]), bytes);
+    }
+    program_destroy(g);
+}
+END_TEST
+
 START_TEST(norm_passes_nan_on)
 {
     for (int kind = TFX_NORM_LAYER; kind <= TFX_NORM_L2; kind++) {
@@ -218,6 +248,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, softmax, 0, N_SHAPES);
     tcase_add_test(c, softmax_passes_nan_on);
     tcase_add_loop_test(c, norms, 0, 3 * N_SHAPES);
+    tcase_add_loop_test(c, norms_of_rows_together, 0, 6);
     tcase_add_test(c, norm_passes_nan_on);
     tcase_add_loop_test(c, rope, 0, 6);
     suite_add_tcase(s, c);

@@ -5,66 +5,22 @@
  *
  *   dx = r * (dy - mean(dy) - (x - m) * r^2 * c * sum(dy * (x - m)))
  *
- * with mean(dy) for layer only. Sums are in double: rows are read from memory once and the
+ * with mean(dy) for layer only. Sums are in double: long rows are read from memory once and the
  * arithmetic hides behind that. Where the root is exactly zero (a row without spread, eps 0)
  * r is taken as 0: the row gives zero and receives no gradient. */
 #include "simd.h"
 
 #include "kernels.h"
-#include "tile_ops.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define TASK 16384
 
-/* The sum of (x - m)^2. */
-TFX_CPU_CLONES static double row_squares(int64_t n, const float *x, double m)
-{
-    TFX_CPU_SUM(sum, double, k, n, ((double)x[k] - m) * ((double)x[k] - m))
-    return sum;
-}
-
-/* *dy_x = sum(dy * (x - m)) and the sum of dy. */
-TFX_CPU_CLONES static double row_products(int64_t n, const float *x, const float *dy, double m, double *dy_x)
-{
-    double acc[TFX_CPU_LANES] = {0}, acc_dy[TFX_CPU_LANES] = {0};
-    int64_t i = 0;
-    for (; i + TFX_CPU_LANES <= n; i += TFX_CPU_LANES)
-        for (int j = 0; j < TFX_CPU_LANES; j++) {
-            double d = (double)dy[i + j];
-            acc[j] += d * ((double)x[i + j] - m);
-            acc_dy[j] += d;
-        }
-    double sum = 0.0, sum_dy = 0.0;
-    for (; i < n; i++) {
-        sum += (double)dy[i] * ((double)x[i] - m);
-        sum_dy += (double)dy[i];
-    }
-    for (int j = 0; j < TFX_CPU_LANES; j++) {
-        sum += acc[j];
-        sum_dy += acc_dy[j];
-    }
-    *dy_x = sum;
-    return sum_dy;
-}
-
-/* In double: r may be beyond float's range where the result is not. */
-TFX_CPU_CLONES static void row_apply(int64_t n, const float *x, double m, double r, float *out)
-{
-    TFX_CPU_IVDEP
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (float)(((double)x[i] - m) * r);
-}
-
-/* out = r * dy - a - (x - m) * b */
-TFX_CPU_CLONES static void row_apply_grad(int64_t n, const float *x, const float *dy, double m, double r, double a,
-                                          double b, float *out)
-{
-    TFX_CPU_IVDEP
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (float)(r * (double)dy[i] - a - ((double)x[i] - m) * b);
-}
+/* Rows that are short, as those of a small model are, are taken so many at a time: each of their sums is a chain of
+ * additions that must wait for each other, but not for those of another row. */
+#define ROWS 8
+#define SHORT 256
 
 typedef struct norm_args {
     const tfx_tensor *x, *dy, *out; /* dy: gradient only */
@@ -73,27 +29,89 @@ typedef struct norm_args {
     tfx_cpu_rows rows;
 } norm_args;
 
+/* sums[r] for r = 0 .. n_rows-1: the sum over k = 0 .. n-1 of `term`, an expression of r and k, in the order of TFX_CPU_SUM. */
+#define ROW_SUMS(sums, n_rows, n, term) \
+    do { \
+        double acc_[ROWS][TFX_CPU_LANES]; \
+        const int64_t whole_ = (n) / TFX_CPU_LANES * TFX_CPU_LANES; \
+        for (int r = 0; r < (n_rows); r++) \
+            (sums)[r] = 0.0; \
+        for (int64_t k = whole_; k < (n); k++) \
+            for (int r = 0; r < (n_rows); r++) \
+                (sums)[r] += (term); \
+        if (!whole_) \
+            break; \
+        for (int r = 0; r < (n_rows); r++) { \
+            for (int j_ = 0; j_ < TFX_CPU_LANES; j_++) \
+                acc_[r][j_] = 0.0; \
+            for (int64_t from_ = 0; from_ < whole_; from_ += TFX_CPU_LANES) \
+                for (int j_ = 0; j_ < TFX_CPU_LANES; j_++) { \
+                    const int64_t k = from_ + j_; \
+                    acc_[r][j_] += (term); \
+                } \
+        } \
+        for (int j_ = 0; j_ < TFX_CPU_LANES; j_++) \
+            for (int r = 0; r < (n_rows); r++) \
+                (sums)[r] += acc_[r][j_]; \
+    } while (0)
+
+/* Rows one after the other, at x, dy and out; n_rows is known when this is compiled. */
+TFX_CPU_INLINE void norm_rows(int n_rows, const norm_args *p, const float *x, const float *dy, float *out)
+{
+    const int64_t n = p->rows.cols;
+    const double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
+    double m[ROWS] = {0}, scale[ROWS], sum[ROWS], sum_dy[ROWS];
+    if (p->kind == TFX_NORM_LAYER) {
+        ROW_SUMS(m, n_rows, n, (double)x[r * n + k]);
+        for (int r = 0; r < n_rows; r++)
+            m[r] *= c;
+    }
+    ROW_SUMS(sum, n_rows, n, ((double)x[r * n + k] - m[r]) * ((double)x[r * n + k] - m[r]));
+    for (int r = 0; r < n_rows; r++) {
+        double square = c * sum[r] + p->eps;
+        scale[r] = square == 0.0 ? 0.0 : 1.0 / sqrt(square);
+    }
+    if (!dy) {
+        /* In double: scale may be beyond float's range where the result is not. */
+        for (int r = 0; r < n_rows; r++) {
+            TFX_CPU_IVDEP
+            for (int64_t k = 0; k < n; k++)
+                out[r * n + k] = (float)(((double)x[r * n + k] - m[r]) * scale[r]);
+        }
+        return;
+    }
+    ROW_SUMS(sum, n_rows, n, (double)dy[r * n + k] * ((double)x[r * n + k] - m[r]));
+    if (p->kind == TFX_NORM_LAYER)
+        ROW_SUMS(sum_dy, n_rows, n, (double)dy[r * n + k]);
+    for (int r = 0; r < n_rows; r++) {
+        double a = p->kind == TFX_NORM_LAYER ? scale[r] * sum_dy[r] * c : 0.0;
+        double b = sum[r] * c * scale[r] * scale[r] * scale[r];
+        TFX_CPU_IVDEP
+        for (int64_t k = 0; k < n; k++)
+            out[r * n + k] = (float)(scale[r] * (double)dy[r * n + k] - a - ((double)x[r * n + k] - m[r]) * b);
+    }
+}
+
+TFX_CPU_CLONES static void norm_many(const norm_args *p, const float *x, const float *dy, float *out)
+{
+    norm_rows(ROWS, p, x, dy, out);
+}
+
+TFX_CPU_CLONES static void norm_one(const norm_args *p, const float *x, const float *dy, float *out)
+{
+    norm_rows(1, p, x, dy, out);
+}
+
 static void norm_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
     const norm_args *p = args;
-    const float *all_x = tfx_cpu_at(ctx, p->x), *all_dy = p->dy ? tfx_cpu_at(ctx, p->dy) : NULL;
-    float *all_out = tfx_cpu_at(ctx, p->out);
+    const float *x = tfx_cpu_at(ctx, p->x), *dy = p->dy ? tfx_cpu_at(ctx, p->dy) : NULL;
+    float *out = tfx_cpu_at(ctx, p->out);
     int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
-    double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
-    for (int64_t row = task * p->rows.per_task; row < end; row++) {
-        const float *x = all_x + row * n;
-        float *out = all_out + row * n;
-        double m = p->kind == TFX_NORM_LAYER ? tfx_cpu_tile_sum(n, x) * c : 0.0;
-        double square = c * row_squares(n, x, m) + p->eps;
-        double r = square == 0.0 ? 0.0 : 1.0 / sqrt(square);
-        if (!all_dy) {
-            row_apply(n, x, m, r, out);
-            continue;
-        }
-        const float *dy = all_dy + row * n;
-        double dy_x, sum_dy = row_products(n, x, dy, m, &dy_x);
-        double a = p->kind == TFX_NORM_LAYER ? r * sum_dy * c : 0.0;
-        row_apply_grad(n, x, dy, m, r, a, dy_x * c * r * r * r, out);
+    for (int64_t row = task * p->rows.per_task; row < end;) {
+        int many = n <= SHORT && end - row >= ROWS;
+        (many ? norm_many : norm_one)(p, x + row * n, dy ? dy + row * n : NULL, out + row * n);
+        row += many ? ROWS : 1;
     }
 }
 
