@@ -22,14 +22,14 @@ const char *const tfx_lint_rules[TFX_N_LINTS] = {
     "costs include those of ancestors",
     "at least three seeds on each side, paired",
     "no run stands on rows that no longer count",
-    "the same backend and the same rules of counting FLOPs; of seconds, the same machine",
+    "the same precision, backend and rules of counting FLOPs; of seconds, the same machine",
 };
 
 /* What is asked of one run (framework/store/claims.h). */
 typedef struct facts {
     tfx_id run;
     int64_t seed;
-    char *arm, *status, *backend, *version, *eval_hash, *better, *machine, *model, *elsewhere;
+    char *arm, *status, *backend, *version, *eval_hash, *better, *machine, *model, *elsewhere, *compute;
     int on_a;
     int decayed; /* -1: not known */
     double loss, peak_lr, last_lr, effort, stale, costless;
@@ -59,6 +59,7 @@ static facts read_facts(tfx_rows *q, const char *a, tfx_error *err)
     f.machine = tfx_rows_copy(q, TFX_FACT_MACHINE, err);
     f.model = tfx_rows_copy(q, TFX_FACT_MODEL, err);
     f.elsewhere = tfx_rows_copy(q, TFX_FACT_ELSEWHERE, err);
+    f.compute = tfx_rows_copy(q, TFX_FACT_COMPUTE, err);
     f.decayed = tfx_rows_is_null(q, TFX_FACT_DECAYED) ? -1 : tfx_rows_int(q, TFX_FACT_DECAYED, 0, err) != 0;
     f.loss = tfx_rows_real(q, TFX_FACT_LOSS, err);
     f.peak_lr = tfx_rows_real(q, TFX_FACT_PEAK_LR, err);
@@ -81,6 +82,7 @@ static void finish_facts(facts *f)
     free(f->machine);
     free(f->model);
     free(f->elsewhere);
+    free(f->compute);
 }
 
 /* "run 12 (large, seed 2)" */
@@ -137,6 +139,8 @@ static void check_alike(tfx_lints *l, const facts *first, const facts *f, int se
     if (!same(f->version, first->version))
         tfx_lint_fail(l, TFX_LINT_RULES, "%s was made by tfx %s, %s by %s", run, f->version ? f->version : "?", other,
                       first->version ? first->version : "?");
+    if (!same(f->compute, first->compute))
+        tfx_lint_fail(l, TFX_LINT_RULES, "%s computes in %s, %s in %s", run, f->compute, other, first->compute);
     if (seconds && f->elsewhere)
         tfx_lint_fail(l, TFX_LINT_RULES, "%s took its seconds on %s, what it started from on %s", run,
                       f->machine ? f->machine : "?", f->elsewhere);

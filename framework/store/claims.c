@@ -56,7 +56,7 @@ tfx_rows *tfx_query_claim_facts(tfx_store *s, tfx_id experiment, tfx_error *err)
         "(WITH " TFX_SQL_ABOVE
         "SELECT w.host || ', ' || w.cpu || ', ' || w.backend FROM above x JOIN run y ON y.id = x.run "
         "JOIN environment w ON w.id = y.environment WHERE (w.host, w.cpu, w.backend) IS NOT (v.host, v.cpu, "
-        "v.backend)) "
+        "v.backend)), coalesce(json_extract(a.train, '$.compute'), 'f32') "
         "FROM arm a JOIN run r ON r.arm = a.id LEFT JOIN environment v ON v.id = r.environment "
         "LEFT JOIN endpoint p ON p.run = r.id AND p.final = 1 AND p.experiment_id = ?1 "
         "WHERE a.experiment = ?1 ORDER BY a.id, r.seed",

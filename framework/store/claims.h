@@ -32,9 +32,10 @@ enum {
     TFX_FACT_STALE,
     TFX_FACT_COSTLESS,
     TFX_FACT_BETTER,
-    TFX_FACT_MACHINE,  /* with the backend's number of threads */
-    TFX_FACT_MODEL,    /* that it starts with */
-    TFX_FACT_ELSEWHERE /* the machine of an ancestor that ran on another one; NULL: none did */
+    TFX_FACT_MACHINE,   /* with the backend's number of threads */
+    TFX_FACT_MODEL,     /* that it starts with */
+    TFX_FACT_ELSEWHERE, /* the machine of an ancestor that ran on another one; NULL: none did */
+    TFX_FACT_COMPUTE    /* the dtype that it computes in */
 };
 
 #endif

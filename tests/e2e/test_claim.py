@@ -157,7 +157,7 @@ def test_refused():
         # Of all points of a search the best is what the claim is about; of one that is named, that one.
         for a, points in (("tuned", ["3e-3"]), ("tuned[lr=1e-5]", ["1e-5"])):
             text = f.tfx("claim", "tiny", f"{a} lowers loss by > 0 at equal flops vs short", status=1).stdout
-            same([p for p in ("3e-3", "1e-5") if f"  tuned[lr={p}] lowers the loss by" in text], points, text)
+            same([p for p in ("3e-3", "1e-5") if f"  tuned[lr={p}] raises the loss by" in text], points, text)
         refused(f, "short lowers loss by > 0 at equal flops vs odd",
                 learning_rate=f"run {odd} (odd, seed 1): its learning rate 0.006 was not searched for with its model odd",
                 validation=f"run {odd} (odd, seed 1) was evaluated on other tokens than run {run_of(f, 'short', 1)}")
@@ -182,6 +182,14 @@ def test_refused():
         change(f, "UPDATE checkpoint SET superseded = 1 WHERE run = ? AND step = 8", run_of(f, "trunk", 2))
         refused(f, "branch lowers loss by > -9 at equal flops vs transformer",
                 superseded=f"run {run_of(f, 'branch', 2)} (branch, seed 2) stands on a checkpoint that no longer counts")
+        # An arm that was recorded before there was a choice computes in f32.
+        change(f, "UPDATE arm SET train = json_remove(train, '$.compute') WHERE name = 'transformer'")
+        claim(f, "short saves > -900% flops at equal loss vs transformer,long", "supported")
+        change(f, "UPDATE arm SET train = json_set(train, '$.compute', 'bf16') WHERE name = 'long'")
+        refused(f, "short saves > -900% flops at equal loss vs transformer,long",
+                rules=f"run {run_of(f, 'long', 1)} (long, seed 1) computes in bf16, run {run_of(f, 'transformer', 1)} "
+                      "(transformer, seed 1) in f32")
+        change(f, "UPDATE arm SET train = json_set(train, '$.compute', 'f32')")
         # Runs of one experiment share a row of `environment` here.
         change(f, "INSERT INTO environment SELECT 99, '0.0.9', abi_version, git_commit, host, os, cpu, n_cores, memory_bytes, "
                   "backend, libraries FROM environment LIMIT 1")
