@@ -41,7 +41,7 @@ static tfx_value saved(const backward *s, tfx_value v)
 static void recompute(backward *s)
 {
     tfx_graph *g = s->g;
-    g->recomputed = 1;
+    g->recomputed = TFX_RECOMPUTED_REGION;
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         tfx_graph_node node = g->nodes[i];
         if (node.region != s->region)

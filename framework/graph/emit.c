@@ -135,6 +135,27 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     return g->state_values[index];
 }
 
+void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n)
+{
+    g->region = n->region;
+    g->recomputed = n->recomputed;
+    g->update = n->update;
+    g->owner = n->owner;
+}
+
+tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_node *n, const tfx_value *in)
+{
+    tfx_graph_mark_like(to, n);
+    if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM)
+        return tfx_emit_state(to, (uint32_t)n->ints[0]);
+    tfx_emission e = {.op = n->op, .n_in = n->n_in, .in = in, .custom = n->custom};
+    memcpy(e.ints, n->ints, sizeof(e.ints));
+    memcpy(e.reals, n->reals, sizeof(e.reals));
+    for (uint32_t k = 0; k < n->n_out; k++)
+        e.out[k] = tfx_graph_like(from, n->out + k);
+    return tfx_graph_append(to, &e);
+}
+
 void tfx_emit_store(tfx_graph *g, tfx_value value, tfx_value target)
 {
     tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_STORE, TFX_IN(value, target)});

@@ -28,5 +28,10 @@ int tfx_graph_infer(tfx_graph *g, tfx_emission *e);
 tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e);
 /* Both. */
 tfx_value tfx_graph_emit(tfx_graph *g, tfx_emission *e);
+/* Sets the marks that are put on every node to those of n. */
+void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n);
+/* Appends a copy of a node of another graph over the same state, with its marks, on operands of this one. Returns its first
+ * result. */
+tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_node *n, const tfx_value *in);
 
 #endif

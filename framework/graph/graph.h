@@ -19,6 +19,11 @@ typedef struct tfx_graph_value {
     int requires_grad; /* depends on a trained parameter */
 } tfx_graph_value;
 
+enum {
+    TFX_RECOMPUTED_REGION = 1, /* with all of its region: autodiff.h */
+    TFX_RECOMPUTED_VALUE = 2   /* by itself: recompute.h */
+};
+
 typedef struct tfx_graph_node {
     tfx_op op;
     uint32_t n_in, n_out;
@@ -28,7 +33,7 @@ typedef struct tfx_graph_node {
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
     uint32_t region;   /* recomputation region (a block), 0: none */
-    int recomputed;    /* a copy made by the backward pass */
+    int recomputed;    /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
     int update;        /* part of the optimizer's update */
     const void *owner; /* who emitted it: a layer's configuration; NULL: the host itself */
 } tfx_graph_node;

@@ -66,7 +66,7 @@ static const tfx_op_info table[] = {
 
     [TFX_OP_RESHAPE] = {"reshape", 1, 1, .n_out = 1, .no_unit = 1, .shape = tfx_shape_reshape, .vjp = tfx_vjp_reshape,
                         .axes = tfx_axes_reshape, .proof = tfx_proof_reshape},
-    [TFX_OP_PERMUTE] = {"permute", 1, 1, .n_out = 1, .shape = tfx_shape_permute, .vjp = tfx_vjp_permute,
+    [TFX_OP_PERMUTE] = {"permute", 1, 1, .n_out = 1, .cheap = 1, .shape = tfx_shape_permute, .vjp = tfx_vjp_permute,
                         .axes = tfx_axes_permute, .proof = tfx_proof_permute},
     [TFX_OP_SLICE] = {"slice", 1, 1, .n_out = 1, .shape = tfx_shape_slice, .vjp = tfx_vjp_slice, .axes = tfx_axes_slice,
                       .proof = tfx_proof_slice, .sizes = 1u << 1},
@@ -80,11 +80,11 @@ static const tfx_op_info table[] = {
                        .shape = tfx_shape_matmul, .flops = matmul_flops, .vjp = tfx_vjp_matmul, .axes = tfx_axes_matmul,
                        .proof = tfx_proof_matmul},
 
-    [TFX_OP_SOFTMAX] = {"softmax", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_softmax,
+    [TFX_OP_SOFTMAX] = {"softmax", 1, 1, .n_out = 1, .cheap = 1, .f32 = OPERAND(0), .shape = tfx_shape_softmax,
                         .vjp = tfx_vjp_softmax, .axes = tfx_axes_softmax, .proof = tfx_proof_softmax},
     [TFX_OP_SOFTMAX_GRAD] = {"softmax_grad", 2, 2, .n_out = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
-    [TFX_OP_NORM] = {"norm", 1, 1, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_norm, .vjp = tfx_vjp_norm,
-                     .axes = tfx_axes_norm, .proof = tfx_proof_norm},
+    [TFX_OP_NORM] = {"norm", 1, 1, .n_out = 1, .cheap = 1, .f32 = OPERAND(0), .shape = tfx_shape_norm,
+                     .vjp = tfx_vjp_norm, .axes = tfx_axes_norm, .proof = tfx_proof_norm},
     [TFX_OP_NORM_GRAD] = {"norm_grad", 2, 2, .n_out = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
     [TFX_OP_ROPE] = {"rope", 1, 2, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_rope, .vjp = tfx_vjp_rope,
                      .axes = tfx_axes_rope, .proof = tfx_proof_rope, .sizes = 1u << 0},

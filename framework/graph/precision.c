@@ -1,7 +1,5 @@
 #include "framework/graph/precision.h"
 
-#include <string.h>
-
 #include "framework/base/memory.h"
 #include "framework/graph/emit.h"
 
@@ -19,11 +17,11 @@ typedef struct rewriting {
     char *is_read;     /* as bf16: it is made as soon as the value is, so that this need not be kept */
 } rewriting;
 
-/* Whether node i is of the backward pass proper, not of a forward pass that is done again. */
+/* Whether node i is of the backward pass, but not of a region of the forward pass that is done again as it was. */
 static int is_backward(const tfx_graph *g, uint32_t i)
 {
     const tfx_graph_node *n = &g->nodes[i];
-    return g->backward_from && i >= g->backward_from && !n->recomputed && !n->update;
+    return g->backward_from && i >= g->backward_from && n->recomputed != TFX_RECOMPUTED_REGION && !n->update;
 }
 
 /* Whether v is an activation: what a node of the forward pass gives, but neither a statistic (one number for a row, or a
@@ -33,8 +31,8 @@ static int is_activation(const tfx_graph *g, tfx_value v)
     const tfx_graph_value *x = &g->values[v];
     const tfx_graph_node *n = &g->nodes[x->node];
     const tfx_op_info *op = tfx_op_info_of(n->op);
-    return (x->node < g->backward_from || n->recomputed) && !op->no_unit && !op->free_in_unit && v == n->out &&
-           x->n_dims && x->dims[x->n_dims - 1] > 1;
+    return (x->node < g->backward_from || n->recomputed == TFX_RECOMPUTED_REGION) && !op->no_unit &&
+           !op->free_in_unit && v == n->out && x->n_dims && x->dims[x->n_dims - 1] > 1;
 }
 
 static operand_use use_of(const tfx_graph *g, uint32_t i, uint32_t k)
@@ -104,26 +102,14 @@ static void copy_node(rewriting *r, uint32_t i)
 {
     const tfx_graph_node *n = &r->from->nodes[i];
     tfx_graph *to = r->to;
-    to->region = n->region;
-    to->recomputed = n->recomputed;
-    to->update = n->update;
-    to->owner = n->owner;
-    if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM) {
-        r->map[n->out] = tfx_emit_state(to, (uint32_t)n->ints[0]);
-        return;
-    }
+    tfx_graph_mark_like(to, n); /* for casts of operands, too */
     tfx_value *in = TFX_NEW_ARRAY(tfx_value, n->n_in);
     for (uint32_t k = 0; k < n->n_in; k++)
         in[k] = operand(r, i, k);
-    tfx_emission e = {.op = n->op, .n_in = n->n_in, .in = in, .custom = n->custom};
-    memcpy(e.ints, n->ints, sizeof(e.ints));
-    memcpy(e.reals, n->reals, sizeof(e.reals));
-    for (uint32_t k = 0; k < n->n_out; k++)
-        e.out[k] = tfx_graph_like(r->from, n->out + k);
-    tfx_value out = tfx_graph_append(to, &e);
+    tfx_value out = tfx_graph_copy(to, r->from, n, in);
     for (uint32_t k = 0; k < n->n_out; k++) {
         r->map[n->out + k] = out + k;
-        if (r->is_read[n->out + k])
+        if (r->is_read[n->out + k] && n->op != TFX_OP_PARAM)
             narrowed(r, n->out + k);
     }
     uint32_t copy = n->op == TFX_OP_STORE ? copy_of(r->from, n->in[1]) : TFX_STATE_NONE;

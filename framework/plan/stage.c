@@ -7,6 +7,7 @@
 #include "framework/graph/autodiff.h"
 #include "framework/graph/incremental.h"
 #include "framework/graph/precision.h"
+#include "framework/graph/recompute.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
 #include "framework/plan/optimizer.h"
@@ -36,14 +37,23 @@ uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s)
  * memory beyond the plan (49 MB at 124M parameters), with room to spare. */
 #define HOST_BASE_BYTES ((uint64_t)192 << 20)
 
-uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
+/* With so many copies of the largest parameter. */
+static uint64_t host_bytes(const tfx_stage_plan *s, uint64_t copies)
 {
     uint64_t largest = 0;
-    for (uint32_t i = 0; (s->index || s->rates.set) && i < s->state.n; i++)
+    for (uint32_t i = 0; i < s->state.n; i++)
         if (s->state.tensors[i].kind == TFX_STATE_PARAM && s->state.tensors[i].bytes > largest)
             largest = s->state.tensors[i].bytes;
-    /* The parameter, two that it is made of, and what noise takes. */
-    return HOST_BASE_BYTES + (s->noise != 0 || s->noise_old != 0 ? 5 : 3) * largest;
+    return HOST_BASE_BYTES + copies * largest;
+}
+
+/* Of what grows: the parameter, two that it is made of, and what noise takes. */
+enum { GROWN_COPIES = 3, NOISY_COPIES = 5 };
+
+uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
+{
+    int grown = s->index || s->rates.set, noisy = s->noise != 0 || s->noise_old != 0;
+    return host_bytes(s, !grown ? 0 : noisy ? NOISY_COPIES : GROWN_COPIES);
 }
 
 typedef struct stage_builder {
@@ -149,6 +159,8 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
             at[n++] = tensors[i];
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
+    if (b->p->train->recompute == TFX_RECOMPUTE_SELECTIVE)
+        tfx_recompute_selective(g, wanted, n);
     if (b->p->train->compute == TFX_BF16)
         tfx_precision_narrow(g, wanted, n);
     check_total(g);
@@ -386,10 +398,8 @@ static tfx_status check_compute(const tfx_stage_params *p, tfx_error *err)
                        p->device->cls->name);
 }
 
-tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
+static tfx_stage_plan *create(const tfx_stage_params *p, tfx_error *err)
 {
-    if (check_compute(p, err) != TFX_OK)
-        return NULL;
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
     stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
     s->spec = p->model;
@@ -427,6 +437,38 @@ tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
     if (err->status != TFX_OK) {
         tfx_stage_plan_destroy(s);
         return NULL;
+    }
+    return s;
+}
+
+int tfx_stage_fits(const tfx_stage_plan *s, const tfx_device *device)
+{
+    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= tfx_call_backend_memory(device->cls, device->backend);
+}
+
+/* Before it is known what the stage grows from. */
+static int fits_however_grown(const tfx_stage_plan *s, const tfx_device *device)
+{
+    return tfx_stage_peak_bytes(s) + host_bytes(s, NOISY_COPIES) <=
+           tfx_call_backend_memory(device->cls, device->backend);
+}
+
+tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
+{
+    tfx_stage_plan *s = NULL;
+    if (check_compute(p, err) != TFX_OK)
+        return NULL;
+    if (p->train->recompute != TFX_RECOMPUTE_AUTO)
+        return create(p, err);
+    for (tfx_recompute r = TFX_RECOMPUTE_NONE; r < TFX_RECOMPUTE_AUTO; r++) {
+        tfx_train_config train = *p->train; /* its pointers are borrowed */
+        tfx_stage_params with = *p;
+        train.recompute = r;
+        with.train = &train;
+        tfx_stage_plan_destroy(s);
+        s = create(&with, err);
+        if (!s || p->eval_only || fits_however_grown(s, p->device))
+            break;
     }
     return s;
 }

@@ -103,7 +103,10 @@ typedef struct tfx_stage_params {
     int no_reuse; /* plan without sharing memory: for tests */
 } tfx_stage_params;
 
-/* NULL with a message. Steps, index and schedule are left for the caller. */
+/* Whether the stage fits into the memory of the device, with what the process holds besides. */
+int tfx_stage_fits(const tfx_stage_plan *s, const tfx_device *device);
+
+/* NULL with a message. Steps, index and schedule are left for the caller. `train` of the plan says what recompute = auto came to. */
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err);
 void tfx_stage_plan_destroy(tfx_stage_plan *s);
 

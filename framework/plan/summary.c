@@ -10,6 +10,7 @@
 #include "framework/plan/capacity.h"
 #include "framework/plan/origin.h"
 #include "framework/plugin/calls/backend_calls.h"
+#include "framework/spec/declarations.h"
 
 /* The share of the measured matrix speed that whole training steps of large models reach (the rest is
  * memory traffic); tests/bench prints the figure for the GPT-2 124M step. */
@@ -19,11 +20,6 @@
 static double stage_seconds(const tfx_stage_plan *s, double step, double device_flops)
 {
     return (double)s->steps * (step > 0 ? step : s->executed_flops / (device_flops * STEP_EFFICIENCY));
-}
-
-static int stage_fits(const tfx_stage_plan *s, const tfx_device *device)
-{
-    return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= tfx_call_backend_memory(device->cls, device->backend);
 }
 
 /* Each takes a fraction of a second. */
@@ -108,7 +104,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
             const tfx_stage_plan *s = arms[i]->stages[k];
             double seconds = stage_seconds(s, step_seconds[i][k], speed.best);
-            int fits = stage_fits(s, device);
+            int fits = tfx_stage_fits(s, device);
             all_fit &= fits;
             host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
             total_seconds += seconds;
@@ -146,6 +142,10 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             fprintf(out, "length: %s.\n", text);
         free(text);
     }
+    for (size_t i = 0; i < e->n_arms; i++)
+        for (uint32_t k = 0; k < arms[i]->n_stages && arms[i]->arm->train.recompute == TFX_RECOMPUTE_AUTO; k++)
+            fprintf(out, "recompute: arm %s, stage %" PRIu32 ": %s.\n", arms[i]->arm->name, k,
+                    tfx_spec_recomputes[arms[i]->stages[k]->train.recompute]);
     fprintf(out,
             "FLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
     fprintf(out,
@@ -255,6 +255,7 @@ cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const t
             cJSON_AddBoolToObject(stage, "may_end_early", tfx_arm_plan_may_end_early(arms[i], k));
             cJSON_AddNumberToObject(stage, "batch", (double)s->batch);
             cJSON_AddNumberToObject(stage, "lr", s->train.lr);
+            cJSON_AddStringToObject(stage, "recompute", tfx_spec_recomputes[s->train.recompute]);
             cJSON_AddNumberToObject(stage, "tokens", tfx_stage_tokens(s));
             cJSON_AddNumberToObject(stage, "flops_per_token", s->flops_per_token);
             cJSON_AddNumberToObject(stage, "flops", tfx_stage_tokens(s) * s->flops_per_token);
@@ -267,7 +268,7 @@ cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const t
             cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
             cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, step_seconds[i][k], speed.best));
             cJSON_AddBoolToObject(stage, "seconds_measured", step_seconds[i][k] > 0);
-            cJSON_AddBoolToObject(stage, "fits", stage_fits(s, device));
+            cJSON_AddBoolToObject(stage, "fits", tfx_stage_fits(s, device));
             if (arms[i]->claims[k].why)
                 add_claim(stage, &arms[i]->claims[k]);
         }

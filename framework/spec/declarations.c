@@ -13,7 +13,7 @@
 #define CHOICE(name, def, choices, doc) TFX_OPTION(name, TFX_OPT_CHOICE, def, 0, 0, choices, doc)
 
 const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
-static const char *const recompute[] = {"none", "block", NULL};
+const char *const tfx_spec_recomputes[] = {"none", "selective", "block", "auto", NULL};
 static const char *const compute[] = {"f32", "bf16", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
 static const char *const scaling_when[] = {"policy", "start", NULL};
@@ -53,7 +53,10 @@ static const tfx_option train[] = {
          "how long the learning rate rises linearly from 0; below 1: a fraction of the steps, from 1 on: steps"),
     REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
     REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
-    CHOICE("recompute", "none", recompute, "what the backward pass computes again instead of keeping it"),
+    CHOICE("recompute", "none", tfx_spec_recomputes,
+           "what the backward pass computes again instead of keeping it: selective: what costs little, as norms and "
+           "activation functions do; block: "
+           "all inside of blocks; auto: for each stage the first of none, selective and block that fits into memory"),
     CHOICE("compute", "f32", compute,
            "what products and attention take, and what is kept for the backward pass: f32, or bf16, which takes less "
            "memory; all else is "

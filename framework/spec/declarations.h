@@ -14,7 +14,7 @@ const char *tfx_spec_default(const char *section, const char *key);
 
 /* The words of learning-rate schedules, from TFX_LR_CONSTANT on, and of what becomes of optimizer state, from
  * TFX_STATE_EXTEND on; each ends with NULL. */
-extern const char *const tfx_spec_schedules[], *const tfx_spec_carries[];
+extern const char *const tfx_spec_schedules[], *const tfx_spec_carries[], *const tfx_spec_recomputes[];
 
 /* What took the place of a key that a section kind once had; NULL when it never had it. */
 const char *tfx_spec_removed(const char *section, const char *key);

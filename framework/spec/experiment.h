@@ -36,7 +36,13 @@ typedef enum tfx_lr_schedule {
 /* By its word in [train]; 0: there is none of that name. */
 tfx_lr_schedule tfx_lr_schedule_named(const char *word);
 
-typedef enum tfx_recompute { TFX_RECOMPUTE_NONE = 0, TFX_RECOMPUTE_BLOCK = 1 } tfx_recompute;
+/* From the fastest to the smallest. */
+typedef enum tfx_recompute {
+    TFX_RECOMPUTE_NONE = 0,
+    TFX_RECOMPUTE_SELECTIVE, /* what costs little: graph/recompute.h */
+    TFX_RECOMPUTE_BLOCK,     /* all inside of blocks: graph/autodiff.h */
+    TFX_RECOMPUTE_AUTO       /* the first of these with which the stage fits into memory */
+} tfx_recompute;
 
 /* [train], with an arm's overrides applied. */
 typedef struct tfx_train_config {

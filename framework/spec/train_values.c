@@ -88,6 +88,14 @@ tfx_lr_schedule tfx_lr_schedule_named(const char *word)
     return (tfx_lr_schedule)0;
 }
 
+static tfx_recompute recompute_named(const char *word)
+{
+    int i = 0;
+    while (strcmp(tfx_spec_recomputes[i], word) != 0)
+        i++; /* it is one of them: that was checked */
+    return (tfx_recompute)i;
+}
+
 static void read_numbers(tfx_train_config *t)
 {
     const tfx_options *o = t->options;
@@ -102,7 +110,7 @@ static void read_numbers(tfx_train_config *t)
     t->warmup = tfx_options_real(o, "warmup");
     t->decay_fraction = tfx_options_real(o, "decay_fraction");
     t->clip = tfx_options_real(o, "clip");
-    t->recompute = strcmp(tfx_options_string(o, "recompute"), "block") ? TFX_RECOMPUTE_NONE : TFX_RECOMPUTE_BLOCK;
+    t->recompute = recompute_named(tfx_options_string(o, "recompute"));
     t->compute = strcmp(tfx_options_string(o, "compute"), "bf16") ? TFX_F32 : TFX_BF16;
     t->eval_every = tfx_options_int(o, "eval_every");
     t->log_every = tfx_options_int(o, "log_every");

@@ -29,6 +29,11 @@ static void train(stage_runner *r, float *log)
         runner_step(r, i, 1e-2, log + 2 * i);
 }
 
+static int is_narrow(const char *spec)
+{
+    return strstr(spec, "compute = bf16") != NULL;
+}
+
 static char *spec_text(const char *train_keys, const char *rest)
 {
     return tfx_printf("%s%s%s%s", SPEC_HEAD, SPEC_TRAIN, train_keys, rest);
@@ -85,9 +90,7 @@ static double state_gap(const tfx_state_layout *s, const char *a, const char *b)
 START_TEST(fusing_changes_nothing)
 {
     char *text = spec_text("", models[_i]), *state[2];
-    double limit = strstr(text, "bf16") && !strstr(text, "moments")
-                       ? 0x1p-10
-                       : 1e-6; /* a last bit of f32 may decide how bf16 is rounded */
+    double limit = is_narrow(text) ? 0x1p-10 : 1e-6; /* a last bit of f32 may decide how bf16 is rounded */
     float log[2][2 * STEPS];
     fixture f;
     fixture_open(&f, text);
@@ -167,10 +170,13 @@ END_TEST
 
 START_TEST(recomputation_changes_no_bit)
 {
-    static const char *const recompute[] = {"recompute = none\n", "recompute = block\n"};
-    char *state[2] = {0};
-    float log[2][2 * STEPS];
-    for (int k = 0; k < 2; k++) {
+    static const char *const recompute[] = {"recompute = none\n", "recompute = block\n", "recompute = selective\n"};
+    const int n = is_narrow(models[_i]) ? 2 : 3;
+    char *state[3] = {0};
+    float log[3][2 * STEPS];
+    if (strstr(models[_i], "recompute"))
+        return; /* it says so itself */
+    for (int k = 0; k < n; k++) {
         char *text = spec_text(recompute[k], models[_i]);
         fixture f;
         stage_runner r;
@@ -179,16 +185,64 @@ START_TEST(recomputation_changes_no_bit)
         train(&r, log[k]);
         state[k] = runner_state(&r);
         const tfx_placement *pass = r.plan->programs[tfx_stage_pass(r.plan)].placement;
-        ck_assert_msg((pass->cost.recomputed > 0) == k, "%g FLOPs recomputed", pass->cost.recomputed);
+        ck_assert_msg((pass->cost.recomputed > 0) == (k == 1), "%g FLOPs recomputed", pass->cost.recomputed);
         if (k)
-            ck_assert_msg(!memcmp(state[0], state[1], r.plan->state.bytes), "the state differs");
+            ck_assert_msg(!memcmp(state[0], state[k], r.plan->state.bytes), "the state differs");
         runner_close(&r);
         fixture_close(&f);
         free(text);
     }
-    ck_assert_msg(!memcmp(log[0], log[1], sizeof(log[0])), "losses or norms differ");
-    free(state[0]);
-    free(state[1]);
+    for (int k = 0; k < n; k++) {
+        ck_assert_msg(!memcmp(log[0], log[k], sizeof(log[0])), "losses or norms differ");
+        free(state[k]);
+    }
+}
+END_TEST
+
+/* In bf16 what is kept is rounded, and what is made of it again is off by some such roundings, each of at most 2^-9. */
+START_TEST(selective_recomputation_in_bf16)
+{
+    char *text = spec_text("compute = bf16\n", SPEC_TOKENFORMER "[arm kept]\nmodel = tokenformer\n[arm again]\n"
+                                                                "model = tokenformer\ntrain.recompute = selective\n");
+    float log[2][2 * STEPS];
+    fixture f;
+    fixture_open(&f, text);
+    for (int k = 0; k < 2; k++) {
+        stage_runner r;
+        runner_open(&r, &f.device, stage_plan(&f, k ? "again" : "kept", 0), 1);
+        train(&r, log[k]);
+        runner_close(&r);
+    }
+    ck_assert_msg(log[0][0] == log[1][0], "the forward pass is another: %.9g and %.9g", (double)log[0][0],
+                  (double)log[1][0]);
+    for (int i = 1; i < 2 * STEPS; i++)
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 0x1p-6f * log[0][i], "step %d: %.9g and %.9g", i / 2,
+                      (double)log[0][i], (double)log[1][i]);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
+START_TEST(selective_recomputation_saves_memory)
+{
+    static const char *const computes[] = {"compute = f32\n", "compute = bf16\n"};
+    char *text = spec_text(computes[_i],
+                           "[model deep]\nn_blocks = 12\ndim = 16\ncontext = 64\nvocab = 11\nblocks = block_prenorm\n"
+                           "blocks.mixer = attention\nblocks.mixer.heads = 2\nblocks.mixer.{q,k,v,o} = pattention\n"
+                           "blocks.mixer.{q,k,v,o}.slots = 16\nblocks.ffn = pattention\nblocks.ffn.slots = 64\n"
+                           "[arm kept]\nmodel = deep\n[arm again]\nmodel = deep\ntrain.recompute = selective\n");
+    fixture f;
+    fixture_open(&f, text);
+    tfx_stage_plan *kept = stage_plan(&f, "kept", 0), *again = stage_plan(&f, "again", 0);
+    /* Of the scores of each projection one tensor in place of three. */
+    ck_assert_msg(again->arena_bytes * 100 < kept->arena_bytes * 60, "%llu of %llu bytes",
+                  (unsigned long long)again->arena_bytes, (unsigned long long)kept->arena_bytes);
+    ck_assert_double_eq(again->flops_per_token, kept->flops_per_token);
+    ck_assert_double_eq(again->executed_flops, kept->executed_flops); /* no product is done again */
+    tfx_stage_plan_destroy(kept);
+    tfx_stage_plan_destroy(again);
+    fixture_close(&f);
+    free(text);
 }
 END_TEST
 
@@ -207,6 +261,44 @@ START_TEST(recomputation_saves_memory)
     ck_assert_double_le(again->executed_flops, 1.3334 * kept->executed_flops); /* one more forward pass at most */
     tfx_stage_plan_destroy(kept);
     tfx_stage_plan_destroy(again);
+    fixture_close(&f);
+    free(text);
+}
+END_TEST
+
+static uint64_t memory_given;
+
+static uint64_t memory_as_given(const tfx_backend *b)
+{
+    (void)b;
+    return memory_given;
+}
+
+/* The first way that fits; the last one where none does. */
+START_TEST(recomputation_by_memory)
+{
+    static const char *const arms[] = {"none", "selective", "block"};
+    char *text = spec_text("", "[model deep]\nn_blocks = 12\ndim = 16\ncontext = 64\nvocab = 11\n"
+                               "blocks.mixer.heads = 2\n[arm auto]\nmodel = deep\ntrain.recompute = auto\n"
+                               "[arm none]\nmodel = deep\n[arm selective]\nmodel = deep\n"
+                               "train.recompute = selective\n[arm block]\nmodel = deep\ntrain.recompute = block\n");
+    uint64_t needed[3];
+    fixture f;
+    fixture_open(&f, text);
+    for (int i = 0; i < 3; i++) {
+        tfx_stage_plan *s = stage_plan(&f, arms[i], UNFUSED);
+        needed[i] = tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s);
+        ck_assert_msg(!i || needed[i] + (1 << 18) < needed[i - 1], "%s saves nothing", arms[i]);
+        tfx_stage_plan_destroy(s);
+    }
+    f.single.memory = memory_as_given;
+    for (int i = 0; i < 4; i++) {
+        memory_given = i < 3 ? needed[i] + (1 << 17) : needed[2] - 1; /* what growing may need is counted */
+        tfx_stage_plan *s = stage_plan(&f, "auto", UNFUSED);
+        ck_assert_int_eq(s->train.recompute, i < 3 ? i : TFX_RECOMPUTE_BLOCK);
+        ck_assert_int_eq(tfx_stage_fits(s, &f.unfused), i < 3);
+        tfx_stage_plan_destroy(s);
+    }
     fixture_close(&f);
     free(text);
 }
@@ -336,8 +428,11 @@ static Suite *suite(void)
     tcase_add_loop_test(c, fusing_changes_nothing, 0, N_MODELS);
     tcase_add_loop_test(c, no_two_values_overlap, 0, N_MODELS);
     tcase_add_test(c, no_two_values_overlap_in_the_quickstart);
-    tcase_add_loop_test(c, recomputation_changes_no_bit, 0, 5); /* those that do not say themselves */
+    tcase_add_loop_test(c, recomputation_changes_no_bit, 0, N_MODELS);
+    tcase_add_test(c, selective_recomputation_in_bf16);
+    tcase_add_loop_test(c, selective_recomputation_saves_memory, 0, 2);
     tcase_add_test(c, recomputation_saves_memory);
+    tcase_add_test(c, recomputation_by_memory);
     tcase_add_test(c, narrow_activations_take_half_the_memory);
     tcase_add_test(c, a_backend_without_bf16);
     tcase_add_test(c, what_the_backend_cannot_do);
