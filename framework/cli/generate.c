@@ -79,8 +79,18 @@ typedef struct request {
     long long count;
     const char *const *prompts;
     size_t n;
-    int is_text; /* --prompt */
+    int is_text;       /* --prompt */
+    tfx_dtype compute; /* 0: as the model was trained */
 } request;
+
+static tfx_status read_compute(const tfx_cli_args *a, tfx_dtype *out, tfx_error *err)
+{
+    const char *word = tfx_cli_value(a, "compute");
+    *out = !word ? (tfx_dtype)0 : !strcmp(word, "bf16") ? TFX_BF16 : TFX_F32;
+    if (word && strcmp(word, tfx_dtype_name(*out)) != 0)
+        return tfx_fail(err, TFX_E_INVALID, "--compute: expected f32 or bf16, found '%s'", word);
+    return TFX_OK;
+}
 
 static tfx_status read_request(const tfx_cli_args *a, request *r, tfx_error *err)
 {
@@ -93,7 +103,7 @@ static tfx_status read_request(const tfx_cli_args *a, request *r, tfx_error *err
         tfx_cli_int(a, "top-k", 0, 0, 10000000, &top_k, err) != TFX_OK ||
         tfx_cli_int(a, "seed", 1, 0, INT64_MAX, &seed, err) != TFX_OK ||
         read_real(a, "temperature", 0.8, 1000, &r->sampling.temperature, err) != TFX_OK ||
-        read_real(a, "top-p", 1, 1, &r->sampling.top_p, err) != TFX_OK)
+        read_real(a, "top-p", 1, 1, &r->sampling.top_p, err) != TFX_OK || read_compute(a, &r->compute, err) != TFX_OK)
         return err->status;
     r->sampling.top_k = top_k;
     r->sampling.seed = (uint64_t)seed;
@@ -152,13 +162,18 @@ static tfx_status generate(const request *r, const tfx_checkpoint_info *c, const
     tfx_session s = {0};
     tfx_inference f = {0};
     const tfx_arm *arm = NULL;
+    tfx_arm with;
     if (tfx_store_run_info(store, c->run, &info, err) == TFX_OK &&
         (s.registry = tfx_registry_open(tfx_cli_plugin_dir(), err)) &&
         (s.experiment = tfx_experiment_parse(s.registry, info.spec, "stored spec", err)) &&
         tfx_device_open(&s.device, s.experiment, err) == TFX_OK &&
-        (arm = tfx_experiment_arm(s.experiment, info.arm_name, err)) &&
-        tfx_inference_open(&f, s.experiment, arm, s.registry, &s.device, c->stage_index, (int64_t)r->n, 1, weights,
-                           err) == TFX_OK)
+        (arm = tfx_experiment_arm(s.experiment, info.arm_name, err))) {
+        with = *arm;
+        with.train.compute = r->compute ? r->compute : arm->train.compute;
+        tfx_inference_open(&f, s.experiment, &with, s.registry, &s.device, c->stage_index, (int64_t)r->n, 1, weights,
+                           err);
+    }
+    if (arm && err->status == TFX_OK)
         answer(r, (tfx_loader_flags(s.experiment->loader.impl) & TFX_LOADER_BYTES) != 0, &f, err);
     tfx_inference_close(&f);
     tfx_session_close(&s);
@@ -189,13 +204,15 @@ static const tfx_cli_option options[] = {
     {"top-k", "K", 0, "draw among the K most likely tokens only (default 0: all)"},
     {"top-p", "P", 0, "draw among the fewest tokens whose probability is P together (default 1: all)"},
     {"seed", "N", 0, "the same seed gives the same text (default 1)"},
+    {"compute", "TYPE", 0, "f32, or bf16 weights, which takes less time (default: as it was trained)"},
     {TFX_CLI_DB_OPTION},
     {NULL},
 };
 
 const tfx_command tfx_cmd_generate = {
     "generate",
-    "CKPT --prompt TEXT... [--tokens N] [--temperature T] [--top-k K] [--top-p P] [--seed N] [--db FILE]",
+    "CKPT --prompt TEXT... [--tokens N] [--temperature T] [--top-k K] [--top-p P] [--seed N] [--compute TYPE] [--db "
+    "FILE]",
     "Continue a text with a checkpoint's model.",
     "  tfx generate 4 --prompt \"The kernel \" --tokens 300\n"
     "  tfx generate 4 --prompt \"The kernel \" --prompt \"A driver \" --top-p 0.9\n\n"

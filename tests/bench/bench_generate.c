@@ -1,60 +1,25 @@
-/* Generation with GPT-2 124M, f32: tokens per second, and how much of the time it takes to read all weights once, which is the
- * least that a token can take. Usage: bench_generate [ROWS [TOKENS]]. */
-#include <pthread.h>
+/* Generation with GPT-2 124M: tokens per second, and how much of the time it takes to read all weights once, which is the
+ * least that a token can take. Usage: bench_generate [ROWS [TOKENS [f32|bf16]]]. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "framework/base/clock.h"
 #include "framework/base/memory.h"
 #include "framework/plan/arm.h"
 #include "framework/train/generation.h"
+#include "tests/bench/limits.h"
 
-enum { MOST_THREADS = 64, PROMPT = 256 };
+enum { PROMPT = 256 };
 
-typedef struct part {
-    const uint64_t *from;
-    size_t n;
-    uint64_t sum;
-} part;
-
-static void *read_part(void *arg)
+/* Bytes of weights that products read for a token. */
+static double weight_bytes(const tfx_state_layout *s)
 {
-    part *p = arg;
-    uint64_t sum[8] = {0};
-    for (size_t i = 0; i + 8 <= p->n; i += 8)
-        for (int k = 0; k < 8; k++)
-            sum[k] += p->from[i + (size_t)k];
-    for (int k = 0; k < 8; k++)
-        p->sum += sum[k];
-    return NULL;
-}
-
-/* Bytes per second that all cores read together: the best of five. */
-static double bandwidth(void)
-{
-    size_t bytes = (size_t)512 << 20, threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-    threads = threads > MOST_THREADS ? MOST_THREADS : threads;
-    uint64_t *data = tfx_alloc(bytes);
-    memset(data, 1, bytes);
-    double best = 0;
-    for (int round = 0; round < 5; round++) {
-        pthread_t ids[MOST_THREADS];
-        part parts[MOST_THREADS];
-        double start = tfx_now();
-        for (size_t i = 0; i < threads; i++) {
-            size_t n = bytes / 8 / threads;
-            parts[i] = (part){data + i * n, n, 0};
-            pthread_create(&ids[i], NULL, read_part, &parts[i]);
-        }
-        for (size_t i = 0; i < threads; i++)
-            pthread_join(ids[i], NULL);
-        double rate = (double)bytes / (tfx_now() - start);
-        best = rate > best ? rate : best;
-    }
-    free(data);
-    return best;
+    double bytes = 0;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->tensors[i].kind == TFX_STATE_PARAM)
+            bytes += (double)s->tensors[s->tensors[i].copy == TFX_STATE_NONE ? i : s->tensors[i].copy].bytes;
+    return bytes;
 }
 
 static void count(void *ctx, uint64_t text, int32_t token)
@@ -72,8 +37,11 @@ int main(int argc, char **argv)
     tfx_error err = {0};
     char path[4096];
     snprintf(path, sizeof(path), "%s/experiments/scale_124m_to_1.4b.ini", root ? root : ".");
+    char compute[64];
+    snprintf(compute, sizeof(compute), "train.compute=%.20s", argc > 3 ? argv[3] : "f32");
+    const char *sets[] = {compute};
     tfx_registry *registry = tfx_registry_open("", &err);
-    tfx_experiment *e = registry ? tfx_experiment_load(registry, path, NULL, NULL, 0, &err) : NULL;
+    tfx_experiment *e = registry ? tfx_experiment_load(registry, path, NULL, sets, 1, &err) : NULL;
     tfx_device device = {0};
     const tfx_arm *arm = e && tfx_device_open(&device, e, &err) == TFX_OK
                              ? tfx_experiment_arm(e, "transformer_124m", &err)
@@ -104,12 +72,13 @@ int main(int argc, char **argv)
     start = tfx_now();
     /* What is kept is of this call: so the prompt again, whose time is known. */
     tfx_generate(&f, &greedy, texts, tokens, count, &made, &err);
-    double seconds = (tfx_now() - start - prompt) / (double)tokens, rate = bandwidth();
-    double least = (double)f.plan->param_bytes / rate;
-    printf("transformer_124m, %s, %lld texts\n", device.cls->describe(device.backend), (long long)rows);
+    double seconds = (tfx_now() - start - prompt) / (double)tokens,
+           rate = limits_bandwidth((int)sysconf(_SC_NPROCESSORS_ONLN));
+    double bytes = weight_bytes(&f.plan->state), least = bytes / rate;
+    printf("transformer_124m, %s, %s, %lld texts\n", compute, device.cls->describe(device.backend), (long long)rows);
     printf("prompt     %8.1f tokens/s\n", (double)(rows * PROMPT) / prompt);
     printf("generation %8.1f tokens/s, %.1f ms a step\n", (double)rows / seconds, 1e3 * seconds);
     printf("bandwidth  %8.1f GB/s, %.1f ms to read %.0f MB of weights: %.0f%% of it\n", 1e-9 * rate, 1e3 * least,
-           1e-6 * (double)f.plan->param_bytes, 100 * least / seconds);
+           1e-6 * bytes, 100 * least / seconds);
     return 0;
 }

@@ -217,7 +217,13 @@ def test_generate():
         same(ids("--prompt-tokens", prompt, "--tokens", 40, "--top-p", 1), drawn[:40], "top-p 1")
         expect(ids("--prompt-tokens", prompt, "--tokens", 40, "--top-p", 0.3) != drawn[:40], "top-p 0.3")
 
+        # With bf16 weights, which is rounding; that is how it was trained, or asked for.
+        same(ids("--prompt-tokens", prompt, "--tokens", 40, "--compute", "f32"), drawn[:40], "as it was trained")
+        expect(ids("--prompt-tokens", prompt, "--tokens", 2 * CONTEXT, "--compute", "bf16") != drawn, "bf16 draws others in the end")
+        same(ids("--prompt-tokens", prompt, "--tokens", 1, "--temperature", 0, "--compute", "bf16"), greedy[:1], "but the likeliest stays")
+
         for args, words in [
+            (["--prompt", "a", "--compute", "half"], ["--compute", "f32 or bf16", "'half'"]),
             (["--prompt", "a", "--top-p", "1.5"], ["--top-p", "0 to 1", "'1.5'"]), (["--prompt", "a", "--prompt", ""], ["empty"]),
             ([], ["--prompt"]), (["--prompt", ""], ["empty"]), (["--prompt", "a", "--prompt-tokens", "1"], ["--prompt"]),
             (["--prompt-tokens", "84,x"], ["'x'", "0 to 255"]), (["--prompt-tokens", "84,256"], ["'256'"]),
