@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from arithmetic import EXACT
+
 LAYERNORM_EPS = 1e-5
 
 
@@ -114,16 +116,18 @@ def cross_entropy(logits, targets):
     return (torch.logsumexp(logits, dim=-1) - picked).masked_fill(ignored, 0.0)
 
 
-def pattention(x, key, value, tau, score, gelu_kind, eps):
+def pattention(x, key, value, tau, score, gelu_kind, eps, arithmetic=EXACT):
     """Token-parameter attention: x [..., C], key [n, C], value [n, out], tau []."""
-    a = x @ key.T
+    activate = lambda a: arithmetic.of(lambda z: gelu(z, gelu_kind), a)
+    normalise = lambda a: arithmetic.of(lambda z: l2norm(z, eps), a)
+    a = arithmetic.product(x, key.T)
     if score == "l2_norm_gelu":
-        s = gelu(tau * l2norm(a, eps), gelu_kind)
+        s = activate(tau * normalise(a))
     elif score == "gelu_l2_norm":
-        s = tau * l2norm(gelu(a, gelu_kind), eps)
+        s = tau * normalise(activate(a))
     else:
-        s = tau * softmax(a)
-    return s @ value
+        s = tau * arithmetic.of(softmax, a)
+    return arithmetic.product(s, value)
 
 
 def default_tau(score, n):
@@ -194,22 +198,22 @@ def init_parameters(c, rng):
     return params
 
 
-def forward(c, params, inputs):
+def forward(c, params, inputs, arithmetic=EXACT):
     """Logits [B, T, V] for token ids [B, T]."""
 
     def affine_norm(path, x):
-        x = layernorm(x)
+        x = arithmetic.of(layernorm, x)
         if path + ".weight" in params:
-            x = x * params[path + ".weight"] + params[path + ".bias"]
+            x = arithmetic.of(torch.mul, x, params[path + ".weight"]) + params[path + ".bias"]
         return x
 
     def linear(path, x):
-        y = x @ params[path + ".weight"].T
+        y = arithmetic.product(x, params[path + ".weight"].T)
         return y + params[path + ".bias"] if path + ".bias" in params else y
 
     def tokens(path, x):
         return pattention(x, params[path + ".key"], params[path + ".value"], params[path + ".tau"], c.score,
-                          c.gelu, c.eps)
+                          c.gelu, c.eps, arithmetic)
 
     project = linear if c.kind == "transformer" else tokens
 
@@ -217,12 +221,12 @@ def forward(c, params, inputs):
         heads = x.shape[:-1] + (c.n_heads, c.head_dim)
         q, k, v = (project(f"{path}.{part}", x).reshape(heads) for part in "qkv")
         q, k = (rope(y, c.rotary_dims, c.rotary_base) for y in (q, k))
-        y, _ = causal_attention(q, k, v, 1.0 / math.sqrt(c.head_dim))
+        y = arithmetic.attention(causal_attention, q, k, v, 1.0 / math.sqrt(c.head_dim))
         return project(path + ".o", y.reshape(x.shape))
 
     def ffn(path, x):
         if c.kind == "transformer":
-            return linear(path + ".down", gelu(linear(path + ".up", x), c.gelu))
+            return linear(path + ".down", arithmetic.of(lambda z: gelu(z, c.gelu), linear(path + ".up", x)))
         return tokens(path, x)
 
     x = params["embedding.weight"][inputs.long()]
@@ -232,11 +236,11 @@ def forward(c, params, inputs):
         block = f"blocks.{i}"
         x = x + attention(block + ".mixer", affine_norm(block + ".norm1", x))
         x = x + ffn(block + ".ffn", affine_norm(block + ".norm2", x))
-    return c.logit_scale * (affine_norm("norm", x) @ params["embedding.weight"].T)
+    return c.logit_scale * arithmetic.product(affine_norm("norm", x), params["embedding.weight"].T)
 
 
-def mean_loss(c, params, inputs, targets):
-    return cross_entropy(forward(c, params, inputs), targets).mean()
+def mean_loss(c, params, inputs, targets, arithmetic=EXACT):
+    return cross_entropy(forward(c, params, inputs, arithmetic), targets).mean()
 
 
 def grow(old, params, new, tau, rng):

@@ -15,6 +15,7 @@ import independent
 import models
 import ops
 import tensors
+from arithmetic import BF16, EXACT
 from models import Config
 from spec import spec_text
 
@@ -33,6 +34,8 @@ MODELS = {
     "tokenformer_jax": (replace(TOKENFORMER, rotary=0.0, logit_scale=1 / TOKENFORMER.dim ** 0.5, gelu="tanh"),
                         "TokenFormer as in the JAX release: no positions, scaled logits, tanh GELU"),
 }
+# The same weights and batches once more, with train.compute = bf16.
+NARROW = ("transformer", "transformer_gpt2", "tokenformer_l2_norm_gelu", "tokenformer_gelu_l2_norm", "tokenformer_softmax")
 
 
 def float32(t):
@@ -51,7 +54,7 @@ def token_batches(rng, c):
     return np.array(rows[..., :-1]), np.array(rows[..., 1:])
 
 
-def train(c, params, inputs, targets):
+def train(c, params, inputs, targets, arithmetic=EXACT):
     """10 AdamW steps from params, which are changed. Returns the loss before each step and the
     norm of each step's gradient before clipping."""
     trained = [p for p in params.values() if p.requires_grad]
@@ -61,7 +64,7 @@ def train(c, params, inputs, targets):
     losses, norms = [], []
     for step_inputs, step_targets in zip(inputs, targets):
         optimizer.zero_grad()
-        loss = models.mean_loss(c, params, step_inputs, step_targets)
+        loss = models.mean_loss(c, params, step_inputs, step_targets, arithmetic)
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained, 1.0).item())
         losses.append(loss.item())
@@ -69,11 +72,11 @@ def train(c, params, inputs, targets):
     return losses, norms
 
 
-def record(out, name, description, c, params, seed, extra=None, extra_metadata=None):
+def record(out, name, description, c, params, seed, extra=None, extra_metadata=None, arithmetic=EXACT):
     """Writes records NAME.safetensors and NAME.ini; params end up trained."""
     inputs, targets = token_batches(np.random.default_rng(seed), c)
     first_inputs, first_targets = torch.from_numpy(inputs[0]), torch.from_numpy(targets[0])
-    logits = models.forward(c, params, first_inputs)
+    logits = models.forward(c, params, first_inputs, arithmetic)
     loss = models.cross_entropy(logits, first_targets).mean()
     trained = {path: p for path, p in params.items() if p.requires_grad}
     gradients = torch.autograd.grad(loss, list(trained.values()))
@@ -83,9 +86,10 @@ def record(out, name, description, c, params, seed, extra=None, extra_metadata=N
     data.update(inputs=inputs[0], targets=targets[0], logits=float32(logits), loss=np.array(loss.item()),
                 step_inputs=inputs[1:], step_targets=targets[1:])
     data.update(extra or {})
-    check_against_numpy(c, params, inputs[0], logits)
+    if arithmetic is EXACT:
+        check_against_numpy(c, params, inputs[0], logits)
 
-    losses, norms = train(c, params, torch.from_numpy(inputs[1:]), torch.from_numpy(targets[1:]))
+    losses, norms = train(c, params, torch.from_numpy(inputs[1:]), torch.from_numpy(targets[1:]), arithmetic)
     data.update(losses=np.array(losses), grad_norms=np.array(norms))
     query = "blocks.1.mixer.q." + ("weight" if c.kind == "transformer" else "key")
     ffn = "blocks.0.ffn." + ("up.weight" if c.kind == "transformer" else "value")
@@ -96,7 +100,7 @@ def record(out, name, description, c, params, seed, extra=None, extra_metadata=N
     metadata.update(extra_metadata or {}, description=description)
     tensors.save(os.path.join(out, name + ".safetensors"), data, metadata)
     with open(os.path.join(out, name + ".ini"), "w") as f:
-        f.write(spec_text("reference_" + name, description, c, BATCH))
+        f.write(spec_text("reference_" + name, description, c, BATCH, compute="f32" if arithmetic is EXACT else "bf16"))
     print(f"{name}: loss {loss.item():.4f}, steps {losses[0]:.4f} -> {losses[-1]:.4f}, "
           f"gradient norm {min(norms):.2f} to {max(norms):.2f}")
 
@@ -154,6 +158,9 @@ def main(out):
     for i, (name, (c, description)) in enumerate(MODELS.items()):
         params = models.init_parameters(c, np.random.default_rng(1000 + i))
         record(out, name, description, c, params, 2000 + i)
+        if name in NARROW:
+            params_again = models.init_parameters(c, np.random.default_rng(1000 + i))
+            record(out, name + "_bf16", description + ", in bf16", c, params_again, 2000 + i, arithmetic=BF16)
         if c is TOKENFORMER:
             # Growth starts from these trained weights, as a float32 checkpoint holds them.
             base = {path: p.detach().float().double() for path, p in params.items()}
