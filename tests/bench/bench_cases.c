@@ -1,7 +1,7 @@
 /* Training steps of the models of cases.ini: tokens a second, which share of the processor's multiply-adds that is,
  * where the time goes, and memory. tools/bench builds and runs this.
  *
- *   bench-cases [--threads N] [--seconds S] [--json] [CASE...]
+ *   bench-cases [--threads N] [--seconds S] [--set KEY=VALUE]... [--json] [CASE...]
  *
  * Each case is executed in f32 and in bf16, in a process of its own, whose resident memory is thereby its own. The limits of the
  * processor are measured between the steps, and the best of them counts, as other programs can only lower it; of the
@@ -21,12 +21,14 @@
 #include "framework/train/engine.h"
 #include "tests/bench/limits.h"
 
-enum { MAX_KINDS = 16, MAX_STEPS = 4096, LEAST_STEPS = 5 };
+enum { MAX_KINDS = 16, MAX_STEPS = 4096, LEAST_STEPS = 5, MAX_SETS = 16, OWN_SETS = 2 };
 
 typedef struct options {
     int threads; /* 0: one for each processor */
     double seconds;
     int json;
+    const char *sets[MAX_SETS + OWN_SETS]; /* settings of the spec; room for those of a case */
+    size_t n_sets;
     const char *const *cases;
     int n_cases; /* 0: all */
 } options;
@@ -155,9 +157,11 @@ static void measure_case(const char *spec, const char *name, const char *compute
     o->threads = opt->threads ? opt->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
     snprintf(threads, sizeof(threads), "experiment.backend.threads=%d", o->threads);
     snprintf(precision, sizeof(precision), "train.compute=%s", compute);
-    const char *sets[] = {threads, precision};
+    options with = *opt;
+    with.sets[with.n_sets++] = threads;
+    with.sets[with.n_sets++] = precision;
     tfx_registry *registry = tfx_registry_open("", &err);
-    tfx_experiment *e = registry ? tfx_experiment_load(registry, spec, NULL, sets, 2, &err) : NULL;
+    tfx_experiment *e = registry ? tfx_experiment_load(registry, spec, NULL, with.sets, with.n_sets, &err) : NULL;
     const tfx_arm *arm = e ? tfx_experiment_arm(e, name, &err) : NULL;
     if (arm)
         measure_stage(registry, e, arm, opt, o, &err);
@@ -237,8 +241,10 @@ static int read_options(options *opt, int argc, char **argv)
             opt->threads = atoi(argv[++i]);
         } else if (!strcmp(argv[i], "--seconds") && i + 1 < argc) {
             opt->seconds = atof(argv[++i]);
+        } else if (!strcmp(argv[i], "--set") && i + 1 < argc && opt->n_sets < MAX_SETS) {
+            opt->sets[opt->n_sets++] = argv[++i];
         } else if (argv[i][0] == '-') {
-            fprintf(stderr, "bench-cases: unknown option %s, or one without its number\n", argv[i]);
+            fprintf(stderr, "bench-cases: unknown option %s, or one without its value\n", argv[i]);
             return 0;
         } else {
             opt->cases = (const char *const *)&argv[i];
@@ -252,7 +258,7 @@ static int read_options(options *opt, int argc, char **argv)
 /* The names of the arms, for which nothing is executed. */
 static tfx_experiment *load_cases(const tfx_registry *registry, const char *spec, const options *opt, tfx_error *err)
 {
-    tfx_experiment *e = registry ? tfx_experiment_load(registry, spec, NULL, NULL, 0, err) : NULL;
+    tfx_experiment *e = registry ? tfx_experiment_load(registry, spec, NULL, opt->sets, opt->n_sets, err) : NULL;
     for (int i = 0; e && i < opt->n_cases && err->status == TFX_OK; i++)
         tfx_experiment_arm(e, opt->cases[i], err);
     return e;

@@ -90,7 +90,7 @@ START_TEST(file_extends_refused)
 {
     BAD("[experiment]\nname = x\nextends = none.ini\n", "a.ini:3", "extends", "none.ini", "No such file");
     BAD("[experiment]\nextends = a.ini\n", "a.ini:2", "extends", "itself");
-    BAD("[experiment]\nextends = ./../././a.ini\n", "a.ini:2", "extends");
+    BAD("[experiment]\nextends = ././/a.ini\n", "a.ini:2", "extends", "itself");
     BAD("[experiment]\nextends =\n", "a.ini:2", "extends", "found nothing");
     BAD("[vars]\nf = b.ini\n[experiment]\nextends = ${f}\n", "a.ini:4", "extends", "variables");
     write_text("b.ini", "[experiment]\nextends = c.ini\n");
