@@ -156,6 +156,14 @@ tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_n
     return tfx_graph_append(to, &e);
 }
 
+void tfx_graph_become(tfx_graph *g, tfx_graph *to, const tfx_value *map, tfx_value *wanted, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        wanted[i] = map[wanted[i]];
+    tfx_graph_finish(g);
+    *g = *to;
+}
+
 void tfx_emit_store(tfx_graph *g, tfx_value value, tfx_value target)
 {
     tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_STORE, TFX_IN(value, target)});

@@ -33,5 +33,7 @@ void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n);
 /* Appends a copy of a node of another graph over the same state, with its marks, on operands of this one. Returns its first
  * result. */
 tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_node *n, const tfx_value *in);
+/* Finishes g and puts `to` in its place, which it takes over. wanted[0..n) become what `map` says of them. */
+void tfx_graph_become(tfx_graph *g, tfx_graph *to, const tfx_value *map, tfx_value *wanted, uint32_t n);
 
 #endif

@@ -131,11 +131,8 @@ void tfx_precision_narrow(tfx_graph *g, tfx_value *wanted, uint32_t n)
             r.is_read[tfx_value_base(g, g->nodes[i].in[k])] |= use_of(g, i, k) != AS_IS;
     for (uint32_t i = 0; i < g->n_nodes; i++)
         copy_node(&r, i);
-    for (uint32_t i = 0; i < n; i++)
-        wanted[i] = r.map[wanted[i]];
+    tfx_graph_become(g, &to, r.map, wanted, n);
     free(r.map);
     free(r.narrow);
     free(r.is_read);
-    tfx_graph_finish(g);
-    *g = to;
 }

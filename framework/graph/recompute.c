@@ -87,11 +87,8 @@ void tfx_recompute_selective(tfx_graph *g, tfx_value *wanted, uint32_t n)
             r.map[node->out + k] = out + k;
         free(in);
     }
-    for (uint32_t i = 0; i < n; i++)
-        wanted[i] = r.map[wanted[i]];
+    tfx_graph_become(g, &to, r.map, wanted, n);
     free(r.states);
     free(r.map);
     free(r.again);
-    tfx_graph_finish(g);
-    *g = to;
 }

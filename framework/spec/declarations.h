@@ -13,7 +13,7 @@ const char *tfx_spec_plugin_key(const char *section, const char **plugin_kind);
 const char *tfx_spec_default(const char *section, const char *key);
 
 /* The words of learning-rate schedules, from TFX_LR_CONSTANT on, and of what becomes of optimizer state, from
- * TFX_STATE_EXTEND on; each ends with NULL. */
+ * TFX_STATE_EXTEND on, and of what is computed again, from TFX_RECOMPUTE_NONE on; each ends with NULL. */
 extern const char *const tfx_spec_schedules[], *const tfx_spec_carries[], *const tfx_spec_recomputes[];
 
 /* What took the place of a key that a section kind once had; NULL when it never had it. */
