@@ -199,37 +199,50 @@ START_TEST(test_logits_and_loss)
 }
 END_TEST
 
+/* What is asked of the gradient of parameter `owner`. */
+typedef void gradient_check(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *ctx);
+
 /* With two micro-batches per step, one pass leaves half of its gradient in the accumulators
  * and nothing else changes. */
+static void check_gradients(fixture *f, gradient_check *check, void *ctx)
+{
+    ck_assert_int_eq(f->plan->n_micro, 2);
+    float loss;
+    set_batch(f, "inputs", "targets", 0);
+    tfx_engine_set_step(f->engine, 0, 1, 0);
+    tfx_engine_pass(f->engine, &loss, &f->err);
+    must(f);
+    tfx_state_io io = tfx_engine_io(f->engine);
+    double floor = gradient_floor(f);
+    int compared = 0;
+    for (uint32_t i = 0; i < f->plan->state.n; i++) {
+        const tfx_state_tensor *t = &f->plan->state.tensors[i];
+        if (t->kind != TFX_STATE_SCRATCH)
+            continue;
+        float *grad = malloc(t->bytes);
+        io.read(io.ctx, t, 0, grad, t->bytes);
+        for (uint64_t k = 0; k < t->elements; k++)
+            grad[k] *= 2;
+        check(f, f->plan->state.tensors[t->owner].name, grad, t->elements, floor, ctx);
+        compared++;
+        free(grad);
+    }
+    ck_assert_int_gt(compared, 10);
+}
+
+static void gradient_is_right(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *model)
+{
+    float *expected = read_f32(f, find(f, "grads/", owner));
+    double d = distance(grad, expected, n, floor);
+    ck_assert_msg(d <= 1e-5, "%s: the gradient of %s is off by %g of its norm", (const char *)model, owner, d);
+    free(expected);
+}
+
 START_TEST(test_gradients)
 {
     fixture f;
     open_fixture(&f, models[_i], "train.batch=4");
-    ck_assert_int_eq(f.plan->n_micro, 2);
-    float loss;
-    set_batch(&f, "inputs", "targets", 0);
-    tfx_engine_set_step(f.engine, 0, 1, 0);
-    tfx_engine_pass(f.engine, &loss, &f.err);
-    must(&f);
-    tfx_state_io io = tfx_engine_io(f.engine);
-    double floor = gradient_floor(&f);
-    int compared = 0;
-    for (uint32_t i = 0; i < f.plan->state.n; i++) {
-        const tfx_state_tensor *t = &f.plan->state.tensors[i];
-        if (t->kind != TFX_STATE_SCRATCH)
-            continue;
-        const tfx_state_tensor *owner = &f.plan->state.tensors[t->owner];
-        float *expected = read_f32(&f, find(&f, "grads/", owner->name)), *grad = malloc(t->bytes);
-        io.read(io.ctx, t, 0, grad, t->bytes);
-        for (uint64_t k = 0; k < t->elements; k++)
-            grad[k] *= 2;
-        double d = distance(grad, expected, t->elements, floor);
-        ck_assert_msg(d <= 1e-5, "%s: the gradient of %s is off by %g of its norm", models[_i], owner->name, d);
-        compared++;
-        free(expected);
-        free(grad);
-    }
-    ck_assert_int_gt(compared, 10);
+    check_gradients(&f, gradient_is_right, (void *)(uintptr_t)models[_i]);
     close_fixture(&f);
 }
 END_TEST
@@ -331,35 +344,22 @@ START_TEST(test_bf16_logits)
 }
 END_TEST
 
+static void gradient_is_closer(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *exact)
+{
+    char name[512];
+    (void)n;
+    snprintf(name, sizeof(name), "grads/%s", owner);
+    check_closer(f, exact, name, grad, floor);
+}
+
 START_TEST(test_bf16_gradients)
 {
     fixture f;
-    char name[512];
+    char name[128];
     snprintf(name, sizeof(name), "%s_bf16", narrow_models[_i]);
     open_fixture(&f, name, "train.batch=4");
     tfx_st_reader *exact = open_exact(&f, narrow_models[_i]);
-    float loss;
-    set_batch(&f, "inputs", "targets", 0);
-    tfx_engine_set_step(f.engine, 0, 1, 0);
-    tfx_engine_pass(f.engine, &loss, &f.err);
-    must(&f);
-    tfx_state_io io = tfx_engine_io(f.engine);
-    double floor = gradient_floor(&f);
-    int compared = 0;
-    for (uint32_t i = 0; i < f.plan->state.n; i++) {
-        const tfx_state_tensor *t = &f.plan->state.tensors[i];
-        if (t->kind != TFX_STATE_SCRATCH)
-            continue;
-        float *grad = malloc(t->bytes);
-        io.read(io.ctx, t, 0, grad, t->bytes);
-        for (uint64_t k = 0; k < t->elements; k++)
-            grad[k] *= 2;
-        snprintf(name, sizeof(name), "grads/%s", f.plan->state.tensors[t->owner].name);
-        check_closer(&f, exact, name, grad, floor);
-        compared++;
-        free(grad);
-    }
-    ck_assert_int_gt(compared, 10);
+    check_gradients(&f, gradient_is_closer, exact);
     tfx_st_close(exact);
     close_fixture(&f);
 }
