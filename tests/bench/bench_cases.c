@@ -231,6 +231,17 @@ static int is_asked_for(const options *opt, const char *name)
     return found;
 }
 
+/* -1 with a message. */
+static double read_number(const char *option, const char *text, double most)
+{
+    char *end;
+    double x = strtod(text, &end);
+    if (end != text && !*end && x >= 0 && x <= most)
+        return x;
+    fprintf(stderr, "bench-cases: %s: expected a number from 0 to %g, found '%s'\n", option, most, text);
+    return -1;
+}
+
 static int read_options(options *opt, int argc, char **argv)
 {
     *opt = (options){.seconds = 5};
@@ -238,9 +249,9 @@ static int read_options(options *opt, int argc, char **argv)
         if (!strcmp(argv[i], "--json")) {
             opt->json = 1;
         } else if (!strcmp(argv[i], "--threads") && i + 1 < argc) {
-            opt->threads = atoi(argv[++i]);
+            opt->threads = (int)read_number("--threads", argv[++i], 64);
         } else if (!strcmp(argv[i], "--seconds") && i + 1 < argc) {
-            opt->seconds = atof(argv[++i]);
+            opt->seconds = read_number("--seconds", argv[++i], 3600);
         } else if (!strcmp(argv[i], "--set") && i + 1 < argc && opt->n_sets < MAX_SETS) {
             opt->sets[opt->n_sets++] = argv[++i];
         } else if (argv[i][0] == '-') {
@@ -249,10 +260,10 @@ static int read_options(options *opt, int argc, char **argv)
         } else {
             opt->cases = (const char *const *)&argv[i];
             opt->n_cases = argc - i;
-            return 1;
+            break;
         }
     }
-    return 1;
+    return opt->threads >= 0 && opt->seconds >= 0;
 }
 
 /* The names of the arms, for which nothing is executed. */
