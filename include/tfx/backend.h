@@ -38,7 +38,7 @@ typedef struct tfx_backend_class {
     tfx_status (*open)(const tfx_host *host, const tfx_options *options, tfx_backend **out);
     /* [main] After every buffer and exec is destroyed. */
     void (*close)(tfx_backend *b);
-    /* [main] Libraries, cores and threads in use, e.g. "OpenBLAS 0.3.21 (Cooperlake),
+    /* [main] Libraries, kernels and threads in use, e.g. "OpenBLAS 0.3.21 (Cooperlake),
      * 2 threads". Lives as long as b. */
     const char *(*describe)(const tfx_backend *b);
     /* [main] Bytes a program may use on this device. */

@@ -48,6 +48,19 @@ def check(f, threads, what):
     tidy(f)
 
 
+def test_any_number_of_threads():
+    """Own products add up in one order, by whatever instructions and threads: every digit is the same."""
+    with folder() as f:
+        own = "kernels" in f.tfx("--version").stdout
+        f.tfx("run", "tiny.ini", "--set", "experiment.backend.products=plain", "--set", "experiment.backend.threads=1")
+        expected = outcomes(f)
+    for products, threads in [("plain", 3)] + [("auto", 1), ("auto", 2)] * own:
+        with folder() as f:
+            f.tfx("run", "tiny.ini", "--set", f"experiment.backend.products={products}", "--set", f"experiment.backend.threads={threads}")
+            for run, outcome_of_one in expected.items():
+                same_outcome(outcome(f, run), outcome_of_one, f"run {run}, {products} with {threads} threads")
+
+
 def test_the_same_bits():
     for jobs in (2, 4):
         with folder() as f:

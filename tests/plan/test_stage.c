@@ -215,9 +215,9 @@ START_TEST(selective_recomputation_in_bf16)
     }
     ck_assert_msg(log[0][0] == log[1][0], "the forward pass is another: %.9g and %.9g", (double)log[0][0],
                   (double)log[1][0]);
-    for (int i = 1; i < 2 * STEPS; i++)
-        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= 0x1p-6f * log[0][i], "step %d: %.9g and %.9g", i / 2,
-                      (double)log[0][i], (double)log[1][i]);
+    for (int i = 1; i < 2 * STEPS; i++) /* losses and norms; later norms are those of other parameters */
+        ck_assert_msg(fabsf(log[0][i] - log[1][i]) <= (i % 2 && i > 1 ? 0x1p-4f : 0x1p-6f) * log[0][i],
+                      "step %d: %.9g and %.9g", i / 2, (double)log[0][i], (double)log[1][i]);
     fixture_close(&f);
     free(text);
 }

@@ -50,11 +50,21 @@ static int64_t host_opt_int(const tfx_host *host, const tfx_options *o, const ch
     return host_threads;
 }
 
+static const char *host_products = "auto"; /* what option "products" says */
+
+static const char *host_opt_string(const tfx_host *host, const tfx_options *o, const char *name)
+{
+    (void)host, (void)o;
+    REQUIRE(strcmp(name, "products") == 0, "an undeclared option, %s, is asked for", name);
+    return host_products;
+}
+
 static const tfx_host test_host = {.struct_size = sizeof(tfx_host),
                                    .abi_major = TFX_ABI_MAJOR,
                                    .abi_minor = TFX_ABI_MINOR,
                                    .fail = host_fail,
                                    .opt_int = host_opt_int,
+                                   .opt_string = host_opt_string,
                                    .random_u64 = tfx_random_u64,
                                    .random_normal = tfx_random_normal};
 

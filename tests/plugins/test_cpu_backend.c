@@ -18,9 +18,8 @@ START_TEST(says_what_it_is)
     ck_assert_str_eq(cls->name, "cpu");
     ck_assert_str_eq(cls->device, "cpu");
     ck_assert(cls->capabilities & TFX_BACKEND_FUSES_POINTWISE);
-    ck_assert_uint_eq(cls->n_options, 1);
+    ck_assert_uint_eq(cls->n_options, 2);
     tfx_backend *b = open_cpu(3);
-    ck_assert_ptr_nonnull(strstr(cls->describe(b), "OpenBLAS "));
     ck_assert_ptr_nonnull(strstr(cls->describe(b), "3 threads"));
     cls->close(b);
     b = open_cpu(0); /* as many as there are cores */
@@ -36,6 +35,35 @@ START_TEST(says_what_it_is)
     ck_assert_msg(flops > 1e7 && flops < 1e15, "%g FLOP/s cannot be", flops);
     cls->close(b);
     cls->close(NULL);
+}
+END_TEST
+
+/* Who computes products is what was asked for, or the backend does not open and says what there is. */
+START_TEST(products_are_by_whom_was_asked)
+{
+    static const char *const names[] = {"plain", "openblas", "avx2", "avx512", "avx512_bf16", "nobody"};
+    const tfx_backend_class *cls = cpu_backend();
+    const char *kept = host_products;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        tfx_backend *b = NULL;
+        host_products = names[i];
+        host_message[0] = '\0';
+        tfx_status status = cls->open(&test_host, NULL, &b);
+        if (i < 2)
+            ck_assert_int_eq(status, TFX_OK);
+        if (i == 5)
+            ck_assert_int_ne(status, TFX_OK);
+        if (status == TFX_OK) {
+            char words[64];
+            snprintf(words, sizeof(words), "%s", i == 1 ? "OpenBLAS 0." : names[i]);
+            ck_assert_msg(strstr(cls->describe(b), words) != NULL, "%s", cls->describe(b));
+            cls->close(b);
+        } else {
+            ck_assert_ptr_nonnull(strstr(host_message, names[i]));
+            ck_assert_ptr_nonnull(strstr(host_message, "it has plain"));
+        }
+    }
+    host_products = kept;
 }
 END_TEST
 
@@ -399,6 +427,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("backend");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, says_what_it_is);
+    tcase_add_test(c, products_are_by_whom_was_asked);
     tcase_add_test(c, buffers_are_zero_and_aligned);
     tcase_add_test(c, too_large_a_buffer_is_refused);
     tcase_add_loop_test(c, misfits_are_refused, 0, sizeof(refusals) / sizeof(refusals[0]));

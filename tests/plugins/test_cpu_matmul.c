@@ -1,4 +1,4 @@
-/* MATMUL of the CPU backend against three loops in double precision. */
+/* MATMUL of the CPU backend against three loops in double precision, whoever computes products. */
 #include <signal.h>
 #include <sys/time.h>
 #include <time.h>
@@ -31,6 +31,8 @@ static const product products[] = {
     {{2, {514, 20}}, {2, {530, 514}}, TFX_TRANS_A | TFX_TRANS_B},
     {{2, {20011, 9}}, {2, {9, 11}}, 0}, /* and taken in several calls */
     {{2, {9, 20011}}, {2, {9, 11}}, TFX_TRANS_A},
+    {{2, {20, 2051}}, {2, {2051, 1050}}, 0}, /* blocks of own products, the last ones cut short */
+    {{2, {2051, 225}}, {2, {70, 2051}}, TFX_TRANS_A | TFX_TRANS_B},
     {{3, {4, 33, 20}}, {2, {20, 50}}, 0}, /* leading dims are rows */
     {{4, {2, 3, 17, 20}}, {2, {50, 20}}, TFX_TRANS_B},
     {{3, {7, 33, 20}}, {3, {7, 20, 50}}, 0}, /* batches */
@@ -86,6 +88,42 @@ static void reference(const product *p, const sizes *s, const float *a, const fl
             }
 }
 
+/* Who may compute products; this processor has not all of them. */
+static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "openblas"};
+enum { N_LEVELS = sizeof(levels) / sizeof(levels[0]), N_OWN = N_LEVELS - 1 };
+
+/* Has the level compute from now on, if there is such a one. */
+static int use_level(int i)
+{
+    tfx_backend *b = NULL;
+    host_products = levels[i];
+    tfx_status status = cpu_backend()->open(&test_host, NULL, &b);
+    if (status == TFX_OK)
+        cpu_backend()->close(b);
+    else
+        ck_assert_int_eq(status, TFX_E_UNSUPPORTED);
+    return status == TFX_OK;
+}
+
+/* A program of one product; y is its result. */
+static program *product_program(const product *p, int kind, int bf16, double alpha, double beta, tfx_value *y,
+                                double *want)
+{
+    sizes s = sizes_of(p);
+    program *g = program_create();
+    tfx_value a = bf16 ? random_bf16(g, p->a, 1) : random_input(g, p->a, 1);
+    tfx_value b = bf16 ? random_bf16(g, p->b, 1) : random_input(g, p->b, 1);
+    tfx_value wide_a = bf16 ? widened_input(g, a, p->a) : a, wide_b = bf16 ? widened_input(g, b, p->b) : b;
+    tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
+    *y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
+    reference(p, &s, program_data(g, wide_a), program_data(g, wide_b), c ? program_data(g, c) : NULL, alpha, beta,
+              want);
+    tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, *y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, *y);
+    node->ints[0] = p->flags;
+    node->reals[0] = alpha, node->reals[1] = beta;
+    return g;
+}
+
 START_TEST(products_are_right)
 {
     const product *p = &products[_i / 2 / N_C];
@@ -94,23 +132,43 @@ START_TEST(products_are_right)
     int64_t n = shape_count(s.out);
     double alpha = (_i / 2) % 2 ? 0.75 : 1, beta = kind == C_SHARED ? 1 : -0.5;
     double *want = calloc((size_t)n + 1, sizeof(double));
-    program *g = program_create();
-    tfx_value a = bf16 ? random_bf16(g, p->a, 1) : random_input(g, p->a, 1);
-    tfx_value b = bf16 ? random_bf16(g, p->b, 1) : random_input(g, p->b, 1);
-    tfx_value wide_a = bf16 ? widened_input(g, a, p->a) : a, wide_b = bf16 ? widened_input(g, b, p->b) : b;
-    tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
-    tfx_value y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
-    reference(p, &s, program_data(g, wide_a), program_data(g, wide_b), c ? program_data(g, c) : NULL, alpha, beta,
-              want);
-    tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, y);
-    node->ints[0] = p->flags;
-    node->reals[0] = alpha, node->reals[1] = beta;
-    for (int threads = 1; threads <= 3; threads++) {
-        program_run_twice(g, threads);
-        check_close(program_data(g, y), want, n, 2e-6, sqrt((double)s.k) + 1, "matmul");
-    }
+    tfx_value y;
+    program *g = product_program(p, kind, bf16, alpha, beta, &y, want);
+    for (int level = 0; level < N_LEVELS; level++)
+        if (use_level(level)) {
+            program_run_twice(g, 1 + (_i + level) % 3);
+            check_close(program_data(g, y), want, n, 2e-6, sqrt((double)s.k) + 1, levels[level]);
+        }
     free(want);
     program_destroy(g);
+}
+END_TEST
+
+/* Own products add up in one order, whatever instructions do it and however threads divide them; alpha and beta are such that
+ * rounding more or less often would show. */
+START_TEST(own_products_have_the_same_bits)
+{
+    const product *p = &products[_i / 2];
+    int bf16 = _i % 2;
+    sizes s = sizes_of(p);
+    double *unused = calloc((size_t)shape_count(s.out) + 1, sizeof(double));
+    for (int kind = 0; kind < N_C; kind++) {
+        tfx_value y;
+        program *g = product_program(p, kind, bf16, 0.7, kind == C_SHARED ? 1 : -0.3, &y, unused);
+        float *want = malloc(value_bytes(g, y) + 1);
+        use_level(0);
+        program_run(g, 1);
+        memcpy(want, program_data(g, y), value_bytes(g, y));
+        for (int level = 0; level < N_OWN; level++)
+            if (use_level(level)) {
+                program_run(g, 2 + level % 2);
+                ck_assert_msg(!memcmp(want, program_data(g, y), value_bytes(g, y)), "%s gives other bits",
+                              levels[level]);
+            }
+        free(want);
+        program_destroy(g);
+    }
+    free(unused);
 }
 END_TEST
 
@@ -142,6 +200,8 @@ static void sleep_a_while(int signal)
  * Long parts, many parts, and blocks; and long parts of bf16 operands, which have blocks of their own. */
 START_TEST(bits_do_not_depend_on_who_computes)
 {
+    if (!use_level(_i))
+        return;
     program *g = program_create();
     tfx_value long_a = random_input(g, SHAPE(1024, 512), 1), b = random_input(g, SHAPE(512, 512), 1);
     tfx_value many_a = random_input(g, SHAPE(40, 64, 64), 1), many_b = random_input(g, SHAPE(40, 64, 64), 1);
@@ -187,9 +247,10 @@ static Suite *suite(void)
     Suite *s = suite_create("cpu: matmul");
     TCase *c = tcase_create("matmul");
     tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, own_products_have_the_same_bits, 0, N_PRODUCTS * 2);
     tcase_add_loop_test(c, products_are_right, 0, 2 * N_PRODUCTS * N_C);
     tcase_add_test(c, beta_zero_ignores_c);
-    tcase_add_test(c, bits_do_not_depend_on_who_computes);
+    tcase_add_loop_test(c, bits_do_not_depend_on_who_computes, 1, N_LEVELS);
     suite_add_tcase(s, c);
     return s;
 }

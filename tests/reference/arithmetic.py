@@ -68,12 +68,15 @@ class Softmax(torch.autograd.Function):
 
 
 class Attention(torch.autograd.Function):
-    """Causal; q, k, v and the result [B, T, H, D]. Probabilities are not rounded: they are never in memory."""
+    """Causal; q, k, v and the result [B, T, H, D]. Probabilities and gradients of scores are operands of products, too; forwards they
+    are divided by their sum afterwards."""
 
     @staticmethod
     def forward(ctx, attend, q, k, v, scale):
         q, k, v = rounded(q), rounded(k), rounded(v)
-        o, lse = attend(q, k, v, scale)
+        lse = attend(q, k, v, scale)[1]
+        p, top = Attention.probabilities(q, k, scale, None)
+        o = torch.einsum("bhts,bshd->bthd", rounded(p), v) * torch.exp(top - lse[..., None]).permute(0, 2, 1, 3)
         ctx.scale = scale
         ctx.save_for_backward(q, k, v, o, lse)
         return o
@@ -82,13 +85,20 @@ class Attention(torch.autograd.Function):
     def backward(ctx, do):
         q, k, v, o, lse = ctx.saved_tensors
         o, do = rounded(o), rounded(do)
-        time = torch.arange(q.shape[1])
-        p = torch.exp(ctx.scale * torch.einsum("bthd,bshd->bhts", q, k) - lse[..., None])
-        p = p.masked_fill(time[None, :] > time[:, None], 0.0)
+        p = Attention.probabilities(q, k, ctx.scale, lse[..., None])[0]
         delta = (o * do).sum(dim=-1).permute(0, 2, 1)
-        ds = p * (torch.einsum("bthd,bshd->bhts", do, v) - delta[..., None]) * ctx.scale
+        ds = rounded(p * (torch.einsum("bthd,bshd->bhts", do, v) - delta[..., None]) * ctx.scale)
         return (None, torch.einsum("bhts,bshd->bthd", ds, k), torch.einsum("bhts,bthd->bshd", ds, q),
-                torch.einsum("bhts,bthd->bshd", p, do), None)
+                torch.einsum("bhts,bthd->bshd", rounded(p), do), None)
+
+    @staticmethod
+    def probabilities(q, k, scale, lse):
+        """exp(score - lse), and lse [B, H, T, 1]; without one, of the largest score that a position sees."""
+        time = torch.arange(q.shape[1])
+        scores = scale * torch.einsum("bthd,bshd->bhts", q, k)
+        scores = scores.masked_fill(time[None, :] > time[:, None], -torch.inf)
+        lse = scores.max(dim=-1, keepdim=True).values if lse is None else lse
+        return torch.exp(scores - lse), lse
 
 
 class Exact:

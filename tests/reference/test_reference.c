@@ -292,12 +292,21 @@ END_TEST
 
 /* ---- bf16 ----
  *
- * A sum that differs in the last bit of f32 may be rounded to the next bf16, so results cannot be the record's to the last
- * digit. But they must be far closer to what rounding by these rules gives than that is to what no rounding gives. One rule
- * left out (of o in attention's gradient, or of what a norm's takes) moves some gradient by 0.6 of what all of them do; a
- * few elements that are rounded the other way, by up to 0.15 here, and by others with another BLAS. */
+ * A sum that differs in the last bit of f32 may be rounded to the next bf16, and what follows from it is then not the
+ * record's. But it must be closer to what rounding by these rules gives than that is to what no rounding gives: a few elements that are
+ * rounded the other way move a gradient by up to 0.5 of that. And in some of the models nothing that matters is rounded the
+ * other way, and gradients are the record's to a hundredth of what rounding does. One rule left out (that probabilities are
+ * rounded for dv, say) moves those of every model by at least a tenth. */
 
-#define FAR_CLOSER 0.35
+#define CLOSER 0.55
+#define SAME 0.02
+
+/* How far results are off, in parts of what rounding does. */
+typedef struct closeness {
+    tfx_st_reader *exact;
+    double sum;
+    int n;
+} closeness;
 
 static tfx_st_reader *open_exact(fixture *f, const char *model)
 {
@@ -309,17 +318,19 @@ static tfx_st_reader *open_exact(fixture *f, const char *model)
 }
 
 /* Compares with tensor `name` of the record, and that with the exact one's. */
-static void check_closer(fixture *f, tfx_st_reader *exact, const char *name, const float *got, double floor)
+static void check_closer(fixture *f, closeness *all, const char *name, const float *got, double floor)
 {
-    const tfx_st_tensor *t = find(f, "", name), *e = tfx_st_find(exact, name);
+    const tfx_st_tensor *t = find(f, "", name), *e = tfx_st_find(all->exact, name);
     ck_assert_msg(e != NULL, "the exact record has no %s", name);
     uint64_t n = elements(t);
     float *expected = read_f32(f, t), *plain = malloc(n * sizeof(float));
-    tfx_st_read_f32(exact, e, 0, n, plain, &f->err);
+    tfx_st_read_f32(all->exact, e, 0, n, plain, &f->err);
     must(f);
     double off = distance(got, expected, n, floor), rounding = distance(plain, expected, n, floor);
-    ck_assert_msg(off <= FAR_CLOSER * rounding + 1e-5, "%s is off by %g of its norm; rounding moves it by %g", name,
-                  off, rounding);
+    ck_assert_msg(off <= CLOSER * rounding + 1e-5, "%s is off by %g of its norm; rounding moves it by %g", name, off,
+                  rounding);
+    all->sum += rounding > 0 ? off / rounding : 0;
+    all->n++;
     free(expected);
     free(plain);
 }
@@ -330,38 +341,43 @@ START_TEST(test_bf16_logits)
     char name[128];
     snprintf(name, sizeof(name), "%s_bf16", narrow_models[_i]);
     open_fixture(&f, name, NULL);
-    tfx_st_reader *exact = open_exact(&f, narrow_models[_i]);
+    closeness all = {open_exact(&f, narrow_models[_i]), 0, 0};
     uint64_t n = elements(find(&f, "", "logits"));
     float *logits = malloc(n * sizeof(float)), sum;
     set_batch(&f, "inputs", "targets", 0);
     tfx_engine_eval(f.engine, &sum, &f.err);
     must(&f);
     tfx_engine_logits(f.engine, 0, n, logits);
-    check_closer(&f, exact, "logits", logits, 0);
+    check_closer(&f, &all, "logits", logits, 0);
     free(logits);
-    tfx_st_close(exact);
+    tfx_st_close(all.exact);
     close_fixture(&f);
 }
 END_TEST
 
-static void gradient_is_closer(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *exact)
+static void gradient_is_closer(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *all)
 {
     char name[512];
     (void)n;
     snprintf(name, sizeof(name), "grads/%s", owner);
-    check_closer(f, exact, name, grad, floor);
+    check_closer(f, all, name, grad, floor);
 }
 
 START_TEST(test_bf16_gradients)
 {
-    fixture f;
-    char name[128];
-    snprintf(name, sizeof(name), "%s_bf16", narrow_models[_i]);
-    open_fixture(&f, name, "train.batch=4");
-    tfx_st_reader *exact = open_exact(&f, narrow_models[_i]);
-    check_gradients(&f, gradient_is_closer, exact);
-    tfx_st_close(exact);
-    close_fixture(&f);
+    double least = INFINITY;
+    for (int i = 0; i < N_NARROW; i++) {
+        fixture f;
+        char name[128];
+        snprintf(name, sizeof(name), "%s_bf16", narrow_models[i]);
+        open_fixture(&f, name, "train.batch=4");
+        closeness all = {open_exact(&f, narrow_models[i]), 0, 0};
+        check_gradients(&f, gradient_is_closer, &all);
+        least = fmin(least, all.sum / all.n);
+        tfx_st_close(all.exact);
+        close_fixture(&f);
+    }
+    ck_assert_msg(least <= SAME, "gradients of every model are off by %g of what rounding does, or more", least);
 }
 END_TEST
 
@@ -397,7 +413,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, test_gradients, 0, N_MODELS);
     tcase_add_loop_test(c, test_ten_adamw_steps, 0, N_MODELS);
     tcase_add_loop_test(c, test_bf16_logits, 0, N_NARROW);
-    tcase_add_loop_test(c, test_bf16_gradients, 0, N_NARROW);
+    tcase_add_test(c, test_bf16_gradients);
     tcase_add_loop_test(c, test_bf16_steps, 0, N_NARROW);
     suite_add_tcase(s, c);
     return s;

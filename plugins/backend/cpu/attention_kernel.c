@@ -3,20 +3,21 @@
  * scores of one block against one chunk exist, in scratch memory that stays in the
  * second-level cache.
  *
- * Matrices of one head are read in place with a row stride of heads * dims; bf16 ones are made f32 in scratch memory
- * first. Forwards, rows
+ * Matrices of one head are read in place with a row stride of heads * dims. Of bf16 operands all products are
+ * products of bf16: probabilities, and gradients of scores, are rounded to it for those that they are operands of.
+ * Forwards, rows
  * are rescaled when a later chunk brings a larger score; backwards, the probabilities are
  * recomputed from the log-sum-exp that the forward pass saved. Tasks are (batch, head, query
  * block) forwards and (batch, head) backwards, where the gradients of keys and values add up
  * over query blocks in a fixed order. */
 #include "simd.h"
 
+#include "gemm.h"
 #include "kernels.h"
 #include "softmax.h"
 #include "tile_ops.h"
 #include "vmath.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,50 +33,79 @@ typedef struct attention_args {
     int64_t time, heads, dims;
     int64_t block, n_blocks, chunk; /* queries per block; keys per chunk */
     float scale;
-    int bf16; /* q, k, v, o and do are; results are f32 */
+    int bf16;          /* q, k, v, o and do are; results are f32 */
+    uint64_t products; /* where in a thread's scratch memory that of products begins */
 } attention_args;
 
-/* Rows of one head; from row to row there are ld elements. */
-typedef struct head_rows {
-    const float *at;
+/* A matrix of f32 or, with p->bf16, of bf16; from row to row there are ld elements. */
+typedef struct matrix {
+    const void *at;
     int64_t ld;
-} head_rows;
+} matrix;
 
-/* The start of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
-static float *head_at(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
-                      int64_t time)
+/* The index of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
+static int64_t index_of(const attention_args *p, int64_t b, int64_t h, int64_t time)
 {
-    return (float *)tfx_cpu_at(ctx, t) + ((b * p->time + time) * p->heads + h) * p->dims;
+    return ((b * p->time + time) * p->heads + h) * p->dims;
 }
 
-/* n rows of an operand, from `time` on. Those that are bf16 are written to *scratch, which then is behind them. */
-static head_rows read_rows(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
-                           int64_t time, int64_t n, float **scratch)
+/* Where a row of an operand begins. */
+static matrix operand(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
+                      int64_t time)
 {
-    int64_t ld = p->heads * p->dims;
-    if (!p->bf16)
-        return (head_rows){head_at(ctx, p, t, b, h, time), ld};
-    const uint16_t *from = (const uint16_t *)tfx_cpu_at(ctx, t) + ((b * p->time + time) * p->heads + h) * p->dims;
-    float *to = *scratch;
-    for (int64_t i = 0; i < n; i++)
-        tfx_cpu_load_bf16(p->dims, to + i * p->dims, from + i * ld);
-    *scratch += n * p->dims;
-    return (head_rows){to, p->dims};
+    const char *at = tfx_cpu_at(ctx, t);
+    return (matrix){at + index_of(p, b, h, time) * (p->bf16 ? 2 : 4), p->heads * p->dims};
+}
+
+/* Where a row of a result begins. */
+static float *result(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
+                     int64_t time)
+{
+    return (float *)tfx_cpu_at(ctx, t) + index_of(p, b, h, time);
+}
+
+/* Makes n scores operands of a product: all but the first `seen` become 0, and bf16 ones take the place of the first half. */
+static void finish_scores(const attention_args *p, int64_t seen, int64_t n, float *row)
+{
+    if (p->bf16)
+        tfx_cpu_store_bf16(seen, (uint16_t *)(void *)row, row);
+    size_t bytes = p->bf16 ? 2 : 4;
+    memset((char *)row + (size_t)seen * bytes, 0, (size_t)(n - seen) * bytes);
+}
+
+/* The matrix of finished scores of n keys a row. */
+static matrix finished(const attention_args *p, const float *scores, int64_t n)
+{
+    return (matrix){scores, p->bf16 ? 2 * n : n};
 }
 
 /* c[m, n] = alpha * op(a) op(b) + beta * c */
-static void gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, head_rows b,
-                 float beta, float *c, int64_t ldc)
+static void multiply(const tfx_cpu_ctx *ctx, const attention_args *p, int ta, int tb, int64_t m, int64_t n, int64_t k,
+                     float alpha, matrix a, matrix b, float beta, float *c, int64_t ldc)
 {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
-                (blasint)k, alpha, a, (blasint)lda, b.at, (blasint)b.ld, beta, c, (blasint)ldc);
+    tfx_cpu_matmul product = {.bf16 = p->bf16,
+                              .trans_a = ta,
+                              .trans_b = tb,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .alpha = alpha,
+                              .beta = beta,
+                              .a = a.at,
+                              .b = b.at,
+                              .from = c,
+                              .c = c,
+                              .lda = a.ld,
+                              .ldb = b.ld,
+                              .ldc = ldc};
+    tfx_cpu_multiply(ctx->gemm, &product, ctx->scratch + p->products);
 }
 
 /* ---- forward ---- */
 
-/* Turns a row of `seen` scores (of n in the chunk) into exp(score - max), where max and sum
+/* Turns a row of `seen` scores into exp(score - max), where max and sum
  * are of the row so far, and returns what to multiply earlier results with. */
-static float softmax_chunk(float *row, int64_t seen, int64_t n, float *max, double *sum)
+static float softmax_chunk(float *row, int64_t seen, float *max, double *sum)
 {
     float m = tfx_cpu_row_max(seen, row);
     float larger = m > *max ? m : *max;
@@ -83,7 +113,6 @@ static float softmax_chunk(float *row, int64_t seen, int64_t n, float *max, doub
     float factor = *sum == 0.0 ? 0.0f : expf(*max - larger);
     *sum = *sum * (double)factor + tfx_cpu_row_exp(seen, row, larger, row);
     *max = larger;
-    memset(row + seen, 0, (size_t)(n - seen) * sizeof(float));
     return factor;
 }
 
@@ -95,10 +124,10 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t b = bh / p->heads, h = bh % p->heads;
     int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
     int64_t ld = p->heads * p->dims;
-    float *s = (float *)ctx->scratch, *spare = s + p->block * p->chunk; /* s: [n_q, n_k] */
+    float *s = (float *)ctx->scratch; /* [n_q, n_k] */
     float *lse = (float *)tfx_cpu_at(ctx, p->lse) + bh * p->time + first;
-    const head_rows q = read_rows(ctx, p, p->q, b, h, first, n_q, &spare);
-    float *o = head_at(ctx, p, p->o, b, h, first);
+    matrix q = operand(ctx, p, p->q, b, h, first);
+    float *o = result(ctx, p, p->o, b, h, first);
     float max[MAX_BLOCK];
     double sum[MAX_BLOCK];
     for (int64_t i = 0; i < n_q; i++) {
@@ -107,17 +136,16 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     }
     for (int64_t key = 0; key < first + n_q; key += p->chunk) {
         int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-        float *here = spare;
-        head_rows k = read_rows(ctx, p, p->k, b, h, key, n_k, &here),
-                  v = read_rows(ctx, p, p->v, b, h, key, n_k, &here);
-        gemm(0, 1, n_q, n_k, p->dims, p->scale, q.at, q.ld, k, 0.0f, s, n_k);
+        multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, operand(ctx, p, p->k, b, h, key), 0.0f, s, n_k);
         for (int64_t i = 0; i < n_q; i++) {
             int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
-            float factor = softmax_chunk(s + i * n_k, seen, n_k, &max[i], &sum[i]);
+            float factor = softmax_chunk(s + i * n_k, seen, &max[i], &sum[i]);
+            finish_scores(p, seen, n_k, s + i * n_k);
             if (key && factor != 1.0f)
                 tfx_cpu_row_scale(p->dims, o + i * ld, factor);
         }
-        gemm(0, 0, n_q, p->dims, n_k, 1.0f, s, n_k, v, key ? 1.0f : 0.0f, o, ld);
+        multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, finished(p, s, n_k), operand(ctx, p, p->v, b, h, key),
+                 key ? 1.0f : 0.0f, o, ld);
     }
     for (int64_t i = 0; i < n_q; i++) {
         tfx_cpu_row_scale(p->dims, o + i * ld, (float)(1.0 / sum[i]));
@@ -138,43 +166,52 @@ TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float 
     }
 }
 
+/* The dot product of a row of o with its gradient; `rows` has room for both. */
+static float output_dot(const attention_args *p, const void *o, const void *d_o, float *rows)
+{
+    const float *x = o, *y = d_o;
+    if (p->bf16) {
+        x = rows, y = rows + p->dims;
+        tfx_cpu_load_bf16(p->dims, rows, o);
+        tfx_cpu_load_bf16(p->dims, rows + p->dims, d_o);
+    }
+    return (float)tfx_cpu_row_dot(p->dims, y, x);
+}
+
 static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
 {
     const attention_args *p = args;
     int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
-    float *s = (float *)ctx->scratch;
-    float *ds = s + p->block * p->chunk, *spare = ds + p->block * p->chunk;
+    float *s = (float *)ctx->scratch, *ds = s + p->block * p->chunk, *rows = ds + p->block * p->chunk;
     const float *lse = (const float *)tfx_cpu_at(ctx, p->lse) + bh * p->time;
 
     /* From the last block, which sees every key, so that it can overwrite dk and dv. */
     for (int64_t block = p->n_blocks - 1; block >= 0; block--) {
         int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
         float add = block == p->n_blocks - 1 ? 0.0f : 1.0f;
-        float *here = spare;
-        const head_rows q = read_rows(ctx, p, p->q, b, h, first, n_q, &here);
-        const head_rows o = read_rows(ctx, p, p->o, b, h, first, n_q, &here);
-        const head_rows d_o = read_rows(ctx, p, p->d_o, b, h, first, n_q, &here);
-        float *dq = head_at(ctx, p, p->dq, b, h, first);
         float delta[MAX_BLOCK];
         for (int64_t i = 0; i < n_q; i++)
-            delta[i] = (float)tfx_cpu_row_dot(p->dims, d_o.at + i * d_o.ld, o.at + i * o.ld);
+            delta[i] = output_dot(p, operand(ctx, p, p->o, b, h, first + i).at,
+                                  operand(ctx, p, p->d_o, b, h, first + i).at, rows);
+        matrix q = operand(ctx, p, p->q, b, h, first), d_o = operand(ctx, p, p->d_o, b, h, first);
         for (int64_t key = 0; key < first + n_q; key += p->chunk) {
             int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-            float *keys = here;
-            const head_rows k = read_rows(ctx, p, p->k, b, h, key, n_k, &keys);
-            const head_rows v = read_rows(ctx, p, p->v, b, h, key, n_k, &keys);
-            gemm(0, 1, n_q, n_k, p->dims, p->scale, q.at, q.ld, k, 0.0f, s, n_k);
-            gemm(0, 1, n_q, n_k, p->dims, 1.0f, d_o.at, d_o.ld, v, 0.0f, ds, n_k);
+            matrix k = operand(ctx, p, p->k, b, h, key), v = operand(ctx, p, p->v, b, h, key);
+            multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, k, 0.0f, s, n_k);
+            multiply(ctx, p, 0, 1, n_q, n_k, p->dims, 1.0f, d_o, v, 0.0f, ds, n_k);
             for (int64_t i = 0; i < n_q; i++) {
                 float *row = s + i * n_k, *drow = ds + i * n_k;
                 int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
                 score_grad_row(seen, row, lse[first + i], delta[i], p->scale, drow);
-                memset(row + seen, 0, (size_t)(n_k - seen) * sizeof(float));
-                memset(drow + seen, 0, (size_t)(n_k - seen) * sizeof(float));
+                finish_scores(p, seen, n_k, row);
+                finish_scores(p, seen, n_k, drow);
             }
-            gemm(1, 0, n_k, p->dims, n_q, 1.0f, s, n_k, d_o, add, head_at(ctx, p, p->dv, b, h, key), ld);
-            gemm(1, 0, n_k, p->dims, n_q, 1.0f, ds, n_k, q, add, head_at(ctx, p, p->dk, b, h, key), ld);
-            gemm(0, 0, n_q, p->dims, n_k, 1.0f, ds, n_k, k, key ? 1.0f : 0.0f, dq, ld);
+            matrix probabilities = finished(p, s, n_k), gradients = finished(p, ds, n_k);
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, probabilities, d_o, add, result(ctx, p, p->dv, b, h, key),
+                     ld);
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, gradients, q, add, result(ctx, p, p->dk, b, h, key), ld);
+            multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, gradients, k, key ? 1.0f : 0.0f,
+                     result(ctx, p, p->dq, b, h, first), ld);
         }
     }
 }
@@ -242,9 +279,12 @@ static tfx_status attention_compile(const tfx_cpu_compiler *c, const tfx_step *s
     p->n_blocks = tfx_cpu_div_up(p->time, p->block);
     out->n_tasks = p->q->dims[0] * p->heads * (grad ? 1 : p->n_blocks);
     out->task = grad ? backward_task : forward_task;
-    int64_t copies = p->bf16 ? (grad ? 3 : 1) * p->block + 2 * p->chunk : 0; /* rows of operands made f32 */
-    int64_t scores = (grad ? 2 : 1) * p->block * p->chunk;
-    out->scratch = tfx_cpu_round_up((uint64_t)(scores + copies * p->dims) * sizeof(float), 64);
+    int64_t scores = (grad ? 2 : 1) * p->block * p->chunk, rows = grad && p->bf16 ? 2 * p->dims : 0;
+    p->products = tfx_cpu_round_up((uint64_t)(scores + rows) * sizeof(float), 64);
+    int64_t longest = tfx_cpu_max(p->block, p->chunk);
+    uint64_t with_dims = tfx_cpu_multiply_scratch(c->gemm, p->bf16, longest, longest, p->dims);
+    uint64_t over_keys = tfx_cpu_multiply_scratch(c->gemm, p->bf16, longest, p->dims, longest);
+    out->scratch = p->products + (with_dims > over_keys ? with_dims : over_keys);
     return TFX_OK;
 }
 

@@ -1,9 +1,5 @@
-/* The CPU backend: its entry, its options, and what it says about itself.
- *
- * Matrix products are OpenBLAS's, called single-threaded from this plugin's own threads: on
- * the shapes of a GPT-2 124M step, two threads with half of the columns each run as fast as
- * OpenBLAS's own threading (190 to 200 of 225 GFLOP/s on two Zen 4 cores), and the same
- * threads then serve everything else. */
+/* The CPU backend: its entry, its options, and what it says about itself. */
+#include "gemm.h"
 #include "kernels.h"
 
 #include <cblas.h>
@@ -52,10 +48,43 @@ static tfx_status check_blas(const tfx_host *host)
         used.dli_fname, own.dli_fname);
 }
 
+/* NULL after a failure. */
+static const tfx_cpu_gemm *choose_gemm(const tfx_host *host, const char *name)
+{
+    const tfx_cpu_gemm *gemm = tfx_cpu_gemm_named(name);
+    if (gemm && gemm->usable())
+        return gemm;
+    char usable[160] = "";
+    for (const tfx_cpu_gemm *const *g = tfx_cpu_gemms; *g; g++)
+        if ((*g)->usable())
+            snprintf(usable + strlen(usable), sizeof(usable) - strlen(usable), "%s%s", usable[0] ? ", " : "",
+                     (*g)->name);
+    host->fail(host, TFX_E_UNSUPPORTED,
+               "cpu: products = %s: this processor, or this build, does not have what that takes; it has %s", name,
+               usable);
+    return NULL;
+}
+
+/* "avx512_bf16 kernels, 2 threads", or "OpenBLAS 0.3.21 (Cooperlake), 2 threads". */
+static void describe(tfx_backend *b)
+{
+    char by[96];
+    snprintf(by, sizeof(by), "%s kernels", b->gemm->name);
+    if (b->gemm == &tfx_cpu_openblas) {
+        const char *config = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
+        config += strncmp(config, "OpenBLAS ", 9) == 0 ? 9 : 0;
+        snprintf(by, sizeof(by), "OpenBLAS %.*s (%s)", (int)strcspn(config, " "), config, openblas_get_corename());
+    }
+    snprintf(b->text, sizeof(b->text), "%s, %d thread%s", by, b->n_threads, b->n_threads == 1 ? "" : "s");
+}
+
 static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx_backend **out)
 {
     int64_t n = host->opt_int(host, options, "threads");
-    if (check_blas(host) != TFX_OK)
+    const tfx_cpu_gemm *gemm = choose_gemm(host, host->opt_string(host, options, "products"));
+    if (!gemm)
+        return TFX_E_UNSUPPORTED;
+    if (gemm == &tfx_cpu_openblas && check_blas(host) != TFX_OK)
         return TFX_E_INVALID;
     tfx_backend *b = calloc(1, sizeof(*b));
     if (!b)
@@ -70,10 +99,8 @@ static tfx_status cpu_open(const tfx_host *host, const tfx_options *options, tfx
         return s;
     }
     openblas_set_num_threads(1);
-    const char *version = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
-    version += strncmp(version, "OpenBLAS ", 9) == 0 ? 9 : 0;
-    snprintf(b->text, sizeof(b->text), "OpenBLAS %.*s (%s), %d thread%s", (int)strcspn(version, " "), version,
-             openblas_get_corename(), b->n_threads, b->n_threads == 1 ? "" : "s");
+    b->gemm = gemm;
+    describe(b);
     *out = b;
     return TFX_OK;
 }
@@ -93,27 +120,41 @@ static uint64_t cpu_memory(const tfx_backend *b)
 enum { FLOPS_M = 512, FLOPS_N = 512, FLOPS_K = 512 };
 
 typedef struct flops_job {
+    const tfx_cpu_gemm *gemm;
     float *a, *b, *c; /* c: one matrix per thread */
+    char *scratch;    /* as many areas */
+    uint64_t stride;
 } flops_job;
 
 static void flops_task(void *arg, int64_t task, int worker)
 {
     flops_job *j = arg;
-    (void)worker;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, FLOPS_M, FLOPS_N, FLOPS_K, 1.0f, j->a, FLOPS_K, j->b,
-                FLOPS_N, 0.0f, j->c + (size_t)task * FLOPS_M * FLOPS_N, FLOPS_N);
+    tfx_cpu_matmul product = {.m = FLOPS_M,
+                              .n = FLOPS_N,
+                              .k = FLOPS_K,
+                              .alpha = 1.0f,
+                              .a = j->a,
+                              .b = j->b,
+                              .c = j->c + (size_t)task * FLOPS_M * FLOPS_N,
+                              .lda = FLOPS_K,
+                              .ldb = FLOPS_N,
+                              .ldc = FLOPS_N};
+    tfx_cpu_multiply(j->gemm, &product, j->scratch + j->stride * (uint64_t)worker);
 }
 
 static double cpu_measure_flops(tfx_backend *b)
 {
     size_t n_a = (size_t)FLOPS_M * FLOPS_K, n_b = (size_t)FLOPS_K * FLOPS_N;
     size_t n_c = (size_t)FLOPS_M * FLOPS_N * (size_t)b->n_threads;
-    float *data = malloc((n_a + n_b + n_c) * sizeof(float));
-    if (!data)
+    uint64_t stride = tfx_cpu_multiply_scratch(b->gemm, 0, FLOPS_M, FLOPS_N, FLOPS_K) + 64, mapped;
+    uint64_t numbers = (n_a + n_b + n_c) * sizeof(float);
+    char *memory = tfx_cpu_map(numbers + stride * (uint64_t)b->n_threads, &mapped);
+    if (!memory)
         return 0.0;
+    float *data = (float *)(void *)memory;
     for (size_t i = 0; i < n_a + n_b; i++)
         data[i] = (float)(i % 13) * 0.125f - 0.75f;
-    flops_job job = {data, data + n_a, data + n_a + n_b};
+    flops_job job = {b->gemm, data, data + n_a, data + n_a + n_b, memory + numbers, stride};
     double flops = 2.0 * FLOPS_M * FLOPS_N * FLOPS_K * b->n_threads;
     tfx_cpu_pool_run(b->pool, b->n_threads, flops_task, &job); /* first touch, clock ramp-up */
     /* The best of several short runs: what the machine can do when nothing disturbs it. */
@@ -126,13 +167,18 @@ static double cpu_measure_flops(tfx_backend *b)
         if (t > 0 && 4 * flops / t > best)
             best = 4 * flops / t;
     } while (tfx_cpu_seconds() - start < 0.2);
-    free(data);
+    tfx_cpu_unmap(memory, mapped);
     return best;
 }
 
 /* ---- entry ---- */
 
+static const char *const products_words[] = {"auto", "avx512_bf16", "avx512", "avx2", "plain", "openblas", NULL};
+
 static const tfx_option cpu_options[] = {
+    TFX_OPTION("products", TFX_OPT_CHOICE, "auto", 0, 0, products_words,
+               "what computes matrix products; auto: the first that the processor has of those before plain, or else "
+               "openblas. All but openblas give the same bits, with any number of threads"),
     TFX_OPTION("threads", TFX_OPT_INT, "0", 0, MAX_THREADS, NULL,
                "compute threads; 0: as many as the process may use cores"),
 };
@@ -140,7 +186,7 @@ static const tfx_option cpu_options[] = {
 static const tfx_backend_class cpu_class = {
     .struct_size = sizeof(tfx_backend_class),
     .name = "cpu",
-    .summary = "multi-threaded CPU backend on OpenBLAS, fusing pointwise chains",
+    .summary = "multi-threaded CPU backend, fusing pointwise chains",
     .device = "cpu",
     .capabilities = TFX_BACKEND_FUSES_POINTWISE | TFX_BACKEND_BF16,
     .options = cpu_options,
@@ -162,4 +208,4 @@ static const tfx_backend_class cpu_class = {
     .profile = tfx_cpu_profile,
 };
 
-TFX_PLUGIN("cpu", "1.0.0", "CPU backend on OpenBLAS", TFX_KIND_BACKEND, &cpu_class);
+TFX_PLUGIN("cpu", "1.0.0", "CPU backend", TFX_KIND_BACKEND, &cpu_class);

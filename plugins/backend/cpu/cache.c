@@ -3,10 +3,10 @@
  * A task of the attention is one head of one row of the batch: its keys and values are read once for a block of queries, as
  * products with a stride of heads * dims. Of a single query, which is what generation asks for most of the time, they
  * are products of a matrix and a vector. */
+#include "gemm.h"
 #include "kernels.h"
 #include "softmax.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,18 +73,38 @@ typedef struct cached_args {
     const tfx_tensor *q, *k, *v, *positions, *out;
     int64_t time, places, heads, dims;
     float scale;
+    uint64_t products; /* where in a thread's scratch memory that of products begins */
 } cached_args;
 
-/* n queries, of which the last one to see sees `keys` keys, against them. */
-static void attend(const cached_args *p, int64_t n, const int32_t *positions, int64_t keys, const float *q,
-                   const float *k, const float *v, float *s, float *out)
+/* A product of f32 matrices, of which a may be a single row: see gemm.h. */
+static void multiply(const tfx_cpu_ctx *ctx, tfx_cpu_matmul product, char *scratch)
 {
-    blasint d = (blasint)p->dims, ld = (blasint)(p->heads * p->dims), seen = (blasint)keys;
-    if (n == 1)
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, seen, d, p->scale, k, ld, q, 1, 0.0f, s, 1);
+    if (product.m == 1)
+        tfx_cpu_gemv(&product, (float *)(void *)scratch);
     else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, seen, d, p->scale, q, ld, k, ld, 0.0f, s,
-                    seen);
+        tfx_cpu_multiply(ctx->gemm, &product, scratch);
+}
+
+/* n queries, of which the last one to see sees `keys` keys, against them. */
+static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t n, const int32_t *positions, int64_t keys,
+                   const float *q, const float *k, const float *v, float *out)
+{
+    float *s = (float *)ctx->scratch;
+    char *scratch = ctx->scratch + p->products;
+    int64_t d = p->dims, ld = p->heads * p->dims;
+    multiply(ctx,
+             (tfx_cpu_matmul){.trans_b = 1,
+                              .m = n,
+                              .n = keys,
+                              .k = d,
+                              .alpha = p->scale,
+                              .a = q,
+                              .b = k,
+                              .c = s,
+                              .lda = ld,
+                              .ldb = ld,
+                              .ldc = keys},
+             scratch);
     for (int64_t i = 0; i < n; i++) {
         float *row = s + i * keys;
         int64_t own = tfx_cpu_max(1, tfx_cpu_min(keys, (int64_t)positions[i] + 1));
@@ -92,11 +112,10 @@ static void attend(const cached_args *p, int64_t n, const int32_t *positions, in
         tfx_cpu_row_scale(own, row, (float)(1.0 / sum));
         memset(row + own, 0, (size_t)(keys - own) * sizeof(float));
     }
-    if (n == 1)
-        cblas_sgemv(CblasRowMajor, CblasTrans, seen, d, 1.0f, v, ld, s, 1, 0.0f, out, 1);
-    else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)n, d, seen, 1.0f, s, seen, v, ld, 0.0f, out,
-                    ld);
+    multiply(ctx,
+             (tfx_cpu_matmul){
+                 .m = n, .n = d, .k = keys, .alpha = 1.0f, .a = s, .b = v, .c = out, .lda = keys, .ldb = ld, .ldc = ld},
+             scratch);
 }
 
 static void cached_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
@@ -110,8 +129,8 @@ static void cached_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
         int64_t n = tfx_cpu_min(BLOCK, p->time - t), last = 0, at = (b * p->time + t) * ld + h * p->dims;
         for (int64_t i = 0; i < n; i++)
             last = tfx_cpu_max(last, positions[t + i]);
-        attend(p, n, positions + t, tfx_cpu_min(p->places, last + 1), (const float *)tfx_cpu_at(ctx, p->q) + at, k, v,
-               (float *)ctx->scratch, (float *)tfx_cpu_at(ctx, p->out) + at);
+        attend(p, ctx, n, positions + t, tfx_cpu_min(p->places, last + 1), (const float *)tfx_cpu_at(ctx, p->q) + at, k,
+               v, (float *)tfx_cpu_at(ctx, p->out) + at);
     }
 }
 
@@ -149,7 +168,13 @@ static tfx_status cached_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->places = p->k->dims[1];
     out->n_tasks = p->q->dims[0] * p->heads;
     out->task = cached_task;
-    out->scratch = (uint64_t)(tfx_cpu_min(BLOCK, p->time) * p->places) * sizeof(float);
+    int64_t queries = tfx_cpu_min(BLOCK, p->time);
+    p->products = tfx_cpu_round_up((uint64_t)(queries * p->places) * sizeof(float), 64);
+    uint64_t scores = tfx_cpu_multiply_scratch(c->gemm, 0, queries, p->places, p->dims);
+    uint64_t values = tfx_cpu_multiply_scratch(c->gemm, 0, queries, p->dims, p->places);
+    uint64_t row = tfx_cpu_gemv_scratch(tfx_cpu_max(p->dims, p->places));
+    values = values > scores ? values : scores;
+    out->scratch = p->products + (values > row ? values : row);
     return TFX_OK;
 }
 

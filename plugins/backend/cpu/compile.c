@@ -13,7 +13,7 @@ struct tfx_exec {
 
 int tfx_cpu_supports(const tfx_backend *b, const tfx_program *p, const tfx_node *node)
 {
-    tfx_cpu_compiler c = {p, b->n_threads};
+    tfx_cpu_compiler c = {p, b->n_threads, b->gemm};
     return tfx_cpu_check_node(&c, node) == NULL;
 }
 
@@ -159,7 +159,7 @@ static sizes step_sizes(const tfx_cpu_step *steps, uint32_t n)
 
 uint64_t tfx_cpu_workspace(const tfx_backend *b, const tfx_program *p)
 {
-    tfx_cpu_compiler c = {p, b->n_threads};
+    tfx_cpu_compiler c = {p, b->n_threads, b->gemm};
     tfx_cpu_step *steps;
     failure f;
     if (compile_steps(&c, &steps, &f) != TFX_OK)
@@ -171,7 +171,7 @@ uint64_t tfx_cpu_workspace(const tfx_backend *b, const tfx_program *p)
 
 tfx_status tfx_cpu_compile(tfx_backend *b, const tfx_program *p, tfx_exec **out)
 {
-    tfx_cpu_compiler c = {p, b->n_threads};
+    tfx_cpu_compiler c = {p, b->n_threads, b->gemm};
     tfx_exec *e = calloc(1, sizeof(*e));
     if (!e)
         return b->host->fail(b->host, TFX_E_MEMORY, "cpu: no memory for a program of %u steps", p->n_steps);
@@ -232,6 +232,7 @@ tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
     step_job job = {
         NULL, e->stride, {.scratch = e->scratch, .shared = e->scratch + e->stride * (uint64_t)b->n_threads}};
     job.ctx.pool = b->pool;
+    job.ctx.gemm = b->gemm;
     job.ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
     job.ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
     double before = tfx_cpu_seconds();

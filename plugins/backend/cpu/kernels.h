@@ -37,6 +37,7 @@ struct tfx_backend {
     const tfx_host *host;
     tfx_cpu_pool *pool;
     int n_threads;
+    const struct tfx_cpu_gemm *gemm;
     uint64_t memory;
     char text[160]; /* describe() */
 };
@@ -66,6 +67,7 @@ typedef struct tfx_cpu_ctx {
     char *scratch;      /* the executing thread's; not for `finish` */
     char *shared;       /* one area for all threads */
     tfx_cpu_pool *pool;
+    const struct tfx_cpu_gemm *gemm;
     int worker; /* the executing thread; not for `finish` */
 } tfx_cpu_ctx;
 
@@ -86,6 +88,7 @@ typedef struct tfx_cpu_step {
 typedef struct tfx_cpu_compiler {
     const tfx_program *program;
     int n_threads;
+    const struct tfx_cpu_gemm *gemm; /* computes matrix products: gemm.h */
 } tfx_cpu_compiler;
 
 /* What this backend knows about an op. The rows of a family stand in the file with its kernels

@@ -1,22 +1,16 @@
-/* MATMUL: OpenBLAS's sgemm, single-threaded, on the pool's threads; of bf16 operands by gemm_bf16.c.
+/* MATMUL: products of one thread each (gemm.h) on the pool's threads.
  *
  * A product is divided between threads along the longer side of the result, one part each, and
- * long parts once more when a thread is held up (see LONG).
- * Measured per half on a Zen 4 core at the shapes of a GPT-2 124M step (rows x columns x
- * inner, GFLOP/s of 103 possible), rows against columns divided: 1024x768x768 98:95,
- * 1024x768x2304 100:93, 2304x768x1024 103:96, 50304x768x1024 99:96, but 1024x2304x768
- * 98:100 and 1024x50304x768 97:101; quarters lose 2 to 8%. Batches with at least as many
+ * long parts once more when a thread is held up (see LONG). Batches with at least as many
  * matrices as threads are divided by matrix. */
-#include "gemm_bf16.h"
+#include "gemm.h"
 #include "kernels.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Parts are multiples of this: whole vectors, and whole cache lines of a column part. */
-#define GRAIN 16
+/* Parts are multiples of this: whole tiles of columns. */
+#define GRAIN 32
 
 /* Rows per call. OpenBLAS copies some 320 floats of each row into its work area: all 50304
  * rows at once would grow every thread's area to 64 MB, and gain nothing. */
@@ -24,13 +18,11 @@
 
 /* A part that takes milliseconds is cut in two, two thirds and one third of its rows, while
  * something else runs on a thread's core and halves its speed: another thread takes the third
- * over and both end at the same time. Each cut copies the other operand into OpenBLAS's work area
- * again, which for 512 rows costs 2 to 5%: therefore no more cuts, and none while all is quiet. Rows
- * are cut where no kernel of OpenBLAS 0.3.21 gives other bits than without the cut: at
- * multiples of 12 from a call's first row (Haswell's and Zen's; the others' anywhere).
- * Columns cannot be cut so on Haswell and Zen. */
+ * over and both end at the same time. Each cut packs the other operand
+ * again, which for 512 rows costs 2 to 5%: therefore no more cuts, and none while all is quiet. Products of
+ * OpenBLAS are not cut: some of its kernels (Cooperlake's of 0.3.21) then give other bits. */
 #define LONG (1 << 27) /* multiply-adds: 1 to 3 ms */
-#define ROW_STEP 48
+#define ROW_STEP 12    /* whole tiles */
 #define MIN_CUT_ROWS 384
 
 /* Multiply-adds below which waking other threads costs more than they save. */
@@ -38,7 +30,7 @@
 
 typedef struct matmul_args {
     const tfx_tensor *a, *b, *out;
-    const tfx_tensor *c; /* what is added, if it is elsewhere and must be brought to out first; or NULL */
+    const tfx_tensor *c; /* what is added, or NULL */
     int64_t m, n, k;
     int64_t lda, ldb;
     int trans_a, trans_b;
@@ -49,13 +41,6 @@ typedef struct matmul_args {
     int64_t blocks; /* per part, of MAX_ROWS rows */
     int64_t pieces; /* per block: 1 or 2, of which the first is all of it while no thread is held up */
 } matmul_args;
-
-static void scale(float *out, int64_t ld, int64_t rows, int64_t cols, float beta)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            out[i * ld + j] = beta == 0.0f ? 0.0f : beta * out[i * ld + j];
-}
 
 /* The address of an element of a matrix. */
 static const char *element(const matmul_args *p, const tfx_cpu_ctx *ctx, const tfx_tensor *t, int64_t at)
@@ -96,32 +81,29 @@ static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
     if (rows == 0 || cols == 0)
         return;
-    const void *a = element(p, ctx, p->a, s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda));
-    const void *b = element(p, ctx, p->b, s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col));
     int64_t at = (s.matrix * p->m + s.row) * p->n + s.col;
-    float *out = (float *)tfx_cpu_at(ctx, p->out) + at;
-    if (p->c) {
-        const float *c = (const float *)tfx_cpu_at(ctx, p->c) + at;
-        for (int64_t i = 0; i < rows; i++)
-            memcpy(out + i * p->n, c + i * p->n, (size_t)cols * sizeof(float));
-    }
-    if (p->k == 0) {
-        scale(out, p->n, rows, cols, p->beta);
-        return;
-    }
-    if (p->m == 1 && !p->bf16) { /* as when a single token is generated: a product would copy all of b first */
-        cblas_sgemv(CblasRowMajor, p->trans_b ? CblasNoTrans : CblasTrans, (blasint)(p->trans_b ? cols : p->k),
-                    (blasint)(p->trans_b ? p->k : cols), p->alpha, b, (blasint)p->ldb, a, 1, p->beta, out, 1);
-        return;
-    }
+    tfx_cpu_matmul product = {
+        .bf16 = p->bf16,
+        .trans_a = p->trans_a,
+        .trans_b = p->trans_b,
+        .m = rows,
+        .n = cols,
+        .k = p->k,
+        .alpha = p->alpha,
+        .beta = p->beta,
+        .a = element(p, ctx, p->a, s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda)),
+        .b = element(p, ctx, p->b, s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col)),
+        .from = p->c ? (const float *)tfx_cpu_at(ctx, p->c) + at : NULL,
+        .c = (float *)tfx_cpu_at(ctx, p->out) + at,
+        .lda = p->lda,
+        .ldb = p->ldb,
+        .ldc = p->n,
+    };
     double before = p->pieces == 2 ? tfx_cpu_seconds() : 0;
-    if (p->bf16)
-        tfx_cpu_gemm_bf16(p->trans_a, p->trans_b, rows, cols, p->k, p->alpha, a, p->lda, b, p->ldb, p->beta, out, p->n,
-                          ctx->scratch);
+    if (p->m == 1)
+        tfx_cpu_gemv(&product, (float *)ctx->scratch);
     else
-        cblas_sgemm(CblasRowMajor, p->trans_a ? CblasTrans : CblasNoTrans, p->trans_b ? CblasTrans : CblasNoTrans,
-                    (blasint)rows, (blasint)cols, (blasint)p->k, p->alpha, a, (blasint)p->lda, b, (blasint)p->ldb,
-                    p->beta, out, (blasint)p->n);
+        tfx_cpu_multiply(ctx->gemm, &product, ctx->scratch);
     if (p->pieces == 2)
         tfx_cpu_pool_report(ctx->pool, ctx->worker,
                             (tfx_cpu_seconds() - before) / ((double)rows * (double)cols * (double)p->k));
@@ -179,9 +161,8 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->lda = tfx_cpu_max(1, p->trans_a ? p->m : p->k);
     p->ldb = tfx_cpu_max(1, p->trans_b ? p->k : p->n);
     if (node->n_in == 3 && node->reals[1] != 0.0) {
-        const tfx_tensor *added = tfx_cpu_in(c, node, 2);
         p->beta = (float)node->reals[1];
-        p->c = tfx_cpu_same_place(added, y) ? NULL : added;
+        p->c = tfx_cpu_in(c, node, 2);
     }
     double work = (double)p->m * (double)p->n * (double)p->k;
     int64_t rows = p->m; /* of the largest part */
@@ -194,11 +175,13 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
             rows = tfx_cpu_min(p->m, tfx_cpu_div_up(grains, p->parts) * GRAIN);
     }
     p->blocks = tfx_cpu_max(1, tfx_cpu_div_up(rows, MAX_ROWS));
-    int cut = c->n_threads > 1 && p->blocks == 1 && rows >= MIN_CUT_ROWS && work / (double)p->parts >= LONG;
+    int cut = c->gemm != &tfx_cpu_openblas && c->n_threads > 1 && p->blocks == 1 && rows >= MIN_CUT_ROWS &&
+              work / (double)p->parts >= LONG;
     p->pieces = cut ? 2 : 1;
     out->n_tasks = p->m == 0 || p->n == 0 ? 0 : batch * p->parts * p->blocks * p->pieces;
     out->task = matmul_task;
-    out->scratch = p->bf16 ? tfx_cpu_gemm_bf16_scratch(rows, p->n, p->k) : 0;
+    out->scratch = p->m == 1 ? tfx_cpu_gemv_scratch(p->k)
+                             : tfx_cpu_multiply_scratch(c->gemm, p->bf16, rows, p->n, p->k);
     return TFX_OK;
 }
 

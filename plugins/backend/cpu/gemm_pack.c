@@ -1,0 +1,173 @@
+/* Operands of matrix products, packed into panels that tiles read from front to end: each element is copied once and read once
+ * for every tile of the other operand, and neither the caches' sets nor the pages of far-apart rows matter.
+ *
+ * Elements are 32 bits: f32, or pairs of bf16 that are neighbours along the sum. */
+#include "simd.h"
+
+#include "gemm_tiles.h"
+#include "kernels.h"
+
+#include <string.h>
+
+typedef uint32_t quad __attribute__((vector_size(16)));
+
+TFX_CPU_INLINE quad load_quad(const void *at)
+{
+    quad x;
+    memcpy(&x, at, sizeof(x));
+    return x;
+}
+
+TFX_CPU_INLINE void store_quad(uint32_t *at, quad x)
+{
+    memcpy(at, &x, sizeof(x));
+}
+
+/* Four steps of four lines: line i is at x[i]. */
+TFX_CPU_INLINE void turn(const char *const *x, uint32_t *out, int64_t width)
+{
+    quad a = load_quad(x[0]), b = load_quad(x[1]), c = load_quad(x[2]), d = load_quad(x[3]);
+    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    quad ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    store_quad(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+    store_quad(out + width, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+    store_quad(out + 2 * width, __builtin_shufflevector(ef, gh, 0, 1, 4, 5));
+    store_quad(out + 3 * width, __builtin_shufflevector(ef, gh, 2, 3, 6, 7));
+}
+
+/* The last steps of a panel, fewer than four. */
+static void turn_tail(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
+{
+    for (int64_t l = 0; l < steps; l++)
+        for (int64_t i = 0; i < lines; i++)
+            memcpy(out + l * width + i, x + i * pitch + l * 4, 4);
+}
+
+/* A panel of lines whose steps lie side by side, `pitch` bytes from line to line. Lines are taken by fours; the last
+ * four may be fewer, and then write into the next step's first lines, which therefore come after. */
+static void turn_panel(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
+{
+    int64_t last = lines - 1, some = last / 4 * 4;
+    int64_t second = tfx_cpu_min(some + 1, last) * pitch, third = tfx_cpu_min(some + 2, last) * pitch;
+    int64_t l = 0;
+    for (; l + 4 <= steps; l += 4) {
+        const char *y = x + l * 4;
+        turn((const char *[]){y + some * pitch, y + second, y + third, y + last * pitch}, out + l * width + some,
+             width);
+        for (int64_t i = some - 4; i >= 0; i -= 4) {
+            const char *z = y + i * pitch;
+            turn((const char *[]){z, z + pitch, z + 2 * pitch, z + 3 * pitch}, out + l * width + i, width);
+        }
+    }
+    turn_tail(x + l * 4, pitch, lines, steps - l, width, out + l * width);
+}
+
+/* Sets columns [from, width) of a panel to zero. */
+static void clear_columns(int64_t from, int64_t steps, int64_t width, uint32_t *out)
+{
+    for (int64_t l = 0; from < width && l < steps; l++)
+        memset(out + l * width + from, 0, (size_t)(width - from) * 4);
+}
+
+/* A panel of lines that lie side by side is `steps` short copies, by fours, the last of which may be fewer: they
+ * then read neighbours and write into the next step's first lines. Only where those are there; the last step is copied one by one.
+ * The widths of tiles are known to the compiler. */
+#define BY_WIDTH(copy) \
+    switch (width) { \
+    case 6: copy(6) break; \
+    case 12: copy(12) break; \
+    case 16: copy(16) break; \
+    case 32: copy(32) break; \
+    default: copy(width) \
+    }
+
+TFX_CPU_INLINE void copy_steps(const float *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
+{
+    for (int64_t l = 0; l + 1 < steps; l++)
+        for (int64_t i = 0; i < width; i += 4)
+            store_quad(out + l * width + i, load_quad(x + l * ld + i));
+}
+
+static void copy_panel(const float *x, int64_t ld, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
+{
+    int64_t l = 0;
+    if (lines == width) {
+#define COPY(w) copy_steps(x, ld, steps, w, out);
+        BY_WIDTH(COPY)
+        l = steps - 1;
+    }
+    for (; l < steps; l++)
+        memcpy(out + l * width, x + l * ld, (size_t)lines * 4);
+}
+
+void tfx_cpu_pack_f32(const float *x, int64_t ld, int across, int64_t lines, int64_t depth, int64_t width, int pad,
+                      uint32_t *out)
+{
+    for (int64_t i = 0; i < lines; i += width) {
+        int64_t n = tfx_cpu_min(width, lines - i), w = pad ? width : n;
+        if (across)
+            copy_panel(x + i, ld, n, depth, w, out);
+        else
+            turn_panel((const char *)(x + i * ld), ld * 4, n, depth, w, out);
+        clear_columns(n, depth, w, out);
+        out += depth * w;
+    }
+}
+
+/* Four pairs, of four neighbours each. */
+TFX_CPU_INLINE quad interleave(const uint16_t *first, const uint16_t *second)
+{
+    typedef uint16_t four __attribute__((vector_size(8)));
+    four x, y;
+    memcpy(&x, first, sizeof(x));
+    memcpy(&y, second, sizeof(y));
+    return (quad)__builtin_shufflevector(x, y, 0, 4, 1, 5, 2, 6, 3, 7);
+}
+
+TFX_CPU_INLINE void interleave_steps(const uint16_t *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
+{
+    for (int64_t l = 0; l + 1 < steps; l++)
+        for (int64_t i = 0; i < width; i += 4)
+            store_quad(out + l * width + i, interleave(x + 2 * l * ld + i, x + (2 * l + 1) * ld + i));
+}
+
+static void interleave_panel(const uint16_t *x, int64_t ld, int64_t lines, int64_t depth, int64_t width, uint32_t *out)
+{
+    int64_t steps = (depth + 1) / 2, l = 0;
+    if (lines == width) {
+#define INTERLEAVE(w) interleave_steps(x, ld, steps, w, out);
+        BY_WIDTH(INTERLEAVE)
+        l = steps - 1;
+    }
+    for (; l < steps; l++)
+        for (int64_t i = 0; i < lines; i++)
+            out[l * width + i] = (uint32_t)x[2 * l * ld + i] |
+                                 (2 * l + 1 < depth ? (uint32_t)x[(2 * l + 1) * ld + i] << 16 : 0);
+}
+
+void tfx_cpu_pack_pairs(const uint16_t *x, int64_t ld, int across, int64_t lines, int64_t depth, int64_t width, int pad,
+                        uint32_t *out)
+{
+    int64_t steps = (depth + 1) / 2;
+    for (int64_t i = 0; i < lines; i += width) {
+        int64_t n = tfx_cpu_min(width, lines - i), w = pad ? width : n;
+        if (across) {
+            interleave_panel(x + i, ld, n, depth, w, out);
+        } else {
+            turn_panel((const char *)(x + i * ld), ld * 2, n, depth / 2, w, out);
+            for (int64_t j = 0; depth % 2 && j < n; j++)
+                out[depth / 2 * w + j] = x[(i + j) * ld + depth - 1];
+        }
+        clear_columns(n, steps, w, out);
+        out += steps * w;
+    }
+}
+
+TFX_CPU_CLONES void tfx_cpu_widen_pairs(int64_t n, int64_t width, const uint32_t *pairs, uint32_t *out)
+{
+    for (int64_t l = 0; l < n; l++)
+        for (int64_t i = 0; i < width; i++) {
+            out[2 * l * width + i] = pairs[l * width + i] & 0xffff0000u;
+            out[(2 * l + 1) * width + i] = pairs[l * width + i] << 16;
+        }
+}
