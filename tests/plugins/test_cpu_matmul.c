@@ -196,8 +196,7 @@ static void sleep_a_while(int signal)
 }
 
 /* A thread that is held up again and again leaves its tasks to the others, in one run these and
- * in the next run those, and long parts are cut then, but not in the first run: no bit may depend on it.
- * Long parts, many parts, and blocks; and long parts of bf16 operands, which have blocks of their own. */
+ * in the next run those: no bit may depend on it. A large product, many, and a tall one; and one of bf16 operands. */
 START_TEST(bits_do_not_depend_on_who_computes)
 {
     if (!use_level(_i))

@@ -213,6 +213,7 @@ void tfx_cpu_exec_destroy(tfx_exec *e)
 
 typedef struct step_job {
     const tfx_cpu_step *step;
+    void (*task)(const void *args, const tfx_cpu_ctx *ctx, int64_t task);
     uint64_t stride;
     tfx_cpu_ctx ctx; /* of worker 0 */
 } step_job;
@@ -223,15 +224,14 @@ static void step_task(void *arg, int64_t task, int worker)
     tfx_cpu_ctx ctx = j->ctx;
     ctx.scratch += j->stride * (uint64_t)worker;
     ctx.worker = worker;
-    j->step->task(j->step->args, &ctx, task);
+    j->task(j->step->args, &ctx, task);
 }
 
 tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
 {
     tfx_backend *b = e->backend;
     step_job job = {
-        NULL, e->stride, {.scratch = e->scratch, .shared = e->scratch + e->stride * (uint64_t)b->n_threads}};
-    job.ctx.pool = b->pool;
+        NULL, NULL, e->stride, {.scratch = e->scratch, .shared = e->scratch + e->stride * (uint64_t)b->n_threads}};
     job.ctx.gemm = b->gemm;
     job.ctx.base[TFX_BUFFER_STATE] = state ? state->data : NULL;
     job.ctx.base[TFX_BUFFER_ARENA] = arena ? arena->data : NULL;
@@ -240,7 +240,12 @@ tfx_status tfx_cpu_run(tfx_exec *e, tfx_buffer *state, tfx_buffer *arena)
         tfx_cpu_step *step = &e->steps[i];
         job.step = step;
         job.ctx.table = step->table;
-        tfx_cpu_pool_run(b->pool, step->n_tasks, step_task, &job);
+        for (job.ctx.round = 0; job.ctx.round == 0 || job.ctx.round < step->n_rounds; job.ctx.round++) {
+            job.task = step->first;
+            tfx_cpu_pool_run(b->pool, step->n_first, step_task, &job);
+            job.task = step->task;
+            tfx_cpu_pool_run(b->pool, step->n_tasks, step_task, &job);
+        }
         if (step->finish)
             step->finish(step->args, &job.ctx);
         double after = tfx_cpu_seconds();

@@ -35,7 +35,7 @@ TFX_CPU_INLINE void turn(const char *const *x, uint32_t *out, int64_t width)
     store_quad(out + 3 * width, __builtin_shufflevector(ef, gh, 2, 3, 6, 7));
 }
 
-/* The last steps of a panel, fewer than four. */
+/* The last steps of a panel, four at most. */
 static void turn_tail(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
 {
     for (int64_t l = 0; l < steps; l++)
@@ -44,13 +44,14 @@ static void turn_tail(const char *x, int64_t pitch, int64_t lines, int64_t steps
 }
 
 /* A panel of lines whose steps lie side by side, `pitch` bytes from line to line. Lines are taken by fours; the last
- * four may be fewer, and then write into the next step's first lines, which therefore come after. */
+ * four may be fewer, and then write into the next step's first lines, which therefore come after, and not where the
+ * panel would end: the next one may be another thread's. */
 static void turn_panel(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
 {
     int64_t last = lines - 1, some = last / 4 * 4;
     int64_t second = tfx_cpu_min(some + 1, last) * pitch, third = tfx_cpu_min(some + 2, last) * pitch;
     int64_t l = 0;
-    for (; l + 4 <= steps; l += 4) {
+    for (; l + 4 <= steps && (l + 3) * width + some + 4 <= steps * width; l += 4) {
         const char *y = x + l * 4;
         turn((const char *[]){y + some * pitch, y + second, y + third, y + last * pitch}, out + l * width + some,
              width);
@@ -70,8 +71,15 @@ static void clear_columns(int64_t from, int64_t steps, int64_t width, uint32_t *
 }
 
 /* A panel of lines that lie side by side is `steps` short copies, by fours, the last of which may be fewer: they
- * then read neighbours and write into the next step's first lines. Only where those are there; the last step is copied one by one.
- * The widths of tiles are known to the compiler. */
+ * then read neighbours, and write into the next step's first lines, which come after. So many steps can be copied that way without
+ * going beyond the panel; the others are copied one by one. */
+static int64_t steps_by_fours(int64_t steps, int64_t width)
+{
+    int64_t beyond = (4 - width % 4) % 4;
+    return tfx_cpu_max(0, steps - tfx_cpu_div_up(beyond, width));
+}
+
+/* The widths of tiles are known to the compiler. */
 #define BY_WIDTH(copy) \
     switch (width) { \
     case 6: copy(6) break; \
@@ -83,7 +91,7 @@ static void clear_columns(int64_t from, int64_t steps, int64_t width, uint32_t *
 
 TFX_CPU_INLINE void copy_steps(const float *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
 {
-    for (int64_t l = 0; l + 1 < steps; l++)
+    for (int64_t l = 0; l < steps; l++)
         for (int64_t i = 0; i < width; i += 4)
             store_quad(out + l * width + i, load_quad(x + l * ld + i));
 }
@@ -92,9 +100,9 @@ static void copy_panel(const float *x, int64_t ld, int64_t lines, int64_t steps,
 {
     int64_t l = 0;
     if (lines == width) {
-#define COPY(w) copy_steps(x, ld, steps, w, out);
+        l = steps_by_fours(steps, width);
+#define COPY(w) copy_steps(x, ld, l, w, out);
         BY_WIDTH(COPY)
-        l = steps - 1;
     }
     for (; l < steps; l++)
         memcpy(out + l * width, x + l * ld, (size_t)lines * 4);
@@ -126,7 +134,7 @@ TFX_CPU_INLINE quad interleave(const uint16_t *first, const uint16_t *second)
 
 TFX_CPU_INLINE void interleave_steps(const uint16_t *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
 {
-    for (int64_t l = 0; l + 1 < steps; l++)
+    for (int64_t l = 0; l < steps; l++)
         for (int64_t i = 0; i < width; i += 4)
             store_quad(out + l * width + i, interleave(x + 2 * l * ld + i, x + (2 * l + 1) * ld + i));
 }
@@ -135,9 +143,9 @@ static void interleave_panel(const uint16_t *x, int64_t ld, int64_t lines, int64
 {
     int64_t steps = (depth + 1) / 2, l = 0;
     if (lines == width) {
-#define INTERLEAVE(w) interleave_steps(x, ld, steps, w, out);
+        l = steps_by_fours(depth / 2, width);
+#define INTERLEAVE(w) interleave_steps(x, ld, l, w, out);
         BY_WIDTH(INTERLEAVE)
-        l = steps - 1;
     }
     for (; l < steps; l++)
         for (int64_t i = 0; i < lines; i++)

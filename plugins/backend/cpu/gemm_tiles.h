@@ -28,8 +28,7 @@ extern const tfx_cpu_tiles tfx_cpu_tiles_plain, tfx_cpu_tiles_avx2, tfx_cpu_tile
 
 /* Packs `lines` lines (rows of a, or columns of b) of `depth` elements into panels of `width` lines each: for
  * every step a panel has an element of each of its lines. The last panel has lines % width, or with
- * `pad` the full width, the others zero. Element l of a line is at x[line * ld + l], or with `across` at x[l * ld + line].
- * `out` needs room for 3 elements more than panels have. */
+ * `pad` the full width, the others zero. Element l of a line is at x[line * ld + l], or with `across` at x[l * ld + line]. */
 void tfx_cpu_pack_f32(const float *x, int64_t ld, int across, int64_t lines, int64_t depth, int64_t width, int pad,
                       uint32_t *out);
 /* A step is a pair of bf16, the first in the lower half; the last of an odd depth has 0 as its second. */

@@ -25,12 +25,6 @@ void tfx_cpu_pool_destroy(tfx_cpu_pool *pool);
 /* Executes tasks 0 .. n_tasks-1 and returns when all are done. Not reentrant. */
 void tfx_cpu_pool_run(tfx_cpu_pool *pool, int64_t n_tasks, tfx_cpu_task fn, void *arg);
 
-/* A long task says how many seconds a unit of its work took on that thread. */
-void tfx_cpu_pool_report(tfx_cpu_pool *pool, int worker, double pace);
-/* Whether a thread's last report before the current job was much worse than the best, as when something
- * else runs on its core. All tasks of a job get the same answer. */
-int tfx_cpu_pool_held_up(const tfx_cpu_pool *pool);
-
 /* ---- the instance (backend.c, buffer.c) ---- */
 
 struct tfx_backend {
@@ -66,14 +60,17 @@ typedef struct tfx_cpu_ctx {
     const float *table; /* the step's */
     char *scratch;      /* the executing thread's; not for `finish` */
     char *shared;       /* one area for all threads */
-    tfx_cpu_pool *pool;
     const struct tfx_cpu_gemm *gemm;
-    int worker; /* the executing thread; not for `finish` */
+    int64_t round; /* of the step */
+    int worker;    /* the executing thread; not for `finish` */
 } tfx_cpu_ctx;
 
 typedef struct tfx_cpu_step {
     int64_t n_tasks;
     void (*task)(const void *args, const tfx_cpu_ctx *ctx, int64_t task);
+    /* What comes before: tasks of another function, all done before the first of `task`. Both together n_rounds times. */
+    int64_t n_first, n_rounds; /* 0 rounds: one */
+    void (*first)(const void *args, const tfx_cpu_ctx *ctx, int64_t task);
     void (*finish)(const void *args, const tfx_cpu_ctx *ctx); /* when all tasks are done; or NULL */
     void *args;                                               /* freed with the step */
     uint64_t scratch;                                         /* bytes wanted per thread, 64-byte aligned */

@@ -1,10 +1,9 @@
-/* MATMUL: products of one thread each (gemm.h) on the pool's threads.
+/* MATMUL on the pool's threads.
  *
- * A product is divided between threads along the longer side of the result, one part each, and
- * long parts once more when a thread is held up (see LONG). Batches with at least as many
- * matrices as threads are divided by matrix. */
-#include "gemm.h"
-#include "kernels.h"
+ * A large product of our own is computed by all threads together (gemm_shared.h). Otherwise products are of one thread: of a
+ * batch with at least as many matrices as threads each is a task; one is divided along the longer side of the result, one part for each
+ * thread. */
+#include "gemm_shared.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -16,14 +15,8 @@
  * rows at once would grow every thread's area to 64 MB, and gain nothing. */
 #define MAX_ROWS 8192
 
-/* A part that takes milliseconds is cut in two, two thirds and one third of its rows, while
- * something else runs on a thread's core and halves its speed: another thread takes the third
- * over and both end at the same time. Each cut packs the other operand
- * again, which for 512 rows costs 2 to 5%: therefore no more cuts, and none while all is quiet. Products of
- * OpenBLAS are not cut: some of its kernels (Cooperlake's of 0.3.21) then give other bits. */
-#define LONG (1 << 27) /* multiply-adds: 1 to 3 ms */
-#define ROW_STEP 12    /* whole tiles */
-#define MIN_CUT_ROWS 384
+/* Multiply-adds from which on threads share what they pack: two microseconds that they wait for each other are worth it. */
+#define SHARED (1 << 27)
 
 /* Multiply-adds below which waking other threads costs more than they save. */
 #define SMALL 65536
@@ -39,7 +32,7 @@ typedef struct matmul_args {
     int64_t parts;  /* per matrix */
     int over_rows;  /* the parts are rows */
     int64_t blocks; /* per part, of MAX_ROWS rows */
-    int64_t pieces; /* per block: 1 or 2, of which the first is all of it while no thread is held up */
+    tfx_cpu_shared shared;
 } matmul_args;
 
 /* The address of an element of a matrix. */
@@ -53,60 +46,76 @@ typedef struct matmul_share {
     int64_t matrix, row, row_end, col, col_end;
 } matmul_share;
 
-static matmul_share share_of(const matmul_args *p, int64_t task, int held_up)
+static matmul_share share_of(const matmul_args *p, int64_t task)
 {
-    int64_t piece = task % p->pieces, block = task / p->pieces % p->blocks;
-    int64_t part = task / (p->pieces * p->blocks) % p->parts;
+    int64_t block = task % p->blocks, part = task / p->blocks % p->parts;
     int64_t total = p->over_rows ? p->m : p->n, grains = tfx_cpu_div_up(total, GRAIN);
     int64_t from = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part) * GRAIN);
     int64_t to = tfx_cpu_min(total, tfx_cpu_split(grains, p->parts, part + 1) * GRAIN);
-    matmul_share s = {task / (p->pieces * p->blocks * p->parts), 0, p->m, 0, p->n};
+    matmul_share s = {task / (p->blocks * p->parts), 0, p->m, 0, p->n};
     if (p->over_rows)
         s.row = from, s.row_end = to;
     else
         s.col = from, s.col_end = to;
     s.row = tfx_cpu_min(s.row_end, s.row + block * MAX_ROWS);
     s.row_end = tfx_cpu_min(s.row_end, s.row + MAX_ROWS);
-    if (p->pieces == 2) {
-        int64_t cut = held_up ? s.row + (s.row_end - s.row) * 2 / 3 / ROW_STEP * ROW_STEP : s.row_end;
-        *(piece ? &s.row : &s.row_end) = cut;
-    }
     return s;
 }
 
-static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+static tfx_cpu_matmul product_of(const matmul_args *p, const tfx_cpu_ctx *ctx, const matmul_share *s)
 {
-    const matmul_args *p = args;
-    matmul_share s = share_of(p, task, tfx_cpu_pool_held_up(ctx->pool));
-    int64_t rows = s.row_end - s.row, cols = s.col_end - s.col;
-    if (rows == 0 || cols == 0)
-        return;
-    int64_t at = (s.matrix * p->m + s.row) * p->n + s.col;
-    tfx_cpu_matmul product = {
+    int64_t at = (s->matrix * p->m + s->row) * p->n + s->col;
+    return (tfx_cpu_matmul){
         .bf16 = p->bf16,
         .trans_a = p->trans_a,
         .trans_b = p->trans_b,
-        .m = rows,
-        .n = cols,
+        .m = s->row_end - s->row,
+        .n = s->col_end - s->col,
         .k = p->k,
         .alpha = p->alpha,
         .beta = p->beta,
-        .a = element(p, ctx, p->a, s.matrix * p->m * p->k + (p->trans_a ? s.row : s.row * p->lda)),
-        .b = element(p, ctx, p->b, s.matrix * p->k * p->n + (p->trans_b ? s.col * p->ldb : s.col)),
+        .a = element(p, ctx, p->a, s->matrix * p->m * p->k + (p->trans_a ? s->row : s->row * p->lda)),
+        .b = element(p, ctx, p->b, s->matrix * p->k * p->n + (p->trans_b ? s->col * p->ldb : s->col)),
         .from = p->c ? (const float *)tfx_cpu_at(ctx, p->c) + at : NULL,
         .c = (float *)tfx_cpu_at(ctx, p->out) + at,
         .lda = p->lda,
         .ldb = p->ldb,
         .ldc = p->n,
     };
-    double before = p->pieces == 2 ? tfx_cpu_seconds() : 0;
+}
+
+static void matmul_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+{
+    const matmul_args *p = args;
+    matmul_share s = share_of(p, task);
+    tfx_cpu_matmul product = product_of(p, ctx, &s);
+    if (product.m == 0 || product.n == 0)
+        return;
     if (p->m == 1)
-        tfx_cpu_gemv(&product, (float *)ctx->scratch);
+        tfx_cpu_gemv(&product, (float *)(void *)ctx->scratch);
     else
         tfx_cpu_multiply(ctx->gemm, &product, ctx->scratch);
-    if (p->pieces == 2)
-        tfx_cpu_pool_report(ctx->pool, ctx->worker,
-                            (tfx_cpu_seconds() - before) / ((double)rows * (double)cols * (double)p->k));
+}
+
+static tfx_cpu_matmul whole_product(const matmul_args *p, const tfx_cpu_ctx *ctx)
+{
+    return product_of(p, ctx, &(matmul_share){0, 0, p->m, 0, p->n});
+}
+
+static void pack_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+{
+    const matmul_args *p = args;
+    tfx_cpu_matmul product = whole_product(p, ctx);
+    tfx_cpu_shared_pack(&p->shared, &product, ctx->round, task, (uint32_t *)(void *)ctx->shared,
+                        (uint32_t *)(void *)ctx->scratch);
+}
+
+static void multiply_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+{
+    const matmul_args *p = args;
+    tfx_cpu_matmul product = whole_product(p, ctx);
+    tfx_cpu_shared_multiply(&p->shared, &product, ctx->round, task, (uint32_t *)(void *)ctx->shared,
+                            (uint32_t *)(void *)ctx->scratch);
 }
 
 static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
@@ -165,6 +174,17 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
         p->c = tfx_cpu_in(c, node, 2);
     }
     double work = (double)p->m * (double)p->n * (double)p->k;
+    if (batch == 1 && p->m > 1 && c->n_threads > 1 && work >= SHARED && c->gemm->f32) {
+        p->shared = tfx_cpu_share(c->gemm, p->bf16, p->m, p->n, p->k, c->n_threads);
+        out->first = pack_task;
+        out->n_first = p->shared.n_pack;
+        out->task = multiply_task;
+        out->n_tasks = p->shared.n_tasks;
+        out->n_rounds = p->shared.n_rounds;
+        out->scratch = p->shared.scratch_bytes;
+        out->shared = p->shared.shared_bytes;
+        return TFX_OK;
+    }
     int64_t rows = p->m; /* of the largest part */
     p->parts = 1;
     if (batch < c->n_threads && work >= SMALL) {
@@ -175,10 +195,7 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
             rows = tfx_cpu_min(p->m, tfx_cpu_div_up(grains, p->parts) * GRAIN);
     }
     p->blocks = tfx_cpu_max(1, tfx_cpu_div_up(rows, MAX_ROWS));
-    int cut = c->gemm != &tfx_cpu_openblas && c->n_threads > 1 && p->blocks == 1 && rows >= MIN_CUT_ROWS &&
-              work / (double)p->parts >= LONG;
-    p->pieces = cut ? 2 : 1;
-    out->n_tasks = p->m == 0 || p->n == 0 ? 0 : batch * p->parts * p->blocks * p->pieces;
+    out->n_tasks = p->m == 0 || p->n == 0 ? 0 : batch * p->parts * p->blocks;
     out->task = matmul_task;
     out->scratch = p->m == 1 ? tfx_cpu_gemv_scratch(p->k)
                              : tfx_cpu_multiply_scratch(c->gemm, p->bf16, rows, p->n, p->k);

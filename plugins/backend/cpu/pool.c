@@ -7,10 +7,6 @@
  * whichever job is current then. A job's function and argument are published before its
  * queues and stay in place until its last task is done, so a successful claim may read them.
  *
- * Tasks of milliseconds are better few than many while nothing else runs on the threads' cores, and better many
- * than few when something does. So they report their pace, and ask whether a thread is held up before they divide
- * their work.
- *
  * Between jobs workers spin for a short while, since steps follow each other within
  * microseconds, and then sleep on a futex.
  */
@@ -24,11 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* On a quiet machine the slowest report is seldom above 1.3 times the best, whatever the products' shapes; of a thread
- * that shares its core it is 2, and soon of the others too, since the system moves threads about. */
-#define HELD_UP 1.5
-#define FORGET 1.00001 /* per job: a machine that became slower for good counts as quiet again */
-#define SPINS 4000     /* with a pause each: some tens of microseconds */
+#define SPINS 4000 /* with a pause each: some tens of microseconds */
 
 typedef struct queue {
     _Alignas(64) _Atomic uint64_t word;
@@ -38,14 +30,11 @@ typedef struct worker {
     tfx_cpu_pool *pool;
     pthread_t thread;
     int index;
-    _Alignas(64) _Atomic double pace; /* the last report; 0 before any */
 } worker;
 
 struct tfx_cpu_pool {
     int n_threads;
     int n_started; /* threads besides the caller */
-    int held_up;   /* whether some thread was before the current job */
-    double best;   /* the least pace reported, slowly forgotten */
     worker *workers;
     queue *queues;
     tfx_cpu_task fn;
@@ -179,30 +168,6 @@ void tfx_cpu_pool_destroy(tfx_cpu_pool *pool)
     free(pool);
 }
 
-void tfx_cpu_pool_report(tfx_cpu_pool *pool, int index, double pace)
-{
-    atomic_store_explicit(&pool->workers[index].pace, pace, memory_order_relaxed);
-}
-
-int tfx_cpu_pool_held_up(const tfx_cpu_pool *pool)
-{
-    return pool->held_up;
-}
-
-/* Brings `best` up to date and compares the slowest of the last reports with it. */
-static int is_held_up(tfx_cpu_pool *pool)
-{
-    double slowest = 0;
-    pool->best *= FORGET;
-    for (int i = 0; i < pool->n_threads; i++) {
-        double pace = atomic_load_explicit(&pool->workers[i].pace, memory_order_relaxed);
-        slowest = pace > slowest ? pace : slowest;
-        if (pace > 0 && (pool->best == 0 || pace < pool->best))
-            pool->best = pace;
-    }
-    return slowest > HELD_UP * pool->best;
-}
-
 void tfx_cpu_pool_run(tfx_cpu_pool *pool, int64_t n_tasks, tfx_cpu_task fn, void *arg)
 {
     if (n_tasks <= 1 || pool->n_threads == 1) {
@@ -210,7 +175,6 @@ void tfx_cpu_pool_run(tfx_cpu_pool *pool, int64_t n_tasks, tfx_cpu_task fn, void
             fn(arg, i, 0);
         return;
     }
-    pool->held_up = is_held_up(pool);
     pool->fn = fn;
     pool->arg = arg;
     atomic_store(&pool->done, 0);
