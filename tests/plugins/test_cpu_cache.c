@@ -7,8 +7,8 @@ typedef struct sizes {
     int64_t batch, time, places, heads, dims;
 } sizes;
 
-static const sizes cases[] = {{1, 1, 1, 1, 1},    {2, 1, 9, 3, 8},      {1, 3, 5, 2, 6},
-                              {3, 17, 40, 2, 20}, {1, 64, 1024, 2, 64}, {2, 2, 300, 1, 33}};
+static const sizes cases[] = {{1, 1, 1, 1, 1},      {2, 1, 9, 3, 8},    {1, 3, 5, 2, 6},     {3, 17, 40, 2, 20},
+                              {1, 64, 1024, 2, 64}, {2, 2, 300, 1, 33}, {1, 200, 600, 2, 16}};
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
 
 /* One after the other in each row, from anywhere on; a row that ends early says its last one again, as its x does. */

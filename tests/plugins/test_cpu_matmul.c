@@ -105,7 +105,7 @@ static int use_level(int i)
     return status == TFX_OK;
 }
 
-/* A program of one product; y is its result. */
+/* A program of one product; y is its result, and what that should be goes to `want`, unless it is NULL. */
 static program *product_program(const product *p, int kind, int bf16, double alpha, double beta, tfx_value *y,
                                 double *want)
 {
@@ -116,8 +116,9 @@ static program *product_program(const product *p, int kind, int bf16, double alp
     tfx_value wide_a = bf16 ? widened_input(g, a, p->a) : a, wide_b = bf16 ? widened_input(g, b, p->b) : b;
     tfx_value c = kind == NO_C ? 0 : random_input(g, s.out, 1);
     *y = kind == C_SHARED ? shared_with(g, c, s.out) : result(g, s.out);
-    reference(p, &s, program_data(g, wide_a), program_data(g, wide_b), c ? program_data(g, c) : NULL, alpha, beta,
-              want);
+    if (want)
+        reference(p, &s, program_data(g, wide_a), program_data(g, wide_b), c ? program_data(g, c) : NULL, alpha, beta,
+                  want);
     tfx_node *node = c ? ADD_SINGLE(g, TFX_OP_MATMUL, 3, 1, a, b, c, *y) : ADD_SINGLE(g, TFX_OP_MATMUL, 2, 1, a, b, *y);
     node->ints[0] = p->flags;
     node->reals[0] = alpha, node->reals[1] = beta;
@@ -150,11 +151,9 @@ START_TEST(own_products_have_the_same_bits)
 {
     const product *p = &products[_i / 2];
     int bf16 = _i % 2;
-    sizes s = sizes_of(p);
-    double *unused = calloc((size_t)shape_count(s.out) + 1, sizeof(double));
     for (int kind = 0; kind < N_C; kind++) {
         tfx_value y;
-        program *g = product_program(p, kind, bf16, 0.7, kind == C_SHARED ? 1 : -0.3, &y, unused);
+        program *g = product_program(p, kind, bf16, 0.7, kind == C_SHARED ? 1 : -0.3, &y, NULL);
         float *want = malloc(value_bytes(g, y) + 1);
         use_level(0);
         program_run(g, 1);
@@ -168,7 +167,43 @@ START_TEST(own_products_have_the_same_bits)
         free(want);
         program_destroy(g);
     }
-    free(unused);
+}
+END_TEST
+
+/* Products that threads compute together have the bits of those that one thread computes: rows divided, and columns; terms in
+ * one round, and in two. */
+START_TEST(threads_together_give_the_same_bits)
+{
+    static const struct {
+        product p;
+        int kind;
+    } large[] = {
+        {{{2, {601, 801}}, {2, {801, 301}}, 0}, NO_C},
+        {{{2, {801, 301}}, {2, {601, 801}}, TFX_TRANS_A | TFX_TRANS_B}, C_SHARED},
+        {{{2, {110, 33001}}, {2, {104, 33001}}, TFX_TRANS_B}, C_APART},
+        {{{2, {33001, 101}}, {2, {33001, 111}}, TFX_TRANS_A}, C_APART},
+    };
+    static const int threads[] = {2, 3, 64};
+    const product *p = &large[_i / 2].p;
+    sizes s = sizes_of(p);
+    tfx_value y;
+    int64_t n = shape_count(s.out);
+    float *want = NULL;
+    program *g = product_program(p, large[_i / 2].kind, _i % 2, 0.7, large[_i / 2].kind == C_SHARED ? 1 : -0.3, &y,
+                                 NULL);
+    for (int level = 0; level < N_OWN; level++)
+        for (int t = 0; t < (level ? 3 : 1) && use_level(level); t++) {
+            if (!want) {
+                program_run(g, 1);
+                want = malloc((size_t)n * sizeof(float));
+                memcpy(want, program_data(g, y), (size_t)n * sizeof(float));
+            }
+            program_run(g, threads[t]);
+            ck_assert_msg(!memcmp(want, program_data(g, y), (size_t)n * sizeof(float)),
+                          "%s with %d threads gives other bits", levels[level], threads[t]);
+        }
+    free(want);
+    program_destroy(g);
 }
 END_TEST
 
@@ -246,6 +281,7 @@ static Suite *suite(void)
     Suite *s = suite_create("cpu: matmul");
     TCase *c = tcase_create("matmul");
     tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, threads_together_give_the_same_bits, 0, 8);
     tcase_add_loop_test(c, own_products_have_the_same_bits, 0, N_PRODUCTS * 2);
     tcase_add_loop_test(c, products_are_right, 0, 2 * N_PRODUCTS * N_C);
     tcase_add_test(c, beta_zero_ignores_c);

@@ -241,7 +241,7 @@ static const char *attention_check(const tfx_cpu_compiler *c, const tfx_node *no
     if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] || lse->dims[2] != q->dims[1])
         return "attention: lse must be [batch, heads, time]";
     if (q->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
-        return "attention: a dimension beyond what BLAS can count";
+        return "attention: a dimension beyond what products count";
     return NULL;
 }
 

@@ -76,10 +76,10 @@ typedef struct cached_args {
     uint64_t products; /* where in a thread's scratch memory that of products begins */
 } cached_args;
 
-/* A product of f32 matrices, of which a may be a single row: see gemm.h. */
-static void multiply(const tfx_cpu_ctx *ctx, tfx_cpu_matmul product, char *scratch)
+/* A product of f32 matrices; of a single row where there is a single query for each text, not where one is left over: see gemm.h. */
+static void multiply(const cached_args *p, const tfx_cpu_ctx *ctx, tfx_cpu_matmul product, char *scratch)
 {
-    if (product.m == 1)
+    if (p->time == 1)
         tfx_cpu_gemv(&product, (float *)(void *)scratch);
     else
         tfx_cpu_multiply(ctx->gemm, &product, scratch);
@@ -92,7 +92,7 @@ static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t n, cons
     float *s = (float *)ctx->scratch;
     char *scratch = ctx->scratch + p->products;
     int64_t d = p->dims, ld = p->heads * p->dims;
-    multiply(ctx,
+    multiply(p, ctx,
              (tfx_cpu_matmul){.trans_b = 1,
                               .m = n,
                               .n = keys,
@@ -112,7 +112,7 @@ static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t n, cons
         tfx_cpu_row_scale(own, row, (float)(1.0 / sum));
         memset(row + own, 0, (size_t)(keys - own) * sizeof(float));
     }
-    multiply(ctx,
+    multiply(p, ctx,
              (tfx_cpu_matmul){
                  .m = n, .n = d, .k = keys, .alpha = 1.0f, .a = s, .b = v, .c = out, .lda = keys, .ldb = ld, .ldc = ld},
              scratch);
@@ -146,7 +146,7 @@ static const char *cached_check(const tfx_cpu_compiler *c, const tfx_node *node)
     if (!tfx_cpu_are_positions(tfx_cpu_in(c, node, 3), q))
         return "attention_cached: positions must be i32 [batch, time]";
     if (k->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
-        return "attention_cached: a dimension beyond what BLAS can count";
+        return "attention_cached: a dimension beyond what products count";
     return NULL;
 }
 

@@ -16,12 +16,14 @@ typedef struct layout {
     uint64_t b, wide, end; /* where they begin, in elements */
 } layout;
 
-static layout lay_out(const tfx_cpu_terms *t, int64_t m, int64_t n)
+/* For blocks of so many steps; a product of fewer has room in it, too: neither rows nor steps of a block alone
+ * say how much it takes. */
+static layout lay_out(const tfx_cpu_terms *t, int64_t m, int64_t n, int64_t steps)
 {
-    int64_t steps = tfx_cpu_block_steps(t, 0);
-    layout y = {.rows = tfx_cpu_min(m, tfx_cpu_block_lines(t, t->tiles->rows)),
-                .cols = tfx_cpu_min(BLOCK_COLS, (int64_t)tfx_cpu_round_up((uint64_t)n, (uint64_t)t->tiles->cols))};
-    y.b = tfx_cpu_packed(y.rows * steps);
+    int64_t tall = t->tiles->rows, wide = t->tiles->cols;
+    layout y = {.rows = tfx_cpu_min(m, tfx_cpu_block_lines(t, tall)),
+                .cols = tfx_cpu_min(BLOCK_COLS, (int64_t)tfx_cpu_round_up((uint64_t)n, (uint64_t)wide))};
+    y.b = tfx_cpu_packed(tfx_cpu_min(m * steps, tfx_cpu_max(TFX_CPU_BLOCK_BYTES / 4, tall * steps)));
     y.wide = y.b + tfx_cpu_packed(y.cols * steps);
     y.end = y.wide + tfx_cpu_widening(t);
     return y;
@@ -30,7 +32,7 @@ static layout lay_out(const tfx_cpu_terms *t, int64_t m, int64_t n)
 static void multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch)
 {
     tfx_cpu_terms t = tfx_cpu_terms_of(g, p->bf16, p->k);
-    layout y = lay_out(&t, p->m, p->n);
+    layout y = lay_out(&t, p->m, p->n, tfx_cpu_block_steps(&t, 0));
     uint32_t *a = scratch, *b = a + y.b, *wide = a + y.wide;
     tfx_cpu_begin(p, 0, p->m, 0, p->n);
     for (int64_t j = 0; j < p->n; j += y.cols)
@@ -47,8 +49,9 @@ static void multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scrat
 
 static uint64_t scratch_bytes(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k)
 {
-    tfx_cpu_terms t = tfx_cpu_terms_of(g, bf16, k);
-    return lay_out(&t, m, n).end * 4;
+    /* Of all products with at most k terms, those of one block have the longest. */
+    tfx_cpu_terms t = tfx_cpu_terms_of(g, bf16, tfx_cpu_longest_block(bf16, k));
+    return lay_out(&t, m, n, tfx_cpu_block_steps(&t, 0)).end * 4;
 }
 
 /* ---- any product ---- */

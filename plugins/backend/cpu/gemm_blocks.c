@@ -10,6 +10,11 @@ static int64_t depth_for(int bf16, int64_t k)
     return (int64_t)tfx_cpu_round_up((uint64_t)tfx_cpu_div_up(k, tfx_cpu_div_up(k, most)), 2);
 }
 
+int64_t tfx_cpu_longest_block(int bf16, int64_t k)
+{
+    return tfx_cpu_min(k, bf16 ? DEPTH_BF16 : DEPTH_F32);
+}
+
 tfx_cpu_terms tfx_cpu_terms_of(const tfx_cpu_gemm *g, int bf16, int64_t k)
 {
     const tfx_cpu_tiles *tiles = bf16 ? g->bf16 : g->f32;

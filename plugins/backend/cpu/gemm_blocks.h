@@ -18,6 +18,8 @@ typedef struct tfx_cpu_terms {
 } tfx_cpu_terms;
 
 tfx_cpu_terms tfx_cpu_terms_of(const tfx_cpu_gemm *g, int bf16, int64_t k);
+/* The most terms that a block of a product with at most k terms has. */
+int64_t tfx_cpu_longest_block(int bf16, int64_t k);
 /* Packed elements of a line of the block that begins at term l; of block 0 the most. */
 int64_t tfx_cpu_block_steps(const tfx_cpu_terms *t, int64_t l);
 /* Lines of the width given that TFX_CPU_BLOCK_BYTES has room for, at least one panel. */

@@ -8,10 +8,11 @@
 
 /* Of packed elements for a round; no less than a block. */
 enum { ROUND_BYTES = 12 << 20 };
-/* Per thread: enough that they end together, few enough that a task's lines fill tiles. */
-enum { TASKS = 8 };
+/* Tasks for each thread: enough that threads end together, but fewer, and as many for each, where a task would have less than so many
+ * lines: the shared operand comes from the third-level cache for them. */
+enum { TASKS = 8, MIN_LINES = 64 };
 
-/* The panels of the shared operand, and the lines of the other that tasks are cut at. */
+/* Lines of a panel of the shared operand. */
 static int64_t panel_width(const tfx_cpu_shared *s)
 {
     return s->over_rows ? s->terms.tiles->cols : s->terms.tiles->rows;
@@ -28,7 +29,8 @@ tfx_cpu_shared tfx_cpu_share(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t
     s.block = tfx_cpu_packed(s.lines * steps);
     s.n_pack = tfx_cpu_min(TASKS * n_threads, tfx_cpu_div_up(s.lines, panel_width(&s)) * s.round);
     int64_t grain = s.over_rows ? 1 : wide, other = tfx_cpu_div_up(s.over_rows ? m : n, grain);
-    s.n_tasks = tfx_cpu_min(TASKS * n_threads, other);
+    int64_t each = tfx_cpu_max(1, tfx_cpu_min(TASKS, other * grain / (MIN_LINES * n_threads)));
+    s.n_tasks = tfx_cpu_min(each * n_threads, other);
     s.grain = grain;
     int64_t most = tfx_cpu_div_up(other, s.n_tasks) * grain; /* lines of a task */
     s.part = tfx_cpu_min(most, tfx_cpu_block_lines(&s.terms, s.over_rows ? s.terms.tiles->rows : wide));

@@ -19,7 +19,7 @@
 #define TILE_BODY TILE_JOIN(TILE, _body)
 #define TILE_COLS (TILE_VECS * TILE_BYTES / 4)
 
-typedef float TILE_VEC __attribute__((vector_size(TILE_BYTES)));
+typedef float TILE_VEC __attribute__((vector_size(TILE_BYTES), may_alias)); /* panels are of uint32_t */
 
 TILE_TARGET TFX_CPU_INLINE void TILE_BODY(int rows, int64_t steps, const uint32_t *a, const uint32_t *b,
                                           const tfx_cpu_tile_out *out)

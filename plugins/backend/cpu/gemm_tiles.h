@@ -16,7 +16,7 @@ typedef struct tfx_cpu_tile_out {
 /* Sums over `steps` packed elements, of 32 bits: an f32, or a pair of bf16. a has the tile's rows for each step, b its columns. */
 typedef void (*tfx_cpu_tile)(int64_t steps, const uint32_t *a, const uint32_t *b, const tfx_cpu_tile_out *out);
 
-enum { TFX_CPU_MAX_TILE_ROWS = 14 };
+enum { TFX_CPU_MAX_TILE_ROWS = 12 };
 
 typedef struct tfx_cpu_tiles {
     int rows, cols;           /* of the tallest; all are as wide */

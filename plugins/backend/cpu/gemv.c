@@ -1,5 +1,5 @@
 /* The product of one row with a matrix, as when a token is generated: bound by reading the matrix, which is therefore not
- * packed. How columns are divided between tasks changes no bit where they are whole cache lines. */
+ * packed. How columns are divided between tasks changes no bit. */
 #include "simd.h"
 
 #include "gemm.h"

@@ -141,7 +141,7 @@ static const char *matmul_check(const tfx_cpu_compiler *c, const tfx_node *node)
         return "matmul: a transposed batch against one matrix";
     int64_t rows = b->n_dims == 2 ? tfx_cpu_product(y->dims, 0, y->n_dims - 1) : m;
     if (rows > INT_MAX || cols > INT_MAX || k > INT_MAX)
-        return "matmul: a dimension beyond what BLAS can count";
+        return "matmul: a dimension beyond what products count";
     if (node->n_in == 3 && tfx_cpu_count(tfx_cpu_in(c, node, 2)) != tfx_cpu_count(y))
         return "matmul: the added matrix has another shape";
     return NULL;

@@ -38,6 +38,7 @@ void tfx_cpu_tile_round_bf16(const tfx_cpu_tile *t);
 /* Moving between a tile and memory. */
 void tfx_cpu_fill(int64_t n, float *dst, float value);
 void tfx_cpu_load_bf16(int64_t n, float *dst, const uint16_t *src);
+/* dst may be the first half of src's own memory. */
 void tfx_cpu_store_bf16(int64_t n, uint16_t *dst, const float *src);
 void tfx_cpu_fill_bf16(int64_t n, uint16_t *dst, float value);
 double tfx_cpu_tile_sum(int64_t n, const float *x);
