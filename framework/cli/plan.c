@@ -40,7 +40,7 @@ static void print_plan(const tfx_cli_args *a, const tfx_session *s, const char *
     tfx_step_times times = {0};
     if (tfx_forecasts_make(&f, a, s, database, err) == TFX_OK &&
         tfx_step_times_measure(&times, &s->device, s->plans, s->experiment->n_arms, err) == TFX_OK) {
-        tfx_device_speed speed = tfx_device_speed_measure(&s->device);
+        tfx_device_speed speed = tfx_device_speed_measure(&s->device, s->plans, s->experiment->n_arms);
         if (tfx_cli_flag(a, "json")) {
             cJSON *o = tfx_plan_json(s->experiment, s->plans, &s->device, speed, times.seconds, &s->values.lookup);
             if (f.arms)

@@ -17,21 +17,27 @@
 #define STEP_EFFICIENCY 0.85
 
 /* `step`: of one step, where it was measured. */
-static double stage_seconds(const tfx_stage_plan *s, double step, double device_flops)
+static double stage_seconds(const tfx_stage_plan *s, double step, const tfx_device_speed *speed)
 {
-    return (double)s->steps * (step > 0 ? step : s->executed_flops / (device_flops * STEP_EFFICIENCY));
+    double flops = s->train.compute == TFX_BF16 && speed->best_bf16 > 0 ? speed->best_bf16 : speed->best;
+    return (double)s->steps * (step > 0 ? step : s->executed_flops / (flops * STEP_EFFICIENCY));
 }
 
 /* Each takes a fraction of a second. */
 #define MEASUREMENTS 5
 
-tfx_device_speed tfx_device_speed_measure(const tfx_device *device)
+tfx_device_speed tfx_device_speed_measure(const tfx_device *device, tfx_arm_plan *const *arms, size_t n_arms)
 {
-    tfx_device_speed s = {0, 0};
+    tfx_device_speed s = {0, 0, 0};
+    int bf16 = 0;
+    for (size_t i = 0; i < n_arms; i++)
+        bf16 |= arms[i]->arm->train.compute == TFX_BF16;
     for (int i = 0; i < MEASUREMENTS; i++) {
-        double flops = tfx_call_backend_measure_flops(device->cls, device->backend);
+        double flops = tfx_call_backend_measure_flops(device->cls, device->backend, 0);
         s.best = flops > s.best ? flops : s.best;
         s.lowest = i == 0 || flops < s.lowest ? flops : s.lowest;
+        flops = bf16 ? tfx_call_backend_measure_flops(device->cls, device->backend, 1) : 0;
+        s.best_bf16 = flops > s.best_bf16 ? flops : s.best_bf16;
     }
     return s;
 }
@@ -85,6 +91,8 @@ static void print_time(const tfx_experiment *e, tfx_arm_plan *const *arms, tfx_d
                 "at %.0f GFLOP/s: %.0f%% of the best of %d measurements now on this machine (%.0f to %.0f GFLOP/s).\n",
                 speed.best * STEP_EFFICIENCY * 1e-9, 100 * STEP_EFFICIENCY, MEASUREMENTS, speed.lowest * 1e-9,
                 speed.best * 1e-9);
+    if ((reckoned || !measured) && speed.best_bf16 > 0)
+        fprintf(out, "In bf16 at %.0f GFLOP/s.\n", speed.best_bf16 * STEP_EFFICIENCY * 1e-9);
 }
 
 void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tfx_device *device,
@@ -103,7 +111,7 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         double total_seconds = 0;
         for (uint32_t k = 0; k < arms[i]->n_stages; k++) {
             const tfx_stage_plan *s = arms[i]->stages[k];
-            double seconds = stage_seconds(s, step_seconds[i][k], speed.best);
+            double seconds = stage_seconds(s, step_seconds[i][k], &speed);
             int fits = tfx_stage_fits(s, device);
             all_fit &= fits;
             host = tfx_stage_host_bytes(s) > host ? tfx_stage_host_bytes(s) : host;
@@ -226,6 +234,8 @@ cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const t
     cJSON_AddStringToObject(o, "backend", tfx_call_backend_describe(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "device_flops_per_second", speed.best);
     cJSON_AddNumberToObject(o, "device_flops_per_second_lowest", speed.lowest);
+    if (speed.best_bf16 > 0)
+        cJSON_AddNumberToObject(o, "device_bf16_flops_per_second", speed.best_bf16);
     cJSON_AddNumberToObject(o, "device_memory_bytes", (double)tfx_call_backend_memory(device->cls, device->backend));
     cJSON_AddNumberToObject(o, "seeds", (double)e->n_seeds);
     add_taken(cJSON_AddArrayToObject(o, "values"), taken);
@@ -266,7 +276,7 @@ cJSON *tfx_plan_json(const tfx_experiment *e, tfx_arm_plan *const *arms, const t
             cJSON_AddNumberToObject(stage, "optimizer_bytes", (double)s->optimizer_bytes);
             cJSON_AddNumberToObject(stage, "arena_bytes", (double)s->arena_bytes);
             cJSON_AddNumberToObject(stage, "workspace_bytes", (double)s->workspace_bytes);
-            cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, step_seconds[i][k], speed.best));
+            cJSON_AddNumberToObject(stage, "seconds", stage_seconds(s, step_seconds[i][k], &speed));
             cJSON_AddBoolToObject(stage, "seconds_measured", step_seconds[i][k] > 0);
             cJSON_AddBoolToObject(stage, "fits", tfx_stage_fits(s, device));
             if (arms[i]->claims[k].why)

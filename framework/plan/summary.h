@@ -12,10 +12,12 @@ struct cJSON;
  * can only lower it, so the best of several measurements counts, and the lowest says how much
  * they differed. */
 typedef struct tfx_device_speed {
-    double best, lowest;
+    double best, lowest; /* of f32 products */
+    double best_bf16;    /* 0: not measured */
 } tfx_device_speed;
 
-tfx_device_speed tfx_device_speed_measure(const tfx_device *device);
+/* bf16 products are measured if some arm computes with them. */
+tfx_device_speed tfx_device_speed_measure(const tfx_device *device, tfx_arm_plan *const *arms, size_t n_arms);
 
 /* One row per stage of every arm, and what the spec took from elsewhere. step_seconds[arm][stage] is how long a step of it was
  * found to take; 0: the speed says it. */

@@ -71,6 +71,10 @@ typedef struct tfx_backend_class {
     /* [main] Seconds spent in each step, added up over all runs so far: fills
      * seconds[0..p->n_steps). */
     void (*profile)(const tfx_exec *e, double *seconds);
+#if TFX_NEEDS_MINOR >= 1
+    /* [main] As measure_flops, of products of bf16 operands. NULL: they are as fast as those of f32. */
+    double (*measure_bf16_flops)(tfx_backend *b);
+#endif
 } tfx_backend_class;
 
 #ifdef __cplusplus

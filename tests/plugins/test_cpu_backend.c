@@ -33,6 +33,8 @@ START_TEST(says_what_it_is)
     ck_assert_uint_le(cls->memory(b), kb * 1024);
     double flops = cls->measure_flops(b);
     ck_assert_msg(flops > 1e7 && flops < 1e15, "%g FLOP/s cannot be", flops);
+    flops = cls->measure_bf16_flops(b);
+    ck_assert_msg(flops > 1e7 && flops < 1e15, "%g FLOP/s of bf16 cannot be", flops);
     cls->close(b);
     cls->close(NULL);
 }

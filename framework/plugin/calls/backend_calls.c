@@ -55,11 +55,12 @@ uint64_t tfx_call_backend_memory(const tfx_backend_class *cls, const tfx_backend
     return bounded(bytes);
 }
 
-double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend *b)
+double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend *b, int bf16)
 {
     tfx_call c;
-    begin(&c, cls, "measure_flops");
-    double flops = cls->measure_flops(b);
+    int own = bf16 && TFX_HAS(cls, measure_bf16_flops);
+    begin(&c, cls, own ? "measure_bf16_flops" : "measure_flops");
+    double flops = (own ? cls->measure_bf16_flops : cls->measure_flops)(b);
     tfx_call_end_quietly(&c);
     return isfinite(flops) && flops > 0 ? flops : NAN;
 }

@@ -12,7 +12,8 @@ void tfx_call_backend_close(const tfx_backend_class *cls, tfx_backend *b);
 const char *tfx_call_backend_describe(const tfx_backend_class *cls, const tfx_backend *b); /* never NULL */
 uint64_t tfx_call_backend_memory(const tfx_backend_class *cls, const tfx_backend *b);
 /* NaN when the answer is not a positive number. */
-double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend *b);
+/* Of products of f32 or of bf16. */
+double tfx_call_backend_measure_flops(const tfx_backend_class *cls, tfx_backend *b, int bf16);
 
 tfx_status tfx_call_backend_buffer_create(const tfx_backend_class *cls, tfx_backend *b, uint64_t bytes,
                                           tfx_buffer **out, tfx_error *err);

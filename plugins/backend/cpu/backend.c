@@ -1,4 +1,5 @@
 /* The CPU backend: its entry, its options, and what it says about itself. */
+#define TFX_NEEDS_MINOR 1 /* measure_bf16_flops */
 #include "gemm.h"
 #include "kernels.h"
 
@@ -115,62 +116,6 @@ static uint64_t cpu_memory(const tfx_backend *b)
     return b->memory;
 }
 
-/* ---- measuring ---- */
-
-enum { FLOPS_M = 512, FLOPS_N = 512, FLOPS_K = 512 };
-
-typedef struct flops_job {
-    const tfx_cpu_gemm *gemm;
-    float *a, *b, *c; /* c: one matrix per thread */
-    char *scratch;    /* as many areas */
-    uint64_t stride;
-} flops_job;
-
-static void flops_task(void *arg, int64_t task, int worker)
-{
-    flops_job *j = arg;
-    tfx_cpu_matmul product = {.m = FLOPS_M,
-                              .n = FLOPS_N,
-                              .k = FLOPS_K,
-                              .alpha = 1.0f,
-                              .a = j->a,
-                              .b = j->b,
-                              .c = j->c + (size_t)task * FLOPS_M * FLOPS_N,
-                              .lda = FLOPS_K,
-                              .ldb = FLOPS_N,
-                              .ldc = FLOPS_N};
-    tfx_cpu_multiply(j->gemm, &product, j->scratch + j->stride * (uint64_t)worker);
-}
-
-static double cpu_measure_flops(tfx_backend *b)
-{
-    size_t n_a = (size_t)FLOPS_M * FLOPS_K, n_b = (size_t)FLOPS_K * FLOPS_N;
-    size_t n_c = (size_t)FLOPS_M * FLOPS_N * (size_t)b->n_threads;
-    uint64_t stride = tfx_cpu_multiply_scratch(b->gemm, 0, FLOPS_M, FLOPS_N, FLOPS_K) + 64, mapped;
-    uint64_t numbers = (n_a + n_b + n_c) * sizeof(float);
-    char *memory = tfx_cpu_map(numbers + stride * (uint64_t)b->n_threads, &mapped);
-    if (!memory)
-        return 0.0;
-    float *data = (float *)(void *)memory;
-    for (size_t i = 0; i < n_a + n_b; i++)
-        data[i] = (float)(i % 13) * 0.125f - 0.75f;
-    flops_job job = {b->gemm, data, data + n_a, data + n_a + n_b, memory + numbers, stride};
-    double flops = 2.0 * FLOPS_M * FLOPS_N * FLOPS_K * b->n_threads;
-    tfx_cpu_pool_run(b->pool, b->n_threads, flops_task, &job); /* first touch, clock ramp-up */
-    /* The best of several short runs: what the machine can do when nothing disturbs it. */
-    double best = 0.0, start = tfx_cpu_seconds();
-    do {
-        double t = tfx_cpu_seconds();
-        for (int i = 0; i < 4; i++)
-            tfx_cpu_pool_run(b->pool, b->n_threads, flops_task, &job);
-        t = tfx_cpu_seconds() - t;
-        if (t > 0 && 4 * flops / t > best)
-            best = 4 * flops / t;
-    } while (tfx_cpu_seconds() - start < 0.2);
-    tfx_cpu_unmap(memory, mapped);
-    return best;
-}
-
 /* ---- entry ---- */
 
 static const char *const products_words[] = {"auto", "avx512_bf16", "avx512", "avx2", "plain", "openblas", NULL};
@@ -195,7 +140,7 @@ static const tfx_backend_class cpu_class = {
     .close = cpu_close,
     .describe = cpu_describe,
     .memory = cpu_memory,
-    .measure_flops = cpu_measure_flops,
+    .measure_flops = tfx_cpu_measure_flops,
     .buffer_create = tfx_cpu_buffer_create,
     .buffer_destroy = tfx_cpu_buffer_destroy,
     .upload = tfx_cpu_upload,
@@ -206,6 +151,7 @@ static const tfx_backend_class cpu_class = {
     .exec_destroy = tfx_cpu_exec_destroy,
     .run = tfx_cpu_run,
     .profile = tfx_cpu_profile,
+    .measure_bf16_flops = tfx_cpu_measure_bf16_flops,
 };
 
 TFX_PLUGIN("cpu", "1.0.0", "CPU backend", TFX_KIND_BACKEND, &cpu_class);

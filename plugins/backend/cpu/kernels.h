@@ -52,6 +52,10 @@ void tfx_cpu_buffer_destroy(tfx_backend *b, tfx_buffer *buf);
 void tfx_cpu_upload(tfx_backend *b, tfx_buffer *buf, uint64_t offset, const void *src, size_t n);
 void tfx_cpu_download(tfx_backend *b, const tfx_buffer *buf, uint64_t offset, void *dst, size_t n);
 
+/* FLOP/s of products, now (measure.c); 0 when there is no memory. */
+double tfx_cpu_measure_flops(tfx_backend *b);
+double tfx_cpu_measure_bf16_flops(tfx_backend *b);
+
 /* ---- compiled programs (compile.c) ---- */
 
 /* The memory that a step's functions get at run time. */
