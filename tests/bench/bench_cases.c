@@ -87,7 +87,7 @@ static void sum_kinds(const tfx_program *p, const double *before, const double *
         }
 }
 
-static void measure_steps(tfx_engine *engine, const tfx_stage_plan *plan, const options *opt, outcome *o,
+static void measure_steps(tfx_engine *engine, const tfx_stage_plan *plan, const options *opt, int bf16, outcome *o,
                           tfx_error *err)
 {
     const tfx_program *program = &plan->programs[tfx_stage_pass(plan)].placement->program;
@@ -96,7 +96,7 @@ static void measure_steps(tfx_engine *engine, const tfx_stage_plan *plan, const 
     o->bandwidth = limits_bandwidth(o->threads);
     for (int i = -1; i < MAX_STEPS && err->status == TFX_OK; i++) { /* the first one warms up */
         float loss, norm;
-        double peak = limits_flops(o->threads);
+        double peak = limits_flops(o->threads, bf16);
         o->peak = peak > o->peak ? peak : o->peak;
         tfx_engine_set_step(engine, 1e-4, 1, (uint64_t)(i + 1));
         double started = tfx_now();
@@ -142,7 +142,7 @@ static void measure_stage(const tfx_registry *registry, const tfx_experiment *e,
         o->tokens = (double)n;
         o->flops = plan->flops_per_token * (double)n;
         o->planned = tfx_stage_peak_bytes(plan);
-        measure_steps(engine, plan, opt, o, err);
+        measure_steps(engine, plan, opt, arm->train.compute == TFX_BF16, o, err);
     }
     tfx_engine_destroy(engine);
     tfx_stage_plan_destroy(plan);
@@ -193,8 +193,8 @@ static void run_case(const char *spec, const char *name, const char *compute, co
 
 static void print_row(const char *name, const char *compute, const outcome *o)
 {
-    printf("%-18s %-5s %9.0f %9.1f %6.1f%% %9.2f %9.2f  ", name, compute, o->tokens / o->median,
-           o->flops / o->median * 1e-9, 100 * o->flops / o->median / o->peak, (double)o->planned * 1e-9,
+    printf("%-18s %-5s %9.0f %9.1f %7.1f %5.1f%% %10.2f %9.2f  ", name, compute, o->tokens / o->median,
+           o->flops / o->median * 1e-9, o->peak * 1e-9, 100 * o->flops / o->median / o->peak, (double)o->planned * 1e-9,
            (double)o->resident * 1e-9);
     for (int k = 0; k < o->n_kinds && o->shares[k] >= 0.02; k++)
         printf("%s%s %.0f%%", k ? ", " : "", o->kinds[k], 100 * o->shares[k]);
@@ -299,10 +299,10 @@ int main(int argc, char **argv)
             }
             add_json(rows, e->arms[a].name, computes[c], &o);
             if (!opt.json && !shown++)
-                printf(
-                    "%s\nlimits: %.1f GFLOP/s of f32 multiply-adds, %.1f GB/s from memory\n\n"
-                    "case               type   tokens/s   GFLOP/s of limit planned GB  resident  time by kind of op\n",
-                    o.device, o.peak * 1e-9, o.bandwidth * 1e-9);
+                printf("%s, %.1f GB/s from memory\n\n"
+                       "case               type   tokens/s   GFLOP/s   limit  share planned GB  resident  time by kind "
+                       "of op\n",
+                       o.device, o.bandwidth * 1e-9);
             if (!opt.json)
                 print_row(e->arms[a].name, computes[c], &o);
         }

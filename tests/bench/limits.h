@@ -1,4 +1,4 @@
-/* What a processor can do at most: fused multiply-adds of f32, and reading memory, on all threads at once. */
+/* What a processor can do at most: multiply-adds of f32 and of bf16, and reading memory, on all threads at once. */
 #ifndef TFX_BENCH_LIMITS_H
 #define TFX_BENCH_LIMITS_H
 
@@ -6,6 +6,10 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "framework/base/clock.h"
 
@@ -34,8 +38,27 @@ LIMITS_FMA(limits_fma_256, __attribute__((target("avx2,fma"))), 32, 12)
 LIMITS_FMA(limits_fma_128, , 16, 12)
 #pragma GCC pop_options
 
+#if defined(__x86_64__)
+/* Pairs of bf16, whose products are added to sums of f32. */
+__attribute__((target("avx512f,avx512bf16"))) static float limits_pairs(int64_t turns)
+{
+    __m512 sum[24] = {0};
+    __m512i x = _mm512_setzero_si512();
+    __asm__ volatile("" : "+m"(x));
+    for (int64_t i = 0; i < turns; i++) {
+        _Pragma("GCC unroll 24") for (int k = 0; k < 24; k++)
+            sum[k] = _mm512_dpbf16_ps(sum[k], (__m512bh)x, (__m512bh)x);
+        _Pragma("GCC unroll 24") for (int k = 0; k < 24; k++) __asm__ volatile("" : "+v"(sum[k]));
+    }
+    float all = 0;
+    _Pragma("GCC unroll 24") for (int k = 0; k < 24; k++) all += sum[k][0];
+    return all;
+}
+#endif
+
 typedef struct limits_job {
     pthread_t thread;
+    int bf16;          /* multiply-adds of it, if there are such */
     double flops;      /* that were done */
     const char *bytes; /* that are read; NULL: multiply-adds */
     uint64_t n;
@@ -47,6 +70,11 @@ static inline void *limits_multiply(void *arg)
     limits_job *j = arg;
     const int64_t turns = 2000000;
 #if defined(__x86_64__)
+    if (j->bf16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
+        j->result = limits_pairs(turns);
+        j->flops = 4.0 * 16 * 24 * (double)turns;
+        return NULL;
+    }
     if (__builtin_cpu_supports("avx512f")) {
         j->result = limits_fma_512(turns);
         j->flops = 2.0 * 16 * 24 * (double)turns;
@@ -88,10 +116,14 @@ static inline double limits_run(void *(*work)(void *), limits_job *jobs, int thr
     return tfx_now() - start;
 }
 
-/* FLOP/s, measured now, in some hundredths of a second. */
-static inline double limits_flops(int threads)
+/* FLOP/s, measured now, in some hundredths of a second. Of bf16 those of f32 where the processor multiplies only these. */
+static inline double limits_flops(int threads, int bf16)
 {
     limits_job *jobs = calloc((size_t)threads, sizeof(*jobs));
+    if (!jobs)
+        abort();
+    for (int i = 0; i < threads; i++)
+        jobs[i].bf16 = bf16;
     double seconds = limits_run(limits_multiply, jobs, threads), flops = 0;
     for (int i = 0; i < threads; i++)
         flops += jobs[i].flops;
