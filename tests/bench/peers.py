@@ -85,7 +85,7 @@ def build(case):
             nn.init.normal_(self.embedding.weight, std=0.02)
             self.positions = nn.Parameter(torch.zeros(context, dim)) if positions else None
             self.blocks = nn.ModuleList(Block() for _ in range(blocks))
-            self.norm = nn.LayerNorm(dim, elementwise_affine=not slots)
+            self.norm = nn.LayerNorm(dim)
             half = int(dim // heads * rotary) // 2
             angle = torch.arange(context)[:, None] * 10000.0 ** (-torch.arange(half) / max(half, 1))
             self.register_buffer("cos", angle.cos(), persistent=False)

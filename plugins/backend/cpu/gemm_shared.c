@@ -22,12 +22,13 @@ tfx_cpu_shared tfx_cpu_share(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t
 {
     tfx_cpu_shared s = {.terms = tfx_cpu_terms_of(g, bf16, k), .over_rows = m >= n};
     int64_t steps = tfx_cpu_block_steps(&s.terms, 0), wide = s.terms.tiles->cols;
-    s.lines = s.over_rows ? (int64_t)tfx_cpu_round_up((uint64_t)n, (uint64_t)wide) : m;
+    /* Of the shared operand, with padding. */
+    int64_t lines = s.over_rows ? (int64_t)tfx_cpu_round_up((uint64_t)n, (uint64_t)wide) : m;
     int64_t n_blocks = tfx_cpu_div_up(k, s.terms.depth);
-    s.round = tfx_cpu_min(n_blocks, tfx_cpu_max(1, ROUND_BYTES / 4 / (s.lines * steps)));
+    s.round = tfx_cpu_min(n_blocks, tfx_cpu_max(1, ROUND_BYTES / 4 / (lines * steps)));
     s.n_rounds = tfx_cpu_div_up(n_blocks, s.round);
-    s.block = tfx_cpu_packed(s.lines * steps);
-    s.n_pack = tfx_cpu_min(TASKS * n_threads, tfx_cpu_div_up(s.lines, panel_width(&s)) * s.round);
+    s.block = tfx_cpu_packed(lines * steps);
+    s.n_pack = tfx_cpu_min(TASKS * n_threads, tfx_cpu_div_up(lines, panel_width(&s)) * s.round);
     int64_t grain = s.over_rows ? 1 : wide, other = tfx_cpu_div_up(s.over_rows ? m : n, grain);
     int64_t each = tfx_cpu_max(1, tfx_cpu_min(TASKS, other * grain / (MIN_LINES * n_threads)));
     s.n_tasks = tfx_cpu_min(each * n_threads, other);

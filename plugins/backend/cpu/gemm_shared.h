@@ -8,7 +8,6 @@
 typedef struct tfx_cpu_shared {
     tfx_cpu_terms terms;
     int over_rows;           /* tasks are rows, and b is shared; or else columns, and a is */
-    int64_t lines;           /* of the shared operand, with padding */
     int64_t round, n_rounds; /* blocks of terms of a round */
     uint64_t block;          /* packed elements from block to block */
     int64_t n_pack, n_tasks; /* per round */

@@ -30,7 +30,7 @@ TILE_TARGET TFX_CPU_INLINE void TILE_BODY(int rows, int64_t steps, const uint32_
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++)
             s[i][v] = (TILE_VEC){0};
-    /* The tile's place comes into the cache meanwhile: a tenth faster than without at 1024x384x3072. */
+    /* The tile's place comes into the cache meanwhile: 3 to 5% faster than without at 1024x384x3072. */
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < TILE_COLS; j += 16)
             __builtin_prefetch(out->c + i * out->ldc + j, 1);
