@@ -93,7 +93,6 @@ static void measure_steps(tfx_engine *engine, const tfx_stage_plan *plan, const 
     const tfx_program *program = &plan->programs[tfx_stage_pass(plan)].placement->program;
     double *before = TFX_NEW_ARRAY(double, program->n_steps), *after = TFX_NEW_ARRAY(double, program->n_steps);
     double *seconds = TFX_NEW_ARRAY(double, MAX_STEPS), end = 0;
-    o->bandwidth = limits_bandwidth(o->threads);
     for (int i = -1; i < MAX_STEPS && err->status == TFX_OK; i++) { /* the first one warms up */
         float loss, norm;
         double peak = limits_flops(o->threads, bf16);
@@ -154,7 +153,6 @@ static void measure_case(const char *spec, const char *name, const char *compute
     char threads[48], precision[48];
     tfx_error err = {0};
     struct rusage used;
-    o->threads = opt->threads ? opt->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
     snprintf(threads, sizeof(threads), "experiment.backend.threads=%d", o->threads);
     snprintf(precision, sizeof(precision), "train.compute=%s", compute);
     options with = *opt;
@@ -176,6 +174,8 @@ static void measure_case(const char *spec, const char *name, const char *compute
 static void run_case(const char *spec, const char *name, const char *compute, const options *opt, outcome *o)
 {
     int ends[2], status;
+    o->threads = opt->threads ? opt->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    o->bandwidth = limits_bandwidth(o->threads); /* here, so that what it reads is not in the other's memory */
     if (pipe(ends))
         abort();
     fflush(stdout);
