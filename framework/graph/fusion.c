@@ -1,4 +1,4 @@
-/* Fusion of pointwise nodes.
+/* Fusion of nodes that are pointwise, or about rows.
  *
  * Two units of one shape are joined when a value flows from one into the other, and no
  * other path leads from one to the other through a third: such a path would need the
@@ -29,6 +29,8 @@ typedef struct fusion {
     uint32_t *scratch;
     /* Per node: where its part of the tree of longest paths begins in a walk through it, and its size. */
     uint32_t *enter, *size;
+    uint32_t *
+        reader; /* per value: the last node, plus 1, of the backward pass that may be joined with others that read it */
     tfx_edges *readers; /* per node: the nodes that read a result of it, ascending */
     uint32_t at;        /* the node that fusion has come to */
 } fusion;
@@ -70,11 +72,15 @@ static int edge_can_vanish(const tfx_graph *g, const tfx_graph_node *n, uint32_t
     return p->op != TFX_OP_RESHAPE && p->op != TFX_OP_SUM && n->op != TFX_OP_BROADCAST;
 }
 
-/* A value that was made bf16 and becomes f32 again is read far from where it was made, by the backward pass: it is made f32
- * there. */
-static int widens(const tfx_graph *g, const tfx_graph_node *n)
+/* Whether n is done far from where its operands were made: what the backward pass makes again of what was kept, and values that
+ * were made bf16 and become f32 again. */
+static int is_apart(const tfx_graph *g, const tfx_graph_node *n)
 {
-    return n->op == TFX_OP_CAST && g->values[n->out].dtype == TFX_F32 && g->values[n->in[0]].dtype == TFX_BF16;
+    int widens = n->op == TFX_OP_CAST && g->values[n->out].dtype == TFX_F32 && g->values[n->in[0]].dtype == TFX_BF16;
+    int again = n->recomputed == TFX_RECOMPUTED_VALUE;
+    for (uint32_t k = 0; again && k < n->n_in; k++)
+        again = g->nodes[g->values[tfx_value_base(g, n->in[k])].node].recomputed != TFX_RECOMPUTED_VALUE;
+    return widens || again;
 }
 
 /* Whether u reads a unit that is marked; edges straight from `source` that vanish when the
@@ -178,12 +184,41 @@ static uint32_t try_join(fusion *f, uint32_t a, uint32_t b)
     return a;
 }
 
-static uint32_t new_unit(tfx_sequence *s, uint32_t node)
+/* Of the forward pass, or of a region of it that is done again. */
+static int is_forward(const tfx_graph *g, uint32_t node)
+{
+    return node < g->backward_from || g->nodes[node].recomputed == TFX_RECOMPUTED_REGION;
+}
+
+/* What the backward pass makes again (recompute.h), it makes where what that takes is read anyway. */
+static void join_readers(fusion *f, const tfx_graph_node *n, uint32_t u)
+{
+    const tfx_graph *g = &f->s->graph;
+    if (!g->backward_from || is_forward(g, f->at) || n->op == TFX_OP_STORE || n->update)
+        return;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        tfx_value v = tfx_value_base(g, n->in[k]);
+        if (!is_forward(g, g->values[v].node) || !tfx_graph_same_shape(g, n->in[k], n->out))
+            continue;
+        uint32_t other = f->reader[v];
+        f->reader[v] = f->at + 1;
+        if (other && f->s->unit_of[other - 1] != u && (n->recomputed || g->nodes[other - 1].recomputed))
+            u = try_join(f, f->s->unit_of[other - 1], u);
+    }
+}
+
+static int has_short_rows(const tfx_graph *g, const tfx_graph_node *n)
+{
+    const tfx_graph_value *y = &g->values[n->out];
+    return tfx_op_info_of(n->op)->rows && y->n_dims && y->dims[y->n_dims - 1] <= TFX_FUSE_MAX_ROW;
+}
+
+static uint32_t new_unit(tfx_sequence *s, uint32_t node, tfx_fusing fuse)
 {
     const tfx_graph_node *n = &s->graph.nodes[node];
     tfx_unit *u = TFX_APPEND(s->units, s->n_units, s->cap_units);
     *TFX_APPEND(u->nodes, u->n_nodes, u->cap_nodes) = node;
-    u->pointwise = tfx_op_info_of(n->op)->pointwise;
+    u->pointwise = tfx_op_info_of(n->op)->pointwise || (fuse == TFX_FUSE_ROWS && has_short_rows(&s->graph, n));
     u->domain = n->n_out ? n->out : TFX_POISON;
     if (n->op == TFX_OP_SUM) { /* of everything: may end a unit over its operand's shape */
         const tfx_graph_value *x = &s->graph.values[n->in[0]];
@@ -196,7 +231,7 @@ static uint32_t new_unit(tfx_sequence *s, uint32_t node)
     return s->n_units - 1;
 }
 
-void tfx_fuse(tfx_sequence *s, int fuse)
+void tfx_fuse(tfx_sequence *s, tfx_fusing fuse)
 {
     tfx_graph *g = &s->graph;
     fusion f = {.s = s};
@@ -204,6 +239,7 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     enum { N_ARRAYS = sizeof(arrays) / sizeof(*arrays) };
     for (size_t i = 0; i < N_ARRAYS; i++)
         *arrays[i] = TFX_NEW_ARRAY(uint32_t, g->n_nodes);
+    f.reader = TFX_NEW_ARRAY(uint32_t, g->n_values);
     f.readers = TFX_NEW_ARRAY(tfx_edges, g->n_nodes);
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
@@ -215,23 +251,25 @@ void tfx_fuse(tfx_sequence *s, int fuse)
         s->unit_of[i] = TFX_NO_UNIT;
         if (tfx_op_info_of(n->op)->no_unit)
             continue;
-        uint32_t u = new_unit(s, i);
+        uint32_t u = new_unit(s, i, fuse);
         f.position[u] = f.n_order;
         f.order[f.n_order++] = u;
-        for (uint32_t k = 0; fuse && s->units[u].pointwise && !widens(g, n) && k < n->n_in; k++) {
+        for (uint32_t k = 0; fuse && s->units[u].pointwise && !is_apart(g, n) && k < n->n_in; k++) {
             uint32_t p = tfx_unit_of_value(s, n->in[k]);
             if (p != TFX_NO_UNIT && p != u && edge_can_vanish(g, n, k))
                 u = try_join(&f, p, u);
         }
+        if (fuse == TFX_FUSE_ROWS && s->units[u].pointwise)
+            join_readers(&f, n, u);
     }
-    /* A sum that joined nothing is an ordinary reduction. Close the gaps of joined units. */
+    /* A sum that joined nothing is an ordinary reduction, and so is an op on rows. Close the gaps of joined units. */
     uint32_t kept = 0;
     for (uint32_t u = 0; u < s->n_units; u++) {
         tfx_unit *unit = &s->units[u];
         if (!unit->n_nodes)
             continue;
-        if (unit->n_nodes == 1 && g->nodes[unit->nodes[0]].op == TFX_OP_SUM)
-            unit->pointwise = 0;
+        if (unit->n_nodes == 1)
+            unit->pointwise = tfx_op_info_of(g->nodes[unit->nodes[0]].op)->pointwise;
         for (uint32_t i = 0; i < unit->n_nodes; i++)
             s->unit_of[unit->nodes[i]] = kept;
         s->units[kept++] = *unit;
@@ -242,4 +280,5 @@ void tfx_fuse(tfx_sequence *s, int fuse)
     for (uint32_t i = 0; i < g->n_nodes; i++)
         free(f.readers[i].to);
     free(f.readers);
+    free(f.reader);
 }

@@ -61,6 +61,7 @@ typedef struct tfx_op_info {
      * the result's element at the same place is written, and never after. */
     uint32_t overwrites;
     int pointwise; /* over one common shape; may be fused */
+    int rows;      /* the same but for rows of the last dimension, each of which is a matter of its own */
     int cheap;     /* as pointwise ops are: worth doing again where its result would have to be kept (recompute.h) */
     int no_unit;   /* is never executed: sources, and views of their operand */
     /* A broadcast or a constant costs nothing inside a fused unit and a whole tensor outside of one. */

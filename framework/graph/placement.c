@@ -76,7 +76,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
             tfx_value base = tfx_value_base(g, n->in[k]);
             uint32_t st = p->storage_of[base];
             if (st == NOWHERE || p->storages[st].last != u || tfx_unit_of_value(&p->s, base) == u ||
-                p->storages[st].bytes != value_bytes(g, v) || !tfx_op_may_overwrite(n->op, k))
+                p->storages[st].bytes != value_bytes(g, v) || !tfx_unit_may_overwrite(unit, n->op, k))
                 continue;
             /* No other operand of the unit may read the same memory at other indices. */
             int clash = 0;
@@ -84,7 +84,7 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
                 const tfx_graph_node *m = &g->nodes[unit->nodes[j]];
                 for (uint32_t q = 0; q < m->n_in; q++)
                     if (!(m == n && q == k) && p->storage_of[tfx_value_base(g, m->in[q])] == st)
-                        clash |= !unit->pointwise || !tfx_op_may_overwrite(m->op, q);
+                        clash |= !unit->pointwise || !tfx_unit_may_overwrite(unit, m->op, q);
             }
             if (!clash)
                 return st;

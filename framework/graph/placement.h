@@ -8,11 +8,11 @@
 #define TFX_GRAPH_PLACEMENT_H
 
 #include "framework/graph/cost.h"
-#include "framework/graph/graph.h"
+#include "framework/graph/fusion.h"
 
 typedef struct tfx_placement_options {
-    int fuse;  /* group pointwise nodes */
-    int reuse; /* share memory; off only to check that sharing changes nothing */
+    tfx_fusing fuse; /* what the backend executes as one */
+    int reuse;       /* share memory; off only to check that sharing changes nothing */
 } tfx_placement_options;
 
 typedef struct tfx_placement {

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
-#include "framework/graph/fusion.h"
 #include "framework/graph/ops.h"
 
 /* ---- rewriting: drop dead nodes; give each reader its own constant or broadcast ---- */
@@ -68,6 +67,8 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
     tfx_graph_init(&s->graph, g->state, g->err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
+        if (i == g->backward_from)
+            s->graph.backward_from = s->graph.n_nodes;
         if (!live[i] || (tfx_op_info_of(n->op)->free_in_unit && !kept[i]))
             continue;
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, n->n_in);
@@ -113,7 +114,7 @@ static int may_overwrite(const tfx_sequence *s, uint32_t unit, tfx_value target)
     for (uint32_t i = 0; i < u->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[u->nodes[i]];
         for (uint32_t k = 0; k < n->n_in; k++) {
-            if (tfx_value_base(g, n->in[k]) == target && !tfx_op_may_overwrite(n->op, k))
+            if (tfx_value_base(g, n->in[k]) == target && !tfx_unit_may_overwrite(u, n->op, k))
                 return 0;
         }
     }
@@ -262,7 +263,8 @@ static int is_in_order(const tfx_sequence *s)
 }
 #endif
 
-void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs, int fuse)
+void tfx_sequence_create(tfx_sequence *s, const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,
+                         tfx_fusing fuse)
 {
     *s = (tfx_sequence){0};
     rewrite(s, g, outputs, n_outputs);

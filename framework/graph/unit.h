@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/graph.h"
+#include "framework/graph/ops.h"
 
 #define TFX_NO_UNIT UINT32_MAX
 
@@ -12,7 +13,7 @@ typedef struct tfx_unit {
     uint32_t *nodes; /* in dependency order */
     uint32_t n_nodes;
     size_t cap_nodes;
-    int pointwise;    /* all nodes pointwise over `domain` (or sums of all of it) */
+    int pointwise;    /* all nodes pointwise over `domain`, or about its rows, or sums of all of it */
     tfx_value domain; /* a value of that shape */
 } tfx_unit;
 
@@ -40,6 +41,13 @@ static inline void tfx_edge_add(tfx_edges *out, uint32_t from, uint32_t to)
     tfx_edges *e = &out[from];
     if (!e->n || e->to[e->n - 1] != to)
         *TFX_APPEND(e->to, e->n, e->cap) = to;
+}
+
+/* Whether a result may have the memory of the k-th operand of a unit's node. In a group, of which a few rows are executed at a
+ * time, that is true of ops on rows, too. */
+static inline int tfx_unit_may_overwrite(const tfx_unit *u, tfx_op op, uint32_t k)
+{
+    return tfx_op_may_overwrite(op, k) || (u->pointwise && tfx_op_info_of(op)->rows);
 }
 
 /* The unit that makes v, or TFX_NO_UNIT. */

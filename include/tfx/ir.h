@@ -116,7 +116,8 @@ typedef struct tfx_node {
 /* One unit of execution: a single node, or (only for backends with
  * TFX_BACKEND_FUSES_POINTWISE) a fused group: nodes in dependency order that are pointwise
  * over one common shape, the `domain`; BROADCAST nodes read from outside the group into
- * it; any SUM node in it sums the whole domain into one scalar. Values of a group that are
+ * it; any SUM node in it sums the whole domain into one scalar. For backends with TFX_BACKEND_FUSES_ROWS, NORM,
+ * SOFTMAX and their gradients, over the rows of the domain's last dimension, may be part of a group, too. Values of a group that are
  * read after it have a buffer and must be written; the others have TFX_BUFFER_NONE. An
  * output of a group may share memory with an operand of the same element size that the
  * group reads at the same index. */

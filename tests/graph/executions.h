@@ -32,7 +32,7 @@ static inline result execute(lab *l, const tfx_value *outputs, uint32_t n_output
     char *before = tfx_alloc(l->image_bytes);
     memcpy(before, l->image, l->image_bytes);
     lab_program p = lab_plan(l, outputs, n_outputs, flags);
-    char *wrong = memory_check(p.placement, &l->g, outputs, n_outputs, flags & FUSE);
+    char *wrong = memory_check(p.placement, &l->g, outputs, n_outputs, flags & FUSE ? TFX_FUSE_ROWS : TFX_FUSE_NOTHING);
     ck_assert_msg(!wrong, "%s, flags %d: %s", label, flags, wrong);
     lab_run(l, &p);
     for (uint32_t i = 0; i < n_outputs; i++)

@@ -201,7 +201,8 @@ enum { FUSE = 1, REUSE = 2 };
 static inline lab_program lab_plan(lab *l, const tfx_value *outputs, uint32_t n, int flags)
 {
     const tfx_backend_class *cls = l->device.cls;
-    tfx_placement_options options = {.fuse = (flags & FUSE) != 0, .reuse = (flags & REUSE) != 0};
+    tfx_placement_options options = {.fuse = flags & FUSE ? TFX_FUSE_ROWS : TFX_FUSE_NOTHING,
+                                     .reuse = (flags & REUSE) != 0};
     lab_program p = {.placement = tfx_placement_create(&l->g, outputs, n, &options)};
     lab_ok(l);
     const tfx_program *program = &p.placement->program;

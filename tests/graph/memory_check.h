@@ -132,6 +132,8 @@ static inline int reads_same_index(const tfx_node *n, uint32_t k, uint32_t n_nod
         return 0;
     if (n->op == TFX_OP_STORE || (n->op >= TFX_OP_CONST && n->op <= TFX_OP_DROPOUT))
         return 1;
+    if (n->op == TFX_OP_NORM || n->op == TFX_OP_NORM_GRAD || n->op == TFX_OP_SOFTMAX || n->op == TFX_OP_SOFTMAX_GRAD)
+        return n_nodes > 1; /* a row at a time */
     return n_nodes == 1 && (((n->op == TFX_OP_MATMUL || n->op == TFX_OP_GATHER_GRAD) && k == 2) ||
                             (n->op == TFX_OP_CROSS_ENTROPY_GRAD && k == 0));
 }
@@ -198,7 +200,7 @@ static inline void check_step(memory_book *m, uint32_t index)
 
 /* NULL, or what is wrong (malloced). `graph` may be NULL; with it, views are checked exactly. */
 static inline char *memory_check(const tfx_placement *placement, const tfx_graph *graph, const tfx_value *outputs,
-                                 uint32_t n_outputs, int fuse)
+                                 uint32_t n_outputs, tfx_fusing fuse)
 {
     memory_book m = {.p = &placement->program};
     tfx_sequence sequence;

@@ -1,5 +1,5 @@
 /* Random graphs for comparing ways of executing them: pointwise chains with broadcasts,
- * matrix products, sums, softmax, movement, views, and stores of every kind.
+ * matrix products, sums, softmax, norms, movement, views, and stores of every kind.
  *
  * Every value is interpreted as it is made, so that only well-conditioned ops are chosen:
  * nothing above 8, no division by less than 1/4. An f32 execution then stays within a few
@@ -308,7 +308,9 @@ static inline void random_graph_make(random_graph *r, lab *l, uint64_t seed)
         default: {
             tfx_value x = pick(r);
             if (shape_at(r, x).n)
-                offer(r, l->b.softmax(&l->b, x));
+                offer(r, dice_below(&r->d, 2)
+                             ? l->b.softmax(&l->b, x)
+                             : l->b.norm(&l->b, (tfx_norm)(TFX_NORM_LAYER + (int)dice_below(&r->d, 3)), x, 0.25));
         }
         }
     uint32_t n_tensors = l->state.n;

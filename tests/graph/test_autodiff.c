@@ -159,7 +159,7 @@ START_TEST(recomputation_changes_nothing_but_memory)
         tfx_value outputs[N];
         build_deep(&l, regions, outputs);
         lab_program p = lab_plan(&l, outputs, N, FUSE | REUSE);
-        char *wrong = memory_check(p.placement, &l.g, outputs, N, 1);
+        char *wrong = memory_check(p.placement, &l.g, outputs, N, TFX_FUSE_ROWS);
         ck_assert_msg(!wrong, "%s", wrong);
         lab_run(&l, &p);
         found[regions] = malloc(sizeof(float) * (1 + 2 * BLOCKS * WIDTH * WIDTH));

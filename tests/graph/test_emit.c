@@ -277,7 +277,7 @@ START_TEST(no_plan_after_an_error)
     lab_open(&l);
     tfx_value x = lab_param(&l, SHAPE(2, 3)), y = l.b.affine(&l.b, x, 2, 0);
     l.b.slice(&l.b, y, 5, 0, 1);
-    tfx_placement_options options = {1, 1};
+    tfx_placement_options options = {TFX_FUSE_ROWS, 1};
     ck_assert_ptr_null(tfx_placement_create(&l.g, &y, 1, &options));
     ERROR_SAYS(&l.err, "slice: [2, 3] has no axis 5");
     lab_close(&l);

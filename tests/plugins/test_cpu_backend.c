@@ -261,9 +261,13 @@ START_TEST(steps_that_cannot_run_are_refused)
 {
     const tfx_backend_class *cls = cpu_backend();
     shape s = SHAPE(4);
-    static const char *const says[] = {"operand that has no place", "result that has no place", "only pointwise",
-                                       "domain", "without nodes"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const says[] = {"operand that has no place",
+                                       "result that has no place",
+                                       "only pointwise",
+                                       "domain",
+                                       "without nodes",
+                                       "rows differ"};
+    for (int i = 0; i < 6; i++) {
         program *g = program_create();
         tfx_value x = random_input(g, s, 1), y = result(g, s), z = result(g, s), nowhere = inside(g, s);
         if (i == 0) {
@@ -274,10 +278,12 @@ START_TEST(steps_that_cannot_run_are_refused)
         } else {
             add_node(g, TFX_OP_ADD, 2, 1, x, x, y);
             if (i == 2)
+                add_node(g, TFX_OP_PERMUTE, 1, 1, y, z);
+            else if (i == 5)
                 add_node(g, TFX_OP_SOFTMAX, 1, 1, y, z);
             else
                 add_node(g, TFX_OP_MUL, 2, 1, y, y, z);
-            add_step(g, i == 4 ? 0 : 2, i == 3 ? SHAPE(5) : s);
+            add_step(g, i == 4 ? 0 : 2, i == 3 ? SHAPE(5) : i == 5 ? SHAPE(2, 2) : s);
         }
         tfx_backend *b = open_cpu(1);
         tfx_exec *e = NULL;

@@ -1,5 +1,6 @@
 /* Programs: from tfx_program to an array of prepared steps, and running it. */
 #include "kernels.h"
+#include "row_ops.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,7 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
     if (step->n_nodes == 0)
         return "a step without nodes";
     int64_t domain = tfx_cpu_product(step->dims, 0, step->n_dims);
+    int64_t row = step->n_dims ? step->dims[step->n_dims - 1] : 1;
     for (uint32_t i = 0; i < step->n_nodes; i++) {
         const tfx_node *node = step->nodes[i];
         const char *why = tfx_cpu_check_node(c, node);
@@ -68,7 +70,9 @@ static const char *check_step(const tfx_cpu_compiler *c, const tfx_step *step)
             if (tfx_cpu_count(p->tensors[node->out[0]]) != 1)
                 return "a fused sum must reduce to one element";
         } else if (!tfx_cpu_is_pointwise(node->op)) {
-            return "only pointwise ops and whole sums can be fused";
+            return "only pointwise ops, ops on rows and whole sums can be fused";
+        } else if (tfx_cpu_is_row_op(node->op) && tfx_cpu_row_op_of(c, node).cols != row) {
+            return "a fused node's rows differ from the step's";
         }
         const tfx_tensor *over = node->op == TFX_OP_STORE || node->op == TFX_OP_SUM ? p->tensors[node->in[0]]
                                                                                     : p->tensors[node->out[0]];

@@ -1,5 +1,6 @@
 /* Every op that this backend computes: the rows that stand beside the kernels. */
 #include "kernels.h"
+#include "row_ops.h"
 
 static const tfx_cpu_op *const families[] = {
     tfx_cpu_pointwise_ops, tfx_cpu_move_ops,   tfx_cpu_sum_ops,  tfx_cpu_matmul_ops,
@@ -20,6 +21,27 @@ int tfx_cpu_is_pointwise(tfx_op op)
 {
     const tfx_cpu_op *row = tfx_cpu_op_row(op);
     return row && row->compile == tfx_cpu_compile_pointwise;
+}
+
+static int is_norm(tfx_op op)
+{
+    return op == TFX_OP_NORM || op == TFX_OP_NORM_GRAD;
+}
+
+int tfx_cpu_is_row_op(tfx_op op)
+{
+    return is_norm(op) || op == TFX_OP_SOFTMAX || op == TFX_OP_SOFTMAX_GRAD;
+}
+
+tfx_cpu_row_op tfx_cpu_row_op_of(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    const tfx_tensor *y = tfx_cpu_out(c, node, 0);
+    tfx_cpu_row_op op = {.run = is_norm(node->op) ? tfx_cpu_norm : tfx_cpu_softmax, .cols = y->dims[y->n_dims - 1]};
+    if (is_norm(node->op)) {
+        op.norm = (tfx_norm)node->ints[0];
+        op.eps = node->reals[0];
+    }
+    return op;
 }
 
 const char *tfx_cpu_check_node(const tfx_cpu_compiler *c, const tfx_node *node)

@@ -114,9 +114,9 @@ extern const tfx_cpu_op tfx_cpu_attention_ops[], tfx_cpu_cache_ops[], tfx_cpu_cu
 const tfx_cpu_op *tfx_cpu_op_row(tfx_op op);
 /* Why a node cannot be executed, or NULL. */
 const char *tfx_cpu_check_node(const tfx_cpu_compiler *c, const tfx_node *node);
-/* Pointwise steps, of one node or of a group, which may also have sums of the whole domain. */
+/* Pointwise steps, of one node or of a group, which may also have ops on rows and sums of the whole domain. */
 tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out);
-/* Whether an op may be part of a group. */
+/* Whether an op, other than such a sum, may be part of a group. */
 int tfx_cpu_is_pointwise(tfx_op op);
 
 /* backend.c's table points to these. */

@@ -10,24 +10,13 @@
  * r is taken as 0: the row gives zero and receives no gradient. */
 #include "simd.h"
 
-#include "kernels.h"
+#include "row_ops.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-#define TASK 16384
-
-/* Rows that are short, as those of a small model are, are taken so many at a time: each of their sums is a chain of
+/* Short rows, as those of a small model are, are taken so many at a time: each of their sums is a chain of
  * additions that must wait for each other, but not for those of another row. */
-#define ROWS 8
-#define SHORT 256
-
-typedef struct norm_args {
-    const tfx_tensor *x, *dy, *out; /* dy: gradient only */
-    tfx_norm kind;
-    double eps;
-    tfx_cpu_rows rows;
-} norm_args;
+#define ROWS TFX_CPU_ROWS
 
 /* sums[r] for r = 0 .. n_rows-1: the sum over k = 0 .. n-1 of `term`, an expression of r and k, in the order of TFX_CPU_SUM. */
 #define ROW_SUMS(sums, n_rows, n, term) \
@@ -56,12 +45,12 @@ typedef struct norm_args {
     } while (0)
 
 /* Rows one after the other, at x, dy and out; n_rows is known when this is compiled. */
-TFX_CPU_INLINE void norm_rows(int n_rows, const norm_args *p, const float *x, const float *dy, float *out)
+TFX_CPU_INLINE void norm_rows(int n_rows, const tfx_cpu_row_op *p, const float *x, const float *dy, float *out)
 {
-    const int64_t n = p->rows.cols;
-    const double c = p->kind == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
+    const int64_t n = p->cols;
+    const double c = p->norm == TFX_NORM_L2 ? 1.0 : 1.0 / (double)n;
     double m[ROWS] = {0}, scale[ROWS], sum[ROWS], sum_dy[ROWS];
-    if (p->kind == TFX_NORM_LAYER) {
+    if (p->norm == TFX_NORM_LAYER) {
         ROW_SUMS(m, n_rows, n, (double)x[r * n + k]);
         for (int r = 0; r < n_rows; r++)
             m[r] *= c;
@@ -81,10 +70,10 @@ TFX_CPU_INLINE void norm_rows(int n_rows, const norm_args *p, const float *x, co
         return;
     }
     ROW_SUMS(sum, n_rows, n, (double)dy[r * n + k] * ((double)x[r * n + k] - m[r]));
-    if (p->kind == TFX_NORM_LAYER)
+    if (p->norm == TFX_NORM_LAYER)
         ROW_SUMS(sum_dy, n_rows, n, (double)dy[r * n + k]);
     for (int r = 0; r < n_rows; r++) {
-        double a = p->kind == TFX_NORM_LAYER ? scale[r] * sum_dy[r] * c : 0.0;
+        double a = p->norm == TFX_NORM_LAYER ? scale[r] * sum_dy[r] * c : 0.0;
         double b = sum[r] * c * scale[r] * scale[r] * scale[r];
         TFX_CPU_IVDEP
         for (int64_t k = 0; k < n; k++)
@@ -92,25 +81,22 @@ TFX_CPU_INLINE void norm_rows(int n_rows, const norm_args *p, const float *x, co
     }
 }
 
-TFX_CPU_CLONES static void norm_many(const norm_args *p, const float *x, const float *dy, float *out)
+TFX_CPU_CLONES static void norm_many(const tfx_cpu_row_op *p, const float *x, const float *dy, float *out)
 {
     norm_rows(ROWS, p, x, dy, out);
 }
 
-TFX_CPU_CLONES static void norm_one(const norm_args *p, const float *x, const float *dy, float *out)
+TFX_CPU_CLONES static void norm_one(const tfx_cpu_row_op *p, const float *x, const float *dy, float *out)
 {
     norm_rows(1, p, x, dy, out);
 }
 
-static void norm_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+void tfx_cpu_norm(const tfx_cpu_row_op *op, int64_t n, const float *x, const float *dy, float *out)
 {
-    const norm_args *p = args;
-    const float *x = tfx_cpu_at(ctx, p->x), *dy = p->dy ? tfx_cpu_at(ctx, p->dy) : NULL;
-    float *out = tfx_cpu_at(ctx, p->out);
-    int64_t n = p->rows.cols, end = tfx_cpu_rows_end(&p->rows, task);
-    for (int64_t row = task * p->rows.per_task; row < end;) {
-        int many = n <= SHORT && end - row >= ROWS;
-        (many ? norm_many : norm_one)(p, x + row * n, dy ? dy + row * n : NULL, out + row * n);
+    for (int64_t row = 0; row < n;) {
+        int many = op->cols <= TFX_CPU_SHORT_ROW && n - row >= ROWS;
+        int64_t at = row * op->cols;
+        (many ? norm_many : norm_one)(op, x + at, dy ? dy + at : NULL, out + at);
         row += many ? ROWS : 1;
     }
 }
@@ -127,22 +113,6 @@ static const char *norm_check(const tfx_cpu_compiler *c, const tfx_node *node)
     return NULL;
 }
 
-static tfx_status norm_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
-{
-    const tfx_node *node = step->nodes[0];
-    norm_args *p = out->args = calloc(1, sizeof(*p));
-    if (!p)
-        return TFX_E_MEMORY;
-    p->x = tfx_cpu_in(c, node, 0);
-    p->dy = node->op == TFX_OP_NORM_GRAD ? tfx_cpu_in(c, node, 1) : NULL;
-    p->out = tfx_cpu_out(c, node, 0);
-    p->kind = (tfx_norm)node->ints[0];
-    p->eps = node->reals[0];
-    p->rows = tfx_cpu_last_rows(p->x, TASK);
-    out->n_tasks = tfx_cpu_row_tasks(&p->rows);
-    out->task = norm_task;
-    return TFX_OK;
-}
-
-const tfx_cpu_op tfx_cpu_norm_ops[] = {
-    {TFX_OP_NORM, 1, 1, 1, norm_check, norm_compile}, {TFX_OP_NORM_GRAD, 2, 2, 1, norm_check, norm_compile}, {0}};
+const tfx_cpu_op tfx_cpu_norm_ops[] = {{TFX_OP_NORM, 1, 1, 1, norm_check, tfx_cpu_compile_pointwise},
+                                       {TFX_OP_NORM_GRAD, 2, 2, 1, norm_check, tfx_cpu_compile_pointwise},
+                                       {0}};

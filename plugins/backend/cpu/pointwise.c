@@ -144,6 +144,16 @@ static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx
         p->sums[p->n_sums++] = tfx_cpu_out(c, node, 0);
         return;
     }
+    if (tfx_cpu_is_row_op(node->op)) {
+        int dy = node->n_in > 1 ? resolve(p, operand(c, p, node->in[1])) : -1;
+        int result = add_cell(p, CELL_COMPUTED, node->out[0], NULL);
+        pointwise_instr *in = add_instr(p, INSTR_ROWS, result, a, dy);
+        in->op = node->op;
+        in->per_index = 1;
+        in->rows = tfx_cpu_row_op_of(c, node);
+        p->cols = in->rows.cols;
+        return;
+    }
     const tfx_tensor *y = tfx_cpu_out(c, node, 0);
     if (node->op == TFX_OP_CAST && (y->dtype == TFX_F32 || tfx_cpu_in(c, node, 0)->dtype == y->dtype)) {
         name_cell(p, a, node->out[0]);

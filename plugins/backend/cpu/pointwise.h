@@ -4,6 +4,7 @@
 #define TFX_CPU_POINTWISE_H
 
 #include "kernels.h"
+#include "row_ops.h"
 #include "tile_ops.h"
 
 /* A value of the group. While a tile is executed each cell has an address and a stride: 1 for
@@ -37,7 +38,14 @@ typedef struct pointwise_cell {
 
 #define AT_END INT32_MAX
 
-typedef enum instr_kind { INSTR_LOAD, INSTR_BINARY, INSTR_BINARY_AFFINE, INSTR_UNARY, INSTR_SUM } instr_kind;
+typedef enum instr_kind {
+    INSTR_LOAD,
+    INSTR_BINARY,
+    INSTR_BINARY_AFFINE,
+    INSTR_UNARY,
+    INSTR_ROWS,
+    INSTR_SUM
+} instr_kind;
 
 typedef struct pointwise_instr {
     instr_kind kind;
@@ -51,7 +59,8 @@ typedef struct pointwise_instr {
     float scale_b, shift_b; /* BINARY_AFFINE: of b */
     const tfx_tensor *key;
     uint64_t stream, threshold;
-    uint32_t sum; /* SUM: which */
+    uint32_t sum;        /* SUM: which */
+    tfx_cpu_row_op rows; /* ROWS; b is dy */
 } pointwise_instr;
 
 typedef struct pointwise_store {
@@ -62,6 +71,7 @@ typedef struct pointwise_store {
 typedef struct pointwise_args {
     int64_t n;         /* elements of the domain */
     int64_t row, tile; /* tiles never cross a multiple of `row` */
+    int64_t cols;      /* tiles are whole rows of so many, which ops on rows are about; 0: there are none */
     int prefetch;      /* operands come from main memory */
     int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
     uint32_t n_cells, n_instrs, n_stores, n_sums, n_regs;
@@ -71,6 +81,7 @@ typedef struct pointwise_args {
     const tfx_tensor **sums; /* results */
     uint64_t cell_bytes;     /* of the cells' addresses and strides in scratch memory */
     int64_t reg_stride;      /* elements from register to register */
+    int spare;               /* two registers in which single numbers become rows; -1: none */
 } pointwise_args;
 
 /* Decides where cells live and how the domain is cut into tiles. */

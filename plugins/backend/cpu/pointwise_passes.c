@@ -207,6 +207,8 @@ static tfx_status assign_registers(pointwise_args *p)
             free_regs[n_free++] = p->cells[in->dst].reg;
     }
     free(free_regs);
+    p->spare = p->cols ? (int)p->n_regs : -1;
+    p->n_regs += p->cols ? 2 : 0;
     return TFX_OK;
 }
 
@@ -229,9 +231,19 @@ static int should_prefetch(const pointwise_args *p)
     return p->n_instrs >= 4 && (all > CACHED || state > CACHED_STATE);
 }
 
+/* Whole rows, as many as a tile has room for, but so many that ops on them are quick. */
+static void choose_row_tiles(pointwise_args *p)
+{
+    int64_t rows = tfx_cpu_max(1, TILE / p->cols);
+    if (p->cols <= TFX_CPU_SHORT_ROW)
+        rows = (int64_t)tfx_cpu_round_up((uint64_t)rows, TFX_CPU_ROWS);
+    p->row = p->n;
+    p->tile = tfx_cpu_min(p->n, rows * p->cols);
+}
+
 /* Tiles follow the rows of the broadcast operands, so that within a tile each of them is a
  * run of consecutive numbers or a single number, and is used in place. */
-static void choose_tiles(pointwise_args *p)
+static void choose_element_tiles(pointwise_args *p)
 {
     int64_t row = p->n;
     for (uint32_t i = 0; i < p->n_cells; i++) {
@@ -242,14 +254,19 @@ static void choose_tiles(pointwise_args *p)
     if (row < MIN_ROW)
         row = p->n;
     p->row = row;
+    int64_t tiles_per_row = tfx_cpu_div_up(row, p->prefetch ? TILE_FROM_MEMORY : TILE);
+    /* Equal tiles, of whole vectors, rather than a short last one. */
+    p->tile = (int64_t)tfx_cpu_round_up((uint64_t)tfx_cpu_div_up(row, tiles_per_row), 16);
+}
+
+static void choose_tiles(pointwise_args *p)
+{
     if (p->n == 0)
         return;
     p->prefetch = should_prefetch(p);
-    p->tiles_per_row = tfx_cpu_div_up(row, p->prefetch ? TILE_FROM_MEMORY : TILE);
-    /* Equal tiles, of whole vectors, rather than a short last one. */
-    p->tile = (int64_t)tfx_cpu_round_up((uint64_t)tfx_cpu_div_up(row, p->tiles_per_row), 16);
-    p->tiles_per_row = tfx_cpu_div_up(row, p->tile);
-    p->n_tiles = p->n / row * p->tiles_per_row;
+    (p->cols ? choose_row_tiles : choose_element_tiles)(p);
+    p->tiles_per_row = tfx_cpu_div_up(p->row, p->tile);
+    p->n_tiles = p->n / p->row * p->tiles_per_row;
     p->tiles_per_chunk = tfx_cpu_max(1, CHUNK / p->tile);
     p->n_chunks = tfx_cpu_div_up(p->n_tiles, p->tiles_per_chunk);
 }

@@ -77,10 +77,16 @@ static void load(machine *m, int cell, int64_t i, int64_t n)
     }
 }
 
-static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
+/* Where an instruction writes element i and those after it. */
+static float *result_of(const machine *m, const pointwise_instr *in, int64_t i)
 {
     const pointwise_cell *s = &m->p->cells[in->dst];
-    float *dst = s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->p->reg_stride;
+    return s->direct ? (float *)tfx_cpu_at(m->ctx, s->direct) + i : m->regs + s->reg * m->p->reg_stride;
+}
+
+static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
+{
+    float *dst = result_of(m, in, i);
     int sa = m->stride[in->a], sb = in->b >= 0 ? m->stride[in->b] : 0;
     int varies = sa || sb || in->per_index;
     tfx_cpu_tile t = {.n = varies ? n : 1,
@@ -110,10 +116,29 @@ static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
         t.a = dst;
         tfx_cpu_tile_round_bf16(&t);
     }
-    if (!varies && s->direct)
+    if (!varies && m->p->cells[in->dst].direct)
         tfx_cpu_fill(n, dst, *dst);
     m->at[in->dst] = dst;
     m->stride[in->dst] = (uint8_t)varies;
+}
+
+/* The n elements of a cell; those of one that is a single number are made in the k-th spare register. */
+static const float *elements(const machine *m, int cell, int64_t n, int k)
+{
+    if (cell < 0 || m->stride[cell])
+        return cell < 0 ? NULL : m->at[cell];
+    float *reg = m->regs + (m->p->spare + k) * m->p->reg_stride;
+    tfx_cpu_fill(n, reg, *m->at[cell]);
+    return reg;
+}
+
+static void compute_rows(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
+{
+    float *dst = result_of(m, in, i);
+    const float *x = elements(m, in->a, n, 0), *dy = elements(m, in->b, n, 1);
+    in->rows.run(&in->rows, n / in->rows.cols, x, dy, dst);
+    m->at[in->dst] = dst;
+    m->stride[in->dst] = 1;
 }
 
 static void store(const machine *m, const pointwise_store *st, int64_t i, int64_t n)
@@ -166,6 +191,8 @@ static void run_tile(machine *m, int64_t i, int64_t n)
         else if (in->kind == INSTR_SUM)
             m->sums[in->sum] += m->stride[in->a] ? tfx_cpu_tile_sum(n, m->at[in->a])
                                                  : (double)n * (double)*m->at[in->a];
+        else if (in->kind == INSTR_ROWS)
+            compute_rows(m, in, i, n);
         else
             compute(m, in, i, n);
     }
