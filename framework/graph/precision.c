@@ -129,8 +129,11 @@ void tfx_precision_narrow(tfx_graph *g, tfx_value *wanted, uint32_t n)
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
             r.is_read[tfx_value_base(g, g->nodes[i].in[k])] |= use_of(g, i, k) != AS_IS;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        if (i == g->backward_from)
+            to.backward_from = to.n_nodes;
         copy_node(&r, i);
+    }
     tfx_graph_become(g, &to, r.map, wanted, n);
     free(r.map);
     free(r.narrow);

@@ -6,53 +6,74 @@
 /* What the backward pass can have of a value of the forward pass. */
 typedef enum state {
     GONE,
-    KEPT,   /* it is in memory anyway, or has to be */
-    DERIVED /* it can be computed from what is kept */
+    KEPT, /* it is in memory anyway, or has to be */
+    MADE  /* by a pass of the backward pass, of what that reads anyway */
 } state;
+
+enum { READ = 1, READ_IN_PASS = 2 };
 
 typedef struct rewriting {
     const tfx_graph *from;
     tfx_graph *to;
     state *states;    /* per value of `from` */
+    char *read;       /* READ* bits: by what of the backward pass */
     tfx_value *map;   /* what it is in `to` */
-    tfx_value *again; /* DERIVED: when it was computed again */
+    tfx_value *again; /* MADE: when it was made again */
 } rewriting;
 
-static int is_forward(const tfx_graph *g, tfx_value v)
+/* Of the forward pass, or of a region of it that is done again. */
+static int is_forward(const tfx_graph *g, uint32_t node)
 {
-    return g->values[v].node < g->backward_from;
+    return node < g->backward_from || g->nodes[node].recomputed == TFX_RECOMPUTED_REGION;
+}
+
+static int is_pass(tfx_op op)
+{
+    return tfx_op_info_of(op)->pointwise || tfx_op_info_of(op)->rows;
+}
+
+static void find_readers(rewriting *r)
+{
+    const tfx_graph *g = r->from;
+    for (uint32_t i = g->backward_from; i < g->n_nodes; i++)
+        for (uint32_t k = 0; !is_forward(g, i) && k < g->nodes[i].n_in; k++)
+            r->read[tfx_value_base(g, g->nodes[i].in[k])] |= is_pass(g->nodes[i].op) ? READ | READ_IN_PASS : READ;
+}
+
+/* Whether a pass has the k-th operand of n at hand, index by index. */
+static int is_at_hand(const rewriting *r, const tfx_graph_node *n, uint32_t k)
+{
+    const tfx_graph *g = r->from;
+    tfx_value base = tfx_value_base(g, n->in[k]);
+    tfx_op source = g->nodes[g->values[base].node].op;
+    return source == TFX_OP_PARAM || source == TFX_OP_INPUT || source == TFX_OP_CONST || r->states[n->in[k]] == MADE ||
+           (r->read[base] & READ_IN_PASS && n->op != TFX_OP_BROADCAST);
 }
 
 static state state_of(const rewriting *r, const tfx_graph_node *n, int is_read)
 {
-    const tfx_op_info *op = tfx_op_info_of(n->op);
-    int derived = op->pointwise || op->cheap;
     if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM)
         return KEPT;
     if (n->op == TFX_OP_RESHAPE)
         return r->states[n->in[0]];
-    for (uint32_t k = 0; k < n->n_in; k++)
-        derived &= r->states[n->in[k]] != GONE;
-    return derived ? DERIVED : is_read ? KEPT : GONE;
+    int made = is_pass(n->op) && n->op != TFX_OP_DROPOUT;
+    for (uint32_t k = 0; made && k < n->n_in; k++)
+        made = r->states[n->in[k]] != GONE && is_at_hand(r, n, k);
+    return made ? MADE : is_read ? KEPT : GONE;
 }
 
 static void find_states(rewriting *r)
 {
     const tfx_graph *g = r->from;
-    char *read = TFX_NEW_ARRAY(char, g->n_values);
-    for (uint32_t i = g->backward_from; i < g->n_nodes; i++)
-        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
-            read[tfx_value_base(g, g->nodes[i].in[k])] = 1;
-    for (uint32_t i = 0; i < g->backward_from; i++)
-        for (uint32_t k = 0; k < g->nodes[i].n_out; k++)
-            r->states[g->nodes[i].out + k] = state_of(r, &g->nodes[i], read[g->nodes[i].out + k]);
-    free(read);
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; is_forward(g, i) && k < g->nodes[i].n_out; k++)
+            r->states[g->nodes[i].out + k] = state_of(r, &g->nodes[i], r->read[g->nodes[i].out + k]);
 }
 
 /* v as the backward pass has it. */
 static tfx_value again(rewriting *r, tfx_value v)
 {
-    if (!is_forward(r->from, v) || r->states[v] != DERIVED)
+    if (r->states[v] != MADE)
         return r->map[v];
     if (r->again[v])
         return r->again[v];
@@ -66,14 +87,19 @@ static tfx_value again(rewriting *r, tfx_value v)
     return r->again[v];
 }
 
-void tfx_recompute_selective(tfx_graph *g, tfx_value *wanted, uint32_t n)
+void tfx_recompute_in_passes(tfx_graph *g, tfx_value *wanted, uint32_t n)
 {
     tfx_graph to;
     if (g->err->status != TFX_OK || !g->backward_from)
         return;
     tfx_graph_init(&to, g->state, g->err);
-    rewriting r = {g, &to, TFX_NEW_ARRAY(state, g->n_values), TFX_NEW_ARRAY(tfx_value, g->n_values),
+    rewriting r = {g,
+                   &to,
+                   TFX_NEW_ARRAY(state, g->n_values),
+                   TFX_NEW_ARRAY(char, g->n_values),
+                   TFX_NEW_ARRAY(tfx_value, g->n_values),
                    TFX_NEW_ARRAY(tfx_value, g->n_values)};
+    find_readers(&r);
     find_states(&r);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *node = &g->nodes[i];
@@ -81,7 +107,7 @@ void tfx_recompute_selective(tfx_graph *g, tfx_value *wanted, uint32_t n)
         if (i == g->backward_from)
             to.backward_from = to.n_nodes;
         for (uint32_t k = 0; k < node->n_in; k++)
-            in[k] = i < g->backward_from ? r.map[node->in[k]] : again(&r, node->in[k]);
+            in[k] = is_forward(g, i) ? r.map[node->in[k]] : again(&r, node->in[k]);
         tfx_value out = tfx_graph_copy(&to, g, node, in);
         for (uint32_t k = 0; k < node->n_out; k++)
             r.map[node->out + k] = out + k;
@@ -89,6 +115,7 @@ void tfx_recompute_selective(tfx_graph *g, tfx_value *wanted, uint32_t n)
     }
     tfx_graph_become(g, &to, r.map, wanted, n);
     free(r.states);
+    free(r.read);
     free(r.map);
     free(r.again);
 }

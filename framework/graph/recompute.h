@@ -1,9 +1,10 @@
-/* Recompute: makes of a graph the one whose backward pass does again what costs little, in place of keeping it.
+/* Recompute: makes of a graph the one whose backward pass makes again, rather than has kept, what costs next to nothing.
  *
- * Kept are results of products, attention and whatever else is dear, where the backward pass reads them, and what it reads
- * that was made of something not kept. All else that it reads, such as norms and activation functions of kept values,
- * is computed once more before its first reader: the same operations on the same operands, so no bit changes
- * (Korthikanti et al. 2022, "Reducing activation recomputation in large transformer models", who call it selective). */
+ * A backend that fuses ops on rows executes the backward pass's own pointwise operations and gradients of norms in passes
+ * over what was kept: scores, say, or the sum that a norm was of. What is made of these values alone by pointwise
+ * operations, norms and softmax is made again in the same pass, to the same bits where what is kept is not rounded, and what a product
+ * reads of it is written by that pass. So of the scores of a projection by parameter tokens one tensor is kept in place of
+ * three; of a norm, its operand; of a hidden layer, what its activation function was applied to. */
 #ifndef TFX_GRAPH_RECOMPUTE_H
 #define TFX_GRAPH_RECOMPUTE_H
 
@@ -11,6 +12,6 @@
 
 /* Replaces g. wanted[0..n) are values of it, and become those of the new one. Does nothing to a graph that has an error or no
  * backward pass. */
-void tfx_recompute_selective(tfx_graph *g, tfx_value *wanted, uint32_t n);
+void tfx_recompute_in_passes(tfx_graph *g, tfx_value *wanted, uint32_t n);
 
 #endif

@@ -184,7 +184,7 @@ static tfx_value check_none_left(tfx_graph *g, tfx_value logits)
     return logits;
 }
 
-tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int regions)
+tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int64_t n_regions)
 {
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
@@ -196,7 +196,7 @@ tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, in
     for (int64_t i = 0; i < m->n_blocks; i++) {
         char path[64];
         snprintf(path, sizeof(path), "blocks.%lld", (long long)i);
-        g->region = regions ? (uint32_t)i + 1 : 0;
+        g->region = i < n_regions ? (uint32_t)i + 1 : 0;
         x = build_layer(&b, m->blocks[i], path, x, m->dim);
         g->region = 0;
     }

@@ -6,8 +6,8 @@
 #include "framework/spec/tree.h"
 
 /* Logits [batch, time, vocab] for tokens (i32 [batch, time]). Parameters that g->state
- * does not have yet are added to it. With `regions` every block becomes a recomputation
- * region of its own. Errors go to g->err. */
-tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int regions);
+ * does not have yet are added to it. Each of the first n_regions blocks is a recomputation
+ * region. Errors go to g->err. */
+tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int64_t n_regions);
 
 #endif

@@ -74,8 +74,11 @@ static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
 
 static tfx_placement_options placement_options(const stage_builder *b)
 {
-    return (tfx_placement_options){.fuse = (b->p->device->cls->capabilities & TFX_BACKEND_FUSES_POINTWISE) != 0,
-                                   .reuse = !b->p->no_reuse};
+    uint32_t can = b->p->device->cls->capabilities;
+    tfx_fusing fuse = !(can & TFX_BACKEND_FUSES_POINTWISE) ? TFX_FUSE_NOTHING
+                      : can & TFX_BACKEND_FUSES_ROWS       ? TFX_FUSE_ROWS
+                                                           : TFX_FUSE_POINTWISE;
+    return (tfx_placement_options){.fuse = fuse, .reuse = !b->p->no_reuse};
 }
 
 /* Mean cross-entropy of the model on the inputs, and the logits. */
@@ -84,8 +87,7 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
     tfx_value tokens = tfx_emit_state(g, b->s->tokens);
     tfx_value targets = tfx_emit_state(g, b->s->targets);
     g->dropout_key = tfx_emit_state(g, b->s->key);
-    int regions = g->training && b->p->train->recompute == TFX_RECOMPUTE_BLOCK;
-    *logits = tfx_model_build(b->s->model, g, tokens, regions);
+    *logits = tfx_model_build(b->s->model, g, tokens, g->training ? b->s->n_recomputed : 0);
     tfx_value per_token = tfx_emit_cross_entropy(g, *logits, targets);
     return tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
 }
@@ -159,8 +161,7 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
             at[n++] = tensors[i];
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
-    if (b->p->train->recompute == TFX_RECOMPUTE_SELECTIVE)
-        tfx_recompute_selective(g, wanted, n);
+    tfx_recompute_in_passes(g, wanted, n); /* whatever the backend fuses: in bf16 it is a matter of rounding, too */
     if (b->p->train->compute == TFX_BF16)
         tfx_precision_narrow(g, wanted, n);
     check_total(g);
@@ -398,7 +399,8 @@ static tfx_status check_compute(const tfx_stage_params *p, tfx_error *err)
                        p->device->cls->name);
 }
 
-static tfx_stage_plan *create(const tfx_stage_params *p, tfx_error *err)
+/* With the first n_recomputed blocks done again; all of them where there are not as many. */
+static tfx_stage_plan *create(const tfx_stage_params *p, int64_t n_recomputed, tfx_error *err)
 {
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
     stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
@@ -407,6 +409,7 @@ static tfx_stage_plan *create(const tfx_stage_params *p, tfx_error *err)
     s->rates = p->rates;
     s->model = tfx_model_create(p->registry, p->model, err);
     if (s->model) {
+        s->n_recomputed = n_recomputed < s->model->n_blocks ? n_recomputed : s->model->n_blocks;
         s->batch = p->train->batch;
         s->micro_batch = p->train->micro_batch;
         s->n_micro = s->batch / s->micro_batch;
@@ -455,20 +458,22 @@ static int fits_however_grown(const tfx_stage_plan *s, const tfx_device *device)
 
 tfx_stage_plan *tfx_stage_plan_create(const tfx_stage_params *p, tfx_error *err)
 {
-    tfx_stage_plan *s = NULL;
     if (check_compute(p, err) != TFX_OK)
         return NULL;
-    if (p->train->recompute != TFX_RECOMPUTE_AUTO)
-        return create(p, err);
-    for (tfx_recompute r = TFX_RECOMPUTE_NONE; r < TFX_RECOMPUTE_AUTO; r++) {
-        tfx_train_config train = *p->train; /* its pointers are borrowed */
-        tfx_stage_params with = *p;
-        train.recompute = r;
-        with.train = &train;
-        tfx_stage_plan_destroy(s);
-        s = create(&with, err);
-        if (!s || p->eval_only || fits_however_grown(s, p->device))
-            break;
+    tfx_stage_plan *s = create(p, p->train->recompute == TFX_RECOMPUTE_BLOCK ? INT64_MAX : 0, err);
+    if (!s || p->train->recompute != TFX_RECOMPUTE_AUTO || p->eval_only || fits_however_grown(s, p->device))
+        return s;
+    /* Too few, and enough as far as anything is. */
+    int64_t few = 0, enough = s->model->n_blocks;
+    tfx_stage_plan_destroy(s);
+    s = create(p, enough, err);
+    while (s && enough - few > 1 && fits_however_grown(s, p->device)) {
+        int64_t n = few + (enough - few) / 2;
+        tfx_stage_plan *fewer = create(p, n, err);
+        int fits = fewer && fits_however_grown(fewer, p->device);
+        tfx_stage_plan_destroy(fits ? s : fewer);
+        s = fits ? fewer : s;
+        *(fits ? &enough : &few) = n;
     }
     return s;
 }

@@ -55,6 +55,8 @@ typedef struct tfx_stage_plan {
     double noise, noise_old;                /* what growth added; see tfx_stage */
     int64_t batch, micro_batch, n_micro, context;
 
+    int64_t n_recomputed; /* blocks whose activations the backward pass makes again, the first ones */
+
     tfx_state_layout state;            /* frozen */
     uint32_t tokens, targets, lr, key; /* inputs: indices into `state` */
     int64_t rows;                      /* of evaluations and extensions */

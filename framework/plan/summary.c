@@ -152,8 +152,8 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
     }
     for (size_t i = 0; i < e->n_arms; i++)
         for (uint32_t k = 0; k < arms[i]->n_stages && arms[i]->arm->train.recompute == TFX_RECOMPUTE_AUTO; k++)
-            fprintf(out, "recompute: arm %s, stage %" PRIu32 ": %s.\n", arms[i]->arm->name, k,
-                    tfx_spec_recomputes[arms[i]->stages[k]->train.recompute]);
+            fprintf(out, "recompute: arm %s, stage %" PRIu32 ": %" PRId64 " of %" PRId64 " blocks.\n",
+                    arms[i]->arm->name, k, arms[i]->stages[k]->n_recomputed, arms[i]->stages[k]->model->n_blocks);
     fprintf(out,
             "FLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
     fprintf(out,

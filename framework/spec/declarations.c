@@ -13,7 +13,7 @@
 #define CHOICE(name, def, choices, doc) TFX_OPTION(name, TFX_OPT_CHOICE, def, 0, 0, choices, doc)
 
 const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
-const char *const tfx_spec_recomputes[] = {"none", "selective", "block", "auto", NULL};
+const char *const tfx_spec_recomputes[] = {"none", "block", "auto", NULL};
 static const char *const compute[] = {"f32", "bf16", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
 static const char *const scaling_when[] = {"policy", "start", NULL};
@@ -54,9 +54,9 @@ static const tfx_option train[] = {
     REAL("decay_fraction", "0.2", 0, 1, "schedule wsd: the last fraction of the steps, which decays linearly"),
     REAL("clip", "1.0", 0, INFINITY, "largest global gradient norm; 0: no clipping"),
     CHOICE("recompute", "none", tfx_spec_recomputes,
-           "what the backward pass computes again instead of keeping it: selective: what costs little, as norms and "
-           "activation functions do; block: "
-           "all inside of blocks; auto: for each stage the first of none, selective and block that fits into memory"),
+           "whether the backward pass computes again, instead of keeping it, what is inside of blocks: none; block: of "
+           "all "
+           "blocks; auto: of as few as each stage needs to fit into memory"),
     CHOICE("compute", "f32", compute,
            "what products and attention take, and what is kept for the backward pass: f32, or bf16, which takes less "
            "memory; all else is "

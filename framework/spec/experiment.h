@@ -36,12 +36,11 @@ typedef enum tfx_lr_schedule {
 /* By its word in [train]; 0: there is none of that name. */
 tfx_lr_schedule tfx_lr_schedule_named(const char *word);
 
-/* From the fastest to the smallest. */
+/* Blocks whose activations the backward pass makes again. */
 typedef enum tfx_recompute {
     TFX_RECOMPUTE_NONE = 0,
-    TFX_RECOMPUTE_SELECTIVE, /* what costs little: graph/recompute.h */
-    TFX_RECOMPUTE_BLOCK,     /* all inside of blocks: graph/autodiff.h */
-    TFX_RECOMPUTE_AUTO       /* the first of these with which the stage fits into memory */
+    TFX_RECOMPUTE_BLOCK, /* all of them */
+    TFX_RECOMPUTE_AUTO   /* as few as it takes for the stage to fit into memory */
 } tfx_recompute;
 
 /* [train], with an arm's overrides applied. */

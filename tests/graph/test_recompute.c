@@ -1,4 +1,4 @@
-/* Selective recomputation: what is kept, and that no bit changes. */
+/* What the backward pass makes again: what is kept, and that no bit changes. */
 #include "framework/graph/recompute.h"
 
 #include "tests/check_main.h"
@@ -34,7 +34,7 @@ START_TEST(what_is_done_again)
     lab_open(&l);
     network n = build(&l);
     tfx_value wanted[] = {n.scores, n.sum, n.grads[0], n.grads[1], n.grads[2]};
-    tfx_recompute_selective(&l.g, wanted, 5);
+    tfx_recompute_in_passes(&l.g, wanted, 5);
     lab_ok(&l);
     for (uint32_t i = 0; i < l.g.n_nodes; i++) {
         const tfx_graph_node *node = &l.g.nodes[i];
@@ -67,7 +67,7 @@ START_TEST(the_same_bits)
     for (int flags = 0; flags < 4; flags++) {
         network n = build(&l);
         before = execute(&l, n.grads, 3, flags, "kept");
-        tfx_recompute_selective(&l.g, n.grads, 3);
+        tfx_recompute_in_passes(&l.g, n.grads, 3);
         after = execute(&l, n.grads, 3, flags, "again");
         ck_assert(same_bits(&l, &before, &after));
         result_finish(&before);
@@ -85,7 +85,7 @@ START_TEST(without_a_backward_pass)
     lab_open(&l);
     tfx_value x = lab_filled(&l, TFX_STATE_PARAM, SHAPE(6, 8), &d, -2, 2), y = l.b.affine(&l.b, x, 2, 0), before = y;
     uint32_t n = l.g.n_nodes;
-    tfx_recompute_selective(&l.g, &y, 1);
+    tfx_recompute_in_passes(&l.g, &y, 1);
     ck_assert_uint_eq(l.g.n_nodes, n);
     ck_assert_uint_eq(y, before);
     lab_close(&l);

@@ -32,7 +32,7 @@ typedef struct fixture {
     tfx_registry *registry;
     tfx_experiment *experiment;
     tfx_device device;
-    tfx_backend_class single; /* the same backend, planned for without fusion */
+    tfx_backend_class single; /* the same backend, planned for without fusion, or as a test changes it */
     tfx_device unfused;
 } fixture;
 
@@ -95,14 +95,17 @@ static inline void fixture_close(fixture *f)
     tfx_registry_close(f->registry);
 }
 
-enum { UNFUSED = 1, NO_REUSE = 2 };
+/* ALTERED: with fusion, for f->single as the test has changed it. */
+enum { UNFUSED = 1, NO_REUSE = 2, ALTERED = 4 };
 
 static inline tfx_stage_plan *stage_plan(fixture *f, const char *arm_name, int flags)
 {
     const tfx_arm *arm = tfx_experiment_arm(f->experiment, arm_name, &f->err);
     fixture_ok(f);
+    if (flags & ALTERED)
+        f->single.capabilities = f->device.cls->capabilities;
     tfx_stage_params p = {.registry = f->registry,
-                          .device = flags & UNFUSED ? &f->unfused : &f->device,
+                          .device = flags & (UNFUSED | ALTERED) ? &f->unfused : &f->device,
                           .model = arm->model,
                           .train = &arm->train,
                           .no_reuse = (flags & NO_REUSE) != 0};

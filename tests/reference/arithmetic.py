@@ -1,8 +1,8 @@
 """In which precision the formulas of models.py are computed.
 
 EXACT is float64 throughout. BF16 is what `train.compute = bf16` says, with every other operation in float64: operands of products
-and of attention are rounded to bfloat16, forwards and backwards, and so is what the backward pass takes from the forward pass.
-Sums, results, norms, softmax and losses are not rounded, nor is what an optimizer does.
+and of attention are rounded to bfloat16, forwards and backwards, and so is what is kept of the forward pass for the backward pass. What that
+can make of these kept values by functions of rows or elements is not kept but made again. Sums, results, norms, softmax and losses are not rounded, nor is what an optimizer does.
 """
 
 import torch
@@ -13,42 +13,46 @@ def rounded(x):
     return x.float().bfloat16().double()
 
 
+def seen(x):
+    """x as the backward pass has it: made again, or rounded when it was kept."""
+    return x.again if hasattr(x, "again") else rounded(x.detach())
+
+
 class Product(torch.autograd.Function):
-    """a [..., k] times b [k, n]."""
+    """a [..., k] times b [k, n]; backwards with another a."""
 
     @staticmethod
-    def forward(ctx, a, b):
+    def forward(ctx, a, b, again):
         a, b = rounded(a), rounded(b)
-        ctx.save_for_backward(a, b)
+        ctx.save_for_backward(rounded(again), b)
         return a @ b
 
     @staticmethod
     def backward(ctx, dy):
         a, b = ctx.saved_tensors
         dy = rounded(dy)
-        return dy @ b.T, a.reshape(-1, a.shape[-1]).T @ dy.reshape(-1, dy.shape[-1])
+        return dy @ b.T, a.reshape(-1, a.shape[-1]).T @ dy.reshape(-1, dy.shape[-1]), None
 
 
-class OfRounded(torch.autograd.Function):
-    """f(x, *others), with derivatives at the rounded x."""
+class At(torch.autograd.Function):
+    """f(x, *others), with derivatives at another x."""
 
     @staticmethod
-    def forward(ctx, f, x, *others):
+    def forward(ctx, f, at, x, *others):
         ctx.f = f
-        ctx.save_for_backward(x, *others)
+        ctx.save_for_backward(at, *others)
         return f(x, *others)
 
     @staticmethod
     def backward(ctx, dy):
-        x, *others = ctx.saved_tensors
-        operands = [rounded(x), *others]
-        wanted = [k for k, needed in enumerate(ctx.needs_input_grad[1:]) if needed]
+        operands = ctx.saved_tensors
+        wanted = [k for k, needed in enumerate(ctx.needs_input_grad[2:]) if needed]
         with torch.enable_grad():
             operands = [o.detach().requires_grad_(k in wanted) for k, o in enumerate(operands)]
             gradients = torch.autograd.grad(ctx.f(*operands), [operands[k] for k in wanted], dy)
-        result = [None] * (len(operands) + 1)
+        result = [None] * (len(operands) + 2)
         for k, g in zip(wanted, gradients):
-            result[k + 1] = g
+            result[k + 2] = g
         return tuple(result)
 
 
@@ -108,8 +112,18 @@ class Exact:
 
 
 class Bf16:
-    product = staticmethod(Product.apply)
-    of = staticmethod(lambda f, x, *others: Softmax.apply(x) if f.__name__ == "softmax" else OfRounded.apply(f, x, *others))
+    @staticmethod
+    def product(a, b):
+        return Product.apply(a, b, seen(a))
+
+    @staticmethod
+    def of(f, x, *others):
+        if f.__name__ == "softmax":
+            return Softmax.apply(x)
+        y = At.apply(f, seen(x), x, *others)
+        y.again = f(seen(x), *others).detach()
+        return y
+
     attention = staticmethod(Attention.apply)
 
 

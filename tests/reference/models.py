@@ -120,13 +120,14 @@ def pattention(x, key, value, tau, score, gelu_kind, eps, arithmetic=EXACT):
     """Token-parameter attention: x [..., C], key [n, C], value [n, out], tau []."""
     activate = lambda a: arithmetic.of(lambda z: gelu(z, gelu_kind), a)
     normalise = lambda a: arithmetic.of(lambda z: l2norm(z, eps), a)
+    scale = lambda a: arithmetic.of(torch.mul, a, tau)
     a = arithmetic.product(x, key.T)
     if score == "l2_norm_gelu":
-        s = activate(tau * normalise(a))
+        s = activate(scale(normalise(a)))
     elif score == "gelu_l2_norm":
-        s = tau * normalise(activate(a))
+        s = scale(normalise(activate(a)))
     else:
-        s = tau * arithmetic.of(softmax, a)
+        s = scale(arithmetic.of(softmax, a))
     return arithmetic.product(s, value)
 
 
@@ -204,7 +205,8 @@ def forward(c, params, inputs, arithmetic=EXACT):
     def affine_norm(path, x):
         x = arithmetic.of(layernorm, x)
         if path + ".weight" in params:
-            x = arithmetic.of(torch.mul, x, params[path + ".weight"]) + params[path + ".bias"]
+            x = arithmetic.of(torch.mul, x, params[path + ".weight"])
+            x = arithmetic.of(torch.add, x, params[path + ".bias"])
         return x
 
     def linear(path, x):

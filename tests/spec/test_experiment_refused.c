@@ -95,7 +95,7 @@ START_TEST(values_refused)
     BAD_TRAIN("decay_fraction = 2", "decay_fraction", "number, 0 to 1");
     BAD_TRAIN("schedule = cosin", "schedule", "one of: constant, linear, cosine, wsd", "did you mean \"cosine\"?");
     BAD_TRAIN("clip = -1", "clip", "at least 0");
-    BAD_TRAIN("recompute = all", "recompute", "one of: none, selective, block, auto");
+    BAD_TRAIN("recompute = all", "recompute", "one of: none, block, auto");
     BAD_TRAIN("compute = fp16", "compute", "one of: f32, bf16", "did you mean \"bf16\"?");
     BAD_TRAIN("eval_every = -1", "eval_every");
     BAD_TRAIN("eval_batches = 16", "key \"eval_batches\" was removed", "data.eval_tokens");

@@ -31,7 +31,6 @@ static const struct variant {
     {"", "train.clip = 0.01\n"},
     {"event.lr_old = 0.5\n", "train.micro_batch = 2\n"},
     {"event.lr_new = 3\n", "train.recompute = block\n"},
-    {"", "train.recompute = selective\n"},
     {"", "train.compute = bf16\n"},
     {"event.optimizer = keep\n", "train.optimizer.moments = bf16\ntrain.micro_batch = 1\ntrain.recompute = block\n"},
     {"", "train.optimizer = sgd\n"},
