@@ -122,20 +122,22 @@ static void add_rows(void)
     double bytes = 4.0 * T * D;
     for (int kind = TFX_NORM_LAYER; kind <= TFX_NORM_L2; kind += 2) {
         program *g = program_create();
-        ADD_SINGLE(g, TFX_OP_NORM, 1, 1, state(g, s), state(g, s))->ints[0] = kind;
+        ADD_SINGLE(g, TFX_OP_NORM, 1, 1, random_input(g, s, 1), state(g, s))->ints[0] = kind;
         add_kernel(g, 0, 2 * bytes, "norm %d", kind);
         g = program_create();
-        ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, state(g, s), state(g, s), state(g, s))->ints[0] = kind;
+        ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, random_input(g, s, 1), random_input(g, s, 1), state(g, s))->ints[0] =
+            kind;
         add_kernel(g, 0, 3 * bytes, "norm_grad %d", kind);
     }
     program *g;
     for (int64_t n = 12; n <= 192; n *= 4) { /* scores of small models */
         shape rows = SHAPE(T * D / n, n);
         g = program_create();
-        ADD_SINGLE(g, TFX_OP_NORM, 1, 1, state(g, rows), state(g, rows))->ints[0] = TFX_NORM_L2;
+        ADD_SINGLE(g, TFX_OP_NORM, 1, 1, random_input(g, rows, 1), state(g, rows))->ints[0] = TFX_NORM_L2;
         add_kernel(g, 0, 2 * bytes, "norm of %lld", (long long)n);
         g = program_create();
-        ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, state(g, rows), state(g, rows), state(g, rows))->ints[0] = TFX_NORM_L2;
+        ADD_SINGLE(g, TFX_OP_NORM_GRAD, 2, 1, random_input(g, rows, 1), random_input(g, rows, 1), state(g, rows))
+            ->ints[0] = TFX_NORM_L2;
         add_kernel(g, 0, 3 * bytes, "norm_grad of %lld", (long long)n);
     }
     g = program_create();

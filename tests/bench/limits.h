@@ -58,7 +58,7 @@ __attribute__((target("avx512f,avx512bf16"))) static float limits_pairs(int64_t 
 
 typedef struct limits_job {
     pthread_t thread;
-    int bf16;          /* multiply-adds of it, if there are such */
+    int bf16;          /* multiply-adds of it, which the processor has */
     double flops;      /* that were done */
     const char *bytes; /* that are read; NULL: multiply-adds */
     uint64_t n;
@@ -70,7 +70,7 @@ static inline void *limits_multiply(void *arg)
     limits_job *j = arg;
     const int64_t turns = 2000000;
 #if defined(__x86_64__)
-    if (j->bf16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16")) {
+    if (j->bf16) {
         j->result = limits_pairs(turns);
         j->flops = 4.0 * 16 * 24 * (double)turns;
         return NULL;
@@ -116,8 +116,7 @@ static inline double limits_run(void *(*work)(void *), limits_job *jobs, int thr
     return tfx_now() - start;
 }
 
-/* FLOP/s, measured now, in some hundredths of a second. Of bf16 those of f32 where the processor multiplies only these. */
-static inline double limits_flops(int threads, int bf16)
+static inline double limits_flops_of(int threads, int bf16)
 {
     limits_job *jobs = calloc((size_t)threads, sizeof(*jobs));
     if (!jobs)
@@ -129,6 +128,17 @@ static inline double limits_flops(int threads, int bf16)
         flops += jobs[i].flops;
     free(jobs);
     return flops / seconds;
+}
+
+/* FLOP/s, measured now, in some hundredths of a second. Of bf16 those of f32 where the processor multiplies only these, or these faster. */
+static inline double limits_flops(int threads, int bf16)
+{
+    double most = limits_flops_of(threads, 0);
+#if defined(__x86_64__)
+    if (bf16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16"))
+        most = fmax(most, limits_flops_of(threads, 1));
+#endif
+    return most;
 }
 
 /* Bytes a second that are read from memory: 128 MB on each thread, the best of a few rounds. */

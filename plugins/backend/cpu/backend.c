@@ -121,9 +121,11 @@ static uint64_t cpu_memory(const tfx_backend *b)
 static const char *const products_words[] = {"auto", "avx512_bf16", "avx512", "avx2", "plain", "openblas", NULL};
 
 static const tfx_option cpu_options[] = {
-    TFX_OPTION("products", TFX_OPT_CHOICE, "auto", 0, 0, products_words,
-               "what computes matrix products; auto: the first that the processor has of those before plain, or else "
-               "openblas. All but openblas give the same bits, with any number of threads"),
+    TFX_OPTION(
+        "products", TFX_OPT_CHOICE, "auto", 0, 0, products_words,
+        "what computes matrix products; auto: the first that the processor has of those before plain (avx512_bf16 only "
+        "where that is faster than f32), or else openblas. All but openblas give the same bits, with any number of "
+        "threads"),
     TFX_OPTION("threads", TFX_OPT_INT, "0", 0, MAX_THREADS, NULL,
                "compute threads; 0: as many as the process may use cores"),
 };

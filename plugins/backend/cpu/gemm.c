@@ -5,8 +5,6 @@
  * which stays in the second-level cache while a block of b goes by. */
 #include "gemm_blocks.h"
 
-#include <string.h>
-
 /* Columns of b that are packed at once. */
 enum { BLOCK_COLS = 1024 };
 
@@ -29,7 +27,7 @@ static layout lay_out(const tfx_cpu_terms *t, int64_t m, int64_t n, int64_t step
     return y;
 }
 
-static void multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch)
+void tfx_cpu_multiply_by_blocks(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch)
 {
     tfx_cpu_terms t = tfx_cpu_terms_of(g, p->bf16, p->k);
     layout y = lay_out(&t, p->m, p->n, tfx_cpu_block_steps(&t, 0));
@@ -47,7 +45,7 @@ static void multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scrat
         }
 }
 
-static uint64_t scratch_bytes(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k)
+uint64_t tfx_cpu_blocks_scratch(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k)
 {
     /* Of all products with at most k terms, those of one block have the longest. */
     tfx_cpu_terms t = tfx_cpu_terms_of(g, bf16, tfx_cpu_longest_block(bf16, k));
@@ -75,58 +73,4 @@ void tfx_cpu_multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scra
 uint64_t tfx_cpu_multiply_scratch(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k)
 {
     return m && n && k ? g->scratch_bytes(g, bf16, m, n, k) : 0;
-}
-
-/* ---- which there are ---- */
-
-static int has_plain(void)
-{
-    return 1;
-}
-
-static const tfx_cpu_gemm plain = {
-    "plain", has_plain, multiply, scratch_bytes, &tfx_cpu_tiles_plain, &tfx_cpu_tiles_plain};
-
-#if defined(__x86_64__)
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static int has_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") != 0;
-}
-
-static int has_avx512_bf16(void)
-{
-    return has_avx512() && __builtin_cpu_supports("avx512bf16");
-}
-
-static const tfx_cpu_gemm avx2 = {"avx2", has_avx2, multiply, scratch_bytes, &tfx_cpu_tiles_avx2, &tfx_cpu_tiles_avx2};
-static const tfx_cpu_gemm avx512 = {
-    "avx512", has_avx512, multiply, scratch_bytes, &tfx_cpu_tiles_avx512, &tfx_cpu_tiles_avx512};
-static const tfx_cpu_gemm avx512_bf16 = {"avx512_bf16", has_avx512_bf16,       multiply,
-                                         scratch_bytes, &tfx_cpu_tiles_avx512, &tfx_cpu_tiles_avx512_bf16};
-#endif
-
-const tfx_cpu_gemm *const tfx_cpu_gemms[] = {&plain,
-#if defined(__x86_64__)
-                                             &avx2,
-                                             &avx512,
-                                             &avx512_bf16,
-#endif
-                                             &tfx_cpu_openblas,
-                                             NULL};
-
-const tfx_cpu_gemm *tfx_cpu_gemm_named(const char *name)
-{
-    const tfx_cpu_gemm *best = &tfx_cpu_openblas;
-    for (const tfx_cpu_gemm *const *g = tfx_cpu_gemms; *g; g++) {
-        if (!strcmp((*g)->name, name))
-            return *g;
-        if ((*g)->usable() && *g != &plain && *g != &tfx_cpu_openblas)
-            best = *g;
-    }
-    return strcmp(name, "auto") ? NULL : best;
 }

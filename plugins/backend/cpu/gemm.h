@@ -39,7 +39,7 @@ extern const tfx_cpu_gemm *const tfx_cpu_gemms[];
 extern const tfx_cpu_gemm tfx_cpu_openblas; /* gemm_openblas.c */
 
 /* The one of that name; for "auto" the fastest of this processor, which is never portable C: its fused
- * multiply-add may be a function of the C library. NULL if there is none. */
+ * multiply-add may be a function of the C library. NULL if there is none. (gemm_choice.c) */
 const tfx_cpu_gemm *tfx_cpu_gemm_named(const char *name);
 
 /* Any product, also of no terms, rows or columns; scratch for those of at most m by n with at most k terms. */

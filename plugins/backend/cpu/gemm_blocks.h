@@ -43,4 +43,8 @@ void tfx_cpu_multiply_block(const tfx_cpu_terms *t, const tfx_cpu_matmul *p, int
 /* c = beta * from for rows [i, i + rows) and columns [j, j + cols) if multiply_block cannot do that: beta is neither 0 nor 1. */
 void tfx_cpu_begin(const tfx_cpu_matmul *p, int64_t i, int64_t rows, int64_t j, int64_t cols);
 
+/* Products by one thread, and the scratch memory for them: members of tfx_cpu_gemm (gemm.c). */
+void tfx_cpu_multiply_by_blocks(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch);
+uint64_t tfx_cpu_blocks_scratch(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k);
+
 #endif

@@ -12,9 +12,10 @@
 
 static pointwise_args *args_create(uint32_t n_nodes, uint32_t n_operands)
 {
-    /* Upper bounds: an instruction per node plus a load per operand; a store per node and one
-     * per result. */
-    size_t n_cells = (size_t)n_nodes + n_operands, n_instrs = n_cells, n_stores = 2 * (size_t)n_nodes;
+    /* Upper bounds: an instruction per node plus a load per operand; as many cells, and a derivative per node; a store per node
+     * and one per result. */
+    size_t n_cells = 2 * (size_t)n_nodes + n_operands, n_instrs = (size_t)n_nodes + n_operands,
+           n_stores = 2 * (size_t)n_nodes;
     pointwise_args *p = calloc(1, sizeof(*p) + n_cells * sizeof(pointwise_cell) + n_instrs * sizeof(pointwise_instr) +
                                       n_stores * sizeof(pointwise_store) + n_nodes * sizeof(tfx_tensor *));
     if (!p)
@@ -72,7 +73,7 @@ static int add_cell(pointwise_args *p, cell_kind kind, tfx_value v, const tfx_te
 static pointwise_instr *add_instr(pointwise_args *p, instr_kind kind, int dst, int a, int b)
 {
     pointwise_instr *in = &p->instrs[p->n_instrs++];
-    *in = (pointwise_instr){.kind = kind, .dst = dst, .a = a, .b = b};
+    *in = (pointwise_instr){.kind = kind, .dst = dst, .a = a, .b = b, .slope = -1};
     return in;
 }
 
@@ -166,6 +167,7 @@ static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx
     pointwise_instr *in = add_instr(p, binary ? INSTR_BINARY : INSTR_UNARY, result, a, b);
     in->op = node->op;
     in->binary = binary;
+    in->function = (tfx_unary)node->ints[0];
     in->round_bf16 = y->dtype == TFX_BF16 && node->op != TFX_OP_CAST;
     if (node->op == TFX_OP_CAST) {
         in->unary = tfx_cpu_tile_round_bf16;
@@ -271,9 +273,10 @@ tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *
         compile_node(c, p, step->nodes[i]);
     for (uint32_t i = 0; i < step->n_nodes; i++)
         add_output(c, p, step->nodes[i]);
+    tfx_cpu_pointwise_share(p);
     if (tfx_cpu_pointwise_place(p) != TFX_OK)
         return TFX_E_MEMORY;
-    out->scratch = p->cell_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
+    out->scratch = p->cell_bytes + p->stats_bytes + (uint64_t)p->n_regs * (uint64_t)p->reg_stride * sizeof(float);
     out->shared = (uint64_t)p->n_chunks * p->n_sums * sizeof(double);
     out->n_tasks = p->n_chunks;
     out->task = tfx_cpu_pointwise_task;

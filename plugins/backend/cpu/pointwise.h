@@ -50,7 +50,9 @@ typedef enum instr_kind {
 typedef struct pointwise_instr {
     instr_kind kind;
     int dst, a, b; /* cells, or -1 */
+    int slope;     /* UNARY: the cell of the derivative, which somebody needs, too; or -1 */
     tfx_op op;
+    tfx_unary function;            /* of UNARY and UNARY_GRAD */
     const tfx_cpu_tile_fn *binary; /* BINARY: [3] */
     tfx_cpu_tile_fn unary;
     int round_bf16;         /* the result's dtype is bf16 */
@@ -61,6 +63,7 @@ typedef struct pointwise_instr {
     uint64_t stream, threshold;
     uint32_t sum;        /* SUM: which */
     tfx_cpu_row_op rows; /* ROWS; b is dy */
+    uint32_t stats;      /* ROWS: which rows of the scratch memory for them */
 } pointwise_instr;
 
 typedef struct pointwise_store {
@@ -74,16 +77,20 @@ typedef struct pointwise_args {
     int64_t cols;      /* tiles are whole rows of so many, which ops on rows are about; 0: there are none */
     int prefetch;      /* operands come from main memory */
     int64_t tiles_per_row, n_tiles, tiles_per_chunk, n_chunks;
-    uint32_t n_cells, n_instrs, n_stores, n_sums, n_regs;
+    uint32_t n_cells, n_instrs, n_stores, n_sums, n_regs, n_stats;
     pointwise_cell *cells;
     pointwise_instr *instrs;
     pointwise_store *stores;
     const tfx_tensor **sums; /* results */
-    uint64_t cell_bytes;     /* of the cells' addresses and strides in scratch memory */
+    uint64_t cell_bytes;     /* of the cells' addresses and strides in scratch memory, */
+    uint64_t stats_bytes;    /* and of the statistics of a tile's rows, after them */
     int64_t reg_stride;      /* elements from register to register */
     int spare;               /* two registers in which single numbers become rows; -1: none */
 } pointwise_args;
 
+/* Has work done once that instructions have in common: what a norm and its gradient find out about a row, and what an activation
+ * function and its derivative are made of. */
+void tfx_cpu_pointwise_share(pointwise_args *p);
 /* Decides where cells live and how the domain is cut into tiles. */
 tfx_status tfx_cpu_pointwise_place(pointwise_args *p);
 void tfx_cpu_pointwise_task(const void *args, const tfx_cpu_ctx *ctx, int64_t chunk);

@@ -67,7 +67,54 @@ static void load_endangered_sources(pointwise_args *p)
     n = 0;
     for (uint32_t i = 0; i < p->n_cells; i++)
         if (p->cells[i].must_copy)
-            p->instrs[n++] = (pointwise_instr){.kind = INSTR_LOAD, .dst = (int)i, .a = -1, .b = -1};
+            p->instrs[n++] = (pointwise_instr){.kind = INSTR_LOAD, .dst = (int)i, .a = -1, .b = -1, .slope = -1};
+}
+
+/* ---- sharing ---- */
+
+/* The first instruction of an op before number `end` that has the same operand; NULL: there is none. */
+static pointwise_instr *find_same(pointwise_args *p, uint32_t end, tfx_op op, int a)
+{
+    for (uint32_t i = 0; i < end; i++)
+        if (p->instrs[i].op == op && p->instrs[i].a == a && p->instrs[i].kind != INSTR_LOAD)
+            return &p->instrs[i];
+    return NULL;
+}
+
+static void share_stats(pointwise_args *p, uint32_t i)
+{
+    pointwise_instr *in = &p->instrs[i], *norm = find_same(p, i, TFX_OP_NORM, in->a);
+    in->rows.knows_stats = in->op == TFX_OP_NORM_GRAD && norm && norm->rows.norm == in->rows.norm &&
+                           norm->rows.eps == in->rows.eps;
+    in->stats = in->rows.knows_stats ? norm->stats : p->n_stats++;
+}
+
+/* dy * f'(x), where f(x) has been computed: that gives f'(x) as well. */
+static void share_slope(pointwise_args *p, uint32_t i)
+{
+    pointwise_instr *in = &p->instrs[i], *f = find_same(p, i, TFX_OP_UNARY, in->a);
+    tfx_cpu_tile_fn both = f && f->function == in->function ? tfx_cpu_tile_unary_with_slope(in->function) : NULL;
+    if (!both)
+        return;
+    if (f->slope < 0) {
+        f->slope = (int)p->n_cells;
+        f->unary = both;
+        p->cells[p->n_cells++] = (pointwise_cell){.kind = CELL_COMPUTED, .reg = -1, .first_use = -1, .last_use = -1};
+    }
+    in->op = TFX_OP_MUL;
+    in->binary = tfx_cpu_tile_binary(TFX_OP_MUL);
+    in->a = in->b;
+    in->b = f->slope;
+}
+
+void tfx_cpu_pointwise_share(pointwise_args *p)
+{
+    for (uint32_t i = 0; i < p->n_instrs; i++) {
+        if (p->instrs[i].kind == INSTR_ROWS)
+            share_stats(p, i);
+        if (p->instrs[i].op == TFX_OP_UNARY_GRAD)
+            share_slope(p, i);
+    }
 }
 
 /* ---- folding ---- */
@@ -113,6 +160,10 @@ static void fold_affine(pointwise_args *p)
             p->cells[in->dst].made_by = i;
             p->cells[in->dst].varies = varies;
         }
+        if (in->slope >= 0) {
+            p->cells[in->slope].made_by = i;
+            p->cells[in->slope].varies = varies;
+        }
     }
     for (uint32_t i = 0; i < p->n_stores; i++)
         p->cells[p->stores[i].cell].n_uses++;
@@ -154,6 +205,7 @@ static void find_lifetimes(pointwise_args *p)
 {
     for (uint32_t i = 0; i < p->n_instrs; i++) {
         note_use(p, p->instrs[i].dst, (int32_t)i);
+        note_use(p, p->instrs[i].slope, (int32_t)i);
         note_use(p, p->instrs[i].a, (int32_t)i);
         note_use(p, p->instrs[i].b, (int32_t)i);
     }
@@ -200,11 +252,12 @@ static tfx_status assign_registers(pointwise_args *p)
             if (cell && cell->reg >= 0 && cell->last_use == (int32_t)i)
                 free_regs[n_free++] = cell->reg;
         }
-        if (in->dst < 0 || p->cells[in->dst].direct)
-            continue;
-        p->cells[in->dst].reg = n_free ? free_regs[--n_free] : (int)p->n_regs++;
-        if (p->cells[in->dst].last_use == (int32_t)i) /* a result that nobody reads */
-            free_regs[n_free++] = p->cells[in->dst].reg;
+        int results[2] = {in->dst, in->slope};
+        for (int k = 0; k < 2; k++)
+            if (results[k] >= 0 && !p->cells[results[k]].direct)
+                p->cells[results[k]].reg = n_free ? free_regs[--n_free] : (int)p->n_regs++;
+        if (in->dst >= 0 && !p->cells[in->dst].direct && p->cells[in->dst].last_use == (int32_t)i)
+            free_regs[n_free++] = p->cells[in->dst].reg; /* a result that nobody reads */
     }
     free(free_regs);
     p->spare = p->cols ? (int)p->n_regs : -1;
@@ -281,6 +334,9 @@ tfx_status tfx_cpu_pointwise_place(pointwise_args *p)
         return TFX_E_MEMORY;
     choose_tiles(p);
     p->cell_bytes = tfx_cpu_round_up(p->n_cells * (sizeof(float *) + sizeof(uint8_t)), 64);
+    p->stats_bytes = p->cols ? tfx_cpu_round_up(
+                                   (uint64_t)(p->n_stats * (p->tile / p->cols)) * sizeof(tfx_cpu_row_stats), 64)
+                             : 0;
     p->reg_stride = (int64_t)tfx_cpu_round_up((uint64_t)p->tile, 16) + REG_PAD;
     return TFX_OK;
 }

@@ -7,8 +7,9 @@
 typedef struct machine {
     const pointwise_args *p;
     const tfx_cpu_ctx *ctx;
-    const float **at; /* address of each cell's tile */
-    uint8_t *stride;  /* 0: one number for the whole tile */
+    const float **at;         /* address of each cell's tile */
+    uint8_t *stride;          /* 0: one number for the whole tile */
+    tfx_cpu_row_stats *stats; /* of a tile's rows, for each op that has some */
     float *regs;
     double *sums; /* of the current chunk */
 } machine;
@@ -95,6 +96,7 @@ static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
                       .b = in->b >= 0 ? m->at[in->b] : NULL,
                       .scale = in->scale,
                       .shift = in->shift,
+                      .slope = in->slope >= 0 ? m->regs + m->p->cells[in->slope].reg * m->p->reg_stride : NULL,
                       .scale_b = in->scale_b,
                       .shift_b = in->shift_b};
     if (in->kind == INSTR_BINARY) {
@@ -120,6 +122,10 @@ static void compute(machine *m, const pointwise_instr *in, int64_t i, int64_t n)
         tfx_cpu_fill(n, dst, *dst);
     m->at[in->dst] = dst;
     m->stride[in->dst] = (uint8_t)varies;
+    if (in->slope >= 0) {
+        m->at[in->slope] = t.slope;
+        m->stride[in->slope] = (uint8_t)varies;
+    }
 }
 
 /* The n elements of a cell; those of one that is a single number are made in the k-th spare register. */
@@ -136,7 +142,8 @@ static void compute_rows(machine *m, const pointwise_instr *in, int64_t i, int64
 {
     float *dst = result_of(m, in, i);
     const float *x = elements(m, in->a, n, 0), *dy = elements(m, in->b, n, 1);
-    in->rows.run(&in->rows, n / in->rows.cols, x, dy, dst);
+    tfx_cpu_row_stats *stats = m->stats + in->stats * (m->p->tile / m->p->cols);
+    in->rows.run(&in->rows, n / in->rows.cols, x, dy, dst, stats);
     m->at[in->dst] = dst;
     m->stride[in->dst] = 1;
 }
@@ -207,7 +214,8 @@ void tfx_cpu_pointwise_task(const void *args, const tfx_cpu_ctx *ctx, int64_t ch
                  .ctx = ctx,
                  .at = (const float **)ctx->scratch,
                  .stride = (uint8_t *)(ctx->scratch + p->n_cells * sizeof(float *)),
-                 .regs = (float *)(ctx->scratch + p->cell_bytes),
+                 .stats = (tfx_cpu_row_stats *)(ctx->scratch + p->cell_bytes),
+                 .regs = (float *)(ctx->scratch + p->cell_bytes + p->stats_bytes),
                  .sums = (double *)ctx->shared + chunk * p->n_sums};
     for (uint32_t s = 0; s < p->n_cells; s++) {
         m.stride[s] = p->cells[s].kind == CELL_EXTERN;

@@ -96,9 +96,11 @@ TFX_CPU_CLONES static void softmax_grad_row(int64_t n, const float *y, const flo
         dx[i] = y[i] * (dy[i] - dot);
 }
 
-void tfx_cpu_softmax(const tfx_cpu_row_op *op, int64_t n_rows, const float *x, const float *dy, float *out)
+void tfx_cpu_softmax(const tfx_cpu_row_op *op, int64_t n_rows, const float *x, const float *dy, float *out,
+                     tfx_cpu_row_stats *stats)
 {
     int64_t n = op->cols;
+    (void)stats;
     for (int64_t r = 0; r < n_rows; r++, x += n, out += n) {
         if (dy) { /* and x is the softmax */
             softmax_grad_row(n, x, dy, (float)tfx_cpu_row_dot(n, x, dy), out);

@@ -131,6 +131,32 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind)
     return table[kind];
 }
 
+#define WITH_SLOPE(name, function) \
+    TFX_CPU_CLONES static void name(const tfx_cpu_tile *t) \
+    { \
+        float *dst = t->dst, *slope = t->slope; \
+        const float *a = t->a; \
+        int64_t n = t->n; \
+        TFX_CPU_IVDEP \
+        for (int64_t i = 0; i < n; i++) { \
+            float x = a[i], d; \
+            dst[i] = function(x, &d); \
+            slope[i] = d; \
+        } \
+    }
+
+WITH_SLOPE(silu_with_slope, vm_silu_with_slope)
+WITH_SLOPE(gelu_erf_with_slope, vm_gelu_erf_with_slope)
+WITH_SLOPE(gelu_tanh_with_slope, vm_gelu_tanh_with_slope)
+
+tfx_cpu_tile_fn tfx_cpu_tile_unary_with_slope(tfx_unary kind)
+{
+    return kind == TFX_SILU        ? silu_with_slope
+           : kind == TFX_GELU_ERF  ? gelu_erf_with_slope
+           : kind == TFX_GELU_TANH ? gelu_tanh_with_slope
+                                   : NULL;
+}
+
 UNARY(extern, tfx_cpu_tile_affine, x *scale + shift)
 
 /* Bits 32..63 of the first Philox4x32-10 output (tfx_host.random_u64), for the element with

@@ -9,7 +9,7 @@
 /* Operands of one operation on n consecutive elements. dst may be equal to a or b. */
 typedef struct tfx_cpu_tile {
     int64_t n;
-    float *dst;
+    float *dst, *slope; /* slope: of tfx_cpu_tile_unary_with_slope only */
     const float *a, *b;
     float scale, shift;     /* AFFINE, or applied to a first: see tfx_cpu_tile_binary_affine */
     float scale_b, shift_b; /* applied to b first */
@@ -30,6 +30,8 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op);
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op);
 tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind);
 const tfx_cpu_tile_fn *tfx_cpu_tile_unary_grad(tfx_unary kind);
+/* f(a) to dst and f'(a) to slope in one; NULL where that is not worth it. */
+tfx_cpu_tile_fn tfx_cpu_tile_unary_with_slope(tfx_unary kind);
 void tfx_cpu_tile_affine(const tfx_cpu_tile *t);
 void tfx_cpu_tile_dropout(const tfx_cpu_tile *t);
 /* Rounds to the precision of bf16, the result still being floats. */

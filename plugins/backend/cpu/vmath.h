@@ -177,11 +177,20 @@ TFX_CPU_INLINE float vm_silu(float x)
     return vm_gated(x, vm_sigmoid2part(x, 0.0f, &slope));
 }
 
-TFX_CPU_INLINE float vm_silu_grad(float x)
+/* The functions "with slope" also give the derivative. */
+TFX_CPU_INLINE float vm_silu_with_slope(float x, float *d)
 {
     float slope;
     float s = vm_sigmoid2part(x, 0.0f, &slope);
-    return vm_gated_grad(x, s, slope);
+    *d = vm_gated_grad(x, s, slope);
+    return vm_gated(x, s);
+}
+
+TFX_CPU_INLINE float vm_silu_grad(float x)
+{
+    float d;
+    vm_silu_with_slope(x, &d);
+    return d;
 }
 
 /* *density = exp(-x^2/2); returns P(Z <= x) of the standard normal distribution. */
@@ -214,11 +223,19 @@ TFX_CPU_INLINE float vm_gelu_erf(float x)
     return vm_gated(x, vm_normal(x, &e));
 }
 
-TFX_CPU_INLINE float vm_gelu_erf_grad(float x)
+TFX_CPU_INLINE float vm_gelu_erf_with_slope(float x, float *d)
 {
     float e;
     float p = vm_normal(x, &e);
-    return vm_gated_grad(x, p, e * 0.3989422804f);
+    *d = vm_gated_grad(x, p, e * 0.3989422804f);
+    return vm_gated(x, p);
+}
+
+TFX_CPU_INLINE float vm_gelu_erf_grad(float x)
+{
+    float d;
+    vm_gelu_erf_with_slope(x, &d);
+    return d;
 }
 
 /* gelu_tanh(x) = x * sigmoid(w), w = 2 sqrt(2/pi) (x + 0.044715 x^3). w is computed in
@@ -242,11 +259,19 @@ TFX_CPU_INLINE float vm_gelu_tanh(float x)
     return vm_gated(x, vm_gelu_tanh_gate(x, &slope));
 }
 
-TFX_CPU_INLINE float vm_gelu_tanh_grad(float x)
+TFX_CPU_INLINE float vm_gelu_tanh_with_slope(float x, float *d)
 {
     float slope;
     float s = vm_gelu_tanh_gate(x, &slope);
-    return vm_gated_grad(x, s, slope);
+    *d = vm_gated_grad(x, s, slope);
+    return vm_gated(x, s);
+}
+
+TFX_CPU_INLINE float vm_gelu_tanh_grad(float x)
+{
+    float d;
+    vm_gelu_tanh_with_slope(x, &d);
+    return d;
 }
 
 #endif
