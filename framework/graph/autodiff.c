@@ -114,7 +114,7 @@ void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wr
         return;
     uint32_t region = g->region;
     g->region = 0; /* the backward pass itself belongs to no region */
-    g->backward_from = g->n_nodes;
+    g->backward = 1;
     backward s = {.g = g, .n_nodes = g->n_nodes, .n_values = g->n_values};
     s.grad = TFX_NEW_ARRAY(tfx_value, s.n_values);
     s.clone = TFX_NEW_ARRAY(tfx_value, s.n_values);
@@ -128,6 +128,7 @@ void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wr
     for (uint32_t i = 0; i < n; i++)
         grads[i] = s.grad[wrt[i]];
     g->region = region;
+    g->backward = 0;
     free(s.grad);
     free(s.clone);
 }

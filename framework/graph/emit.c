@@ -87,6 +87,7 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
                              .out = g->n_values,
                              .custom = e->custom,
                              .region = g->region,
+                             .backward = g->backward,
                              .recomputed = g->recomputed,
                              .update = g->update,
                              .owner = g->owner};
@@ -138,6 +139,7 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
 void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n)
 {
     g->region = n->region;
+    g->backward = n->backward;
     g->recomputed = n->recomputed;
     g->update = n->update;
     g->owner = n->owner;

@@ -184,21 +184,15 @@ static uint32_t try_join(fusion *f, uint32_t a, uint32_t b)
     return a;
 }
 
-/* Of the forward pass, or of a region of it that is done again. */
-static int is_forward(const tfx_graph *g, uint32_t node)
-{
-    return node < g->backward_from || g->nodes[node].recomputed == TFX_RECOMPUTED_REGION;
-}
-
 /* What the backward pass makes again (recompute.h), it makes where what that takes is read anyway. */
 static void join_readers(fusion *f, const tfx_graph_node *n, uint32_t u)
 {
     const tfx_graph *g = &f->s->graph;
-    if (!g->backward_from || is_forward(g, f->at) || n->op == TFX_OP_STORE || n->update)
+    if (tfx_node_is_forward(n) || n->op == TFX_OP_STORE || n->update)
         return;
     for (uint32_t k = 0; k < n->n_in; k++) {
         tfx_value v = tfx_value_base(g, n->in[k]);
-        if (!is_forward(g, g->values[v].node) || !tfx_graph_same_shape(g, n->in[k], n->out))
+        if (!tfx_node_is_forward(&g->nodes[g->values[v].node]) || !tfx_graph_same_shape(g, n->in[k], n->out))
             continue;
         uint32_t other = f->reader[v];
         f->reader[v] = f->at + 1;

@@ -33,10 +33,17 @@ typedef struct tfx_graph_node {
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
     uint32_t region;   /* recomputation region (a block), 0: none */
+    int backward;      /* part of the backward pass */
     int recomputed;    /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
     int update;        /* part of the optimizer's update */
     const void *owner; /* who emitted it: a layer's configuration; NULL: the host itself */
 } tfx_graph_node;
+
+/* Whether n is of the forward pass, or of a region of it that the backward pass does again. */
+static inline int tfx_node_is_forward(const tfx_graph_node *n)
+{
+    return !n->backward || n->recomputed == TFX_RECOMPUTED_REGION;
+}
 
 /* The custom ops that were asked for, each once, also where they were lowered. */
 typedef struct tfx_op_set {
@@ -74,7 +81,6 @@ typedef struct tfx_graph {
     tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
     int training;                        /* whether a backward pass will follow, and dropout is active */
-    uint32_t backward_from;              /* the first node of the backward pass; 0: there is none */
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
     tfx_error *err; /* not owned */
@@ -82,7 +88,7 @@ typedef struct tfx_graph {
     /* Marks put on every node that is emitted. */
     const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */
     uint32_t region;
-    int recomputed, update;
+    int backward, recomputed, update;
     const void *owner;
 } tfx_graph;
 

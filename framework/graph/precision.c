@@ -17,13 +17,6 @@ typedef struct rewriting {
     char *is_read;     /* as bf16: it is made as soon as the value is, so that this need not be kept */
 } rewriting;
 
-/* Whether node i is of the backward pass, but not of a region of the forward pass that is done again as it was. */
-static int is_backward(const tfx_graph *g, uint32_t i)
-{
-    const tfx_graph_node *n = &g->nodes[i];
-    return g->backward_from && i >= g->backward_from && n->recomputed != TFX_RECOMPUTED_REGION && !n->update;
-}
-
 /* Whether v is an activation: what a node of the forward pass gives, but neither a statistic (one number for a row, or a
  * second result) nor anything that costs no memory. */
 static int is_activation(const tfx_graph *g, tfx_value v)
@@ -31,8 +24,8 @@ static int is_activation(const tfx_graph *g, tfx_value v)
     const tfx_graph_value *x = &g->values[v];
     const tfx_graph_node *n = &g->nodes[x->node];
     const tfx_op_info *op = tfx_op_info_of(n->op);
-    return (x->node < g->backward_from || n->recomputed == TFX_RECOMPUTED_REGION) && !op->no_unit &&
-           !op->free_in_unit && v == n->out && x->n_dims && x->dims[x->n_dims - 1] > 1;
+    return tfx_node_is_forward(n) && !op->no_unit && !op->free_in_unit && v == n->out && x->n_dims &&
+           x->dims[x->n_dims - 1] > 1;
 }
 
 static operand_use use_of(const tfx_graph *g, uint32_t i, uint32_t k)
@@ -43,7 +36,7 @@ static operand_use use_of(const tfx_graph *g, uint32_t i, uint32_t k)
         return AS_IS;
     if (k < 32 && op->bf16 >> k & 1)
         return NARROW;
-    return is_backward(g, i) && is_activation(g, tfx_value_base(g, n->in[k])) ? WIDEN : AS_IS;
+    return !tfx_node_is_forward(n) && is_activation(g, tfx_value_base(g, n->in[k])) ? WIDEN : AS_IS;
 }
 
 /* The copy of the parameter that v is, or TFX_STATE_NONE. */
@@ -129,11 +122,8 @@ void tfx_precision_narrow(tfx_graph *g, tfx_value *wanted, uint32_t n)
     for (uint32_t i = 0; i < g->n_nodes; i++)
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
             r.is_read[tfx_value_base(g, g->nodes[i].in[k])] |= use_of(g, i, k) != AS_IS;
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
-        if (i == g->backward_from)
-            to.backward_from = to.n_nodes;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
         copy_node(&r, i);
-    }
     tfx_graph_become(g, &to, r.map, wanted, n);
     free(r.map);
     free(r.narrow);

@@ -21,12 +21,6 @@ typedef struct rewriting {
     tfx_value *again; /* MADE: when it was made again */
 } rewriting;
 
-/* Of the forward pass, or of a region of it that is done again. */
-static int is_forward(const tfx_graph *g, uint32_t node)
-{
-    return node < g->backward_from || g->nodes[node].recomputed == TFX_RECOMPUTED_REGION;
-}
-
 static int is_pass(tfx_op op)
 {
     return tfx_op_info_of(op)->pointwise || tfx_op_info_of(op)->rows;
@@ -35,8 +29,8 @@ static int is_pass(tfx_op op)
 static void find_readers(rewriting *r)
 {
     const tfx_graph *g = r->from;
-    for (uint32_t i = g->backward_from; i < g->n_nodes; i++)
-        for (uint32_t k = 0; !is_forward(g, i) && k < g->nodes[i].n_in; k++)
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; !tfx_node_is_forward(&g->nodes[i]) && k < g->nodes[i].n_in; k++)
             r->read[tfx_value_base(g, g->nodes[i].in[k])] |= is_pass(g->nodes[i].op) ? READ | READ_IN_PASS : READ;
 }
 
@@ -66,7 +60,7 @@ static void find_states(rewriting *r)
 {
     const tfx_graph *g = r->from;
     for (uint32_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t k = 0; is_forward(g, i) && k < g->nodes[i].n_out; k++)
+        for (uint32_t k = 0; tfx_node_is_forward(&g->nodes[i]) && k < g->nodes[i].n_out; k++)
             r->states[g->nodes[i].out + k] = state_of(r, &g->nodes[i], r->read[g->nodes[i].out + k]);
 }
 
@@ -81,6 +75,7 @@ static tfx_value again(rewriting *r, tfx_value v)
     tfx_value *in = TFX_NEW_ARRAY(tfx_value, n.n_in);
     for (uint32_t k = 0; k < n.n_in; k++)
         in[k] = again(r, n.in[k]);
+    n.backward = 1;
     n.recomputed = TFX_RECOMPUTED_VALUE;
     r->again[v] = tfx_graph_copy(r->to, r->from, &n, in);
     free(in);
@@ -90,7 +85,7 @@ static tfx_value again(rewriting *r, tfx_value v)
 void tfx_recompute_in_passes(tfx_graph *g, tfx_value *wanted, uint32_t n)
 {
     tfx_graph to;
-    if (g->err->status != TFX_OK || !g->backward_from)
+    if (g->err->status != TFX_OK)
         return;
     tfx_graph_init(&to, g->state, g->err);
     rewriting r = {g,
@@ -104,10 +99,8 @@ void tfx_recompute_in_passes(tfx_graph *g, tfx_value *wanted, uint32_t n)
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *node = &g->nodes[i];
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, node->n_in);
-        if (i == g->backward_from)
-            to.backward_from = to.n_nodes;
         for (uint32_t k = 0; k < node->n_in; k++)
-            in[k] = is_forward(g, i) ? r.map[node->in[k]] : again(&r, node->in[k]);
+            in[k] = tfx_node_is_forward(node) ? r.map[node->in[k]] : again(&r, node->in[k]);
         tfx_value out = tfx_graph_copy(&to, g, node, in);
         for (uint32_t k = 0; k < node->n_out; k++)
             r.map[node->out + k] = out + k;

@@ -10,8 +10,7 @@
 
 #include "framework/graph/graph.h"
 
-/* Replaces g. wanted[0..n) are values of it, and become those of the new one. Does nothing to a graph that has an error or no
- * backward pass. */
+/* Replaces g. wanted[0..n) are values of it, and become those of the new one. Does nothing to a graph that has an error. */
 void tfx_recompute_in_passes(tfx_graph *g, tfx_value *wanted, uint32_t n);
 
 #endif

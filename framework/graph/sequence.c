@@ -67,8 +67,6 @@ static void rewrite(tfx_sequence *s, const tfx_graph *g, const tfx_value *output
     tfx_graph_init(&s->graph, g->state, g->err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
-        if (i == g->backward_from)
-            s->graph.backward_from = s->graph.n_nodes;
         if (!live[i] || (tfx_op_info_of(n->op)->free_in_unit && !kept[i]))
             continue;
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, n->n_in);

@@ -6,6 +6,7 @@
 #include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
 #include "framework/graph/incremental.h"
+#include "framework/graph/loss_parts.h"
 #include "framework/graph/precision.h"
 #include "framework/graph/recompute.h"
 #include "framework/model/build.h"
@@ -146,6 +147,10 @@ static void check_total(tfx_graph *g)
                        tfx_format_bytes(text, total));
 }
 
+/* Bytes of logits at a time. Each part reads the head again, and adds to its gradient: less would be slower (a 50304 x 768
+ * head takes 154 MB). */
+#define MOST_LOGITS ((uint64_t)128 << 20)
+
 static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind kind, outputs o)
 {
     tfx_stage_program *p = &b->s->programs[kind];
@@ -161,6 +166,7 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
             at[n++] = tensors[i];
         }
     assert(g->state->frozen || g->err->status != TFX_OK);
+    tfx_loss_in_parts(g, MOST_LOGITS, wanted, n);
     tfx_recompute_in_passes(g, wanted, n); /* whatever the backend fuses: in bf16 it is a matter of rounding, too */
     if (b->p->train->compute == TFX_BF16)
         tfx_precision_narrow(g, wanted, n);

@@ -39,10 +39,10 @@ START_TEST(what_is_done_again)
     for (uint32_t i = 0; i < l.g.n_nodes; i++) {
         const tfx_graph_node *node = &l.g.nodes[i];
         count[node->op] += node->recomputed == TFX_RECOMPUTED_VALUE;
-        ck_assert(!node->recomputed || i >= l.g.backward_from);
-        for (uint32_t k = 0; k < node->n_in && i >= l.g.backward_from; k++) {
+        ck_assert(!node->recomputed || node->backward);
+        for (uint32_t k = 0; k < node->n_in && node->backward; k++) {
             uint32_t from = l.g.values[node->in[k]].node;
-            if (from < l.g.backward_from && l.g.nodes[from].op != TFX_OP_PARAM)
+            if (!l.g.nodes[from].backward && l.g.nodes[from].op != TFX_OP_PARAM)
                 ck_assert_msg(node->in[k] == wanted[0] || node->in[k] == wanted[1], "a %s is kept",
                               tfx_op_name(l.g.nodes[from].op));
             for (int w = 0; w < 2; w++)
