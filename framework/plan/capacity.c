@@ -114,7 +114,8 @@ tfx_status tfx_arm_plan_fits(const tfx_arm_plan *p, const tfx_device *device, tf
         tfx_fail(err, TFX_E_INVALID,
                  "[arm %s]: stage %u (model '%s') needs %s of memory (parameters %s, optimizer %s, "
                  "activations and gradients %s, scratch and program %s); this machine has %s. Ways out: "
-                 "train.micro_batch, train.recompute = block, train.compute = bf16, train.optimizer.moments = bf16",
+                 "train.micro_batch, train.recompute = auto, train.compute = bf16, train.gradients = bf16, "
+                 "train.optimizer.moments = bf16",
                  p->arm->name, s->index, s->model->name, tfx_format_bytes(a, (double)need),
                  tfx_format_bytes(b, (double)s->param_bytes), tfx_format_bytes(c, (double)s->optimizer_bytes),
                  tfx_format_bytes(d, (double)s->arena_bytes),

@@ -77,7 +77,7 @@ tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *
     }
     for (size_t k = 0; k < t->n_states; k++)
         t->state_names[k] = tfx_strdup(states[k].name);
-    const tfx_state accumulator = {sizeof(accumulator), ACCUMULATOR, TFX_STATE_LIKE_PARAM, TFX_F32, 1};
+    const tfx_state accumulator = {sizeof(accumulator), ACCUMULATOR, TFX_STATE_LIKE_PARAM, train->gradients, 1};
     uint32_t n = s->n; /* inputs and parameters so far: an optimizer's state has no state */
     assert(!t->items && !s->frozen);
     t->items = TFX_NEW_ARRAY(tfx_trained_param, n);
@@ -113,10 +113,10 @@ static tfx_value old_elements(const tfx_trained_param *p, tfx_graph *g)
 
 /* The update of one parameter. */
 static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p, const tfx_train_config *train,
-                        const tfx_builder *b, tfx_value before_clipping, tfx_value factor, tfx_value lr,
-                        tfx_value *sums)
+                        const tfx_builder *b, tfx_value grad, tfx_value factor, tfx_value lr, tfx_value *sums)
 {
     tfx_graph *g = tfx_builder_graph(b);
+    tfx_value before_clipping = tfx_emit_cast(g, grad, TFX_F32); /* here, so that it is not kept as f32 */
     const tfx_state_tensor *tensor = &g->state->tensors[p->param];
     const tfx_optimizer_class *cls = train->optimizer.impl;
     tfx_value old = sums || rates_differ(t) ? old_elements(p, g) : TFX_POISON;

@@ -93,7 +93,7 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
     return tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
 }
 
-/* The gradient of every trained parameter, added to its accumulator if there is one. */
+/* The gradient of every trained parameter, added to its accumulator if there is one; with its dtype then. */
 static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, double seed, tfx_value *grads)
 {
     uint32_t n = b->trained.n;
@@ -101,13 +101,22 @@ static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, do
     for (uint32_t i = 0; i < n; i++) {
         const tfx_trained_param *t = &b->trained.items[i];
         wrt[i] = tfx_emit_state(g, t->param);
-        grads[i] = before[i] = t->accumulator == TFX_STATE_NONE ? TFX_POISON : tfx_emit_state(g, t->accumulator);
+        /* A product adds to f32. */
+        int adds = t->accumulator != TFX_STATE_NONE && b->p->train->gradients == TFX_F32;
+        grads[i] = before[i] = adds ? tfx_emit_state(g, t->accumulator) : TFX_POISON;
     }
     tfx_autodiff(g, loss, seed, wrt, n, grads);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        if (b->trained.items[i].accumulator != TFX_STATE_NONE && b->p->train->gradients == TFX_BF16 && grads[i]) {
+            g->update = 1; /* as early as can be: an f32 gradient need not be kept for the end */
+            tfx_value sum = tfx_emit_cast(g, tfx_emit_state(g, b->trained.items[i].accumulator), TFX_F32);
+            grads[i] = tfx_emit_cast(g, tfx_emit_binary(g, TFX_OP_ADD, sum, grads[i]), TFX_BF16);
+            g->update = 0;
+        }
         if (grads[i] == before[i])
             tfx_graph_fail(g, "parameter %s does not influence the loss",
                            b->s->state.tensors[b->trained.items[i].param].name);
+    }
     free(before);
     free(wrt);
 }
@@ -123,12 +132,19 @@ static void build_updates(const stage_builder *b, tfx_graph *g, int measured, co
     const tfx_train_config *train = b->p->train;
     tfx_value *sums = measured ? TFX_NEW_ARRAY(tfx_value, b->trained.n * TFX_SLICE_SUMS) : NULL;
     g->update = 1;
-    o->grad_norm = tfx_grad_norm(g, grads, b->trained.n);
+    tfx_value *kept = TFX_NEW_ARRAY(tfx_value, b->trained.n), *exact = TFX_NEW_ARRAY(tfx_value, b->trained.n);
+    for (uint32_t i = 0; i < b->trained.n; i++) {
+        kept[i] = tfx_emit_cast(g, grads[i], train->gradients);
+        exact[i] = tfx_emit_cast(g, grads[i], TFX_F32);
+    }
+    o->grad_norm = tfx_grad_norm(g, exact, b->trained.n);
     tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, o->grad_norm, train->clip) : TFX_POISON;
-    tfx_optimizer_update(&b->trained, train, g, grads, factor, tfx_emit_state(g, b->s->lr), sums);
+    tfx_optimizer_update(&b->trained, train, g, kept, factor, tfx_emit_state(g, b->s->lr), sums);
     if (measured)
         o->sums = tfx_slice_join(g, sums, b->trained.n * TFX_SLICE_SUMS);
     g->update = 0;
+    free(kept);
+    free(exact);
     free(sums);
 }
 
@@ -237,7 +253,10 @@ static void build_update(stage_builder *b, int measured)
         grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
     build_updates(b, &g, measured, grads, &o);
     for (uint32_t i = 0; i < n; i++)
-        tfx_emit_store(&g, tfx_emit_constant(&g, 0.0, g.values[grads[i]].n_dims, g.values[grads[i]].dims), grads[i]);
+        tfx_emit_store(&g,
+                       tfx_emit_cast(&g, tfx_emit_constant(&g, 0.0, g.values[grads[i]].n_dims, g.values[grads[i]].dims),
+                                     g.values[grads[i]].dtype),
+                       grads[i]);
     finish_graph(b, &g, TFX_PROGRAM_UPDATE + (measured ? TFX_PROGRAM_MEASURED : 0), o);
     free(grads);
 }

@@ -181,10 +181,9 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
             tfx_format_bytes(b, (double)tfx_call_backend_memory(device->cls, device->backend)),
             tfx_format_bytes(c, (double)tfx_plan_disk_bytes(arms, e->n_arms, e->n_seeds, 1)));
     if (!all_fit)
-        fprintf(
-            out,
-            "Some stages do not fit: lower train.micro_batch, or set train.recompute = block, train.compute = bf16 or "
-            "train.optimizer.moments = bf16.\n");
+        fprintf(out,
+                "Some stages do not fit: lower train.micro_batch, or set train.recompute = auto, train.compute = bf16, "
+                "train.gradients = bf16 or train.optimizer.moments = bf16.\n");
 }
 
 static void add_claim(cJSON *stage, const tfx_growth_claim *claim)

@@ -61,6 +61,10 @@ static const tfx_option train[] = {
            "what products and attention take, and what is kept for the backward pass: f32, or bf16, which takes less "
            "memory; all else is "
            "f32 either way"),
+    CHOICE("gradients", "f32", compute,
+           "how gradients are kept until the global norm is known, and summed over micro-batches: f32, or bf16, which "
+           "takes half the "
+           "memory and rounds them, once for each micro-batch; the norm is that of f32 ones"),
     INT("eval_every", "0", 0, MOST, "steps between evaluations; 0: at the start and end of each stage"),
     INT("log_every", "1", 1, MOST, "steps between rows in the metric table"),
     INT("slice_every", "0", 0, MOST,

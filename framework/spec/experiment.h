@@ -58,10 +58,11 @@ typedef struct tfx_train_config {
     double decay_fraction; /* WSD: the last fraction of the steps decays linearly */
     double clip;           /* global gradient norm; 0: off */
     tfx_recompute recompute;
-    tfx_dtype compute;        /* F32, or BF16: precision.h */
-    int64_t eval_every;       /* steps; 0: only at the start and end of each stage */
-    int64_t log_every;        /* steps between rows in the metric table */
-    int64_t slice_every;      /* steps between measurements of slices in stages that began with growth; 0: none */
+    tfx_dtype compute;   /* F32, or BF16: precision.h */
+    tfx_dtype gradients; /* how they are kept from the backward pass to the update, and summed over micro-batches */
+    int64_t eval_every;  /* steps; 0: only at the start and end of each stage */
+    int64_t log_every;   /* steps between rows in the metric table */
+    int64_t slice_every; /* steps between measurements of slices in stages that began with growth; 0: none */
     int64_t checkpoint_every; /* steps; 0: only at the end of each stage */
     int64_t keep_checkpoints; /* newest of the periodic ones kept on disk */
     int keep_stages;          /* checkpoints at the ends of stages stay when a newer one exists */

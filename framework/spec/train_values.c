@@ -112,6 +112,7 @@ static void read_numbers(tfx_train_config *t)
     t->clip = tfx_options_real(o, "clip");
     t->recompute = recompute_named(tfx_options_string(o, "recompute"));
     t->compute = strcmp(tfx_options_string(o, "compute"), "bf16") ? TFX_F32 : TFX_BF16;
+    t->gradients = strcmp(tfx_options_string(o, "gradients"), "bf16") ? TFX_F32 : TFX_BF16;
     t->eval_every = tfx_options_int(o, "eval_every");
     t->log_every = tfx_options_int(o, "log_every");
     t->slice_every = tfx_options_int(o, "slice_every");

@@ -71,6 +71,60 @@ START_TEST(micro_batches_add_up)
 }
 END_TEST
 
+/* After one step from nothing, the momentum is the gradient. */
+static float *momentum(const char *train_keys, const char *name, float *norm, uint64_t *n, uint64_t *bytes)
+{
+    char *text = spec_text(train_keys, SPEC_TOKENFORMER "[arm a]\nmodel = tokenformer\ntrain.optimizer = sgd\n"
+                                                        "train.clip = 0\n");
+    float out[2];
+    fixture f;
+    stage_runner r;
+    fixture_open(&f, text);
+    runner_open(&r, &f.device, stage_plan(&f, "a", 0), 1);
+    const tfx_state_tensor *t = runner_tensor(&r, name);
+    runner_step(&r, 0, 1e-2, out);
+    float *x = runner_read(&r, t);
+    *norm = out[1];
+    *n = t->elements;
+    *bytes = tfx_stage_peak_bytes(r.plan);
+    runner_close(&r);
+    fixture_close(&f);
+    free(text);
+    return x;
+}
+
+/* Gradients that are kept in bf16 are the f32 ones, rounded once for each micro-batch. The norm is of those that are not rounded. */
+START_TEST(gradients_in_bf16)
+{
+    static const char *const micro[] = {"micro_batch = 4\n", "micro_batch = 1\n"};
+    static const char *const names[] = {"embedding.weight/m", "blocks.1.ffn.key/m", "blocks.0.mixer.q.value/m",
+                                        "norm.weight/m"};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < 4; i++) {
+            char *narrow = tfx_printf("%sgradients = bf16\n", micro[k]);
+            float norms[2], largest = 0;
+            uint64_t n, bytes[2];
+            float *exact = momentum(micro[k], names[i], &norms[0], &n, &bytes[0]);
+            float *rounded = momentum(narrow, names[i], &norms[1], &n, &bytes[1]);
+            for (uint64_t e = 0; e < n; e++)
+                largest = fmaxf(largest, fabsf(exact[e]));
+            for (uint64_t e = 0; e < n; e++) {
+                uint32_t bits = (uint32_t)tfx_bf16_from_f32(exact[e]) << 16;
+                ck_assert_msg(
+                    k ? fabsf(rounded[e] - exact[e]) <= 4 * 0x1p-8f * largest : !memcmp(&bits, &rounded[e], 4),
+                    "%s, element %d: %.9g, in f32 %.9g", names[i], (int)e, (double)rounded[e], (double)exact[e]);
+            }
+            ck_assert_msg(k ? fabsf(norms[0] - norms[1]) < 0x1p-7f * norms[0] : norms[0] == norms[1],
+                          "the norm is %.9g, in f32 %.9g", (double)norms[1], (double)norms[0]);
+            ck_assert(k ? bytes[1] < bytes[0]
+                        : bytes[1] <= bytes[0]); /* with one micro-batch, where activations are less */
+            free(exact);
+            free(rounded);
+            free(narrow);
+        }
+}
+END_TEST
+
 /* The gradient of a step is that of all its micro-batches, not of the last one. */
 START_TEST(no_micro_batch_is_dropped)
 {
@@ -453,6 +507,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("optimizer");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, micro_batches_add_up);
+    tcase_add_test(c, gradients_in_bf16);
     tcase_add_test(c, no_micro_batch_is_dropped);
     tcase_add_test(c, low_precision_moments);
     tcase_add_test(c, clipping);
