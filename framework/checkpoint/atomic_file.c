@@ -82,7 +82,7 @@ tfx_status tfx_atomic_file_write(tfx_atomic_file *f, const void *data, size_t n,
 
 tfx_status tfx_atomic_file_commit(tfx_atomic_file *f, tfx_error *err)
 {
-    if (sync_fd(f->fd) != 0)
+    if (!f->unsynced && sync_fd(f->fd) != 0)
         return tfx_fail(err, TFX_E_IO, "%s: cannot flush to disk: %s", f->final_path, strerror(errno));
     f->open = 0;
     if (close(f->fd) != 0)
@@ -93,6 +93,8 @@ tfx_status tfx_atomic_file_commit(tfx_atomic_file *f, tfx_error *err)
         return tfx_fail(err, TFX_E_IO, "%s: cannot rename %s to it: %s", f->final_path, f->temp_path, strerror(errno));
     free(f->temp_path);
     f->temp_path = NULL;
+    if (f->unsynced)
+        return TFX_OK;
     char *parent = tfx_parent_dir(f->final_path);
     tfx_status status = tfx_sync_dir(parent, err);
     free(parent);

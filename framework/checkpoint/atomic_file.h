@@ -7,7 +7,8 @@
 
 /* Zero-initialise. */
 typedef struct tfx_atomic_file {
-    int open; /* whether fd is ours to close */
+    int unsynced; /* set by whoever flushes the folder as a whole: not flushed here */
+    int open;     /* whether fd is ours to close */
     int fd;
     char *final_path;
     char *temp_path; /* NULL: final_path is a device or pipe, written in place */

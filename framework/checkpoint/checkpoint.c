@@ -12,70 +12,10 @@
 
 #define CHUNK_BYTES ((size_t)4 << 20)
 
-static tfx_st_dtype file_dtype(tfx_dtype d)
+tfx_st_dtype tfx_checkpoint_dtype(tfx_dtype d)
 {
     return d == TFX_F32 ? TFX_ST_F32 : d == TFX_BF16 ? TFX_ST_BF16 : TFX_ST_I32;
 }
-
-/* ---- writing ---- */
-
-static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kind kind, const char *model,
-                                const tfx_state_layout *state, const tfx_state_io *io, int64_t step, uint64_t *bytes,
-                                char *hash, tfx_error *err)
-{
-    char *path = tfx_printf("%s/%s", dir, file), step_text[32];
-    char *chunk = tfx_alloc(CHUNK_BYTES);
-    tfx_st_writer *w = tfx_st_writer_create();
-    snprintf(step_text, sizeof(step_text), "%" PRId64, step);
-    tfx_st_writer_metadata(w, "format", "tfx");
-    tfx_st_writer_metadata(w, "model", model);
-    tfx_st_writer_metadata(w, "step", step_text);
-    for (uint32_t i = 0; i < state->n; i++)
-        if (state->tensors[i].kind == kind)
-            tfx_st_writer_declare(w, state->tensors[i].name, file_dtype(state->tensors[i].dtype),
-                                  state->tensors[i].n_dims, state->tensors[i].dims);
-    tfx_st_writer_begin(w, path, err);
-    for (uint32_t i = 0; i < state->n && err->status == TFX_OK; i++) {
-        const tfx_state_tensor *t = &state->tensors[i];
-        for (uint64_t at = 0; t->kind == kind && at < t->bytes && err->status == TFX_OK; at += CHUNK_BYTES) {
-            size_t n = t->bytes - at < CHUNK_BYTES ? (size_t)(t->bytes - at) : CHUNK_BYTES;
-            io->read(io->ctx, t, at, chunk, n);
-            tfx_st_writer_write(w, chunk, n, err);
-        }
-    }
-    uint64_t file_bytes = 0;
-    if (err->status == TFX_OK)
-        tfx_st_writer_finish(w, &file_bytes, hash, err);
-    *bytes += file_bytes;
-    tfx_st_writer_destroy(w);
-    free(chunk);
-    free(path);
-    return err->status;
-}
-
-tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_state_layout *state,
-                                const tfx_state_io *io, const tfx_checkpoint_record *what, int params_only,
-                                tfx_checkpoint_written *out, tfx_error *err)
-{
-    tfx_staged_dir dir = {0};
-    tfx_checkpoint_record record = *what;
-    int64_t step = what->at.step;
-    char *parent = tfx_parent_dir(path);
-    *out = (tfx_checkpoint_written){0};
-    if (tfx_make_dirs(parent, err) == TFX_OK && tfx_staged_dir_begin(&dir, path, err) == TFX_OK &&
-        write_tensors(dir.temp_path, TFX_CHECKPOINT_WEIGHTS, TFX_STATE_PARAM, model, state, io, step, &out->bytes,
-                      record.weights, err) == TFX_OK &&
-        (params_only || write_tensors(dir.temp_path, TFX_CHECKPOINT_OPTIMIZER, TFX_STATE_OPTIMIZER, model, state, io,
-                                      step, &out->bytes, record.optimizer, err) == TFX_OK) &&
-        tfx_checkpoint_record_write(dir.temp_path, &record, &out->bytes, out->json_hash, err) == TFX_OK)
-        tfx_staged_dir_commit(&dir, err);
-    memcpy(out->hash, record.weights, sizeof(out->hash));
-    tfx_staged_dir_finish(&dir);
-    free(parent);
-    return err->status;
-}
-
-/* ---- reading ---- */
 
 static int same_shape(const tfx_st_tensor *f, const tfx_state_tensor *t)
 {
@@ -132,7 +72,7 @@ static tfx_status check_file(const tfx_st_reader *r, const char *path, tfx_state
             return fail_missing(path, r, t->name, err);
         if (!same_shape(f, t))
             return fail_shape(path, f, t, err);
-        if (t->dtype != TFX_F32 && f->dtype != file_dtype(t->dtype))
+        if (t->dtype != TFX_F32 && f->dtype != tfx_checkpoint_dtype(t->dtype))
             return tfx_fail(err, TFX_E_DATA, "%s: tensor %s: expected dtype %s", path, t->name,
                             tfx_dtype_name(t->dtype));
         used++;
@@ -174,7 +114,7 @@ tfx_status tfx_checkpoint_tensors(const char *file, tfx_state_kind kind, tfx_sta
     for (size_t i = 0; r && i < tfx_st_count(r) && err->status == TFX_OK; i++) {
         const tfx_st_tensor *f = tfx_st_at(r, i);
         tfx_dtype dtype = f->dtype == TFX_ST_F32 ? TFX_F32 : f->dtype == TFX_ST_BF16 ? TFX_BF16 : TFX_I32;
-        if (file_dtype(dtype) != f->dtype)
+        if (tfx_checkpoint_dtype(dtype) != f->dtype)
             tfx_fail(err, TFX_E_DATA, "%s: tensor %s: expected dtype f32, bf16 or i32", file, f->name);
         else
             tfx_state_add(state, kind, f->name, dtype, f->n_dims, f->dims);

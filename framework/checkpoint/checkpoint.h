@@ -28,6 +28,19 @@ tfx_status tfx_checkpoint_write(const char *path, const char *model, const tfx_s
                                 const tfx_state_io *io, const tfx_checkpoint_record *record, int params_only,
                                 tfx_checkpoint_written *out, tfx_error *err);
 
+/* The same in two. The state may change once `begin` has returned: the files are written then, under a temporary name.
+ * A thread flushes them to disk, and gives them their names. `end` waits for that, and must be called; before it no
+ * checkpoint is there. NULL: nothing is. [any thread, one at a time] */
+typedef struct tfx_checkpoint_writing tfx_checkpoint_writing;
+tfx_checkpoint_writing *tfx_checkpoint_begin(const char *path, const char *model, const tfx_state_layout *state,
+                                             const tfx_state_io *io, const tfx_checkpoint_record *record,
+                                             int params_only, tfx_checkpoint_written *out, tfx_error *err);
+int tfx_checkpoint_is_durable(const tfx_checkpoint_writing *w); /* whether `end` has nothing to wait for */
+tfx_status tfx_checkpoint_end(tfx_checkpoint_writing *w, tfx_error *err);
+
+/* What a tensor of that dtype is in a file. */
+tfx_st_dtype tfx_checkpoint_dtype(tfx_dtype d);
+
 /* Whether every file (the optimizer's unless `params_only`) is the one that was written; json_hash is the one
  * that was recorded then, or "" when none was. */
 tfx_status tfx_checkpoint_check(const char *path, const char *json_hash, int params_only, tfx_error *err);

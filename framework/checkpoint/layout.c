@@ -11,6 +11,7 @@
 
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
+#include "framework/checkpoint/atomic_file.h"
 #include "framework/checkpoint/files.h"
 
 #define RECORD "checkpoint.json"
@@ -128,7 +129,10 @@ tfx_status tfx_checkpoint_record_write(const char *folder, const tfx_checkpoint_
 {
     char *path = tfx_printf("%s/" RECORD, folder), *text = record_text(r);
     size_t n = strlen(text);
-    tfx_write_file_atomic(path, text, n, err);
+    tfx_atomic_file f = {.unsynced = 1};
+    if (tfx_atomic_file_begin(&f, path, err) == TFX_OK && tfx_atomic_file_write(&f, text, n, err) == TFX_OK)
+        tfx_atomic_file_commit(&f, err);
+    tfx_atomic_file_finish(&f);
     tfx_bytes_hash(text, n, hash);
     *bytes += n;
     free(text);

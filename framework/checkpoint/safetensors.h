@@ -60,11 +60,13 @@ tfx_st_writer *tfx_st_writer_create(void);
 void tfx_st_writer_metadata(tfx_st_writer *w, const char *key, const char *value);
 void tfx_st_writer_declare(tfx_st_writer *w, const char *name, tfx_st_dtype dtype, uint32_t n_dims,
                            const int64_t *dims);
+/* Whoever calls this flushes the folder as a whole. */
+void tfx_st_writer_unsynced(tfx_st_writer *w);
 /* Creates the file and writes the header. */
 tfx_status tfx_st_writer_begin(tfx_st_writer *w, const char *path, tfx_error *err);
 /* Appends bytes of the tensors, in declaration order; pieces may have any size. */
 tfx_status tfx_st_writer_write(tfx_st_writer *w, const void *data, size_t n, tfx_error *err);
-/* Checks that every byte was written, flushes to disk (fsync) and closes. *bytes is the
+/* Checks that every byte was written, flushes to disk (fsync; see above) and closes. *bytes is the
  * file's size, hash (33 bytes, may be NULL) its XXH3-128 in lower-case hex. */
 tfx_status tfx_st_writer_finish(tfx_st_writer *w, uint64_t *bytes, char *hash, tfx_error *err);
 void tfx_st_writer_destroy(tfx_st_writer *w); /* an unfinished file is removed */

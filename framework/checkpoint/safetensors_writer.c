@@ -36,6 +36,11 @@ tfx_st_writer *tfx_st_writer_create(void)
     return w;
 }
 
+void tfx_st_writer_unsynced(tfx_st_writer *w)
+{
+    w->file.unsynced = 1;
+}
+
 void tfx_st_writer_metadata(tfx_st_writer *w, const char *key, const char *value)
 {
     for (size_t i = 0; i < w->header.n_metadata; i++)

@@ -269,7 +269,10 @@ static tfx_status carry_out(tfx_trainer *t, tfx_action a, tfx_error *err)
 {
     switch (a) {
     case TFX_ACTION_EVALUATE: return evaluate(t, err);
-    case TFX_ACTION_STEP: advance(t, err); break;
+    case TFX_ACTION_STEP:
+        if (tfx_trainer_settle(t, 0, err) == TFX_OK)
+            advance(t, err);
+        break;
     case TFX_ACTION_DECIDE: decide(t, err); break;
     case TFX_ACTION_CHECKPOINT: tfx_trainer_checkpoint(t, "periodic", NULL, 0, err); break;
     case TFX_ACTION_END_STAGE:
@@ -304,6 +307,10 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
             a = tfx_next_action(observe(&t));
         while (carry_out(&t, a, err) == TFX_OK && a != TFX_ACTION_END && a != TFX_ACTION_STOP);
     }
+    /* One that is on its way to disk is whole, whatever else went wrong. */
+    tfx_error late = {0};
+    if (tfx_trainer_settle(&t, 1, &late) != TFX_OK && err->status == TFX_OK)
+        *err = late;
     *interrupted = a == TFX_ACTION_STOP;
     tfx_progress_end(&t.progress);
     tfx_trainer_close_data(&t);

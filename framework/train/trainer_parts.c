@@ -69,11 +69,12 @@ tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err)
                                                                                            : err->status;
 }
 
-static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, tfx_error *err)
+static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_error *err)
 {
     const tfx_arm_plan *plan = t->p->plan;
     tfx_state_io io = tfx_engine_io(t->engine);
     tfx_checkpoint_record record = {.at = t->at};
+    tfx_saved *s = &t->unsettled.saved;
     int needed;
     *s = (tfx_saved){.reason = reason};
     if (plan->arm->grows_first && t->at.stage && !t->at.step) /* there are several of them */
@@ -88,31 +89,54 @@ static tfx_status save_files(tfx_trainer *t, const char *reason, tfx_saved *s, t
     record.setting.model = tfx_resolved_model(t->p->registry, t->stage->spec, err);
     record.policy = (char *)tfx_policy_save(plan->arm, plan->policy, err); /* the policy's, and only read */
     if (err->status == TFX_OK)
-        tfx_checkpoint_write(s->path, t->stage->model->name, &t->stage->state, &io, &record, params_only && !needed,
-                             &s->files, err);
+        t->unsettled.writing = tfx_checkpoint_begin(s->path, t->stage->model->name, &t->stage->state, &io, &record,
+                                                    params_only && !needed, &s->files, err);
     free(record.setting.model);
+    return err->status;
+}
+
+static void forget_unsettled(tfx_unsettled *u)
+{
+    free(u->saved.relative);
+    free(u->saved.path);
+    *u = (tfx_unsettled){0};
+}
+
+tfx_status tfx_trainer_settle(tfx_trainer *t, int wait, tfx_error *err)
+{
+    tfx_unsettled *u = &t->unsettled;
+    if (!u->writing || (!wait && !tfx_checkpoint_is_durable(u->writing)))
+        return err->status;
+    tfx_records records = t->records;
+    tfx_id id = 0, parent = t->checkpoint;
+    records.at = &u->at;
+    if (tfx_checkpoint_end(u->writing, err) == TFX_OK)
+        id = tfx_record_checkpoint(&records, &u->saved, parent, u->growth, u->ended, err);
+    if (id) {
+        t->checkpoint = id;
+        free(t->checkpoint_path);
+        t->checkpoint_path = tfx_strdup(u->saved.path);
+        memcpy(t->json_hash, u->saved.files.json_hash, sizeof(t->json_hash));
+        char size[32];
+        tfx_log_note("step %" PRId64 "  checkpoint %" PRId64 " (%s), %s: %s", u->at.step, id, u->saved.reason,
+                     tfx_format_bytes(size, (double)u->saved.files.bytes), u->saved.relative);
+        tfx_retention_apply(&t->retention, id, parent, err);
+    }
+    forget_unsettled(u);
     return err->status;
 }
 
 tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
                                   tfx_error *err)
 {
-    tfx_saved s;
-    tfx_id id = 0, parent = t->checkpoint;
-    if (save_files(t, reason, &s, err) == TFX_OK)
-        id = tfx_record_checkpoint(&t->records, &s, parent, growth, ends_stage ? t->stage : NULL, err);
-    if (id) {
-        t->checkpoint = id;
-        free(t->checkpoint_path);
-        t->checkpoint_path = s.path;
-        s.path = NULL;
-        memcpy(t->json_hash, s.files.json_hash, sizeof(t->json_hash));
-        char size[32];
-        tfx_log_note("step %" PRId64 "  checkpoint %" PRId64 " (%s), %s: %s", t->at.step, id, reason,
-                     tfx_format_bytes(size, (double)s.files.bytes), s.relative);
-        tfx_retention_apply(&t->retention, id, parent, err);
+    if (tfx_trainer_settle(t, 1, err) != TFX_OK)
+        return err->status;
+    if (save_files(t, reason, err) != TFX_OK) {
+        forget_unsettled(&t->unsettled);
+        return err->status;
     }
-    free(s.relative);
-    free(s.path);
-    return err->status;
+    t->unsettled.at = t->at;
+    t->unsettled.growth = growth;
+    t->unsettled.ended = ends_stage ? t->stage : NULL;
+    return tfx_trainer_settle(t, strcmp(reason, "periodic") != 0, err);
 }

@@ -10,6 +10,15 @@
 #include "framework/train/start.h"
 #include "framework/train/trainer.h"
 
+/* A checkpoint whose files are on their way to disk. */
+typedef struct tfx_unsettled {
+    tfx_checkpoint_writing *writing; /* NULL: there is none */
+    tfx_saved saved;
+    tfx_run_standing at; /* where it was made */
+    tfx_growth_row *growth;
+    const tfx_stage_plan *ended; /* the stage that ends with it, or NULL */
+} tfx_unsettled;
+
 /* A run while it is executed. */
 typedef struct tfx_trainer {
     const tfx_trainer_params *p;
@@ -22,6 +31,7 @@ typedef struct tfx_trainer {
     char *checkpoint_path; /* absolute */
     char *reason;          /* why the policy has ended the stage; NULL: it has had all its steps */
     char json_hash[33];    /* of that checkpoint */
+    tfx_unsettled unsettled;
     const tfx_stage_plan *stage;
     tfx_engine *engine;
     tfx_evaluator evaluator;
@@ -45,8 +55,10 @@ tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *er
 /* Records the stage that was entered, unless it is there already, and opens its data. */
 tfx_status tfx_trainer_open_stage(tfx_trainer *t, tfx_error *err);
 /* Saves what there is now and makes it the lineage's newest checkpoint; when that is whole and recorded, older
- * ones may go. `growth` (NULL: none): the event that made it. */
+ * ones may go. `growth` (NULL: none): the event that made it. A periodic one may become all that later: see below. */
 tfx_status tfx_trainer_checkpoint(tfx_trainer *t, const char *reason, tfx_growth_row *growth, int ends_stage,
                                   tfx_error *err);
+/* Records the checkpoint that is on its way to disk, if there is one, and it has arrived; with `wait` when it has. */
+tfx_status tfx_trainer_settle(tfx_trainer *t, int wait, tfx_error *err);
 
 #endif

@@ -355,8 +355,7 @@ START_TEST(what_does_not_fit)
     f.single.memory = little_memory;
     ck_assert_int_eq(tfx_arm_plan_fits(p, &f.unfused, &f.err), TFX_E_INVALID);
     ERROR_SAYS(&f.err, "[arm a]", "stage 0 (model 'tokenformer') needs", "this machine has 104.9 MB",
-               "train.micro_batch", "train.recompute = auto", "train.compute = bf16",
-               "train.optimizer.moments = bf16");
+               "train.micro_batch", "train.recompute = auto", "train.compute = bf16", "train.optimizer.moments = bf16");
     tfx_arm_plan_destroy(p);
     fixture_close(&f);
 }
