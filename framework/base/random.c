@@ -2,9 +2,7 @@
  * 1, 2, 3", SC 2011). Key = seed, counter = (index, stream). */
 #include "framework/base/random.h"
 
-#include <math.h>
-
-static void philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
+void tfx_random_block(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32);
     uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
@@ -27,28 +25,8 @@ static void philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[
 uint64_t tfx_random_u64(uint64_t seed, uint64_t stream, uint64_t index)
 {
     uint32_t r[4];
-    philox(seed, stream, index, r);
+    tfx_random_block(seed, stream, index, r);
     return (uint64_t)r[1] << 32 | r[0];
-}
-
-void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std, float *out)
-{
-    /* One Philox block gives a pair of deviates: index 2k the cosine, 2k + 1 the sine. */
-    for (size_t i = 0; i < n;) {
-        uint64_t index = first + i;
-        uint32_t r[4];
-        philox(seed, stream, index / 2, r);
-        /* 53-bit uniforms; u1 in (0, 1] so that the logarithm is finite. */
-        double u1 = ((double)((((uint64_t)r[1] << 32 | r[0]) >> 11) + 1)) * 0x1p-53;
-        double u2 = (double)(((uint64_t)r[3] << 32 | r[2]) >> 11) * 0x1p-53;
-        double radius = std * sqrt(-2.0 * log(u1)), angle = 6.283185307179586476925 * u2;
-        if (index % 2 == 0) {
-            out[i++] = (float)(mean + radius * cos(angle));
-            if (i == n)
-                break;
-        }
-        out[i++] = (float)(mean + radius * sin(angle));
-    }
 }
 
 uint64_t tfx_random_stream(const char *name)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A block of Philox4x32-10. */
+void tfx_random_block(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4]);
 uint64_t tfx_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
 void tfx_random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t n, double mean, double std, float *out);
 

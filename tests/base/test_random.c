@@ -41,6 +41,30 @@ START_TEST(normal_has_its_moments)
 }
 END_TEST
 
+/* Bit for bit what the C library makes of the same bits, however they were computed. */
+START_TEST(normal_is_the_formula)
+{
+    enum { N = 1 << 21, FROM = 12345 };
+    static const double means[] = {0, 0, 0.5}, stds[] = {1, 0.02, 3e-3};
+    float *x = TFX_NEW_ARRAY(float, N);
+    for (uint64_t k = 0; k < 3; k++) {
+        tfx_random_normal(k + 40, k << 40 | 9, FROM, N, means[k], stds[k], x);
+        for (uint64_t i = 0; i < N; i++) {
+            uint32_t r[4];
+            uint64_t index = FROM + i;
+            tfx_random_block(k + 40, k << 40 | 9, index / 2, r);
+            double u1 = (double)((((uint64_t)r[1] << 32 | r[0]) >> 11) + 1) * 0x1p-53;
+            double u2 = (double)(((uint64_t)r[3] << 32 | r[2]) >> 11) * 0x1p-53;
+            double radius = stds[k] * sqrt(-2.0 * log(u1)), angle = 6.283185307179586476925 * u2;
+            float expected = (float)(means[k] + radius * (index % 2 ? sin(angle) : cos(angle)));
+            ck_assert_msg(!memcmp(&expected, &x[i], sizeof(expected)), "%llu: %.9g in place of %.9g",
+                          (unsigned long long)index, (double)x[i], (double)expected);
+        }
+    }
+    free(x);
+}
+END_TEST
+
 START_TEST(normal_depends_on_the_index_alone)
 {
     float whole[100], parts[100];
@@ -70,6 +94,7 @@ static Suite *random_suite(void)
     TCase *t = tcase_create("random");
     tcase_add_test(t, known_answers);
     tcase_add_test(t, normal_has_its_moments);
+    tcase_add_test(t, normal_is_the_formula);
     tcase_add_test(t, normal_depends_on_the_index_alone);
     tcase_add_test(t, streams_from_names);
     suite_add_tcase(s, t);
