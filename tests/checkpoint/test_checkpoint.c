@@ -2,6 +2,8 @@
  * checkpoint of the same run, is refused. */
 #include "framework/checkpoint/checkpoint.h"
 
+#include <unistd.h>
+
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "tests/check_main.h"
@@ -269,11 +271,39 @@ START_TEST(odd_records)
 }
 END_TEST
 
+/* What is saved is what there was when writing began, and it is there, under its name, when that has ended. */
+START_TEST(training_goes_on_meanwhile)
+{
+    tfx_error err = {0};
+    tfx_checkpoint_written files;
+    tfx_checkpoint_record record = {.at = {.step = 3}, .setting = {.model = (char *)"m"}};
+    for (int i = 0; i < N; i++)
+        device[0][i] = device[1][i] = (float)(i + 1);
+    tfx_checkpoint_writing *w = tfx_checkpoint_begin(temp_path("later"), "m", &layout, &io, &record, 0, &files, &err);
+    ck_assert_msg(w != NULL, "%s", err.text);
+    for (int i = 0; i < N; i++)
+        device[0][i] = device[1][i] = -1;
+    while (!tfx_checkpoint_is_durable(w))
+        usleep(1000);
+    ck_assert_int_eq(tfx_checkpoint_end(w, &err), TFX_OK);
+    ck_assert_int_eq(load("later", files.json_hash, 0, &err), TFX_OK);
+    for (int i = 0; i < N; i++)
+        ck_assert(device[0][i] == (float)(i + 1) && device[1][i] == (float)(i + 1));
+
+    /* No folder can be made below a file: nothing has begun then. */
+    char *below = tfx_printf("%s/" TFX_CHECKPOINT_WEIGHTS "/x", temp_path("later"));
+    ck_assert_ptr_null(tfx_checkpoint_begin(below, "m", &layout, &io, &record, 0, &files, &err));
+    ck_assert_int_ne(err.status, TFX_OK);
+    free(below);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("checkpoint/checkpoint");
     TCase *t = tcase_create("checkpoint");
     tcase_add_checked_fixture(t, temp_dir_setup, temp_dir_teardown);
+    tcase_add_test(t, training_goes_on_meanwhile);
     tcase_add_test(t, what_was_saved_comes_back);
     tcase_add_test(t, what_a_policy_remembers_comes_back);
     tcase_add_test(t, changed_files);
