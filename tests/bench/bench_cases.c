@@ -1,7 +1,7 @@
 /* Training steps of the models of cases.ini: tokens a second, which share of the processor's multiply-adds that is,
  * where the time goes, and memory. tools/bench builds and runs this.
  *
- *   bench-cases [--threads N] [--seconds S] [--set KEY=VALUE]... [--json] [CASE...]
+ *   bench-cases [--threads N] [--seconds S] [--least STEPS] [--compute TYPE] [--spec FILE] [--set KEY=VALUE]... [--json] [CASE...]
  *
  * Each case is executed in f32 and in bf16, in a process of its own, whose resident memory is thereby its own. The limits of the
  * processor are measured between the steps, and the best of them counts, as other programs can only lower it; of the
@@ -21,12 +21,14 @@
 #include "framework/train/engine.h"
 #include "tests/bench/limits.h"
 
-enum { MAX_KINDS = 16, MAX_STEPS = 4096, LEAST_STEPS = 5, MAX_SETS = 16, OWN_SETS = 2 };
+enum { MAX_KINDS = 16, MAX_STEPS = 4096, MAX_SETS = 16, OWN_SETS = 2 };
 
 typedef struct options {
     int threads; /* 0: one for each processor */
     double seconds;
+    int least; /* steps */
     int json;
+    const char *compute, *spec;            /* NULL: both, and cases.ini */
     const char *sets[MAX_SETS + OWN_SETS]; /* settings of the spec; room for those of a case */
     size_t n_sets;
     const char *const *cases;
@@ -39,7 +41,7 @@ typedef struct outcome {
     int threads, n_steps, n_kinds;
     double tokens, flops; /* of a step, as the model counts them */
     double median, least, peak, bandwidth;
-    uint64_t planned, resident;
+    uint64_t planned, resident, parameters;
     char kinds[MAX_KINDS][24]; /* of ops, and the share of time of each; most first */
     double shares[MAX_KINDS];
 } outcome;
@@ -108,7 +110,7 @@ static void measure_steps(tfx_engine *engine, const tfx_stage_plan *plan, const 
             continue;
         }
         seconds[o->n_steps++] = now - started;
-        if (o->n_steps >= LEAST_STEPS && now > end)
+        if (o->n_steps >= opt->least && now > end)
             break;
     }
     tfx_engine_profile(engine, after);
@@ -141,6 +143,7 @@ static void measure_stage(const tfx_registry *registry, const tfx_experiment *e,
         o->tokens = (double)n;
         o->flops = plan->flops_per_token * (double)n;
         o->planned = tfx_stage_peak_bytes(plan);
+        o->parameters = plan->n_params;
         measure_steps(engine, plan, opt, arm->train.compute == TFX_BF16, o, err);
     }
     tfx_engine_destroy(engine);
@@ -215,6 +218,7 @@ static void add_json(cJSON *rows, const char *name, const char *compute, const o
     cJSON_AddNumberToObject(row, "flops_per_second", o->flops / o->median);
     cJSON_AddNumberToObject(row, "peak_flops_per_second", o->peak);
     cJSON_AddNumberToObject(row, "bandwidth", o->bandwidth);
+    cJSON_AddNumberToObject(row, "parameters", (double)o->parameters);
     cJSON_AddNumberToObject(row, "planned_bytes", (double)o->planned);
     cJSON_AddNumberToObject(row, "resident_bytes", (double)o->resident);
     for (int k = 0; k < o->n_kinds; k++)
@@ -244,7 +248,7 @@ static double read_number(const char *option, const char *text, double most)
 
 static int read_options(options *opt, int argc, char **argv)
 {
-    *opt = (options){.seconds = 5};
+    *opt = (options){.seconds = 5, .least = 5};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--json")) {
             opt->json = 1;
@@ -252,6 +256,12 @@ static int read_options(options *opt, int argc, char **argv)
             opt->threads = (int)read_number("--threads", argv[++i], 64);
         } else if (!strcmp(argv[i], "--seconds") && i + 1 < argc) {
             opt->seconds = read_number("--seconds", argv[++i], 3600);
+        } else if (!strcmp(argv[i], "--least") && i + 1 < argc) {
+            opt->least = (int)read_number("--least", argv[++i], MAX_STEPS);
+        } else if (!strcmp(argv[i], "--compute") && i + 1 < argc) {
+            opt->compute = argv[++i];
+        } else if (!strcmp(argv[i], "--spec") && i + 1 < argc) {
+            opt->spec = argv[++i];
         } else if (!strcmp(argv[i], "--set") && i + 1 < argc && opt->n_sets < MAX_SETS) {
             opt->sets[opt->n_sets++] = argv[++i];
         } else if (argv[i][0] == '-') {
@@ -263,7 +273,7 @@ static int read_options(options *opt, int argc, char **argv)
             break;
         }
     }
-    return opt->threads >= 0 && opt->seconds >= 0;
+    return opt->threads >= 0 && opt->seconds >= 0 && opt->least >= 1;
 }
 
 /* The names of the arms, for which nothing is executed. */
@@ -284,7 +294,10 @@ int main(int argc, char **argv)
     char spec[4096];
     if (!read_options(&opt, argc, argv))
         return 2;
-    snprintf(spec, sizeof(spec), "%s/tests/bench/cases.ini", root ? root : ".");
+    if (opt.spec)
+        snprintf(spec, sizeof(spec), "%s", opt.spec);
+    else
+        snprintf(spec, sizeof(spec), "%s/tests/bench/cases.ini", root ? root : ".");
     tfx_registry *registry = tfx_registry_open("", &err);
     tfx_experiment *e = load_cases(registry, spec, &opt, &err);
     cJSON *rows = cJSON_CreateArray();
@@ -292,6 +305,8 @@ int main(int argc, char **argv)
     for (size_t a = 0; e && a < e->n_arms && err.status == TFX_OK; a++)
         for (int c = 0; c < 2 && is_asked_for(&opt, e->arms[a].name); c++) {
             outcome o = {0};
+            if (opt.compute && strcmp(opt.compute, computes[c]))
+                continue;
             run_case(spec, e->arms[a].name, computes[c], &opt, &o);
             if (o.failure[0]) {
                 tfx_fail(&err, TFX_E_INVALID, "%s in %s: %s", e->arms[a].name, computes[c], o.failure);

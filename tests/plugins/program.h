@@ -203,11 +203,12 @@ static inline void *program_data(program *g, tfx_value v)
     return g->data[v];
 }
 
-/* Uniform in [-1, 1), never the same twice. */
+static uint64_t random_index; /* of the next number; whoever sets it gets the same ones again */
+
+/* Uniform in [-1, 1). */
 static inline float next_random(void)
 {
-    static uint64_t i;
-    return (float)((double)(tfx_random_u64(7, 11, i++) >> 11) * 0x1p-52 - 1.0);
+    return (float)((double)(tfx_random_u64(7, 11, random_index++) >> 11) * 0x1p-52 - 1.0);
 }
 
 /* An f32 input of random numbers in [-size, size). */

@@ -6,34 +6,9 @@
 
 #include "gemm_tiles.h"
 #include "kernels.h"
+#include "turn.h"
 
 #include <string.h>
-
-typedef uint32_t quad __attribute__((vector_size(16)));
-
-TFX_CPU_INLINE quad load_quad(const void *at)
-{
-    quad x;
-    memcpy(&x, at, sizeof(x));
-    return x;
-}
-
-TFX_CPU_INLINE void store_quad(uint32_t *at, quad x)
-{
-    memcpy(at, &x, sizeof(x));
-}
-
-/* Four steps of four lines: line i is at x[i]. */
-TFX_CPU_INLINE void turn(const char *const *x, uint32_t *out, int64_t width)
-{
-    quad a = load_quad(x[0]), b = load_quad(x[1]), c = load_quad(x[2]), d = load_quad(x[3]);
-    quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    quad ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    store_quad(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
-    store_quad(out + width, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
-    store_quad(out + 2 * width, __builtin_shufflevector(ef, gh, 0, 1, 4, 5));
-    store_quad(out + 3 * width, __builtin_shufflevector(ef, gh, 2, 3, 6, 7));
-}
 
 /* The last steps of a panel, four at most. */
 static void turn_tail(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
@@ -53,11 +28,11 @@ static void turn_panel(const char *x, int64_t pitch, int64_t lines, int64_t step
     int64_t l = 0;
     for (; l + 4 <= steps && (l + 3) * width + some + 4 <= steps * width; l += 4) {
         const char *y = x + l * 4;
-        turn((const char *[]){y + some * pitch, y + second, y + third, y + last * pitch}, out + l * width + some,
-             width);
+        tfx_cpu_turn((const char *[]){y + some * pitch, y + second, y + third, y + last * pitch},
+                     out + l * width + some, width);
         for (int64_t i = some - 4; i >= 0; i -= 4) {
             const char *z = y + i * pitch;
-            turn((const char *[]){z, z + pitch, z + 2 * pitch, z + 3 * pitch}, out + l * width + i, width);
+            tfx_cpu_turn((const char *[]){z, z + pitch, z + 2 * pitch, z + 3 * pitch}, out + l * width + i, width);
         }
     }
     turn_tail(x + l * 4, pitch, lines, steps - l, width, out + l * width);
@@ -93,7 +68,7 @@ TFX_CPU_INLINE void copy_steps(const float *x, int64_t ld, int64_t steps, int64_
 {
     for (int64_t l = 0; l < steps; l++)
         for (int64_t i = 0; i < width; i += 4)
-            store_quad(out + l * width + i, load_quad(x + l * ld + i));
+            tfx_cpu_store_quad(out + l * width + i, tfx_cpu_load_quad(x + l * ld + i));
 }
 
 static void copy_panel(const float *x, int64_t ld, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
@@ -123,20 +98,20 @@ void tfx_cpu_pack_f32(const float *x, int64_t ld, int across, int64_t lines, int
 }
 
 /* Four pairs, of four neighbours each. */
-TFX_CPU_INLINE quad interleave(const uint16_t *first, const uint16_t *second)
+TFX_CPU_INLINE tfx_cpu_quad interleave(const uint16_t *first, const uint16_t *second)
 {
     typedef uint16_t four __attribute__((vector_size(8)));
     four x, y;
     memcpy(&x, first, sizeof(x));
     memcpy(&y, second, sizeof(y));
-    return (quad)__builtin_shufflevector(x, y, 0, 4, 1, 5, 2, 6, 3, 7);
+    return (tfx_cpu_quad)__builtin_shufflevector(x, y, 0, 4, 1, 5, 2, 6, 3, 7);
 }
 
 TFX_CPU_INLINE void interleave_steps(const uint16_t *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
 {
     for (int64_t l = 0; l < steps; l++)
         for (int64_t i = 0; i < width; i += 4)
-            store_quad(out + l * width + i, interleave(x + 2 * l * ld + i, x + (2 * l + 1) * ld + i));
+            tfx_cpu_store_quad(out + l * width + i, interleave(x + 2 * l * ld + i, x + (2 * l + 1) * ld + i));
 }
 
 static void interleave_panel(const uint16_t *x, int64_t ld, int64_t lines, int64_t depth, int64_t width, uint32_t *out)

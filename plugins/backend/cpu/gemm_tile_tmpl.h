@@ -84,7 +84,7 @@ TILE_TARGET TFX_CPU_INLINE void TILE_BODY(int rows, int64_t steps, const uint32_
 TILE_HEIGHTS(TILE_OF)
 
 #define TILE_ENTRY(h) TILE_JOIN(TILE, _##h),
-static const tfx_cpu_tile TILE_JOIN(TILE, _table)[] = {TILE_HEIGHTS(TILE_ENTRY)};
+static const tfx_cpu_gemm_tile TILE_JOIN(TILE, _table)[] = {TILE_HEIGHTS(TILE_ENTRY)};
 
 #undef TILE_JOIN_
 #undef TILE_JOIN

@@ -35,7 +35,7 @@ static void plain_1(int64_t steps, const uint32_t *a, const uint32_t *b, const t
     tile_row_part(s, 0, out);
 }
 
-static const tfx_cpu_tile plain_table[] = {plain_1};
+static const tfx_cpu_gemm_tile plain_table[] = {plain_1};
 const tfx_cpu_tiles tfx_cpu_tiles_plain = {1, PLAIN_COLS, 0, plain_table};
 
 /* ---- x86-64 ---- */

@@ -14,14 +14,14 @@ typedef struct tfx_cpu_tile_out {
 } tfx_cpu_tile_out;
 
 /* Sums over `steps` packed elements, of 32 bits: an f32, or a pair of bf16. a has the tile's rows for each step, b its columns. */
-typedef void (*tfx_cpu_tile)(int64_t steps, const uint32_t *a, const uint32_t *b, const tfx_cpu_tile_out *out);
+typedef void (*tfx_cpu_gemm_tile)(int64_t steps, const uint32_t *a, const uint32_t *b, const tfx_cpu_tile_out *out);
 
 enum { TFX_CPU_MAX_TILE_ROWS = 12 };
 
 typedef struct tfx_cpu_tiles {
-    int rows, cols;           /* of the tallest; all are as wide */
-    int pairs;                /* for pairs of bf16; or else for f32 */
-    const tfx_cpu_tile *tile; /* tile[h - 1] has h rows */
+    int rows, cols;                /* of the tallest; all are as wide */
+    int pairs;                     /* for pairs of bf16; or else for f32 */
+    const tfx_cpu_gemm_tile *tile; /* tile[h - 1] has h rows */
 } tfx_cpu_tiles;
 
 extern const tfx_cpu_tiles tfx_cpu_tiles_plain, tfx_cpu_tiles_avx2, tfx_cpu_tiles_avx512, tfx_cpu_tiles_avx512_bf16;

@@ -1,4 +1,4 @@
-/* Causal attention on [batch, time, heads, dims], forward and backward, without a time x time
+/* Attention by products of whichever library there is, forward and backward, without a time x time
  * matrix: queries are taken in blocks, the keys that a block may see in chunks, and only the
  * scores of one block against one chunk exist, in scratch memory that stays in the
  * second-level cache.
@@ -12,14 +12,11 @@
  * over query blocks in a fixed order. */
 #include "simd.h"
 
-#include "gemm.h"
-#include "kernels.h"
+#include "attention.h"
 #include "softmax.h"
 #include "tile_ops.h"
 #include "vmath.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Longer blocks make better matrix products; shorter ones waste less of the block at the
@@ -28,44 +25,8 @@
 #define MAX_BLOCK 128
 #define KEY_CHUNK 512 /* 256 to 1024 differ by a few percent */
 
-typedef struct attention_args {
-    const tfx_tensor *q, *k, *v, *o, *lse, *d_o, *dq, *dk, *dv;
-    int64_t time, heads, dims;
-    int64_t block, n_blocks, chunk; /* queries per block; keys per chunk */
-    float scale;
-    int bf16;          /* q, k, v, o and do are; results are f32 */
-    uint64_t products; /* where in a thread's scratch memory that of products begins */
-} attention_args;
-
-/* A matrix of f32 or, with p->bf16, of bf16; from row to row there are ld elements. */
-typedef struct matrix {
-    const void *at;
-    int64_t ld;
-} matrix;
-
-/* The index of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
-static int64_t index_of(const attention_args *p, int64_t b, int64_t h, int64_t time)
-{
-    return ((b * p->time + time) * p->heads + h) * p->dims;
-}
-
-/* Where a row of an operand begins. */
-static matrix operand(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
-                      int64_t time)
-{
-    const char *at = tfx_cpu_at(ctx, t);
-    return (matrix){at + index_of(p, b, h, time) * (p->bf16 ? 2 : 4), p->heads * p->dims};
-}
-
-/* Where a row of a result begins. */
-static float *result(const tfx_cpu_ctx *ctx, const attention_args *p, const tfx_tensor *t, int64_t b, int64_t h,
-                     int64_t time)
-{
-    return (float *)tfx_cpu_at(ctx, t) + index_of(p, b, h, time);
-}
-
 /* Makes n scores operands of a product: all but the first `seen` become 0, and bf16 ones take the place of the first half. */
-static void finish_scores(const attention_args *p, int64_t seen, int64_t n, float *row)
+static void finish_scores(const tfx_cpu_attention *p, int64_t seen, int64_t n, float *row)
 {
     if (p->bf16)
         tfx_cpu_store_bf16(seen, (uint16_t *)(void *)row, row);
@@ -74,14 +35,14 @@ static void finish_scores(const attention_args *p, int64_t seen, int64_t n, floa
 }
 
 /* The matrix of finished scores of n keys a row. */
-static matrix finished(const attention_args *p, const float *scores, int64_t n)
+static tfx_cpu_rows_of finished(const tfx_cpu_attention *p, const float *scores, int64_t n)
 {
-    return (matrix){scores, p->bf16 ? 2 * n : n};
+    return (tfx_cpu_rows_of){scores, p->bf16 ? 2 * n : n};
 }
 
 /* c[m, n] = alpha * op(a) op(b) + beta * c */
-static void multiply(const tfx_cpu_ctx *ctx, const attention_args *p, int ta, int tb, int64_t m, int64_t n, int64_t k,
-                     float alpha, matrix a, matrix b, float beta, float *c, int64_t ldc)
+static void multiply(const tfx_cpu_ctx *ctx, const tfx_cpu_attention *p, int ta, int tb, int64_t m, int64_t n,
+                     int64_t k, float alpha, tfx_cpu_rows_of a, tfx_cpu_rows_of b, float beta, float *c, int64_t ldc)
 {
     tfx_cpu_matmul product = {.bf16 = p->bf16,
                               .trans_a = ta,
@@ -118,7 +79,7 @@ static float softmax_chunk(float *row, int64_t seen, float *max, double *sum)
 
 static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
-    const attention_args *p = args;
+    const tfx_cpu_attention *p = args;
     /* The longest blocks first, so that threads finish together. */
     int64_t block = p->n_blocks - 1 - task % p->n_blocks, bh = task / p->n_blocks;
     int64_t b = bh / p->heads, h = bh % p->heads;
@@ -126,8 +87,8 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t ld = p->heads * p->dims;
     float *s = (float *)ctx->scratch; /* [n_q, n_k] */
     float *lse = (float *)tfx_cpu_at(ctx, p->lse) + bh * p->time + first;
-    matrix q = operand(ctx, p, p->q, b, h, first);
-    float *o = result(ctx, p, p->o, b, h, first);
+    tfx_cpu_rows_of q = tfx_cpu_attention_operand(ctx, p, p->q, b, h, first);
+    float *o = tfx_cpu_attention_result(ctx, p, p->o, b, h, first);
     float max[MAX_BLOCK];
     double sum[MAX_BLOCK];
     for (int64_t i = 0; i < n_q; i++) {
@@ -136,7 +97,8 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     }
     for (int64_t key = 0; key < first + n_q; key += p->chunk) {
         int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-        multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, operand(ctx, p, p->k, b, h, key), 0.0f, s, n_k);
+        multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, tfx_cpu_attention_operand(ctx, p, p->k, b, h, key), 0.0f,
+                 s, n_k);
         for (int64_t i = 0; i < n_q; i++) {
             int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
             float factor = softmax_chunk(s + i * n_k, seen, &max[i], &sum[i]);
@@ -144,8 +106,8 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
             if (key && factor != 1.0f)
                 tfx_cpu_row_scale(p->dims, o + i * ld, factor);
         }
-        multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, finished(p, s, n_k), operand(ctx, p, p->v, b, h, key),
-                 key ? 1.0f : 0.0f, o, ld);
+        multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, finished(p, s, n_k),
+                 tfx_cpu_attention_operand(ctx, p, p->v, b, h, key), key ? 1.0f : 0.0f, o, ld);
     }
     for (int64_t i = 0; i < n_q; i++) {
         tfx_cpu_row_scale(p->dims, o + i * ld, (float)(1.0 / sum[i]));
@@ -166,21 +128,9 @@ TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float 
     }
 }
 
-/* The dot product of a row of o with its gradient; `rows` has room for both. */
-static float output_dot(const attention_args *p, const void *o, const void *d_o, float *rows)
-{
-    const float *x = o, *y = d_o;
-    if (p->bf16) {
-        x = rows, y = rows + p->dims;
-        tfx_cpu_load_bf16(p->dims, rows, o);
-        tfx_cpu_load_bf16(p->dims, rows + p->dims, d_o);
-    }
-    return (float)tfx_cpu_row_dot(p->dims, y, x);
-}
-
 static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
 {
-    const attention_args *p = args;
+    const tfx_cpu_attention *p = args;
     int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
     float *s = (float *)ctx->scratch, *ds = s + p->block * p->chunk, *rows = ds + p->block * p->chunk;
     const float *lse = (const float *)tfx_cpu_at(ctx, p->lse) + bh * p->time;
@@ -191,12 +141,14 @@ static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
         float add = block == p->n_blocks - 1 ? 0.0f : 1.0f;
         float delta[MAX_BLOCK];
         for (int64_t i = 0; i < n_q; i++)
-            delta[i] = output_dot(p, operand(ctx, p, p->o, b, h, first + i).at,
-                                  operand(ctx, p, p->d_o, b, h, first + i).at, rows);
-        matrix q = operand(ctx, p, p->q, b, h, first), d_o = operand(ctx, p, p->d_o, b, h, first);
+            delta[i] = tfx_cpu_attention_delta(p, tfx_cpu_attention_operand(ctx, p, p->o, b, h, first + i).at,
+                                               tfx_cpu_attention_operand(ctx, p, p->d_o, b, h, first + i).at, rows);
+        tfx_cpu_rows_of q = tfx_cpu_attention_operand(ctx, p, p->q, b, h, first),
+                        d_o = tfx_cpu_attention_operand(ctx, p, p->d_o, b, h, first);
         for (int64_t key = 0; key < first + n_q; key += p->chunk) {
             int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
-            matrix k = operand(ctx, p, p->k, b, h, key), v = operand(ctx, p, p->v, b, h, key);
+            tfx_cpu_rows_of k = tfx_cpu_attention_operand(ctx, p, p->k, b, h, key),
+                            v = tfx_cpu_attention_operand(ctx, p, p->v, b, h, key);
             multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, k, 0.0f, s, n_k);
             multiply(ctx, p, 0, 1, n_q, n_k, p->dims, 1.0f, d_o, v, 0.0f, ds, n_k);
             for (int64_t i = 0; i < n_q; i++) {
@@ -206,43 +158,15 @@ static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
                 finish_scores(p, seen, n_k, row);
                 finish_scores(p, seen, n_k, drow);
             }
-            matrix probabilities = finished(p, s, n_k), gradients = finished(p, ds, n_k);
-            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, probabilities, d_o, add, result(ctx, p, p->dv, b, h, key),
-                     ld);
-            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, gradients, q, add, result(ctx, p, p->dk, b, h, key), ld);
+            tfx_cpu_rows_of probabilities = finished(p, s, n_k), gradients = finished(p, ds, n_k);
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, probabilities, d_o, add,
+                     tfx_cpu_attention_result(ctx, p, p->dv, b, h, key), ld);
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, gradients, q, add,
+                     tfx_cpu_attention_result(ctx, p, p->dk, b, h, key), ld);
             multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, gradients, k, key ? 1.0f : 0.0f,
-                     result(ctx, p, p->dq, b, h, first), ld);
+                     tfx_cpu_attention_result(ctx, p, p->dq, b, h, first), ld);
         }
     }
-}
-
-/* ---- checking and compiling ---- */
-
-static const char *attention_check(const tfx_cpu_compiler *c, const tfx_node *node)
-{
-    const tfx_tensor *q = tfx_cpu_in(c, node, 0);
-    const tfx_tensor *lse = node->op == TFX_OP_ATTENTION ? tfx_cpu_out(c, node, 1) : tfx_cpu_in(c, node, 4);
-    if ((q->dtype != TFX_F32 && q->dtype != TFX_BF16) || q->n_dims != 4)
-        return "attention takes f32 or bf16 [batch, time, heads, dims]";
-    for (uint32_t i = 0; i < node->n_in; i++) {
-        const tfx_tensor *x = tfx_cpu_in(c, node, i);
-        if (x->dtype != (x == lse ? TFX_F32 : q->dtype))
-            return "attention: operands of different dtypes";
-        if (x != lse && !tfx_cpu_same_shape(x, q))
-            return "attention: operands of different shapes";
-    }
-    for (uint32_t i = 0; i < node->n_out; i++) {
-        const tfx_tensor *y = tfx_cpu_out(c, node, i);
-        if (y->dtype != TFX_F32)
-            return "attention gives f32 tensors";
-        if (y != lse && !tfx_cpu_same_shape(y, q))
-            return "attention: results of another shape";
-    }
-    if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] || lse->dims[2] != q->dims[1])
-        return "attention: lse must be [batch, heads, time]";
-    if (q->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
-        return "attention: a dimension beyond what products count";
-    return NULL;
 }
 
 static int64_t block_for(int64_t time)
@@ -251,29 +175,8 @@ static int64_t block_for(int64_t time)
     return tfx_cpu_max(1, tfx_cpu_min(tfx_cpu_min(block, MAX_BLOCK), time));
 }
 
-static tfx_status attention_compile(const tfx_cpu_compiler *c, const tfx_step *step, tfx_cpu_step *out)
+void tfx_cpu_attention_by_products(const tfx_cpu_compiler *c, tfx_cpu_attention *p, int grad, tfx_cpu_step *out)
 {
-    const tfx_node *node = step->nodes[0];
-    int grad = node->op == TFX_OP_ATTENTION_GRAD;
-    attention_args *p = out->args = calloc(1, sizeof(*p));
-    if (!p)
-        return TFX_E_MEMORY;
-    p->q = tfx_cpu_in(c, node, 0);
-    p->k = tfx_cpu_in(c, node, 1);
-    p->v = tfx_cpu_in(c, node, 2);
-    p->o = grad ? tfx_cpu_in(c, node, 3) : tfx_cpu_out(c, node, 0);
-    p->lse = grad ? tfx_cpu_in(c, node, 4) : tfx_cpu_out(c, node, 1);
-    if (grad) {
-        p->d_o = tfx_cpu_in(c, node, 5);
-        p->dq = tfx_cpu_out(c, node, 0);
-        p->dk = tfx_cpu_out(c, node, 1);
-        p->dv = tfx_cpu_out(c, node, 2);
-    }
-    p->bf16 = p->q->dtype == TFX_BF16;
-    p->scale = (float)node->reals[0];
-    p->time = p->q->dims[1];
-    p->heads = p->q->dims[2];
-    p->dims = p->q->dims[3];
     p->block = block_for(p->time);
     p->chunk = tfx_cpu_max(1, tfx_cpu_min(KEY_CHUNK, p->time));
     p->n_blocks = tfx_cpu_div_up(p->time, p->block);
@@ -285,9 +188,4 @@ static tfx_status attention_compile(const tfx_cpu_compiler *c, const tfx_step *s
     uint64_t with_dims = tfx_cpu_multiply_scratch(c->gemm, p->bf16, longest, longest, p->dims);
     uint64_t over_keys = tfx_cpu_multiply_scratch(c->gemm, p->bf16, longest, p->dims, longest);
     out->scratch = p->products + (with_dims > over_keys ? with_dims : over_keys);
-    return TFX_OK;
 }
-
-const tfx_cpu_op tfx_cpu_attention_ops[] = {{TFX_OP_ATTENTION, 3, 3, 2, attention_check, attention_compile},
-                                            {TFX_OP_ATTENTION_GRAD, 6, 6, 3, attention_check, attention_compile},
-                                            {0}};
