@@ -20,7 +20,7 @@
     } while (0)
 #include "tests/plugins/program.h"
 
-enum { MAX_KERNELS = 64, ROUNDS = 7, N_LIMITS = 2 }; /* kernels[0], [1]: FLOP/s, bytes/s */
+enum { MAX_KERNELS = 96, ROUNDS = 7, N_LIMITS = 2 }; /* kernels[0], [1]: FLOP/s, bytes/s */
 
 typedef struct kernel {
     char name[64];
@@ -93,26 +93,28 @@ static void add_matmuls(void)
     add_matmul(V, D, T, TFX_TRANS_A, 1);
 }
 
-static void add_attention(int64_t b, int64_t t, int64_t h, int64_t d)
+static void add_attention(int bf16, int64_t b, int64_t t, int64_t h, int64_t d)
 {
+    tfx_value (*input)(program *, shape, float) = bf16 ? random_bf16 : random_input;
+    const char *type = bf16 ? " bf16" : "";
     shape s = SHAPE(b, t, h, d), rows = SHAPE(b, h, t);
     /* Only what causality leaves: (t + 1) / 2 keys per query, 2 products forwards, 5 back. */
     double pairs = 0.5 * (double)(b * h) * (double)t * (double)(t + 1), product = 2.0 * pairs * (double)d;
     program *g = program_create();
-    tfx_value q = random_input(g, s, 1), k = random_input(g, s, 1), v = random_input(g, s, 1);
+    tfx_value q = input(g, s, 1), k = input(g, s, 1), v = input(g, s, 1);
     ADD_SINGLE(g, TFX_OP_ATTENTION, 3, 2, q, k, v, result(g, s), result(g, rows))->reals[0] = 0.125;
-    add_kernel(g, 2 * product, 0, "attention %lldx%lldx%lldx%lld", (long long)b, (long long)t, (long long)h,
-               (long long)d);
+    add_kernel(g, 2 * product, 0, "attention %lldx%lldx%lldx%lld%s", (long long)b, (long long)t, (long long)h,
+               (long long)d, type);
     g = program_create();
-    q = random_input(g, s, 1), k = random_input(g, s, 1), v = random_input(g, s, 1);
-    tfx_value o = random_input(g, s, 1), d_o = random_input(g, s, 1), lse = random_input(g, rows, 1);
+    q = input(g, s, 1), k = input(g, s, 1), v = input(g, s, 1);
+    tfx_value o = input(g, s, 1), d_o = input(g, s, 1), lse = random_input(g, rows, 1);
     float *l = program_data(g, lse);
     for (int64_t i = 0; i < shape_count(rows); i++)
         l[i] += 7;
     ADD_SINGLE(g, TFX_OP_ATTENTION_GRAD, 6, 3, q, k, v, o, lse, d_o, result(g, s), result(g, s), result(g, s))
         ->reals[0] = 0.125;
-    add_kernel(g, 5 * product, 0, "attention_grad %lldx%lldx%lldx%lld", (long long)b, (long long)t, (long long)h,
-               (long long)d);
+    add_kernel(g, 5 * product, 0, "attention_grad %lldx%lldx%lldx%lld%s", (long long)b, (long long)t, (long long)h,
+               (long long)d, type);
 }
 
 static void add_rows(void)
@@ -327,9 +329,13 @@ int main(int argc, char **argv)
     add_matmul(1024, 2048, 1024, 0, 0);
     add_copy();
     add_matmuls();
-    add_attention(1, 1024, 12, 64);
-    add_attention(8, 256, 12, 64);
-    add_attention(1, 4096, 4, 128);
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        for (int64_t t = 1024; t <= 8192; t *= 2)
+            add_attention(bf16, 1, t, t <= 2048 ? 12 : 4, 64);
+        add_attention(bf16, 8, 256, 12, 64);
+        add_attention(bf16, 1, 1024, 24, 32);
+        add_attention(bf16, 1, 2048, 6, 128);
+    }
     add_rows();
     add_moves();
     add_unary(TFX_EXP, "exp");
