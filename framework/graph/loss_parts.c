@@ -5,6 +5,9 @@
 #include "framework/base/memory.h"
 #include "framework/graph/emit.h"
 
+/* Every part is so many nodes more. */
+enum { MAX_PARTS = 64 };
+
 /* What becomes of a node. */
 typedef enum role {
     AS_IT_IS,
@@ -123,6 +126,7 @@ static int find_logits(rewriting *r, uint64_t most_bytes, const tfx_value *wante
         uint64_t row = tfx_value_elements(g, g->nodes[i].out) / (uint64_t)r->rows * 4;
         int64_t each = (int64_t)(most_bytes / row > 1 ? most_bytes / row : 1);
         r->n_parts = (r->rows + each - 1) / each;
+        r->n_parts = r->n_parts < MAX_PARTS ? r->n_parts : MAX_PARTS;
         return !asked_for;
     }
     return 0;

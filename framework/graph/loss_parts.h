@@ -9,7 +9,7 @@
 
 #include "framework/graph/graph.h"
 
-/* Replaces g by a graph in which no logits take more than most_bytes, as far as rows can be that few; wanted[0..n) are values of it,
+/* Replaces g by a graph in which no logits take more than most_bytes, as far as 64 parts, and single rows, can be that small; wanted[0..n) are values of it,
  * and become those of the new one. Does nothing where there is no backward pass, where logits are read by anything else, or where the
  * head is not a product. Comes before the other rewritings. */
 void tfx_loss_in_parts(tfx_graph *g, uint64_t most_bytes, tfx_value *wanted, uint32_t n);

@@ -44,7 +44,7 @@ END_TEST
 /* Bit for bit what the C library makes of the same bits, however they were computed. */
 START_TEST(normal_is_the_formula)
 {
-    enum { N = 1 << 21, FROM = 12345 };
+    enum { N = 1 << 18, FROM = 12345 };
     static const double means[] = {0, 0, 0.5}, stds[] = {1, 0.02, 3e-3};
     float *x = TFX_NEW_ARRAY(float, N);
     for (uint64_t k = 0; k < 3; k++) {

@@ -71,7 +71,7 @@ SETTINGS = [
      ["model.transformer.dim=65536", "model.transformer.n_blocks=64"]),
     ("a batch that no machine holds", ["--set train.batch: [arm transformer]", "TB of memory", "this machine has", "train.micro_batch"],
      ["train.batch=1000000000"]),
-    ("a vocabulary that no machine holds", ["[arm transformer]", "PB of memory"],
+    ("a vocabulary that no machine holds", ["[arm transformer]", "TB of memory"],
      ["model.transformer.vocab=1000000000000"]),
     ("a width that no number counts", ["--set model.transformer.dim: [model transformer]: layer blocks.0.mixer.q (linear)", "more memory than any machine has"],
      ["model.transformer.dim=100000000000"]),
