@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "framework/base/philox.h"
 #include "framework/base/random.h"
 
 /* Once per level of x86-64; nothing is contracted (-std=c11), so all give the same. */
@@ -111,21 +112,9 @@ static inline __attribute__((always_inline)) void many_blocks(uint64_t seed, uin
                                                               uint32_t out[4][PAIRS])
 {
     for (uint32_t i = 0; i < PAIRS; i++) {
-        uint32_t c0 = (uint32_t)first + i, c1 = (uint32_t)(first >> 32);
-        uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
-        uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-#pragma GCC unroll 10
-        for (int round = 0; round < 10; round++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-            uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-            c1 = (uint32_t)p1;
-            c3 = (uint32_t)p0;
-            c0 = n0;
-            c2 = n2;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        out[0][i] = c0, out[1][i] = c1, out[2][i] = c2, out[3][i] = c3;
+        uint32_t r[4];
+        tfx_philox(seed, stream, (uint32_t)first + i, (uint32_t)(first >> 32), r);
+        out[0][i] = r[0], out[1][i] = r[1], out[2][i] = r[2], out[3][i] = r[3];
     }
 }
 

@@ -1,16 +1,11 @@
 #include "framework/checkpoint/checkpoint.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
-#include "framework/checkpoint/atomic_file.h"
 #include "framework/checkpoint/files.h"
-
-#define CHUNK_BYTES ((size_t)4 << 20)
 
 tfx_st_dtype tfx_checkpoint_dtype(tfx_dtype d)
 {
@@ -34,8 +29,8 @@ static tfx_status load_tensor(tfx_st_reader *r, const tfx_st_tensor *f, const tf
                               const tfx_state_io *io, char *chunk, tfx_error *err)
 {
     size_t element = tfx_dtype_bytes(t->dtype);
-    for (uint64_t at = 0; at < t->bytes; at += CHUNK_BYTES) {
-        size_t n = t->bytes - at < CHUNK_BYTES ? (size_t)(t->bytes - at) : CHUNK_BYTES;
+    for (uint64_t at = 0; at < t->bytes; at += TFX_CHECKPOINT_CHUNK) {
+        size_t n = t->bytes - at < TFX_CHECKPOINT_CHUNK ? (size_t)(t->bytes - at) : TFX_CHECKPOINT_CHUNK;
         tfx_status st = t->dtype == TFX_F32
                             ? tfx_st_read_f32(r, f, at / element, n / element, (float *)(void *)chunk, err)
                             : tfx_st_read_raw(r, f, at, n, chunk, err);
@@ -91,7 +86,7 @@ static tfx_status load_file(const char *path, tfx_state_kind kind, const tfx_sta
                             const tfx_state_io *io, int fixed_may_miss, size_t *n_missing, tfx_error *err)
 {
     tfx_st_reader *r = tfx_st_open(path, err);
-    char *chunk = tfx_alloc(CHUNK_BYTES);
+    char *chunk = tfx_alloc(TFX_CHECKPOINT_CHUNK);
     if (r && check_file(r, path, kind, state, fixed_may_miss, err) == TFX_OK) {
         for (uint32_t i = 0; i < state->n && err->status == TFX_OK; i++) {
             const tfx_state_tensor *t = &state->tensors[i];

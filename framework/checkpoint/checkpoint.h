@@ -16,6 +16,9 @@ typedef struct tfx_state_io {
     void (*write)(void *ctx, const tfx_state_tensor *t, uint64_t first, const void *src, size_t n);
 } tfx_state_io;
 
+/* Bytes that are read or written at a time. */
+#define TFX_CHECKPOINT_CHUNK ((size_t)4 << 20)
+
 typedef struct tfx_checkpoint_written {
     uint64_t bytes;     /* of all files */
     char hash[33];      /* of the weights' file: the same weights at the same step have the same */

@@ -13,8 +13,6 @@
 #include "framework/checkpoint/atomic_file.h"
 #include "framework/checkpoint/files.h"
 
-#define CHUNK_BYTES ((size_t)4 << 20)
-
 struct tfx_checkpoint_writing {
     tfx_staged_dir dir;
     pthread_t thread;
@@ -28,7 +26,7 @@ static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kin
                                 char *hash, tfx_error *err)
 {
     char *path = tfx_printf("%s/%s", dir, file), step_text[32];
-    char *chunk = tfx_alloc(CHUNK_BYTES);
+    char *chunk = tfx_alloc(TFX_CHECKPOINT_CHUNK);
     tfx_st_writer *w = tfx_st_writer_create();
     tfx_st_writer_unsynced(w);
     snprintf(step_text, sizeof(step_text), "%" PRId64, step);
@@ -42,8 +40,8 @@ static tfx_status write_tensors(const char *dir, const char *file, tfx_state_kin
     tfx_st_writer_begin(w, path, err);
     for (uint32_t i = 0; i < state->n && err->status == TFX_OK; i++) {
         const tfx_state_tensor *t = &state->tensors[i];
-        for (uint64_t at = 0; t->kind == kind && at < t->bytes && err->status == TFX_OK; at += CHUNK_BYTES) {
-            size_t n = t->bytes - at < CHUNK_BYTES ? (size_t)(t->bytes - at) : CHUNK_BYTES;
+        for (uint64_t at = 0; t->kind == kind && at < t->bytes && err->status == TFX_OK; at += TFX_CHECKPOINT_CHUNK) {
+            size_t n = t->bytes - at < TFX_CHECKPOINT_CHUNK ? (size_t)(t->bytes - at) : TFX_CHECKPOINT_CHUNK;
             io->read(io->ctx, t, at, chunk, n);
             tfx_st_writer_write(w, chunk, n, err);
         }

@@ -260,6 +260,10 @@ static int read_options(options *opt, int argc, char **argv)
             opt->least = (int)read_number("--least", argv[++i], MAX_STEPS);
         } else if (!strcmp(argv[i], "--compute") && i + 1 < argc) {
             opt->compute = argv[++i];
+            if (strcmp(opt->compute, "f32") && strcmp(opt->compute, "bf16")) {
+                fprintf(stderr, "bench-cases: --compute: expected f32 or bf16, found '%s'\n", opt->compute);
+                return 0;
+            }
         } else if (!strcmp(argv[i], "--spec") && i + 1 < argc) {
             opt->spec = argv[++i];
         } else if (!strcmp(argv[i], "--set") && i + 1 < argc && opt->n_sets < MAX_SETS) {

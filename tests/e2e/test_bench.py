@@ -30,7 +30,7 @@ def test_figures():
 
 
 def test_refused():
-    for arguments, word in ((["nobody"], "nobody"), (["--least"], "--least"), (["--threads", "many"], "many"),
+    for arguments, word in ((["nobody"], "nobody"), (["--least"], "--least"), (["--threads", "many"], "many"), (["--compute", "f16", "m1"], "f16"),
                             (["--set", "model.m1.context=0", "m1"], "context")):
         done = cases("--json", *arguments)
         expect(done.returncode != 0 and word in done.stderr and not done.stdout, f"refused: {arguments}", done.stderr + done.stdout)

@@ -5,8 +5,7 @@
  *
  * Matrices of one head are read in place with a row stride of heads * dims. Of bf16 operands all products are
  * products of bf16: probabilities, and gradients of scores, are rounded to it for those that they are operands of.
- * Forwards, rows
- * are rescaled when a later chunk brings a larger score; backwards, the probabilities are
+ * Forwards, rows are rescaled when a later chunk brings a larger score; backwards, the probabilities are
  * recomputed from the log-sum-exp that the forward pass saved. Tasks are (batch, head, query
  * block) forwards and (batch, head) backwards, where the gradients of keys and values add up
  * over query blocks in a fixed order. */

@@ -82,7 +82,7 @@ TFX_CPU_CLONES void tfx_cpu_row_scale(int64_t n, float *x, float scale)
         x[i] *= scale;
 }
 
-TFX_CPU_CLONES double tfx_cpu_row_dot(int64_t n, const float *x, const float *y)
+TFX_CPU_CLONES static double row_dot(int64_t n, const float *x, const float *y)
 {
     TFX_CPU_SUM(sum, double, k, n, (double)x[k] * (double)y[k])
     return sum;
@@ -103,7 +103,7 @@ void tfx_cpu_softmax(const tfx_cpu_row_op *op, int64_t n_rows, const float *x, c
     (void)stats;
     for (int64_t r = 0; r < n_rows; r++, x += n, out += n) {
         if (dy) { /* and x is the softmax */
-            softmax_grad_row(n, x, dy, (float)tfx_cpu_row_dot(n, x, dy), out);
+            softmax_grad_row(n, x, dy, (float)row_dot(n, x, dy), out);
             dy += n;
         } else {
             double sum = tfx_cpu_row_exp(n, x, tfx_cpu_row_max(n, x), out);

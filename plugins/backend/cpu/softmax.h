@@ -11,6 +11,5 @@ double tfx_cpu_row_exp(int64_t n, const float *x, float shift, float *out);
 /* log(sum(exp(x))) */
 double tfx_cpu_row_lse(int64_t n, const float *x);
 void tfx_cpu_row_scale(int64_t n, float *x, float scale);
-double tfx_cpu_row_dot(int64_t n, const float *x, const float *y);
 
 #endif
