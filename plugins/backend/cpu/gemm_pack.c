@@ -18,24 +18,32 @@ static void turn_tail(const char *x, int64_t pitch, int64_t lines, int64_t steps
             memcpy(out + l * width + i, x + i * pitch + l * 4, 4);
 }
 
+/* Steps that are turned together: of each line as many as a line of the cache has, for lines that lie a power of 2
+ * apart push each other out of the cache before they are read again. What is AHEAD bytes on is asked for meanwhile. */
+enum { TURN_STEPS = 16, AHEAD = 256 };
+
 /* A panel of lines whose steps lie side by side, `pitch` bytes from line to line. Lines are taken by fours; the last
  * four may be fewer, and then write into the next step's first lines, which therefore come after, and not where the
  * panel would end: the next one may be another thread's. */
 static void turn_panel(const char *x, int64_t pitch, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
 {
-    int64_t last = lines - 1, some = last / 4 * 4;
-    int64_t second = tfx_cpu_min(some + 1, last) * pitch, third = tfx_cpu_min(some + 2, last) * pitch;
-    int64_t l = 0;
-    for (; l + 4 <= steps && (l + 3) * width + some + 4 <= steps * width; l += 4) {
-        const char *y = x + l * 4;
-        tfx_cpu_turn((const char *[]){y + some * pitch, y + second, y + third, y + last * pitch},
-                     out + l * width + some, width);
-        for (int64_t i = some - 4; i >= 0; i -= 4) {
-            const char *z = y + i * pitch;
-            tfx_cpu_turn((const char *[]){z, z + pitch, z + 2 * pitch, z + 3 * pitch}, out + l * width + i, width);
+    int64_t some = (lines - 1) / 4 * 4, room = (steps * width - some - 4) / width + 1;
+    int64_t by_fours = tfx_cpu_min(steps, room) / 4 * 4;
+    for (int64_t l = 0; l < by_fours; l += TURN_STEPS) {
+        int64_t end = tfx_cpu_min(by_fours, l + TURN_STEPS);
+        for (int64_t i = some; i >= 0; i -= 4) {
+            const char *z = x + i * pitch + l * 4;
+            int64_t last = lines - 1 - i, second = tfx_cpu_min(1, last) * pitch, third = tfx_cpu_min(2, last) * pitch,
+                    fourth = tfx_cpu_min(3, last) * pitch;
+            __builtin_prefetch(z + AHEAD);
+            __builtin_prefetch(z + second + AHEAD);
+            __builtin_prefetch(z + third + AHEAD);
+            __builtin_prefetch(z + fourth + AHEAD);
+            for (int64_t k = l; k < end; k += 4, z += 16)
+                tfx_cpu_turn((const char *[]){z, z + second, z + third, z + fourth}, out + k * width + i, width);
         }
     }
-    turn_tail(x + l * 4, pitch, lines, steps - l, width, out + l * width);
+    turn_tail(x + by_fours * 4, pitch, lines, steps - by_fours, width, out + by_fours * width);
 }
 
 /* Sets columns [from, width) of a panel to zero. */
@@ -64,11 +72,17 @@ static int64_t steps_by_fours(int64_t steps, int64_t width)
     default: copy(width) \
     }
 
+/* Steps are short and far apart, which processors do not foresee: so many on, they are asked for. */
+enum { STEPS_AHEAD = 8 };
+
 TFX_CPU_INLINE void copy_steps(const float *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
 {
-    for (int64_t l = 0; l < steps; l++)
+    for (int64_t l = 0; l < steps; l++) {
+        for (int64_t i = 0; i < width; i += 16)
+            __builtin_prefetch(x + (l + STEPS_AHEAD) * ld + i);
         for (int64_t i = 0; i < width; i += 4)
             tfx_cpu_store_quad(out + l * width + i, tfx_cpu_load_quad(x + l * ld + i));
+    }
 }
 
 static void copy_panel(const float *x, int64_t ld, int64_t lines, int64_t steps, int64_t width, uint32_t *out)
@@ -109,9 +123,14 @@ TFX_CPU_INLINE tfx_cpu_quad interleave(const uint16_t *first, const uint16_t *se
 
 TFX_CPU_INLINE void interleave_steps(const uint16_t *x, int64_t ld, int64_t steps, int64_t width, uint32_t *out)
 {
-    for (int64_t l = 0; l < steps; l++)
+    for (int64_t l = 0; l < steps; l++) {
+        for (int64_t i = 0; i < width; i += 32) {
+            __builtin_prefetch(x + (2 * l + STEPS_AHEAD) * ld + i);
+            __builtin_prefetch(x + (2 * l + 1 + STEPS_AHEAD) * ld + i);
+        }
         for (int64_t i = 0; i < width; i += 4)
             tfx_cpu_store_quad(out + l * width + i, interleave(x + 2 * l * ld + i, x + (2 * l + 1) * ld + i));
+    }
 }
 
 static void interleave_panel(const uint16_t *x, int64_t ld, int64_t lines, int64_t depth, int64_t width, uint32_t *out)
