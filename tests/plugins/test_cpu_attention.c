@@ -16,7 +16,7 @@ static const sizes cases[] = {
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]), KEYS = 288 /* that are taken at a time */ };
 
 /* Who computes products; OpenBLAS last, which has no tiles. */
-static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "openblas"};
+static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "onednn", "openblas"};
 enum { N_LEVELS = sizeof(levels) / sizeof(levels[0]), N_OWN = N_LEVELS - 1 };
 
 /* Whether this processor has the level, which is used from here on then. */

@@ -89,8 +89,8 @@ static void reference(const product *p, const sizes *s, const float *a, const fl
 }
 
 /* Who may compute products; this processor has not all of them. */
-static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "openblas"};
-enum { N_LEVELS = sizeof(levels) / sizeof(levels[0]), N_OWN = N_LEVELS - 1 };
+static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "onednn", "openblas"};
+enum { N_LEVELS = sizeof(levels) / sizeof(levels[0]), N_OWN = N_LEVELS - 2 };
 
 /* Has the level compute from now on, if there is such a one. */
 static int use_level(int i)

@@ -71,11 +71,8 @@ static void describe(tfx_backend *b)
 {
     char by[96];
     snprintf(by, sizeof(by), "%s kernels", b->gemm->name);
-    if (b->gemm == &tfx_cpu_openblas) {
-        const char *config = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
-        config += strncmp(config, "OpenBLAS ", 9) == 0 ? 9 : 0;
-        snprintf(by, sizeof(by), "OpenBLAS %.*s (%s)", (int)strcspn(config, " "), config, openblas_get_corename());
-    }
+    if (b->gemm->describe)
+        b->gemm->describe(by, sizeof(by));
     snprintf(b->text, sizeof(b->text), "%s, %d thread%s", by, b->n_threads, b->n_threads == 1 ? "" : "s");
 }
 
@@ -118,14 +115,16 @@ static uint64_t cpu_memory(const tfx_backend *b)
 
 /* ---- entry ---- */
 
-static const char *const products_words[] = {"auto", "avx512_bf16", "avx512", "avx2", "plain", "openblas", NULL};
+static const char *const products_words[] = {"auto",  "avx512_bf16", "avx512",   "avx2",
+                                             "plain", "onednn",      "openblas", NULL};
 
 static const tfx_option cpu_options[] = {
     TFX_OPTION(
         "products", TFX_OPT_CHOICE, "auto", 0, 0, products_words,
-        "what computes matrix products; auto: the first that the processor has of those before plain (avx512_bf16 only "
-        "where that is faster than f32), or else openblas. All but openblas give the same bits, with any number of "
-        "threads"),
+        "what computes matrix products. avx512_bf16, avx512, avx2 and plain C are kernels of tfx and give the same "
+        "bits, "
+        "with any number of threads; onednn: bf16 ones by oneDNN where it is installed, f32 ones as avx512; auto: the "
+        "fastest of this processor, with oneDNN only where it has AMX, and with openblas where it has not even AVX2"),
     TFX_OPTION("threads", TFX_OPT_INT, "0", 0, MAX_THREADS, NULL,
                "compute threads; 0: as many as the process may use cores"),
 };

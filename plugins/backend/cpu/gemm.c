@@ -5,6 +5,8 @@
  * which stays in the second-level cache while a block of b goes by. */
 #include "gemm_blocks.h"
 
+#include <string.h>
+
 /* Columns of b that are packed at once. */
 enum { BLOCK_COLS = 1024 };
 
@@ -53,6 +55,12 @@ uint64_t tfx_cpu_blocks_scratch(const tfx_cpu_gemm *g, int bf16, int64_t m, int6
 }
 
 /* ---- any product ---- */
+
+void tfx_cpu_copy_from(const tfx_cpu_matmul *p)
+{
+    for (int64_t i = 0; p->beta != 0.0f && p->from != p->c && i < p->m; i++)
+        memcpy(p->c + i * p->ldc, p->from + i * p->ldc, (size_t)p->n * sizeof(float));
+}
 
 /* c = beta * from */
 static void sum_of_nothing(const tfx_cpu_matmul *p)

@@ -7,6 +7,7 @@
 #ifndef TFX_CPU_GEMM_H
 #define TFX_CPU_GEMM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* c[m, n] = alpha * op(a) op(b) + beta * from, with op(x) x or, when trans says so, its transpose. Rows of a, b and c are
@@ -31,12 +32,18 @@ struct tfx_cpu_gemm {
     /* For products of at most m by n with at most k terms; a multiple of 64. */
     uint64_t (*scratch_bytes)(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k);
     const struct tfx_cpu_tiles *f32, *bf16; /* own levels: gemm_tiles.h */
+    int bf16_whole; /* tiles of bf16 are for attention only: products of bf16 operands are `multiply`'s */
+    void (*describe)(char *text, size_t size); /* in words; NULL: "NAME kernels" */
 };
 
 /* From the plainest to the fastest, then OpenBLAS; ends with NULL. The first, portable C, is what the others are tested
  * against. */
 extern const tfx_cpu_gemm *const tfx_cpu_gemms[];
 extern const tfx_cpu_gemm tfx_cpu_openblas; /* gemm_openblas.c */
+#if defined(__x86_64__)
+extern const tfx_cpu_gemm tfx_cpu_avx512;
+extern const tfx_cpu_gemm tfx_cpu_onednn; /* gemm_onednn.c */
+#endif
 
 /* The one of that name; for "auto" the fastest of this processor, which is never portable C: its fused
  * multiply-add may be a function of the C library. NULL if there is none. (gemm_choice.c) */
@@ -45,6 +52,9 @@ const tfx_cpu_gemm *tfx_cpu_gemm_named(const char *name);
 /* Any product, also of no terms, rows or columns; scratch for those of at most m by n with at most k terms. */
 void tfx_cpu_multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch);
 uint64_t tfx_cpu_multiply_scratch(const tfx_cpu_gemm *g, int bf16, int64_t m, int64_t n, int64_t k);
+
+/* c = from, if beta asks for it and they are not one: for libraries that add to c. */
+void tfx_cpu_copy_from(const tfx_cpu_matmul *p);
 
 /* The product of one row with a matrix, whoever else computes products: reading b bounds it (gemv.c). Its order
  * of additions is another, so that whoever divides the rows of a matrix uses it for none or all of them. */

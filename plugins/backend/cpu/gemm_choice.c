@@ -2,7 +2,11 @@
 #include "gemm_blocks.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static int has_plain(void)
 {
@@ -32,8 +36,15 @@ static int has_avx512_bf16(void)
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
 
+/* Products of bf16 matrices by hardware of their own. */
+static int has_amx(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 22 & 1;
+}
+
 static const tfx_cpu_gemm avx2 = OWN("avx2", has_avx2, tfx_cpu_tiles_avx2, tfx_cpu_tiles_avx2);
-static const tfx_cpu_gemm avx512 = OWN("avx512", has_avx512, tfx_cpu_tiles_avx512, tfx_cpu_tiles_avx512);
+const tfx_cpu_gemm tfx_cpu_avx512 = OWN("avx512", has_avx512, tfx_cpu_tiles_avx512, tfx_cpu_tiles_avx512);
 static const tfx_cpu_gemm avx512_bf16 = OWN("avx512_bf16", has_avx512_bf16, tfx_cpu_tiles_avx512,
                                             tfx_cpu_tiles_avx512_bf16);
 #endif
@@ -41,44 +52,61 @@ static const tfx_cpu_gemm avx512_bf16 = OWN("avx512_bf16", has_avx512_bf16, tfx_
 const tfx_cpu_gemm *const tfx_cpu_gemms[] = {&plain,
 #if defined(__x86_64__)
                                              &avx2,
-                                             &avx512,
+                                             &tfx_cpu_avx512,
                                              &avx512_bf16,
+                                             &tfx_cpu_onednn,
 #endif
                                              &tfx_cpu_openblas,
                                              NULL};
 
-/* Seconds for some steps of the tallest tile, from operands in the first-level cache: the best of a few times. */
-static double tile_seconds(const tfx_cpu_tiles *t)
+#if defined(__x86_64__)
+/* Seconds for a product of bf16 operands: the best of a few times. */
+static double bf16_seconds(const tfx_cpu_gemm *g)
 {
-    enum { STEPS = 256, TURNS = 8, TIMES = 16, MOST = 32 };
-    static const _Alignas(64) uint32_t operand[STEPS * MOST]; /* zeros take as long as anything else */
-    float c[TFX_CPU_MAX_TILE_ROWS * MOST];
-    const tfx_cpu_tile_out out = {.c = c, .ldc = t->cols, .cols = t->cols, .alpha = 1.0f};
+    enum { SIZE = 192, TIMES = 5 };
+    static const _Alignas(64) uint16_t zeros[SIZE * SIZE]; /* they take as long as anything else */
+    uint64_t c_bytes = SIZE * SIZE * sizeof(float);
+    char *memory = aligned_alloc(64, c_bytes + tfx_cpu_multiply_scratch(g, 1, SIZE, SIZE, SIZE));
     double best = INFINITY;
-    for (int i = 0; i < TIMES; i++) {
+    for (int i = 0; memory && i < TIMES; i++) {
+        tfx_cpu_matmul p = {1,    0,    0,   SIZE, SIZE, SIZE, 1.0f, 0.0f, zeros, zeros, NULL, (float *)(void *)memory,
+                            SIZE, SIZE, SIZE};
         double start = tfx_cpu_seconds();
-        for (int k = 0; k < TURNS; k++)
-            t->tile[t->rows - 1](STEPS, operand, operand, &out);
+        tfx_cpu_multiply(g, &p, memory + c_bytes);
         best = fmin(best, tfx_cpu_seconds() - start);
     }
+    free(memory);
     return best;
 }
 
-/* Whether multiplying pairs of bf16 is faster than making them f32 first. A step of pairs has twice the terms. On a Zen 4 it takes as long as
- * one of f32; there are processors where it takes two or four times as long. */
-static int pairs_pay(const tfx_cpu_gemm *g)
+static const tfx_cpu_gemm *fastest(void)
 {
-    return !g->bf16->pairs || tile_seconds(g->bf16) < 1.5 * tile_seconds(g->f32);
+    if (!tfx_cpu_avx512.usable())
+        return avx2.usable() ? &avx2 : &tfx_cpu_openblas;
+    /* All three compute f32 alike. That there are instructions for bf16 does not mean that they are faster than making operands f32: on a
+     * Zen 4 they are, nearly twice, and on one Intel server processor they are slower. */
+    const tfx_cpu_gemm *best = &tfx_cpu_avx512, *others[] = {&avx512_bf16, has_amx() ? &tfx_cpu_onednn : &avx512_bf16};
+    double least = bf16_seconds(best);
+    for (int i = 0; i < 2; i++) {
+        double seconds = others[i]->usable() ? bf16_seconds(others[i]) : INFINITY;
+        if (seconds * 4 / 3 < least)
+            best = others[i], least = seconds;
+    }
+    return best;
 }
+#else
+static const tfx_cpu_gemm *fastest(void)
+{
+    return &tfx_cpu_openblas;
+}
+#endif
 
 const tfx_cpu_gemm *tfx_cpu_gemm_named(const char *name)
 {
-    const tfx_cpu_gemm *best = &tfx_cpu_openblas;
-    for (const tfx_cpu_gemm *const *g = tfx_cpu_gemms; *g; g++) {
+    if (!strcmp(name, "auto"))
+        return fastest();
+    for (const tfx_cpu_gemm *const *g = tfx_cpu_gemms; *g; g++)
         if (!strcmp((*g)->name, name))
             return *g;
-        if (!strcmp(name, "auto") && *g != &plain && *g != &tfx_cpu_openblas && (*g)->usable() && pairs_pay(*g))
-            best = *g;
-    }
-    return strcmp(name, "auto") ? NULL : best;
+    return NULL;
 }

@@ -7,6 +7,7 @@
 #include "vmath.h"
 
 #include <cblas.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { BLOCK_M = 960, BLOCK_N = 512, BLOCK_K = 512 };
@@ -69,8 +70,7 @@ static void multiply_bf16(const tfx_cpu_matmul *p, float *scratch)
 static void multiply(const tfx_cpu_gemm *g, const tfx_cpu_matmul *p, void *scratch)
 {
     (void)g;
-    for (int64_t i = 0; p->beta != 0.0f && p->from != p->c && i < p->m; i++)
-        memcpy(p->c + i * p->ldc, p->from + i * p->ldc, (size_t)p->n * sizeof(float));
+    tfx_cpu_copy_from(p);
     if (p->bf16)
         multiply_bf16(p, scratch);
     else
@@ -82,4 +82,12 @@ static int is_there(void)
     return 1;
 }
 
-const tfx_cpu_gemm tfx_cpu_openblas = {"openblas", is_there, multiply, scratch_bytes, NULL, NULL};
+/* "OpenBLAS 0.3.21 (Cooperlake)" */
+static void describe(char *text, size_t size)
+{
+    const char *config = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
+    config += strncmp(config, "OpenBLAS ", 9) == 0 ? 9 : 0;
+    snprintf(text, size, "OpenBLAS %.*s (%s)", (int)strcspn(config, " "), config, openblas_get_corename());
+}
+
+const tfx_cpu_gemm tfx_cpu_openblas = {"openblas", is_there, multiply, scratch_bytes, .describe = describe};

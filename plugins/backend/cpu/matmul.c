@@ -174,7 +174,8 @@ static tfx_status matmul_compile(const tfx_cpu_compiler *c, const tfx_step *step
         p->c = tfx_cpu_in(c, node, 2);
     }
     double work = (double)p->m * (double)p->n * (double)p->k;
-    if (batch == 1 && p->m > 1 && c->n_threads > 1 && work >= SHARED && c->gemm->f32) {
+    if (batch == 1 && p->m > 1 && c->n_threads > 1 && work >= SHARED && c->gemm->f32 &&
+        !(p->bf16 && c->gemm->bf16_whole)) {
         p->shared = tfx_cpu_share(c->gemm, p->bf16, p->m, p->n, p->k, c->n_threads);
         out->first = pack_task;
         out->n_first = p->shared.n_pack;
