@@ -52,7 +52,7 @@ static int fail(const char *what, const char *path)
 
 static void store_le(unsigned char *to, uint32_t value, int width)
 {
-    for (int i = 0; i < width; i++)
+    for (int i = 0; i < 4 && i < width; i++)
         to[i] = (unsigned char)(value >> (8 * i));
 }
 

@@ -134,6 +134,7 @@ static inline double limits_flops_of(int threads, int bf16)
 static inline double limits_flops(int threads, int bf16)
 {
     double most = limits_flops_of(threads, 0);
+    (void)bf16; /* elsewhere */
 #if defined(__x86_64__)
     if (bf16 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16"))
         most = fmax(most, limits_flops_of(threads, 1));

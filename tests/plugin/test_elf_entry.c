@@ -97,9 +97,10 @@ END_TEST
 
 START_TEST(refuses_other_machines)
 {
-    Elf64_Half aarch64 = EM_AARCH64, i386 = EM_386, type = ET_EXEC;
+    Elf64_Half i386 = EM_386, type = ET_EXEC;
     unsigned char class32 = ELFCLASS32, big = ELFDATA2MSB;
 #if defined(__x86_64__)
+    Elf64_Half aarch64 = EM_AARCH64;
     ASSERT_HAS(patched(offsetof(Elf64_Ehdr, e_machine), &aarch64, 2), "AArch64 (ELF machine 183)");
 #endif
     ASSERT_HAS(patched(offsetof(Elf64_Ehdr, e_machine), &i386, 2), "i386");

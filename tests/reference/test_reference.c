@@ -295,11 +295,12 @@ END_TEST
  * A sum that differs in the last bit of f32 may be rounded to the next bf16, and what follows from it is then not the
  * record's. But it must be closer to what rounding by these rules gives than that is to what no rounding gives: a few elements that are
  * rounded the other way move a gradient by up to 0.5 of that. And in some of the models nothing that matters is rounded the
- * other way, and gradients are the record's to a hundredth of what rounding does. One rule left out (that probabilities are
+ * other way, and with our own products gradients are the record's to a hundred-thousandth of what rounding does; with
+ * OpenBLAS's for aarch64, which add up in another order, to 0.03 of it. One rule left out (that probabilities are
  * rounded for dv, say) moves those of every model by at least a tenth. */
 
 #define CLOSER 0.55
-#define SAME 0.02
+#define SAME 0.05
 
 /* How far results are off, in parts of what rounding does. */
 typedef struct closeness {

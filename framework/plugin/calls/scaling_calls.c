@@ -155,12 +155,14 @@ static void check_text(tfx_call *c, const char *function, const char *text, size
     size_t n = text ? strnlen(text, limit + 1) : 0;
     if (n > limit)
         tfx_call_bug(c, "`%s` returned a text of more than %zu bytes", function, limit);
-    for (size_t i = 0; i < n; i++)
-        if ((text[i] < ' ' || text[i] == 127) && !strchr(also, text[i])) { /* bytes above 127 included */
+    for (size_t i = 0; i < n; i++) {
+        unsigned char byte = (unsigned char)text[i]; /* a char may have a sign */
+        if ((byte < ' ' || byte >= 127) && !strchr(also, byte)) {
             tfx_call_bug(c, "`%s` returned a text with the byte 0x%02x at %zu; expected printable ASCII", function,
-                         (unsigned char)text[i], i);
+                         byte, i);
             break;
         }
+    }
 }
 
 const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
