@@ -88,6 +88,11 @@ static void add_matmuls(void)
     add_matmul(T, D, 4 * D, TFX_TRANS_B, 0);
     add_matmul(T, 4 * D, D, 0, 0);
     add_matmul(D, 4 * D, T, TFX_TRANS_A, 1);
+    for (int64_t w = 256; w <= 3 * 256; w += 2 * 256) { /* small models: one of q, k and v, and all three at once */
+        add_matmul(4 * T, w, 256, TFX_TRANS_B, 0);
+        add_matmul(4 * T, 256, w, 0, 0);
+        add_matmul(w, 256, 4 * T, TFX_TRANS_A, 1);
+    }
     add_matmul(T, V, D, TFX_TRANS_B, 0);
     add_matmul(T, D, V, 0, 0);
     add_matmul(V, D, T, TFX_TRANS_A, 1);
