@@ -241,7 +241,7 @@ def test_two_seeds_and_mistakes():
     with searched("--arm", "short", "--arm", "long", "--seed", "1", "--seed", "2") as f:
         got = claim(f, "short saves > 0% flops at equal loss vs long", "refused")
         failures = {l["lint"]: l["failures"] for l in got["lints"] if not l["holds"]}
-        same(set(failures), {"finished", "seeds"}, "two seeds")  # the third one is planned
+        same(set(failures), {"finished", "seeds"}, f"two seeds, the third one is planned: {failures}")
         expect("long: 2 seeds done, at least 3 are needed" in failures["seeds"], "seeds", failures)
         rows = f.one("SELECT count(*) FROM claim")
         for text, *words in (

@@ -60,39 +60,71 @@ const tfx_cpu_gemm *const tfx_cpu_gemms[] = {&plain,
                                              NULL};
 
 #if defined(__x86_64__)
-/* Seconds for a product of bf16 operands: the best of a few times. */
-static double bf16_seconds(const tfx_cpu_gemm *g)
+/* What is compared takes turns, and the best of many counts: another program that disturbs some of them must not decide. */
+enum { TIMES = 32 };
+
+/* Seconds for some steps of the tallest tile, from operands in the first-level cache. */
+static double tile_seconds(const tfx_cpu_tiles *t)
 {
-    enum { SIZE = 192, TIMES = 5 };
-    static const _Alignas(64) uint16_t zeros[SIZE * SIZE]; /* they take as long as anything else */
+    enum { STEPS = 256, TURNS = 2, MOST = 32 };
+    static const _Alignas(64) uint32_t operand[STEPS * MOST]; /* zeros take as long as anything else */
+    float c[TFX_CPU_MAX_TILE_ROWS * MOST];
+    const tfx_cpu_tile_out out = {.c = c, .ldc = t->cols, .cols = t->cols, .alpha = 1.0f};
+    double start = tfx_cpu_seconds();
+    for (int k = 0; k < TURNS; k++)
+        t->tile[t->rows - 1](STEPS, operand, operand, &out);
+    return tfx_cpu_seconds() - start;
+}
+
+/* Whether multiplying pairs of bf16 is faster than making them f32 first. A step of pairs has twice the terms. On a Zen 4 it takes as long as
+ * one of f32; there are processors where it takes two or four times as long. */
+static int pairs_pay(void)
+{
+    double pairs = INFINITY, singles = INFINITY;
+    for (int i = 0; i < TIMES; i++) {
+        pairs = fmin(pairs, tile_seconds(avx512_bf16.bf16));
+        singles = fmin(singles, tile_seconds(avx512_bf16.f32));
+    }
+    return pairs < 1.5 * singles;
+}
+
+/* Seconds for a product of bf16 operands. */
+static double product_seconds(const tfx_cpu_gemm *g)
+{
+    enum { SIZE = 128 };
+    static const _Alignas(64) uint16_t zeros[SIZE * SIZE];
     uint64_t c_bytes = SIZE * SIZE * sizeof(float);
     char *memory = aligned_alloc(64, c_bytes + tfx_cpu_multiply_scratch(g, 1, SIZE, SIZE, SIZE));
-    double best = INFINITY;
-    for (int i = 0; memory && i < TIMES; i++) {
-        tfx_cpu_matmul p = {1,    0,    0,   SIZE, SIZE, SIZE, 1.0f, 0.0f, zeros, zeros, NULL, (float *)(void *)memory,
-                            SIZE, SIZE, SIZE};
-        double start = tfx_cpu_seconds();
-        tfx_cpu_multiply(g, &p, memory + c_bytes);
-        best = fmin(best, tfx_cpu_seconds() - start);
-    }
+    if (!memory)
+        return INFINITY;
+    tfx_cpu_matmul p = {.bf16 = 1, .m = SIZE, .n = SIZE, .k = SIZE, .alpha = 1.0f, .a = zeros, .b = zeros};
+    p.c = (float *)(void *)memory;
+    p.lda = p.ldb = p.ldc = SIZE;
+    double start = tfx_cpu_seconds();
+    tfx_cpu_multiply(g, &p, memory + c_bytes);
+    double seconds = tfx_cpu_seconds() - start;
     free(memory);
-    return best;
+    return seconds;
+}
+
+/* Whether oneDNN's bf16 products are faster than `own`: with AMX, by far. */
+static int onednn_pays(const tfx_cpu_gemm *own)
+{
+    double theirs = INFINITY, ours = INFINITY;
+    for (int i = 0; i < TIMES; i++) {
+        theirs = fmin(theirs, product_seconds(&tfx_cpu_onednn));
+        ours = fmin(ours, product_seconds(own));
+    }
+    return 1.5 * theirs < ours;
 }
 
 static const tfx_cpu_gemm *fastest(void)
 {
     if (!tfx_cpu_avx512.usable())
         return avx2.usable() ? &avx2 : &tfx_cpu_openblas;
-    /* All three compute f32 alike. That there are instructions for bf16 does not mean that they are faster than making operands f32: on a
-     * Zen 4 they are, nearly twice, and on one Intel server processor they are slower. */
-    const tfx_cpu_gemm *best = &tfx_cpu_avx512, *others[] = {&avx512_bf16, has_amx() ? &tfx_cpu_onednn : &avx512_bf16};
-    double least = bf16_seconds(best);
-    for (int i = 0; i < 2; i++) {
-        double seconds = others[i]->usable() ? bf16_seconds(others[i]) : INFINITY;
-        if (seconds * 4 / 3 < least)
-            best = others[i], least = seconds;
-    }
-    return best;
+    /* All compute f32 alike. */
+    const tfx_cpu_gemm *own = avx512_bf16.usable() && pairs_pay() ? &avx512_bf16 : &tfx_cpu_avx512;
+    return has_amx() && tfx_cpu_onednn.usable() && onednn_pays(own) ? &tfx_cpu_onednn : own;
 }
 #else
 static const tfx_cpu_gemm *fastest(void)
