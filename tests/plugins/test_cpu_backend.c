@@ -48,6 +48,8 @@ START_TEST(products_are_by_whom_was_asked)
     const char *kept = host_products;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         tfx_backend *b = NULL;
+        if (!may_be_tested(names[i]))
+            continue;
         host_products = names[i];
         host_message[0] = '\0';
         tfx_status status = cls->open(&test_host, NULL, &b);
