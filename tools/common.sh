@@ -82,13 +82,19 @@ leave_out() {
     [[ ! $made_out ]] || rmdir --ignore-fail-on-non-empty -- "$out" 2> /dev/null || true
 }
 
+# Whether $root/FOLDER is a build of this tree, and not of the folder that the tree was in before.
+has_build() { # has_build FOLDER
+    local info=$root/$1/meson-info/meson-info.json
+    [[ -f $root/$1/build.ninja && -f $info ]] && grep -qF "\"source\": \"$root\"" "$info"
+}
+
 # Configures and builds into $root/FOLDER; an existing build is reused, unless the tree
 # was moved or copied since, which makes the folder's absolute paths wrong.
 build_tree() { # build_tree FOLDER TARGET [MESON_OPTION...]; target all: everything
-    local folder=$1 target=$2 build=$root/$1 info=$root/$1/meson-info/meson-info.json
+    local folder=$1 target=$2 build=$root/$1
     shift 2
     need_command meson ninja
-    if [[ -f $build/build.ninja && -f $info ]] && grep -qF "\"source\": \"$root\"" "$info"; then
+    if has_build "$folder"; then
         say "reusing $folder/"
         (($# == 0)) || meson configure "$@" "$build"
     elif [[ -f $build/meson-private/coredata.dat ]]; then

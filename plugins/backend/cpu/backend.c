@@ -60,9 +60,11 @@ static const tfx_cpu_gemm *choose_gemm(const tfx_host *host, const char *name)
         if ((*g)->usable())
             snprintf(usable + strlen(usable), sizeof(usable) - strlen(usable), "%s%s", usable[0] ? ", " : "",
                      (*g)->name);
-    host->fail(host, TFX_E_UNSUPPORTED,
-               "cpu: products = %s: this processor, or this build, does not have what that takes; it has %s", name,
-               usable);
+    host->fail(
+        host, TFX_E_UNSUPPORTED,
+        "cpu: products = %s: this machine (its processor, for onednn also the library libdnnl) does not have what "
+        "that takes; it has %s",
+        name, usable);
     return NULL;
 }
 

@@ -160,7 +160,8 @@ tfx_cpu_tile_fn tfx_cpu_tile_unary_with_slope(tfx_unary kind)
 UNARY(extern, tfx_cpu_tile_affine, x *scale + shift)
 
 /* Bits 32..63 of the first Philox4x32-10 output (tfx_host.random_u64), for the element with
- * the 64-bit counter (lo, hi). */
+ * the 64-bit counter (lo, hi). The host has it, too, but a plugin sees include/tfx only, and a call for each element would
+ * not be vectorised; the tests of dropout compare both. */
 TFX_CPU_INLINE uint32_t philox_high(uint32_t lo, uint32_t hi, uint32_t s0, uint32_t s1, uint32_t k0, uint32_t k1)
 {
     uint32_t c0 = lo, c1 = hi, c2 = s0, c3 = s1;
