@@ -47,9 +47,11 @@ static int bends_product(const tfx_axis_walk *w, const tfx_graph_node *n, uint32
 void tfx_axes_pointwise(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     tfx_axis_gain(w, n->op == TFX_OP_MUL);
+    int bends = n->op == TFX_OP_MAX || n->op == TFX_OP_MIN || n->op == TFX_OP_COMPARE;
     for (uint32_t k = 0; k < n->n_in; k++)
         for (uint32_t i = 0; i < rank_of(w, n->out); i++) {
-            tfx_axis_bends(w, n->op == TFX_OP_MUL ? bends_product(w, n, k, i) : n->op == TFX_OP_DIV && k == 1);
+            tfx_axis_bends(w,
+                           n->op == TFX_OP_MUL ? bends_product(w, n, k, i) : bends || (n->op == TFX_OP_DIV && k == 1));
             tfx_axis_link(w, n->in[k], i, n->out, i);
         }
 }
@@ -130,6 +132,12 @@ void tfx_axes_softmax(tfx_axis_walk *w, const tfx_graph_node *n)
     tfx_axis_bends(w, 1);
     align(w, n->in[0], n->out);
     tfx_axis_mark(w, n->out, rank_of(w, n->out) - 1, TFX_AXIS_SOFTMAX, NULL);
+}
+
+void tfx_axes_topk(tfx_axis_walk *w, const tfx_graph_node *n)
+{
+    tfx_axis_bends(w, 1);
+    align(w, n->in[0], n->out);
 }
 
 void tfx_axes_norm(tfx_axis_walk *w, const tfx_graph_node *n)

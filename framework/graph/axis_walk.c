@@ -164,7 +164,9 @@ void tfx_axis_walk_run(tfx_axis_walk *w, const tfx_graph *g)
     *w = (tfx_axis_walk){.g = g, .values = TFX_NEW_ARRAY(tfx_axis_value, g->n_values)};
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const tfx_graph_node *n = &g->nodes[i];
-        int weights = n->op != TFX_OP_INPUT;
+        /* An array is as large as its layer makes it. */
+        int is_input = n->op == TFX_OP_INPUT && g->state->tensors[n->ints[0]].kind == TFX_STATE_INPUT;
+        int weights = !is_input;
         for (uint32_t k = 0; k < n->n_in; k++)
             weights &= w->values[n->in[k]].weights;
         visit(w, n);
@@ -173,7 +175,7 @@ void tfx_axis_walk_run(tfx_axis_walk *w, const tfx_graph *g)
             for (uint32_t d = 0; d < g->values[v].n_dims; d++)
                 give_atom(w, v, d); /* what no rule has tied to anything */
         }
-        if (n->op == TFX_OP_INPUT)
+        if (is_input)
             for (uint32_t d = 0; d < g->values[n->out].n_dims; d++)
                 tfx_axis_mark(w, n->out, d, 0, "it is a dimension of the input");
     }

@@ -9,6 +9,8 @@
 #include "framework/plugin/host.h"
 #include "framework/plugin/registry.h"
 
+#define MOST_IOTA (1 << 24) /* integers up to there are exact */
+
 tfx_graph *tfx_builder_graph(const tfx_builder *b)
 {
     return b->impl;
@@ -107,7 +109,14 @@ BINARY(add, TFX_OP_ADD)
 BINARY(sub, TFX_OP_SUB)
 BINARY(mul, TFX_OP_MUL)
 BINARY(div, TFX_OP_DIV)
+BINARY(max, TFX_OP_MAX)
+BINARY(min, TFX_OP_MIN)
 #undef BINARY
+
+static tfx_value b_compare(const tfx_builder *b, tfx_compare how, tfx_value x, tfx_value y)
+{
+    return tfx_emit_compare(b->impl, how, given(b, "compare", x), given(b, "compare", y));
+}
 
 static tfx_value b_affine(const tfx_builder *b, tfx_value x, double scale, double shift)
 {
@@ -149,6 +158,33 @@ static tfx_value b_matmul(const tfx_builder *b, tfx_value x, tfx_value y, uint32
 static tfx_value b_softmax(const tfx_builder *b, tfx_value x)
 {
     return tfx_emit_softmax(b->impl, given(b, "softmax", x));
+}
+
+static tfx_value b_topk(const tfx_builder *b, tfx_value x, int64_t k)
+{
+    return tfx_emit_topk(b->impl, given(b, "topk", x), k);
+}
+
+static tfx_value b_stop_gradient(const tfx_builder *b, tfx_value x)
+{
+    return tfx_emit_stop_gradient(b->impl, given(b, "stop_gradient", x));
+}
+
+static tfx_value b_array(const tfx_builder *b, tfx_dtype dtype, uint32_t n_dims, const int64_t *dims, const void *data)
+{
+    return tfx_emit_array(b->impl, dtype, n_dims, dims, data);
+}
+
+static tfx_value b_iota(const tfx_builder *b, int64_t n, double start, double step)
+{
+    if (n < 1 || n > MOST_IOTA)
+        return tfx_graph_fail(b->impl, "iota: expected from 1 to %d elements, found %lld", MOST_IOTA, (long long)n);
+    float *data = TFX_NEW_ARRAY(float, (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        data[i] = (float)(start + (double)i * step);
+    tfx_value v = tfx_emit_array(b->impl, TFX_F32, 1, &n, data);
+    free(data);
+    return v;
 }
 
 static tfx_value b_norm(const tfx_builder *b, tfx_norm kind, tfx_value x, double eps)
@@ -260,5 +296,12 @@ void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
         .dropout = b_dropout,
         .custom = b_custom,
         .impl = g,
+        .max = b_max,
+        .min = b_min,
+        .compare = b_compare,
+        .topk = b_topk,
+        .stop_gradient = b_stop_gradient,
+        .array = b_array,
+        .iota = b_iota,
     };
 }

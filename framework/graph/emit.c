@@ -7,8 +7,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+
+/* Bytes of one array: they are in memory twice. */
+#define MOST_ARRAY ((uint64_t)64 << 20)
 
 /* ---- shared ---- */
 
@@ -94,10 +98,10 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
     node->in = TFX_NEW_ARRAY(tfx_value, e->n_in);
     memcpy(node->ints, e->ints, sizeof(node->ints));
     memcpy(node->reals, e->reals, sizeof(node->reals));
-    int requires_grad = 0;
+    int requires_grad = 0, is_flat = tfx_op_is_flat(e->op, e->ints);
     for (uint32_t i = 0; i < e->n_in; i++) {
         node->in[i] = e->in[i];
-        requires_grad |= g->values[e->in[i]].requires_grad;
+        requires_grad |= !is_flat && g->values[e->in[i]].requires_grad;
         if (tfx_value_elements(g, e->in[i]) >= TFX_MAX_ELEMENTS)
             tfx_graph_fail(g, "%s: a value of shape %s takes more memory than any machine has", tfx_op_name(e->op),
                            tfx_graph_shape_text(g, e->in[i]));
@@ -125,7 +129,8 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     if (g->state_values[index])
         return g->state_values[index];
     const tfx_state_tensor *t = &g->state->tensors[index];
-    tfx_emission e = {.op = t->kind == TFX_STATE_INPUT ? TFX_OP_INPUT : TFX_OP_PARAM,
+    int is_given = t->kind == TFX_STATE_INPUT || t->kind == TFX_STATE_ARRAY;
+    tfx_emission e = {.op = is_given ? TFX_OP_INPUT : TFX_OP_PARAM,
                       .ints = {index},
                       .out = {tfx_graph_asked(t->dtype, t->n_dims, t->dims)}};
     e.out[0].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
@@ -134,6 +139,34 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     g->state_values[index] = tfx_graph_emit(g, &e);
     g->region = region;
     return g->state_values[index];
+}
+
+tfx_value tfx_emit_array(tfx_graph *g, tfx_dtype dtype, uint32_t n_dims, const int64_t *dims, const void *data)
+{
+    if (!check_dims(g, "array", n_dims, dims))
+        return TFX_POISON;
+    if (dtype != TFX_F32 && dtype != TFX_I32)
+        return tfx_graph_fail(g, "array: expected f32 or i32, found dtype %d", (int)dtype);
+    uint64_t elements = tfx_shape_elements(n_dims, dims);
+    char shape[TFX_SHAPE_TEXT], hash[33];
+    tfx_format_shape(shape, n_dims, dims);
+    if (elements * tfx_dtype_bytes(dtype) > MOST_ARRAY)
+        return tfx_graph_fail(g, "array: %s is larger than %d MB; make it of smaller ones", shape,
+                              (int)(MOST_ARRAY >> 20));
+    tfx_bytes_hash(data, elements * tfx_dtype_bytes(dtype), hash);
+    char *name = tfx_printf("/array %s %s %s", tfx_dtype_name(dtype), shape, hash);
+    uint32_t at = tfx_state_find(g->state, name);
+    if (at == TFX_STATE_NONE && !g->state->frozen)
+        at = tfx_state_add_array(g->state, name, dtype, n_dims, dims, data);
+    free(name);
+    if (at == TFX_STATE_NONE)
+        return tfx_graph_fail(
+            g,
+            "array: when the model is built again, it asks for other numbers, of shape %s, than before "
+            "(they may depend on options, on sizes of the model and of its context, not on the number of "
+            "rows)",
+            shape);
+    return tfx_emit_state(g, at);
 }
 
 void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n)
@@ -191,9 +224,10 @@ tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const i
         g, &(tfx_emission){.op = TFX_OP_BROADCAST, TFX_IN(x), .out = {tfx_graph_asked(TFX_F32, n_dims, dims)}});
 }
 
-tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
+/* Of two operands that are broadcast against each other. */
+static tfx_value emit_pair(tfx_graph *g, tfx_op op, int64_t attribute, tfx_value x, tfx_value y)
 {
-    tfx_emission e = {.op = op, TFX_IN(x, y)};
+    tfx_emission e = {.op = op, TFX_IN(x, y), .ints = {attribute}};
     if (!tfx_graph_infer(g, &e))
         return TFX_POISON;
     if (!tfx_graph_same_shape(g, x, y)) {
@@ -211,7 +245,17 @@ tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
         x = tfx_emit_broadcast(g, x, n, dims);
         y = tfx_emit_broadcast(g, y, n, dims);
     }
-    return tfx_graph_emit(g, &(tfx_emission){.op = op, TFX_IN(x, y)});
+    return tfx_graph_emit(g, &(tfx_emission){.op = op, TFX_IN(x, y), .ints = {attribute}});
+}
+
+tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y)
+{
+    return emit_pair(g, op, 0, x, y);
+}
+
+tfx_value tfx_emit_compare(tfx_graph *g, tfx_compare how, tfx_value x, tfx_value y)
+{
+    return emit_pair(g, TFX_OP_COMPARE, how, x, y);
 }
 
 tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift)
@@ -251,11 +295,17 @@ tfx_value tfx_emit_reshape(tfx_graph *g, tfx_value x, uint32_t n_dims, const int
      * gradients meet in one buffer. */
     for (uint32_t i = g->n_nodes, looked = 0; i-- > 0 && looked < 64; looked++) {
         const tfx_graph_node *node = &g->nodes[i];
-        if (node->op == TFX_OP_RESHAPE && node->in[0] == x && node->region == g->region &&
+        if (node->op == TFX_OP_RESHAPE && !node->ints[0] && node->in[0] == x && node->region == g->region &&
             has_shape(g, node->out, n_dims, e.out[0].dims))
             return node->out;
     }
     return tfx_graph_append(g, &e);
+}
+
+tfx_value tfx_emit_stop_gradient(tfx_graph *g, tfx_value x)
+{
+    return tfx_graph_emit(g,
+                          &(tfx_emission){.op = TFX_OP_RESHAPE, TFX_IN(x), .ints = {1}, .out = {tfx_graph_like(g, x)}});
 }
 
 tfx_value tfx_emit_permute(tfx_graph *g, tfx_value x, const int *perm)
@@ -327,6 +377,11 @@ tfx_value tfx_emit_matmul(tfx_graph *g, tfx_value a, tfx_value b, uint32_t flags
 tfx_value tfx_emit_softmax(tfx_graph *g, tfx_value x)
 {
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_SOFTMAX, TFX_IN(x)});
+}
+
+tfx_value tfx_emit_topk(tfx_graph *g, tfx_value x, int64_t k)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_TOPK, TFX_IN(x), .ints = {k}});
 }
 
 tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps)

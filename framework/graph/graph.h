@@ -107,16 +107,20 @@ const char *tfx_op_name(tfx_op op); /* "?" when it is none of the set; all else 
 
 /* A persistent tensor of the state layout (INPUT or PARAM). One node per tensor. */
 tfx_value tfx_emit_state(tfx_graph *g, uint32_t index);
+/* Numbers that are known now, f32 or i32, row-major; copied to the state layout, once for all that are equal. */
+tfx_value tfx_emit_array(tfx_graph *g, tfx_dtype dtype, uint32_t n_dims, const int64_t *dims, const void *data);
 void tfx_emit_store(tfx_graph *g, tfx_value value, tfx_value target);
 
 tfx_value tfx_emit_constant(tfx_graph *g, double value, uint32_t n_dims, const int64_t *dims);
-tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y); /* broadcasts */
+tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y);        /* broadcasts */
+tfx_value tfx_emit_compare(tfx_graph *g, tfx_compare how, tfx_value x, tfx_value y); /* broadcasts */
 tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift);
 tfx_value tfx_emit_unary(tfx_graph *g, tfx_unary kind, tfx_value x);
 tfx_value tfx_emit_cast(tfx_graph *g, tfx_value x, tfx_dtype dtype);
 tfx_value tfx_emit_dropout(tfx_graph *g, tfx_value x, tfx_value key, double p, int64_t stream);
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims);
 tfx_value tfx_emit_reshape(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims); /* one -1 */
+tfx_value tfx_emit_stop_gradient(tfx_graph *g, tfx_value x);
 tfx_value tfx_emit_permute(tfx_graph *g, tfx_value x, const int *perm);
 tfx_value tfx_emit_slice(tfx_graph *g, tfx_value x, int axis, int64_t start, int64_t length);
 tfx_value tfx_emit_pad(tfx_graph *g, tfx_value x, int axis, int64_t start, int64_t length);
@@ -125,6 +129,7 @@ tfx_value tfx_emit_sum(tfx_graph *g, tfx_value x, uint32_t mask, int keep_dims);
 /* `c` may be TFX_POISON: none. Then the result is alpha*ab, else alpha*ab + c. */
 tfx_value tfx_emit_matmul(tfx_graph *g, tfx_value a, tfx_value b, uint32_t flags, double alpha, tfx_value c);
 tfx_value tfx_emit_softmax(tfx_graph *g, tfx_value x);
+tfx_value tfx_emit_topk(tfx_graph *g, tfx_value x, int64_t k);
 tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps);
 tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base);
 tfx_value tfx_emit_rope_at(tfx_graph *g, tfx_value x, tfx_value positions, int64_t n_dims, double base);

@@ -265,6 +265,7 @@ static tfx_value build_timed(builder *b, const tfx_graph_node *n)
     case TFX_OP_SUM: return build_sum(b, n);
     case TFX_OP_MATMUL: return build_matmul(b, n);
     case TFX_OP_SOFTMAX:
+    case TFX_OP_TOPK:
     case TFX_OP_NORM:
         return axis + 1 == (int)value(b, n->in[0])->n_dims ? refuse(b, n, "goes over positions")
                                                            : copy_moved(b, n, axis);

@@ -64,6 +64,11 @@ static const tfx_op_info table[] = {
     [TFX_OP_BROADCAST] = {"broadcast", 1, 1, POINTWISE, .free_in_unit = 1, .shape = tfx_shape_broadcast,
                           .vjp = tfx_vjp_broadcast, .axes = tfx_axes_like_first},
 
+    [TFX_OP_MAX] = {"max", 2, 2, OF_TWO, .vjp = tfx_vjp_max, .axes = tfx_axes_pointwise, .proof = tfx_proof_larger},
+    [TFX_OP_MIN] = {"min", 2, 2, OF_TWO, .vjp = tfx_vjp_max, .axes = tfx_axes_pointwise, .proof = tfx_proof_larger},
+    [TFX_OP_COMPARE] = {"compare", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH, .flat = 1,
+                        .shape = tfx_shape_compare, .axes = tfx_axes_pointwise, .proof = tfx_proof_larger},
+
     [TFX_OP_RESHAPE] = {"reshape", 1, 1, .n_out = 1, .no_unit = 1, .shape = tfx_shape_reshape, .vjp = tfx_vjp_reshape,
                         .axes = tfx_axes_reshape, .proof = tfx_proof_reshape},
     [TFX_OP_PERMUTE] = {"permute", 1, 1, .n_out = 1, .cheap = 1, .shape = tfx_shape_permute, .vjp = tfx_vjp_permute,
@@ -107,12 +112,20 @@ static const tfx_op_info table[] = {
     [TFX_OP_INSERT] = {"insert", 3, 3, .n_out = 1, .f32 = BOTH, .overwrites = OPERAND(0), .shape = tfx_shape_insert},
     [TFX_OP_ATTENTION_CACHED] = {"attention_cached", 4, 4, .n_out = 1, .f32 = ALL_THREE,
                                  .shape = tfx_shape_attention_cached},
+
+    [TFX_OP_TOPK] = {"topk", 1, 1, .n_out = 1, .f32 = OPERAND(0), .flat = 1, .shape = tfx_shape_topk,
+                     .axes = tfx_axes_topk, .proof = tfx_proof_topk},
 };
 
 const tfx_op_info *tfx_op_info_of(tfx_op op)
 {
     assert((size_t)op < sizeof(table) / sizeof(*table) && table[op].name);
     return &table[op];
+}
+
+int tfx_op_is_flat(tfx_op op, const int64_t *ints)
+{
+    return tfx_op_info_of(op)->flat || (op == TFX_OP_UNARY && ints[0] == TFX_SIGN) || (op == TFX_OP_RESHAPE && ints[0]);
 }
 
 const char *tfx_op_name(tfx_op op)

@@ -66,6 +66,7 @@ typedef struct tfx_op_info {
     int no_unit;   /* is never executed: sources, and views of their operand */
     /* A broadcast or a constant costs nothing inside a fused unit and a whole tensor outside of one. */
     int free_in_unit;
+    int flat;              /* its result is the same all around nearly every point: no gradient goes through it */
     tfx_shape_rule *shape; /* NULL: the results have the shapes that were asked for */
     double (*flops)(const tfx_graph *g, const tfx_graph_node *n); /* NULL: none that count */
     tfx_vjp_rule *vjp;                                            /* NULL: no derivative */
@@ -75,6 +76,9 @@ typedef struct tfx_op_info {
 } tfx_op_info;
 
 const tfx_op_info *tfx_op_info_of(tfx_op op); /* `op` is one of the set */
+
+/* Whether no gradient goes through a node of that op with these attributes. */
+int tfx_op_is_flat(tfx_op op, const int64_t *ints);
 
 /* Whether a result may have the memory of operand k. */
 static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
@@ -87,16 +91,18 @@ static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
 extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_cast, tfx_shape_dropout,
     tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad, tfx_shape_concat,
     tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention, tfx_shape_attention_grad,
-    tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom, tfx_shape_insert, tfx_shape_attention_cached;
-extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_affine, tfx_vjp_unary, tfx_vjp_cast,
-    tfx_vjp_dropout, tfx_vjp_broadcast, tfx_vjp_reshape, tfx_vjp_permute, tfx_vjp_slice, tfx_vjp_pad, tfx_vjp_concat,
-    tfx_vjp_sum, tfx_vjp_matmul, tfx_vjp_softmax, tfx_vjp_norm, tfx_vjp_rope, tfx_vjp_attention, tfx_vjp_gather,
-    tfx_vjp_cross_entropy, tfx_vjp_custom;
+    tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom, tfx_shape_compare, tfx_shape_topk, tfx_shape_insert,
+    tfx_shape_attention_cached;
+extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_max, tfx_vjp_affine, tfx_vjp_unary,
+    tfx_vjp_cast, tfx_vjp_dropout, tfx_vjp_broadcast, tfx_vjp_reshape, tfx_vjp_permute, tfx_vjp_slice, tfx_vjp_pad,
+    tfx_vjp_concat, tfx_vjp_sum, tfx_vjp_matmul, tfx_vjp_softmax, tfx_vjp_norm, tfx_vjp_rope, tfx_vjp_attention,
+    tfx_vjp_gather, tfx_vjp_cross_entropy, tfx_vjp_custom;
 extern tfx_axis_rule tfx_axes_like_first, tfx_axes_pointwise, tfx_axes_reshape, tfx_axes_permute, tfx_axes_slice,
     tfx_axes_pad, tfx_axes_concat, tfx_axes_sum, tfx_axes_matmul, tfx_axes_softmax, tfx_axes_norm, tfx_axes_rope,
-    tfx_axes_attention, tfx_axes_gather, tfx_axes_cross_entropy;
-extern tfx_proof_rule tfx_proof_add, tfx_proof_mul, tfx_proof_div, tfx_proof_affine, tfx_proof_unary,
-    tfx_proof_same_as_first, tfx_proof_reshape, tfx_proof_permute, tfx_proof_slice, tfx_proof_concat, tfx_proof_sum,
-    tfx_proof_matmul, tfx_proof_softmax, tfx_proof_norm, tfx_proof_rope, tfx_proof_attention, tfx_proof_gather;
+    tfx_axes_attention, tfx_axes_gather, tfx_axes_cross_entropy, tfx_axes_topk;
+extern tfx_proof_rule tfx_proof_add, tfx_proof_mul, tfx_proof_div, tfx_proof_larger, tfx_proof_topk, tfx_proof_affine,
+    tfx_proof_unary, tfx_proof_same_as_first, tfx_proof_reshape, tfx_proof_permute, tfx_proof_slice, tfx_proof_concat,
+    tfx_proof_sum, tfx_proof_matmul, tfx_proof_softmax, tfx_proof_norm, tfx_proof_rope, tfx_proof_attention,
+    tfx_proof_gather;
 
 #endif

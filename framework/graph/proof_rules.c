@@ -172,6 +172,41 @@ int tfx_proof_bend(const tfx_proof_step *s, const tfx_relation *a, int keeps_zer
     return 1;
 }
 
+/* MAX, MIN and COMPARE. Zeros on both sides make a zero that stays one where the larger one is taken. */
+tfx_related tfx_proof_larger(const tfx_proof_step *s)
+{
+    const tfx_related *a = &s->in[0], *b = &s->in[1];
+    tfx_related y = {.kind = TFX_RELATED, .factor = 1};
+    const char *why;
+    for (int k = 0; k < 2; k++)
+        if (!tfx_relation_near(s->in[k].factor, 1))
+            return tfx_proof_no(s->words, s->now, "operand %d is %.9g times what it was", k, s->in[k].factor);
+    for (uint32_t d = 0; d < tfx_proof_now(s, 0)->n_dims; d++) {
+        int same = same_relation(a->dims[d], b->dims[d]);
+        if (!add_dim(s, a->dims[d], b->dims[d], &y.dims[d], &why) ||
+            !tfx_proof_bend(s, y.dims[d], same && s->now->op != TFX_OP_COMPARE, &y.dims[d], &why))
+            return tfx_proof_no(s->words, s->now, "%s", why);
+    }
+    return y;
+}
+
+/* Which elements of a row are the largest does not change where rows are what they were. */
+tfx_related tfx_proof_topk(const tfx_proof_step *s)
+{
+    tfx_related y = {.kind = TFX_RELATED, .factor = 1};
+    uint32_t n_dims = tfx_proof_now(s, 0)->n_dims;
+    const tfx_relation *row = s->in[0].dims[n_dims - 1];
+    const char *why;
+    if (!(s->in[0].factor > 0))
+        return tfx_proof_no(s->words, s->now, "its rows are %.9g times what they were", s->in[0].factor);
+    if (row && !tfx_relation_is_identity(row))
+        return tfx_proof_no(s->words, s->now, "its rows are not those of the old model");
+    for (uint32_t d = 0; d < n_dims; d++)
+        if (!tfx_proof_bend(s, s->in[0].dims[d], 0, &y.dims[d], &why))
+            return tfx_proof_no(s->words, s->now, "%s", why);
+    return y;
+}
+
 static int unary_keeps_zeros(int64_t kind)
 {
     return kind != TFX_EXP && kind != TFX_LOG && kind != TFX_RSQRT;

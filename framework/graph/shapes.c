@@ -42,8 +42,15 @@ int tfx_shape_store(tfx_graph *g, tfx_emission *e)
 
 int tfx_shape_unary(tfx_graph *g, tfx_emission *e)
 {
-    if (e->ints[0] < TFX_NEG || e->ints[0] > TFX_GELU_TANH)
+    if (e->ints[0] < TFX_NEG || e->ints[0] > TFX_SIGN)
         return tfx_graph_fail(g, "unary: no function has the number %" PRId64, e->ints[0]);
+    return out_like(g, e, 0, 0);
+}
+
+int tfx_shape_compare(tfx_graph *g, tfx_emission *e)
+{
+    if (e->ints[0] < TFX_LESS || e->ints[0] > TFX_GREATER)
+        return tfx_graph_fail(g, "compare: no comparison has the number %" PRId64, e->ints[0]);
     return out_like(g, e, 0, 0);
 }
 
@@ -197,6 +204,15 @@ int tfx_shape_softmax(tfx_graph *g, tfx_emission *e)
 {
     if (operand(g, e, 0)->n_dims == 0)
         return tfx_graph_fail(g, "softmax: a scalar has no axis");
+    return out_like(g, e, 0, 0);
+}
+
+int tfx_shape_topk(tfx_graph *g, tfx_emission *e)
+{
+    const tfx_graph_value *x = operand(g, e, 0);
+    if (x->n_dims == 0 || e->ints[0] < 1 || e->ints[0] > x->dims[x->n_dims - 1])
+        return tfx_graph_fail(g, "topk: %" PRId64 " of each row of %s: expected from 1 to as many as there are",
+                              e->ints[0], operand_text(g, e, 0));
     return out_like(g, e, 0, 0);
 }
 

@@ -45,6 +45,16 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
     return s->n - 1;
 }
 
+uint32_t tfx_state_add_array(tfx_state_layout *s, const char *name, tfx_dtype dtype, uint32_t n_dims,
+                             const int64_t *dims, const void *data)
+{
+    uint32_t at = tfx_state_add(s, TFX_STATE_ARRAY, name, dtype, n_dims, dims);
+    tfx_state_tensor *t = &s->tensors[at];
+    t->data = TFX_NEW_ARRAY(char, t->bytes);
+    memcpy(t->data, data, t->bytes);
+    return at;
+}
+
 int tfx_state_is_places(const char *name)
 {
     const char *last = strrchr(name, '/');
@@ -61,6 +71,7 @@ void tfx_state_finish(tfx_state_layout *s)
     for (uint32_t i = 0; i < s->n; i++) {
         free(s->tensors[i].name);
         free(s->tensors[i].asked_by);
+        free(s->tensors[i].data);
     }
     free(s->tensors);
     tfx_name_table_finish(&s->by_name);

@@ -14,7 +14,8 @@ typedef enum tfx_state_kind {
     TFX_STATE_OPTIMIZER, /* optimizer state of the parameter `owner` */
     TFX_STATE_SCRATCH,   /* kept between steps, but zero at every step boundary */
     TFX_STATE_CACHE,     /* keys and values of the positions so far */
-    TFX_STATE_COPY       /* of the parameter `owner`, as bf16; not in checkpoints */
+    TFX_STATE_COPY,      /* of the parameter `owner`, as bf16; not in checkpoints */
+    TFX_STATE_ARRAY      /* numbers that never change, `data`; not in checkpoints */
 } tfx_state_kind;
 
 typedef struct tfx_state_tensor {
@@ -35,6 +36,8 @@ typedef struct tfx_state_tensor {
     int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
     int power;      /* of the gradient, with which it scales */
     int in_place;   /* it says which slices along grow_axis are where they were before growth: not the optimizer's */
+    /* ARRAY only */
+    void *data;
 } tfx_state_tensor;
 
 typedef struct tfx_state_layout {
@@ -55,6 +58,9 @@ int tfx_state_is_places(const char *name);
 /* Appends a tensor; its name must be new. Returns its index. */
 uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *name, tfx_dtype dtype, uint32_t n_dims,
                        const int64_t *dims);
+/* Numbers that never change; copied. */
+uint32_t tfx_state_add_array(tfx_state_layout *s, const char *name, tfx_dtype dtype, uint32_t n_dims,
+                             const int64_t *dims, const void *data);
 uint32_t tfx_state_find(const tfx_state_layout *s, const char *name); /* or TFX_STATE_NONE */
 void tfx_state_finish(tfx_state_layout *s);
 

@@ -44,6 +44,17 @@ void tfx_vjp_div(tfx_graph *g, const tfx_vjp_args *v)
     v->din[1] = v->needs[1] ? neg(g, mul(g, q, v->out[0])) : TFX_POISON;
 }
 
+/* MAX and MIN: what was chosen has the gradient, and of equal ones each has half. */
+void tfx_vjp_max(tfx_graph *g, const tfx_vjp_args *v)
+{
+    int is_max = v->node->op == TFX_OP_MAX;
+    tfx_value strictly = tfx_emit_compare(g, is_max ? TFX_GREATER : TFX_LESS, v->in[0], v->in[1]);
+    tfx_value at_least = tfx_emit_compare(g, is_max ? TFX_GREATER_EQUAL : TFX_LESS_EQUAL, v->in[0], v->in[1]);
+    tfx_value share = tfx_emit_affine(g, tfx_emit_binary(g, TFX_OP_ADD, strictly, at_least), 0.5, 0.0);
+    v->din[0] = mul(g, v->dout[0], share);
+    v->din[1] = v->needs[1] ? mul(g, v->dout[0], tfx_emit_affine(g, share, -1.0, 1.0)) : TFX_POISON;
+}
+
 void tfx_vjp_affine(tfx_graph *g, const tfx_vjp_args *v)
 {
     v->din[0] = tfx_emit_affine(g, v->dout[0], v->node->reals[0], 0.0);

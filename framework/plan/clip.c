@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* max(x, limit) of x >= 0 in an op set without comparisons. Nothing cancels: where x is the larger one,
+/* max(x, limit) of x >= 0 by ops that every backend of ABI 1.0 has. Nothing cancels: where x is the larger one,
  * x - limit and the sum are of its size, so each rounds by no more than x does. NaN stays NaN. */
 static tfx_value at_least(tfx_graph *g, tfx_value x, double limit)
 {

@@ -23,41 +23,6 @@ static tfx_status allocate(tfx_engine *e, uint64_t bytes, tfx_buffer **out, tfx_
     return tfx_call_backend_buffer_create(e->device->cls, e->device->backend, bytes, out, err);
 }
 
-tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *plan, tfx_error *err)
-{
-    tfx_engine *e = TFX_NEW(tfx_engine);
-    e->device = device;
-    e->plan = plan;
-    e->sums = TFX_NEW_ARRAY(float, plan->n_trained *TFX_SLICE_SUMS);
-    e->energies = TFX_NEW_ARRAY(float, plan->slice_sites.n_slots);
-    allocate(e, plan->state.bytes, &e->state, err);
-    if (err->status == TFX_OK)
-        allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err);
-    for (int i = 0; i < TFX_N_PROGRAMS && err->status == TFX_OK; i++)
-        if (plan->programs[i].placement)
-            tfx_call_backend_compile(device->cls, device->backend, &plan->programs[i].placement->program, &e->execs[i],
-                                     err);
-    if (err->status != TFX_OK) {
-        tfx_engine_destroy(e);
-        return NULL;
-    }
-    return e;
-}
-
-void tfx_engine_destroy(tfx_engine *e)
-{
-    if (!e)
-        return;
-    const tfx_backend_class *cls = e->device->cls;
-    for (int i = 0; i < TFX_N_PROGRAMS; i++)
-        tfx_call_backend_exec_destroy(cls, e->execs[i]);
-    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->arena);
-    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->state);
-    free(e->sums);
-    free(e->energies);
-    free(e);
-}
-
 /* Writes the copy of elements [first, first + n) of a parameter. */
 static void upload_copy(const tfx_engine *e, const tfx_state_tensor *copy, uint64_t first, const char *src, size_t n)
 {
@@ -90,6 +55,51 @@ static void download(void *ctx, const tfx_state_tensor *t, uint64_t first, void 
 {
     tfx_engine *e = ctx;
     tfx_call_backend_download(e->device->cls, e->device->backend, e->state, t->offset + first, dst, n);
+}
+
+/* What never changes. */
+static void upload_arrays(tfx_engine *e)
+{
+    const tfx_state_layout *s = &e->plan->state;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->tensors[i].kind == TFX_STATE_ARRAY)
+            upload(e, &s->tensors[i], 0, s->tensors[i].data, s->tensors[i].bytes);
+}
+
+tfx_engine *tfx_engine_create(const tfx_device *device, const tfx_stage_plan *plan, tfx_error *err)
+{
+    tfx_engine *e = TFX_NEW(tfx_engine);
+    e->device = device;
+    e->plan = plan;
+    e->sums = TFX_NEW_ARRAY(float, plan->n_trained *TFX_SLICE_SUMS);
+    e->energies = TFX_NEW_ARRAY(float, plan->slice_sites.n_slots);
+    allocate(e, plan->state.bytes, &e->state, err);
+    if (err->status == TFX_OK)
+        allocate(e, plan->arena_bytes ? plan->arena_bytes : 64, &e->arena, err);
+    for (int i = 0; i < TFX_N_PROGRAMS && err->status == TFX_OK; i++)
+        if (plan->programs[i].placement)
+            tfx_call_backend_compile(device->cls, device->backend, &plan->programs[i].placement->program, &e->execs[i],
+                                     err);
+    if (err->status != TFX_OK) {
+        tfx_engine_destroy(e);
+        return NULL;
+    }
+    upload_arrays(e);
+    return e;
+}
+
+void tfx_engine_destroy(tfx_engine *e)
+{
+    if (!e)
+        return;
+    const tfx_backend_class *cls = e->device->cls;
+    for (int i = 0; i < TFX_N_PROGRAMS; i++)
+        tfx_call_backend_exec_destroy(cls, e->execs[i]);
+    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->arena);
+    tfx_call_backend_buffer_destroy(cls, e->device->backend, e->state);
+    free(e->sums);
+    free(e->energies);
+    free(e);
 }
 
 tfx_state_io tfx_engine_io(tfx_engine *e)

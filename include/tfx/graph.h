@@ -26,10 +26,25 @@ typedef enum tfx_unary {
     TFX_RSQRT = 5,
     TFX_TANH = 6,
     TFX_RELU = 7,
-    TFX_SILU = 8,      /* x * sigmoid(x) */
-    TFX_GELU_ERF = 9,  /* x * Phi(x), exact (Hendrycks & Gimpel 2016) */
-    TFX_GELU_TANH = 10 /* the tanh approximation of the same paper */
+    TFX_SILU = 8,       /* x * sigmoid(x) */
+    TFX_GELU_ERF = 9,   /* x * Phi(x), exact (Hendrycks & Gimpel 2016) */
+    TFX_GELU_TANH = 10, /* the tanh approximation of the same paper */
+#if TFX_NEEDS_MINOR >= 1
+    TFX_SIGN = 11 /* since 1.1: -1, 0 or 1; NaN of NaN. Its gradient is zero */
+#endif
 } tfx_unary;
+
+#if TFX_NEEDS_MINOR >= 1
+/* Since 1.1. Comparisons with NaN do not hold, but for TFX_NOT_EQUAL. */
+typedef enum tfx_compare {
+    TFX_LESS = 1,
+    TFX_LESS_EQUAL = 2,
+    TFX_EQUAL = 3,
+    TFX_NOT_EQUAL = 4,
+    TFX_GREATER_EQUAL = 5,
+    TFX_GREATER = 6
+} tfx_compare;
+#endif
 
 typedef enum tfx_norm {
     TFX_NORM_LAYER = 1, /* (x - mean) / sqrt(var + eps); Ba et al. 2016, without affine */
@@ -161,6 +176,30 @@ struct tfx_builder {
                         const int64_t *ints, uint32_t n_reals, const double *reals);
 
     void *impl; /* the host's; not for plugins */
+
+#if TFX_NEEDS_MINOR >= 1
+    /* ---- since 1.1; all f32 unless said otherwise ---- */
+
+    /* The larger and the smaller of two, broadcast against each other; NaN where either is. Where they are equal, each gets half
+     * of the gradient. */
+    tfx_value (*max)(const tfx_builder *b, tfx_value x, tfx_value y);
+    tfx_value (*min)(const tfx_builder *b, tfx_value x, tfx_value y);
+    /* 1 where the comparison holds, else 0; x and y are broadcast against each other. No gradient goes through it: multiply by it
+     * to select. */
+    tfx_value (*compare)(const tfx_builder *b, tfx_compare how, tfx_value x, tfx_value y);
+    /* For each row along the last axis, 1 for its k largest elements and 0 for all others: of equal ones the first are
+     * chosen, a NaN is larger than any number. 1 <= k <= the size of the row. No gradient goes through it: x times topk(x, k)
+     * keeps the k largest and has their gradients. */
+    tfx_value (*topk)(const tfx_builder *b, tfx_value x, int64_t k);
+    /* x, of any dtype, through which no gradient goes (van den Oord et al. 2017, section 3.2). Free of cost. */
+    tfx_value (*stop_gradient)(const tfx_builder *b, tfx_value x);
+    /* An array of numbers that are known now, f32 or i32, `data` row-major; copied. It takes memory once for all that
+     * are equal, is no parameter and in no checkpoint. The same ones must be asked for whenever the model is built, so
+     * they may depend on options, sizes of the model and of the context, but not on the number of rows. */
+    tfx_value (*array)(const tfx_builder *b, tfx_dtype dtype, uint32_t n_dims, const int64_t *dims, const void *data);
+    /* The array of f32 start, start + step, ..., n of them. */
+    tfx_value (*iota)(const tfx_builder *b, int64_t n, double start, double step);
+#endif
 };
 
 #ifdef __cplusplus

@@ -38,9 +38,13 @@ typedef enum tfx_op {
                                key's numbers as unsigned ones, are >= p * 2^32 */
     TFX_OP_BROADCAST = 20, /* the one pointwise op whose operand has another shape: [ones
                                stretched, aligned from the right] */
+    TFX_OP_MAX = 21,       /* in: x, y; the larger one; NaN where either is; since minor 1, as are the next two */
+    TFX_OP_MIN = 22,
+    TFX_OP_COMPARE = 23, /* in: x, y; 1 where the comparison ints[0] = tfx_compare holds, else 0 */
 
     /* movement */
-    TFX_OP_RESHAPE = 30, /* always shares its operand's memory: never part of a step */
+    TFX_OP_RESHAPE = 30, /* always shares its operand's memory: never part of a step. ints[0] is 1 where
+                            gradients end (the host's business), else 0 */
     TFX_OP_PERMUTE = 31, /* out.dims[i] = in.dims[ints[i]] */
     TFX_OP_SLICE = 32,   /* ints: axis, start */
     TFX_OP_PAD = 33,     /* adjoint of slice: zeros around x; ints: axis, start */
@@ -76,10 +80,15 @@ typedef enum tfx_op {
 
     /* what a forward pass over new positions takes from the ones before; since minor 1. Positions are
      * 0 to N - 1, and a row may have one several times, with the same x */
-    TFX_OP_INSERT = 62,          /* in: cache [B,N,...], x [B,T,...], positions i32 [B,T]; out: cache with
+    TFX_OP_INSERT = 62,           /* in: cache [B,N,...], x [B,T,...], positions i32 [B,T]; out: cache with
                                     its row positions[b,t] replaced by x[b,t]; may share cache's memory */
-    TFX_OP_ATTENTION_CACHED = 63 /* in: q [B,T,H,D], k, v [B,N,H,D], positions i32 [B,T]; out
+    TFX_OP_ATTENTION_CACHED = 63, /* in: q [B,T,H,D], k, v [B,N,H,D], positions i32 [B,T]; out
                                     [B,T,H,D]: query t sees keys 0 to positions[b,t]; reals[0] = scale */
+
+    /* rows again; since minor 1 */
+    TFX_OP_TOPK =
+        64 /* in: x [...,n]; out: like x, 1 for the ints[0] largest of each row, else 0. Of equal ones the first;
+                        a NaN is larger than any number; -0 equals 0 */
 } tfx_op;
 
 #define TFX_MAX_INTS 8

@@ -26,6 +26,40 @@ BUILD(c_div)
 {
     return l->b.div(B, x[0], x[1]);
 }
+/* x, moved away from what it is compared with, to either side in turn. */
+static tfx_value apart(lab *l, tfx_value x)
+{
+    return l->b.add(B, x, l->b.array(B, TFX_F32, 1, (int64_t[]){4}, (float[]){3, -3, -3, 3}));
+}
+BUILD(c_max)
+{
+    return l->b.max(B, apart(l, x[0]), x[1]);
+}
+BUILD(c_min)
+{
+    return l->b.min(B, l->b.mul(B, x[0], x[0]), apart(l, x[1]));
+}
+/* Clipped to [-1, 1]: beyond it there is no gradient. */
+BUILD(c_clipped)
+{
+    tfx_value one = l->b.constant(B, 1, 0, NULL), minus = l->b.constant(B, -1, 0, NULL);
+    return l->b.mul(B, l->b.max(B, l->b.min(B, x[0], one), minus), x[0]);
+}
+/* |x|: the sign has no gradient. */
+BUILD(c_absolute)
+{
+    return l->b.mul(B, x[0], l->b.unary(B, TFX_SIGN, x[0]));
+}
+/* What is selected has gradients, the selection has none. */
+BUILD(c_selected)
+{
+    tfx_value larger = l->b.compare(B, TFX_GREATER, apart(l, x[0]), x[1]);
+    return l->b.add(B, l->b.mul(B, x[0], larger), l->b.mul(B, l->b.mul(B, x[1], x[1]), l->b.affine(B, larger, -1, 1)));
+}
+BUILD(c_topk)
+{
+    return l->b.mul(B, x[0], l->b.topk(B, x[0], 2));
+}
 BUILD(c_affine)
 {
     return l->b.affine(B, x[0], -1.75, 0.5);
@@ -356,6 +390,13 @@ static const op_case op_cases[] = {
     CASE(DIV, c_div, 0.5, 2, 2, NO_DIMS, DIMS(5)),
     CASE(DIV, c_div, -2, -0.5, 2, DIMS(5), NO_DIMS),
     CASE(DIV, c_self_ratio, 0.5, 2, 1, DIMS(4)),
+    CASE(MAX, c_max, -1, 1, 2, DIMS(3, 4), DIMS(3, 4)),
+    CASE(MAX, c_max, -1, 1, 2, DIMS(3, 1), DIMS(2, 3, 4)),
+    CASE(MIN, c_min, -1, 1, 2, DIMS(3, 4), DIMS(4)),
+    CASE(MIN, c_clipped, -2, 2, 1, DIMS(3, 4)),
+    CASE_GAP(UNARY, c_absolute, -2, 2, 1, DIMS(9)),
+    CASE(COMPARE, c_selected, -1, 1, 2, DIMS(3, 4), DIMS(3, 4)),
+    CASE(TOPK, c_topk, -2, 2, 1, DIMS(3, 5)),
     CASE(AFFINE, c_affine, -1, 1, 1, DIMS(2, 5)),
     CASE(AFFINE, c_affine, -1, 1, 1, NO_DIMS),
     CASE(UNARY, c_neg, -2, 2, 1, DIMS(9)),

@@ -38,10 +38,36 @@ static inline double unary_value(tfx_unary kind, double x)
     case TFX_TANH: return tanh(x);
     case TFX_RELU: return x > 0 ? x : 0;
     case TFX_SILU: return x / (1 + exp(-x));
+    case TFX_SIGN: return x > 0 ? 1 : x < 0 ? -1 : x;
     case TFX_GELU_ERF: return x * 0.5 * erfc(-x / sqrt(2.0));
     case TFX_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
     }
     return NAN;
+}
+
+static inline double compared(tfx_compare how, double x, double y)
+{
+    switch (how) {
+    case TFX_LESS: return x < y;
+    case TFX_LESS_EQUAL: return x <= y;
+    case TFX_EQUAL: return x == y;
+    case TFX_NOT_EQUAL: return x != y;
+    case TFX_GREATER_EQUAL: return x >= y;
+    case TFX_GREATER: return x > y;
+    }
+    return NAN;
+}
+
+/* Whether element i of a row belongs to its k largest: fewer than k come before it. */
+static inline int is_chosen(const double *row, int64_t n, int64_t k, int64_t i)
+{
+    int64_t before = 0;
+    for (int64_t j = 0; j < n; j++) {
+        int larger = isnan(row[j]) ? !isnan(row[i]) : row[j] > row[i];
+        int equal = isnan(row[j]) ? isnan(row[i]) : row[j] == row[i];
+        before += larger || (equal && j < i);
+    }
+    return before < k;
 }
 
 /* Coordinates of flat index i within s, and back, for strides of `from` aligned right. */
@@ -199,6 +225,14 @@ static inline void interpret_node(interpreter *it, const tfx_graph_node *n, doub
         case TFX_OP_SUB: out[i] = x[i] - y[i]; break;
         case TFX_OP_MUL: out[i] = x[i] * y[i]; break;
         case TFX_OP_DIV: out[i] = x[i] / y[i]; break;
+        case TFX_OP_MAX: out[i] = isnan(x[i]) || isnan(y[i]) ? NAN : fmax(x[i], y[i]); break;
+        case TFX_OP_MIN: out[i] = isnan(x[i]) || isnan(y[i]) ? NAN : fmin(x[i], y[i]); break;
+        case TFX_OP_COMPARE: out[i] = compared((tfx_compare)n->ints[0], x[i], y[i]); break;
+        case TFX_OP_TOPK: {
+            uint64_t cols = (uint64_t)it->l->g.values[n->in[0]].dims[it->l->g.values[n->in[0]].n_dims - 1];
+            out[i] = is_chosen(x + i / cols * cols, (int64_t)cols, n->ints[0], (int64_t)(i % cols));
+            break;
+        }
         case TFX_OP_AFFINE: out[i] = x[i] * n->reals[0] + n->reals[1]; break;
         case TFX_OP_UNARY: out[i] = unary_value((tfx_unary)n->ints[0], x[i]); break;
         case TFX_OP_CAST: /* not rounded: comparisons of bf16 results allow for it */

@@ -197,6 +197,16 @@ typedef struct lab_program {
 
 enum { FUSE = 1, REUSE = 2 };
 
+/* What has come to the state since the last tensor of the tests: arrays, and their numbers. */
+static inline void lab_take_arrays(lab *l)
+{
+    l->image = tfx_realloc(l->image, l->state.bytes + 1);
+    l->image_bytes = l->state.bytes;
+    for (uint32_t i = 0; i < l->state.n; i++)
+        if (l->state.tensors[i].kind == TFX_STATE_ARRAY)
+            memcpy(l->image + l->state.tensors[i].offset, l->state.tensors[i].data, l->state.tensors[i].bytes);
+}
+
 /* Plans and compiles what the outputs and the stores of the graph need. */
 static inline lab_program lab_plan(lab *l, const tfx_value *outputs, uint32_t n, int flags)
 {
@@ -240,6 +250,7 @@ static inline void fill_nan(const tfx_device *d, tfx_buffer *buffer, uint64_t by
 static inline void lab_run(lab *l, lab_program *p)
 {
     const tfx_device *d = &l->device;
+    lab_take_arrays(l);
     tfx_call_backend_upload(d->cls, d->backend, p->state, 0, l->image, l->image_bytes);
     fill_nan(d, p->arena, p->placement->program.arena_bytes);
     tfx_call_backend_run(d->cls, p->exec, p->state, p->arena, &l->err);

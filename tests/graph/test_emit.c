@@ -40,6 +40,12 @@ START_TEST(shapes)
     IS(b->attention(b, q, q, q, 1), 2, 7, 3, 8);
     IS(b->gather(b, y, tokens), 2, 7, 5);
     IS(b->cross_entropy(b, b->gather(b, y, tokens), tokens), 2, 7);
+    IS(b->max(b, x, one), 2, 3, 4);
+    IS(b->compare(b, TFX_LESS, lab_param(&l, SHAPE(3, 1)), lab_param(&l, SHAPE(1, 4))), 3, 4);
+    IS(b->topk(b, x, 4), 2, 3, 4);
+    IS(b->stop_gradient(b, x), 2, 3, 4);
+    IS(b->iota(b, 7, 0, 1), 7);
+    ck_assert(is(&l, b->stop_gradient(b, tokens), TFX_I32, SHAPE(2, 7)));
     IS(b->constant(b, 1, 2, (int64_t[]){6, 1}), 6, 1);
     ck_assert(is(&l, b->cast(b, x, TFX_BF16), TFX_BF16, SHAPE(2, 3, 4)));
     ck_assert_uint_eq(b->rank(b, x), 3);
@@ -135,6 +141,17 @@ WRONG(m_loss_dtype, l->b.cross_entropy(B, x, lab_param(l, SHAPE(2, 3))))
 WRONG(m_dropout, l->b.dropout(B, x, 1))
 WRONG(m_dropout_nan, l->b.dropout(B, x, NAN))
 WRONG(m_custom, l->b.custom(B, "nobody.nothing/1", 1, &x, 0, NULL, 0, NULL))
+WRONG(m_max, l->b.max(B, x, lab_param(l, SHAPE(3))))
+WRONG(m_compare_kind, l->b.compare(B, (tfx_compare)7, x, x))
+WRONG(m_compare_dtype, l->b.compare(B, TFX_LESS, x, ints))
+WRONG(m_topk, l->b.topk(B, x, 5))
+WRONG(m_topk_none, l->b.topk(B, x, 0))
+WRONG(m_topk_scalar, l->b.topk(B, lab_param(l, SCALAR), 1))
+WRONG(m_stop, l->b.stop_gradient(B, 1000))
+WRONG(m_array, l->b.array(B, TFX_F32, 2, (int64_t[]){2, 0}, NULL))
+WRONG(m_array_dtype, l->b.array(B, TFX_BF16, 1, (int64_t[]){1}, &(float){1}))
+WRONG(m_array_large, l->b.array(B, TFX_F32, 2, (int64_t[]){5000, 5000}, &(float){1}))
+WRONG(m_iota, l->b.iota(B, 0, 0, 1))
 WRONG(m_own, l->b.error(B, "the answer is %d", 42))
 WRONG(m_param, l->b.param(B, "w", 0, NULL, &(tfx_init){sizeof(tfx_init), TFX_INIT_CONSTANT, 0, 0}, -1, 0))
 WRONG(m_slot, l->b.slot(B, "q", x, 4))
@@ -186,6 +203,17 @@ static const mistake mistakes[] = {
     {"dropout: probability 1 is outside [0, 1)", m_dropout},
     {"dropout: probability nan is outside [0, 1)", m_dropout_nan},
     {"custom op nobody.nothing/1: no plugins are loaded", m_custom},
+    {"max: shapes [2, 3, 4] and [3] do not match", m_max},
+    {"compare: no comparison has the number 7", m_compare_kind},
+    {"compare: expected an f32 operand, found i32 [2, 3]", m_compare_dtype},
+    {"topk: 5 of each row of [2, 3, 4]: expected from 1 to as many as there are", m_topk},
+    {"topk: 0 of each row of [2, 3, 4]: expected from 1 to as many as there are", m_topk_none},
+    {"topk: 1 of each row of []: expected from 1 to as many as there are", m_topk_scalar},
+    {"stop_gradient: 1000 is no value of this graph", m_stop},
+    {"array: dimension 1 is 0, expected at least 1", m_array},
+    {"array: expected f32 or i32, found dtype 2", m_array_dtype},
+    {"array: [5000, 5000] is larger than 64 MB; make it of smaller ones", m_array_large},
+    {"iota: expected from 1 to 16777216 elements, found 0", m_iota},
     {"the answer is 42", m_own},
     {"param w: only layers have parameters", m_param},
     {"slot q: only layers have slots", m_slot},

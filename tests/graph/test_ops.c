@@ -6,13 +6,13 @@
 
 START_TEST(rows)
 {
-    for (int op = 0; op <= TFX_OP_CUSTOM; op++) {
+    for (int op = 0; op <= TFX_OP_TOPK; op++) {
         const char *name = tfx_op_name((tfx_op)op);
         if (!strcmp(name, "?"))
             continue;
         const tfx_op_info *o = tfx_op_info_of((tfx_op)op);
         ck_assert_msg(o->min_in <= o->max_in && o->n_out <= TFX_MAX_RESULTS, "%s: arity", name);
-        ck_assert_msg(o->pointwise == (op >= TFX_OP_CONST && op <= TFX_OP_BROADCAST), "%s: pointwise", name);
+        ck_assert_msg(o->pointwise == (op >= TFX_OP_CONST && op <= TFX_OP_COMPARE), "%s: pointwise", name);
         ck_assert_msg(o->n_out == (op != TFX_OP_STORE) || o->n_out > 1, "%s: results", name);
         /* Of several results it would not be known which one takes the place. */
         ck_assert_msg(!o->overwrites || o->n_out == 1, "%s: overwrites with several results", name);
@@ -21,7 +21,7 @@ START_TEST(rows)
         ck_assert_msg(!o->no_unit || (!o->pointwise && !o->overwrites), "%s: never executed", name);
     }
     ck_assert_str_eq(tfx_op_name((tfx_op)9), "?");
-    ck_assert_str_eq(tfx_op_name((tfx_op)(TFX_OP_ATTENTION_CACHED + 1)), "?");
+    ck_assert_str_eq(tfx_op_name((tfx_op)(TFX_OP_TOPK + 1)), "?");
     ck_assert_str_eq(tfx_op_name((tfx_op)-1), "?");
 }
 END_TEST

@@ -124,11 +124,14 @@ static int matmul(bench *b, int x)
 
 static int of_two(bench *b, int x, int y)
 {
-    static const tfx_op ops[] = {TFX_OP_ADD, TFX_OP_ADD, TFX_OP_SUB, TFX_OP_MUL, TFX_OP_DIV};
-    tfx_op op = ops[one_of(b, 5)];
+    static const tfx_op ops[] = {TFX_OP_ADD, TFX_OP_ADD, TFX_OP_SUB, TFX_OP_MUL,
+                                 TFX_OP_DIV, TFX_OP_MAX, TFX_OP_MIN, TFX_OP_COMPARE};
+    tfx_op op = ops[one_of(b, 8)];
     int last = b->shapes[x].n ? size_kind(&b->shapes[x], b->shapes[x].n - 1) : -1;
     if (one_of(b, 2) && last >= 0 && (y = param(b, 1, &last)) < 0)
         return -1;
+    if (op == TFX_OP_COMPARE)
+        BOTH(tfx_emit_compare(g, TFX_LESS_EQUAL, AT(x), AT(y)));
     BOTH(tfx_emit_binary(g, op, AT(x), AT(y)));
 }
 
@@ -176,11 +179,12 @@ static int network(bench *b, int x)
     double eps = one_of(b, 2) ? 0 : 0.1;
     tfx_norm kind = (tfx_norm)(1 + one_of(b, 3));
     const dims *a = &b->shapes[x];
-    switch (a->n ? one_of(b, 4) : -1) {
+    switch (a->n ? one_of(b, 5) : -1) {
     case 0:
     case 1:
     case 2: BOTH(tfx_emit_norm(g, kind, AT(x), eps));
     case 3: BOTH(tfx_emit_softmax(g, AT(x)));
+    case 4: BOTH(tfx_emit_topk(g, AT(x), 1 + (int64_t)(eps > 0)));
     default: return -1;
     }
 }
@@ -455,7 +459,7 @@ START_TEST(values_are_what_is_said)
     int found[128] = {0};
     for (int i = 0; i < 1500; i++)
         check_program(i + 1500 * _i, found);
-    for (int op = TFX_OP_ADD; op <= TFX_OP_GATHER; op++)
+    for (int op = TFX_OP_ADD; op <= TFX_OP_TOPK; op++)
         if (strcmp(tfx_op_name((tfx_op)op), "?") && tfx_op_info_of((tfx_op)op)->proof && op != TFX_OP_CAST)
             ck_assert_msg(found[op] >= 5, "%s: %d", tfx_op_name((tfx_op)op), found[op]);
 }

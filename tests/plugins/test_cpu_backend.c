@@ -126,7 +126,8 @@ static const refusal refusals[] = {
     {"one shape", TFX_OP_ADD, 2, 1, {{1, {3}}, {1, {4}}, {1, {3}}}, {0}, {0}, 0},
     {"number of operands", TFX_OP_ADD, 1, 1, {{1, {3}}, {1, {3}}}, {0}, {0}, 0},
     {"f32 and bf16", TFX_OP_ADD, 2, 1, {{1, {3}}, {1, {3}}, {1, {3}}}, {0, TFX_I32}, {0}, 0},
-    {"unknown unary", TFX_OP_UNARY, 1, 1, {{1, {3}}, {1, {3}}}, {0}, {11}, 0},
+    {"unknown unary", TFX_OP_UNARY, 1, 1, {{1, {3}}, {1, {3}}}, {0}, {12}, 0},
+    {"unknown unary", TFX_OP_UNARY_GRAD, 2, 1, {{1, {3}}, {1, {3}}, {1, {3}}}, {0}, {TFX_SIGN}, 0},
     {"size 1 only", TFX_OP_BROADCAST, 1, 1, {{1, {3}}, {2, {2, 4}}}, {0}, {0}, 0},
     {"drop dimensions", TFX_OP_BROADCAST, 1, 1, {{2, {1, 3}}, {1, {3}}}, {0}, {0}, 0},
     {"probability", TFX_OP_DROPOUT, 2, 1, {{1, {3}}, {1, {2}}, {1, {3}}}, {0, TFX_I32}, {0}, 1.0},
@@ -216,7 +217,13 @@ static const refusal refusals[] = {
     {"i32 targets", TFX_OP_CROSS_ENTROPY, 2, 2, {{2, {5, 3}}, {1, {5}}, {1, {5}}, {1, {5}}}, {0}, {0}, 0},
     {"without a class", TFX_OP_CUSTOM, 1, 1, {{1, {5}}, {1, {5}}}, {0}, {0}, 0},
     {"not computed by steps", TFX_OP_RESHAPE, 1, 1, {{1, {5}}, {1, {5}}}, {0}, {0}, 0},
-    {"not computed by steps", (tfx_op)64, 1, 1, {{1, {5}}, {1, {5}}}, {0}, {0}, 0},
+    {"from one to all", TFX_OP_TOPK, 1, 1, {{2, {3, 4}}, {2, {3, 4}}}, {0}, {0}, 0},
+    {"from one to all", TFX_OP_TOPK, 1, 1, {{2, {3, 4}}, {2, {3, 4}}}, {0}, {5}, 0},
+    {"topk takes and gives f32", TFX_OP_TOPK, 1, 1, {{2, {3, 4}}, {2, {4, 3}}}, {0}, {1}, 0},
+    {"topk takes and gives f32", TFX_OP_TOPK, 1, 1, {{2, {3, 4}}, {2, {3, 4}}}, {TFX_I32}, {1}, 0},
+    {"unknown comparison", TFX_OP_COMPARE, 2, 1, {{1, {5}}, {1, {5}}, {1, {5}}}, {0}, {7}, 0},
+    {"one shape", TFX_OP_MAX, 2, 1, {{1, {5}}, {1, {4}}, {1, {5}}}, {0}, {0}, 0},
+    {"not computed by steps", (tfx_op)200, 1, 1, {{1, {5}}, {1, {5}}}, {0}, {0}, 0},
 };
 
 START_TEST(misfits_are_refused)

@@ -1,5 +1,4 @@
 /* The CPU backend: its entry, its options, and what it says about itself. */
-#define TFX_NEEDS_MINOR 1 /* measure_bf16_flops */
 #include "gemm.h"
 #include "kernels.h"
 

@@ -3,9 +3,9 @@
 #include "row_ops.h"
 
 static const tfx_cpu_op *const families[] = {
-    tfx_cpu_pointwise_ops, tfx_cpu_move_ops,   tfx_cpu_sum_ops,  tfx_cpu_matmul_ops,
-    tfx_cpu_softmax_ops,   tfx_cpu_norm_ops,   tfx_cpu_rope_ops, tfx_cpu_attention_ops,
-    tfx_cpu_cache_ops,     tfx_cpu_gather_ops, tfx_cpu_loss_ops, tfx_cpu_custom_ops,
+    tfx_cpu_pointwise_ops, tfx_cpu_move_ops,   tfx_cpu_sum_ops,       tfx_cpu_matmul_ops, tfx_cpu_softmax_ops,
+    tfx_cpu_norm_ops,      tfx_cpu_rope_ops,   tfx_cpu_attention_ops, tfx_cpu_cache_ops,  tfx_cpu_gather_ops,
+    tfx_cpu_loss_ops,      tfx_cpu_custom_ops, tfx_cpu_topk_ops,
 };
 
 const tfx_cpu_op *tfx_cpu_op_row(tfx_op op)

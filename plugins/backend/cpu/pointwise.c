@@ -161,6 +161,7 @@ static void compile_node(const tfx_cpu_compiler *c, pointwise_args *p, const tfx
         return;
     }
     const tfx_cpu_tile_fn *binary = node->op == TFX_OP_UNARY_GRAD ? tfx_cpu_tile_unary_grad((tfx_unary)node->ints[0])
+                                    : node->op == TFX_OP_COMPARE  ? tfx_cpu_tile_compare((tfx_compare)node->ints[0])
                                                                   : tfx_cpu_tile_binary(node->op);
     int b = binary ? resolve(p, operand(c, p, node->in[1])) : -1;
     int result = add_cell(p, CELL_COMPUTED, node->out[0], NULL);
@@ -225,8 +226,16 @@ static const char *check_floats(const tfx_cpu_compiler *c, const tfx_node *node)
 
 static const char *check_unary(const tfx_cpu_compiler *c, const tfx_node *node)
 {
-    if (node->ints[0] < TFX_NEG || node->ints[0] > TFX_GELU_TANH)
+    int64_t last = node->op == TFX_OP_UNARY ? TFX_SIGN : TFX_GELU_TANH;
+    if (node->ints[0] < TFX_NEG || node->ints[0] > last)
         return "an unknown unary function";
+    return check_floats(c, node);
+}
+
+static const char *check_compare(const tfx_cpu_compiler *c, const tfx_node *node)
+{
+    if (node->ints[0] < TFX_LESS || node->ints[0] > TFX_GREATER)
+        return "an unknown comparison";
     return check_floats(c, node);
 }
 
@@ -290,17 +299,12 @@ tfx_status tfx_cpu_compile_pointwise(const tfx_cpu_compiler *c, const tfx_step *
     }
 
 const tfx_cpu_op tfx_cpu_pointwise_ops[] = {
-    ROW(TFX_OP_STORE, 2, 0, check_floats),
-    ROW(TFX_OP_CONST, 0, 1, check_floats),
-    ROW(TFX_OP_ADD, 2, 1, check_floats),
-    ROW(TFX_OP_SUB, 2, 1, check_floats),
-    ROW(TFX_OP_MUL, 2, 1, check_floats),
-    ROW(TFX_OP_DIV, 2, 1, check_floats),
-    ROW(TFX_OP_AFFINE, 1, 1, check_floats),
-    ROW(TFX_OP_UNARY, 1, 1, check_unary),
-    ROW(TFX_OP_UNARY_GRAD, 2, 1, check_unary),
-    ROW(TFX_OP_CAST, 1, 1, check_floats),
-    ROW(TFX_OP_DROPOUT, 2, 1, check_dropout),
-    ROW(TFX_OP_BROADCAST, 1, 1, check_broadcast),
-    {0},
+    ROW(TFX_OP_STORE, 2, 0, check_floats),        ROW(TFX_OP_CONST, 0, 1, check_floats),
+    ROW(TFX_OP_ADD, 2, 1, check_floats),          ROW(TFX_OP_SUB, 2, 1, check_floats),
+    ROW(TFX_OP_MUL, 2, 1, check_floats),          ROW(TFX_OP_DIV, 2, 1, check_floats),
+    ROW(TFX_OP_MAX, 2, 1, check_floats),          ROW(TFX_OP_MIN, 2, 1, check_floats),
+    ROW(TFX_OP_COMPARE, 2, 1, check_compare),     ROW(TFX_OP_AFFINE, 1, 1, check_floats),
+    ROW(TFX_OP_UNARY, 1, 1, check_unary),         ROW(TFX_OP_UNARY_GRAD, 2, 1, check_unary),
+    ROW(TFX_OP_CAST, 1, 1, check_floats),         ROW(TFX_OP_DROPOUT, 2, 1, check_dropout),
+    ROW(TFX_OP_BROADCAST, 1, 1, check_broadcast), {0},
 };

@@ -57,6 +57,15 @@ BINARY(sub, x - y)
 BINARY(mul, x *y)
 BINARY(div, x / y)
 
+BINARY(max, x > y || x != x ? x : y)
+BINARY(min, x < y || x != x ? x : y)
+BINARY(less, x < y ? 1.0f : 0.0f)
+BINARY(less_equal, x <= y ? 1.0f : 0.0f)
+BINARY(equal, x == y ? 1.0f : 0.0f)
+BINARY(not_equal, x != y ? 1.0f : 0.0f)
+BINARY(greater_equal, x >= y ? 1.0f : 0.0f)
+BINARY(greater, x > y ? 1.0f : 0.0f)
+
 BINARY_AFFINE(add, x + y)
 BINARY_AFFINE(sub, x - y)
 BINARY_AFFINE(mul, x *y)
@@ -72,6 +81,7 @@ UNARY(static, relu_v, x < 0.0f ? 0.0f : x)
 UNARY(static, silu_v, vm_silu(x))
 UNARY(static, gelu_erf_v, vm_gelu_erf(x))
 UNARY(static, gelu_tanh_v, vm_gelu_tanh(x))
+UNARY(static, sign_v, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x)
 
 /* x is the operand of the function, y the gradient of its result. */
 BINARY(neg_grad, -y)
@@ -92,8 +102,19 @@ const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op)
     case TFX_OP_SUB: return sub_table;
     case TFX_OP_MUL: return mul_table;
     case TFX_OP_DIV: return div_table;
+    case TFX_OP_MAX: return max_table;
+    case TFX_OP_MIN: return min_table;
     default: return NULL;
     }
+}
+
+const tfx_cpu_tile_fn *tfx_cpu_tile_compare(tfx_compare how)
+{
+    static const tfx_cpu_tile_fn *const table[] = {
+        [TFX_LESS] = less_table,           [TFX_LESS_EQUAL] = less_equal_table,       [TFX_EQUAL] = equal_table,
+        [TFX_NOT_EQUAL] = not_equal_table, [TFX_GREATER_EQUAL] = greater_equal_table, [TFX_GREATER] = greater_table,
+    };
+    return table[how];
 }
 
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op)
@@ -115,6 +136,7 @@ tfx_cpu_tile_fn tfx_cpu_tile_unary(tfx_unary kind)
         [TFX_RSQRT] = rsqrt_v,       [TFX_TANH] = tanh_v,
         [TFX_RELU] = relu_v,         [TFX_SILU] = silu_v,
         [TFX_GELU_ERF] = gelu_erf_v, [TFX_GELU_TANH] = gelu_tanh_v,
+        [TFX_SIGN] = sign_v,
     };
     return table[kind];
 }

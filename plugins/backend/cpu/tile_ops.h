@@ -25,6 +25,7 @@ enum { TFX_CPU_VV = 0, TFX_CPU_VS = 1, TFX_CPU_SV = 2 };
 
 /* The function of a pointwise node; for binary ops one per TFX_CPU_VV.., otherwise [0]. */
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary(tfx_op op);
+const tfx_cpu_tile_fn *tfx_cpu_tile_compare(tfx_compare how);
 /* The same ops on operands that are scaled and shifted first, with the rounding of a separate
  * AFFINE: index 0 for a, 1 for b, 2 for both. Both operands have a number per element. */
 const tfx_cpu_tile_fn *tfx_cpu_tile_binary_affine(tfx_op op);
