@@ -8,6 +8,7 @@
 #include "framework/base/memory.h"
 #include "framework/cli/database.h"
 #include "framework/plan/budget.h"
+#include "framework/plan/groups.h"
 #include "framework/plan/origin.h"
 #include "framework/store/references.h"
 #include "framework/train/reference.h"
@@ -106,6 +107,8 @@ tfx_status tfx_session_plan(tfx_session *s, const char *db, tfx_error *err)
         else if (p && p->arm->start.kind)
             find_origin(p, db, err);
     }
+    if (err->status == TFX_OK)
+        tfx_groups_check_used(s->plans, s->experiment->n_arms, err);
     return err->status == TFX_OK ? tfx_experiment_resolve_again(s->experiment, s->registry, err) : err->status;
 }
 

@@ -133,7 +133,7 @@ tfx_value tfx_emit_state(tfx_graph *g, uint32_t index)
     tfx_emission e = {.op = is_given ? TFX_OP_INPUT : TFX_OP_PARAM,
                       .ints = {index},
                       .out = {tfx_graph_asked(t->dtype, t->n_dims, t->dims)}};
-    e.out[0].requires_grad = t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED);
+    e.out[0].requires_grad = tfx_state_is_trained(t);
     uint32_t region = g->region;
     g->region = 0; /* shared by all regions */
     g->state_values[index] = tfx_graph_emit(g, &e);

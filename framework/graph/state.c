@@ -39,6 +39,7 @@ uint32_t tfx_state_add(tfx_state_layout *s, tfx_state_kind kind, const char *nam
     t->bytes = t->elements * tfx_dtype_bytes(dtype);
     t->offset = s->bytes;
     t->grow_axis = TFX_NOT_GROWABLE;
+    t->shape = TFX_STATE_LIKE_PARAM;
     t->owner = t->copy = TFX_STATE_NONE;
     s->bytes += (t->bytes + 63) & ~(uint64_t)63;
     tfx_name_table_add(&s->by_name, t->name, s->n - 1);

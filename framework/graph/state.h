@@ -7,6 +7,7 @@
 
 #include "framework/base/name_table.h"
 #include "tfx/graph.h"
+#include "tfx/optimizer.h"
 
 typedef enum tfx_state_kind {
     TFX_STATE_INPUT = 1, /* written by the host before a run; not in checkpoints */
@@ -30,12 +31,13 @@ typedef struct tfx_state_tensor {
     tfx_init init;
     int grow_axis;
     uint32_t flags; /* TFX_PARAM_* */
+    int frozen;     /* it is not trained, as the spec says */
     uint32_t copy;  /* index of its copy, which changes whenever the parameter does; TFX_STATE_NONE: it has none */
     /* OPTIMIZER, SCRATCH and COPY only */
-    uint32_t owner; /* index of the parameter */
-    int per_slice;  /* TFX_STATE_PER_SLICE: one element for each slice along grow_axis */
-    int power;      /* of the gradient, with which it scales */
-    int in_place;   /* it says which slices along grow_axis are where they were before growth: not the optimizer's */
+    uint32_t owner;        /* index of the parameter */
+    tfx_state_shape shape; /* all but LIKE_PARAM: along grow_axis, or one number */
+    int power;             /* of the gradient, with which it scales */
+    int in_place; /* it says which slices along grow_axis are where they were before growth: not the optimizer's */
     /* ARRAY only */
     void *data;
 } tfx_state_tensor;
@@ -47,7 +49,16 @@ typedef struct tfx_state_layout {
     uint64_t bytes;         /* so far; offsets are multiples of 64 */
     tfx_name_table by_name; /* their indices */
     int frozen;             /* complete: no program has been given places before, and none adds a tensor after */
+    /* Whether a parameter is not to be trained; NULL: all are, but those that their layers fix. */
+    int (*is_frozen)(const void *who_knows, const char *path);
+    const void *who_knows;
 } tfx_state_layout;
+
+/* Whether it is a parameter that an optimizer changes. */
+static inline int tfx_state_is_trained(const tfx_state_tensor *t)
+{
+    return t->kind == TFX_STATE_PARAM && !(t->flags & TFX_PARAM_FIXED) && !t->frozen;
+}
 
 #define TFX_STATE_NONE TFX_NAME_NONE
 

@@ -91,6 +91,7 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
         t->init = *how;
         t->grow_axis = grow_axis;
         t->flags = flags;
+        t->frozen = g->state->is_frozen && g->state->is_frozen(g->state->who_knows, path);
         t->asked_by = tfx_printf("%s, output width %" PRId64, g->path, self->out_dim);
     }
     free(path);

@@ -6,6 +6,7 @@
 #include "framework/base/memory.h"
 #include "framework/plan/data.h"
 #include "framework/plan/event.h"
+#include "framework/plan/groups.h"
 #include "framework/plan/length.h"
 #include "framework/plan/origin.h"
 #include "framework/plan/policy.h"
@@ -194,9 +195,10 @@ static tfx_status plan_stages(tfx_arm_plan *p, const tfx_experiment *e, const tf
         s->carry = stage.carry;
         s->noise = stage.noise;
         s->noise_old = stage.noise_old;
+        tfx_groups_check(&arm->train, s, err);
         restarts[i] = (char)(stage.restart_schedule != 0);
         first += s->steps;
-        if (i)
+        if (i && err->status == TFX_OK)
             check_growth(p, i, registry, err);
     }
     if (err->status == TFX_OK) {

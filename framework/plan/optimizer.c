@@ -1,8 +1,10 @@
 #include "framework/plan/optimizer.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/graph/axes.h"
 #include "framework/graph/builder.h"
 #include "framework/plan/slices.h"
 #include "framework/plugin/calls/optimizer_calls.h"
@@ -24,16 +26,18 @@ static void locate(const tfx_train_config *train, tfx_error *err)
 
 static uint32_t add_state(tfx_state_layout *s, uint32_t param, const tfx_state *state, tfx_state_kind kind)
 {
-    int per_slice = state->shape == TFX_STATE_PER_SLICE;
     tfx_state_tensor p = s->tensors[param];
     char *path = tfx_printf("%s/%s", p.name, state->name);
-    for (uint32_t d = 0; per_slice && d < p.n_dims; d++)
-        p.dims[d] = (int)d == p.grow_axis ? p.dims[d] : 1;
+    int axis = state->shape == TFX_STATE_ALONG_AXIS ? (int)state->axis
+               : state->shape == TFX_STATE_SCALAR   ? TFX_NOT_GROWABLE
+                                                    : p.grow_axis;
+    for (uint32_t d = 0; state->shape != TFX_STATE_LIKE_PARAM && d < p.n_dims; d++)
+        p.dims[d] = (int)d == axis ? p.dims[d] : 1;
     uint32_t at = tfx_state_add(s, kind, path, state->dtype, p.n_dims, p.dims);
     s->tensors[at].owner = param;
-    s->tensors[at].grow_axis = p.grow_axis;
-    s->tensors[at].per_slice = per_slice;
-    s->tensors[at].power = per_slice ? 0 : state->gradient_power;
+    s->tensors[at].grow_axis = axis;
+    s->tensors[at].shape = state->shape;
+    s->tensors[at].power = state->shape == TFX_STATE_LIKE_PARAM ? state->gradient_power : 0;
     free(path);
     return at;
 }
@@ -66,38 +70,75 @@ static void add_places(const tfx_trained_params *t, tfx_trained_param *p, tfx_st
     }
 }
 
-tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
-                                 tfx_state_layout *s, tfx_error *err)
+/* What the graph and the spec say of a parameter. */
+static void describe(tfx_trained_param *p, const tfx_train_config *train, const tfx_axes *axes,
+                     const tfx_state_layout *s)
+{
+    const tfx_param_group *group = tfx_param_group_of(train, s->tensors[p->param].name);
+    const tfx_param_axes *of = tfx_axes_of_param(axes, p->param);
+    p->rate = group ? group->lr : 1;
+    p->decay = group ? group->decay : -1;
+    for (uint32_t k = of->first[0]; k < of->first[of->n_axes]; k++) {
+        const tfx_axis_member *m = &axes->members[k];
+        p->marks[m->axis] |= axes->classes[m->cls].marks;
+        p->roles[m->axis] |= m->roles;
+    }
+}
+
+static tfx_param_info info_of(const tfx_trained_param *p, const tfx_state_layout *s)
+{
+    const tfx_state_tensor *t = &s->tensors[p->param];
+    return (tfx_param_info){.struct_size = sizeof(tfx_param_info),
+                            .path = t->name,
+                            .flags = t->flags,
+                            .grow_axis = t->grow_axis,
+                            .n_dims = t->n_dims,
+                            .dims = t->dims,
+                            .marks = p->marks,
+                            .roles = p->roles,
+                            .decay = p->decay};
+}
+
+static tfx_status add_states(tfx_trained_param *p, const tfx_train_config *train, tfx_state_layout *s, tfx_error *err)
 {
     tfx_state states[TFX_MAX_STATES];
-    const tfx_plugin_use *use = &train->optimizer;
-    if (tfx_call_optimizer_states(use->impl, use->options, states, &t->n_states, err) != TFX_OK) {
+    tfx_state_tensor param = s->tensors[p->param]; /* adding tensors may move it */
+    tfx_param_info info = info_of(p, s);
+    info.dims = param.dims;
+    if (tfx_call_optimizer_states(train->optimizer.impl, train->optimizer.options, &info, states, &p->n_states, err) !=
+        TFX_OK)
         locate(train, err);
-        return err->status;
-    }
-    for (size_t k = 0; k < t->n_states; k++)
-        t->state_names[k] = tfx_strdup(states[k].name);
-    const tfx_state accumulator = {sizeof(accumulator), ACCUMULATOR, TFX_STATE_LIKE_PARAM, train->gradients, 1};
+    for (size_t k = 0; k < p->n_states; k++)
+        p->state[k] = add_state(s, p->param, &states[k], TFX_STATE_OPTIMIZER);
+    return err->status;
+}
+
+tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
+                                 const tfx_graph *g, tfx_state_layout *s, tfx_error *err)
+{
+    const tfx_state accumulator = {sizeof(accumulator), ACCUMULATOR, TFX_STATE_LIKE_PARAM, train->gradients, 1, 0};
     uint32_t n = s->n; /* inputs and parameters so far: an optimizer's state has no state */
     assert(!t->items && !s->frozen);
     t->items = TFX_NEW_ARRAY(tfx_trained_param, n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (s->tensors[i].kind != TFX_STATE_PARAM || s->tensors[i].flags & TFX_PARAM_FIXED)
+    tfx_axes *axes = tfx_axes_create(g);
+    for (uint32_t i = 0; i < n && err->status == TFX_OK; i++) {
+        if (!tfx_state_is_trained(&s->tensors[i]))
             continue;
         tfx_trained_param *p = &t->items[t->n++];
         p->param = i;
-        for (size_t k = 0; k < t->n_states; k++)
-            p->state[k] = add_state(s, i, &states[k], TFX_STATE_OPTIMIZER);
+        describe(p, train, axes, s);
+        add_states(p, train, s, err);
         p->accumulator = accumulate ? add_state(s, i, &accumulator, TFX_STATE_SCRATCH) : TFX_STATE_NONE;
         add_places(t, p, s);
     }
-    return TFX_OK;
+    tfx_axes_destroy(axes);
+    if (err->status == TFX_OK && !t->n)
+        tfx_fail(err, TFX_E_INVALID, "no parameter is trained");
+    return err->status;
 }
 
 void tfx_optimizer_finish(tfx_trained_params *t)
 {
-    for (size_t k = 0; k < t->n_states; k++)
-        free(t->state_names[k]);
     free(t->items);
     *t = (tfx_trained_params){0};
 }
@@ -120,19 +161,27 @@ static void emit_update(const tfx_trained_params *t, const tfx_trained_param *p,
     const tfx_state_tensor *tensor = &g->state->tensors[p->param];
     const tfx_optimizer_class *cls = train->optimizer.impl;
     tfx_value old = sums || rates_differ(t) ? old_elements(p, g) : TFX_POISON;
-    tfx_update u = {.struct_size = sizeof(u), .options = train->optimizer.options, .grad = before_clipping, .lr = lr};
+    tfx_param_info info = info_of(p, g->state);
+    tfx_update u = {.struct_size = sizeof(u),
+                    .options = train->optimizer.options,
+                    .grad = before_clipping,
+                    .lr = p->rate == 1 ? lr : tfx_emit_affine(g, lr, p->rate, 0.0),
+                    .info = &info};
     if (factor) /* one by one, right before its use, so that both become one pass over memory */
         u.grad = tfx_emit_binary(g, TFX_OP_MUL, u.grad, factor);
     if (rates_differ(t))
-        u.lr = tfx_emit_binary(g, TFX_OP_MUL, tfx_emit_affine(g, old, t->rates.old - t->rates.new, t->rates.new), lr);
+        u.lr = tfx_emit_binary(g, TFX_OP_MUL, tfx_emit_affine(g, old, t->rates.old - t->rates.new, t->rates.new), u.lr);
     u.param = tfx_emit_state(g, p->param);
-    u.decay = tensor->n_dims >= 2 && !(tensor->flags & TFX_PARAM_NO_DECAY);
-    for (size_t k = 0; k < t->n_states; k++)
+    u.decay = p->decay >= 0 ? p->decay : tensor->n_dims >= 2 && !(tensor->flags & TFX_PARAM_NO_DECAY);
+    const char *names[TFX_MAX_STATES];
+    for (size_t k = 0; k < p->n_states; k++) {
+        names[k] = g->state->tensors[p->state[k]].name + strlen(tensor->name) + 1;
         u.state[k] = tfx_emit_cast(g, tfx_emit_state(g, p->state[k]), TFX_F32);
-    tfx_call_optimizer_build_update(cls, b, tensor->name, (const char *const *)t->state_names, t->n_states, &u);
+    }
+    tfx_call_optimizer_build_update(cls, b, tensor->name, names, p->n_states, &u);
     if (g->err->status == TFX_OK)
         tfx_emit_store(g, u.new_param, u.param);
-    for (size_t k = 0; k < t->n_states && g->err->status == TFX_OK; k++) {
+    for (size_t k = 0; k < p->n_states && g->err->status == TFX_OK; k++) {
         tfx_value place = tfx_emit_state(g, p->state[k]);
         tfx_emit_store(g, tfx_emit_cast(g, u.new_state[k], g->values[place].dtype), place);
     }

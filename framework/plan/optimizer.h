@@ -15,25 +15,28 @@ typedef struct tfx_rate_factors {
 /* A trained parameter, as indices into the state layout. */
 typedef struct tfx_trained_param {
     uint32_t param;
+    double rate;                                       /* what the learning rate is multiplied by */
+    int decay;                                         /* as in tfx_param_info */
+    uint32_t marks[TFX_MAX_DIMS], roles[TFX_MAX_DIMS]; /* of its axes */
     uint32_t in_place[TFX_MAX_DIMS]; /* per axis (a single number has one): 1 for slices in their old places, else 0;
                                         only where rates differ or slices are measured */
-    uint32_t state[TFX_MAX_STATES];
+    uint32_t state[TFX_MAX_STATES];  /* n_states of them */
+    size_t n_states;
     uint32_t accumulator; /* of its gradient; TFX_STATE_NONE: none */
 } tfx_trained_param;
 
 typedef struct tfx_trained_params {
     tfx_trained_param *items;
     uint32_t n;
-    char *state_names[TFX_MAX_STATES]; /* n_states of them */
-    size_t n_states;
     tfx_rate_factors rates;
     int slices; /* measured */
 } tfx_trained_params;
 
 /* Adds to the layout what the optimizer keeps for each of its parameters, with `accumulate` a place
- * to add up their gradients, and what t->rates and t->slices need. */
+ * to add up their gradients, and what t->rates and t->slices need. g is the forward pass, from which it is known what
+ * the parameters' axes are for. */
 tfx_status tfx_optimizer_declare(tfx_trained_params *t, const tfx_train_config *train, int accumulate,
-                                 tfx_state_layout *s, tfx_error *err);
+                                 const tfx_graph *g, tfx_state_layout *s, tfx_error *err);
 void tfx_optimizer_finish(tfx_trained_params *t);
 
 /* Emits the update of every parameter with its gradient, times `factor` unless that is TFX_POISON. Errors

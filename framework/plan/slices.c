@@ -29,7 +29,7 @@ static int has_grown(const tfx_graph *g, const tfx_state_layout *before, const t
 {
     const tfx_state_tensor *t = &g->state->tensors[c->param];
     uint32_t at = tfx_state_find(before, t->name);
-    return !(t->flags & TFX_PARAM_FIXED) && at != TFX_STATE_NONE && before->tensors[at].n_dims == t->n_dims &&
+    return tfx_state_is_trained(t) && at != TFX_STATE_NONE && before->tensors[at].n_dims == t->n_dims &&
            before->tensors[at].dims[c->axis] < t->dims[c->axis];
 }
 

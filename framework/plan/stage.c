@@ -11,6 +11,7 @@
 #include "framework/graph/recompute.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
+#include "framework/plan/groups.h"
 #include "framework/plan/optimizer.h"
 #include "framework/plugin/calls/backend_calls.h"
 
@@ -206,7 +207,7 @@ static void declare_training(stage_builder *b, const tfx_graph *g)
     tfx_stage_plan *s = b->s;
     declare_copies(b, g);
     if (b->err->status == TFX_OK && !s->state.frozen)
-        tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, &s->state, b->err);
+        tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, g, &s->state, b->err);
     s->state.frozen = 1;
 }
 
@@ -432,6 +433,7 @@ static tfx_stage_plan *create(const tfx_stage_params *p, int64_t n_recomputed, t
     s->spec = p->model;
     s->train = *p->train;
     s->rates = p->rates;
+    tfx_groups_freeze(&s->state, &s->train);
     s->model = tfx_model_create(p->registry, p->model, err);
     if (s->model) {
         s->n_recomputed = n_recomputed < s->model->n_blocks ? n_recomputed : s->model->n_blocks;

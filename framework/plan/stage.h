@@ -70,7 +70,7 @@ typedef struct tfx_stage_plan {
     tfx_slice_sites slice_sites;
 
     uint64_t n_params;      /* stored elements, the fixed ones (tau) included */
-    double flops_per_token; /* forward and backward, without recomputation */
+    double flops_per_token; /* forward, backward and update, without recomputation */
     double executed_flops;  /* of one optimizer step, with recomputation */
     uint64_t arena_bytes, workspace_bytes;
     uint64_t param_bytes, optimizer_bytes; /* parts of state.bytes */

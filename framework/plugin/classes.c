@@ -37,7 +37,7 @@ static const kind_row kinds[] = {
     {TFX_KIND_OPTIMIZER,
      "optimizer",
      TABLE(tfx_optimizer_class, build_update),
-     {FN(tfx_optimizer_class, states), FN(tfx_optimizer_class, build_update)}},
+     {FN(tfx_optimizer_class, build_update)}},
     {TFX_KIND_LOADER,
      "loader",
      TABLE(tfx_loader_class, seek),
@@ -230,6 +230,13 @@ static tfx_status check_kernels(const tfx_op_class *op, const char *what, tfx_er
     return TFX_OK;
 }
 
+static tfx_status check_optimizer(const tfx_optimizer_class *c, const char *what, tfx_error *err)
+{
+    return c->states || TFX_HAS(c, states_for)
+               ? TFX_OK
+               : tfx_fail(err, TFX_E_DATA, "%s: its mandatory function `states` is NULL", what);
+}
+
 /* What one of them keeps would be lost without the other. */
 static tfx_status check_policy(const tfx_scaling_class *c, const char *what, tfx_error *err)
 {
@@ -270,6 +277,8 @@ tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
         return err->status;
     if (!strcmp(kind, TFX_KIND_OP))
         return check_kernels(impl, what, err);
+    if (!strcmp(kind, TFX_KIND_OPTIMIZER))
+        return check_optimizer(impl, what, err);
     if (!strcmp(kind, TFX_KIND_SCALING))
         return check_policy(impl, what, err);
     return TFX_OK;

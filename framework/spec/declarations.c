@@ -79,6 +79,19 @@ static const tfx_option train[] = {
     TEXT("optimizer", "adamw", "the optimizer plugin; its options are optimizer.KEY"),
 };
 
+static const char *const group_decay[] = {"default", "yes", "no", NULL};
+
+static const tfx_option group[] = {
+    TFX_OPTION(
+        "match", TFX_OPT_STRING_LIST, "", 0, 0, NULL,
+        "paths of the parameters in the group, as patterns in which * stands for any text; nothing: there is no such "
+        "group"),
+    REAL("lr", "1", 0, 1e6, "what the learning rate is multiplied by"),
+    CHOICE("decay", "default", group_decay,
+           "whether weight decay applies; default: as the optimizer has it for parameters in no group"),
+    BOOL("freeze", "false", "true: they stay as they are, and cost neither a gradient nor optimizer state"),
+};
+
 static const tfx_option model[] = {
     INT("n_blocks", NULL, 1, 2048, "number of blocks"),
     INT("dim", NULL, 1, MOST, "width of the residual stream"),
@@ -166,6 +179,7 @@ static const section_row sections[] = {
     SECTION(scaling, "policy", TFX_KIND_SCALING),
     SECTION(arm, NULL, NULL),
     SECTION(event, NULL, NULL),
+    SECTION(group, NULL, NULL),
     SECTION(sweep, NULL, NULL),
 };
 

@@ -136,6 +136,10 @@ void tfx_spec_document(const tfx_registry *r, tfx_text *out)
     host_section(out, "experiment", "`[experiment]`", "What is run, and on what.");
     host_section(out, "data", "`[data]`", "Where the tokens come from.");
     host_section(out, "train", "`[train]`", "How every arm trains, unless it says otherwise.");
+    tfx_text_add(out, "What holds for some parameters alone, as `group.NAME.KEY` with a name of your own:\n\n");
+    size_t n_group;
+    const tfx_option *group = tfx_spec_declaration("group", &n_group);
+    options_table(out, group, n_group, "group.NAME.");
     host_section(out, "model", "`[model NAME]`", "The shape of a model, and its tree of layers.");
     tfx_text_add(
         out, "A key that names a slot says which layer fills it; that layer's options and slots are the keys below\n"

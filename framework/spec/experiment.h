@@ -5,7 +5,7 @@
  *   [experiment]      name, description, seeds, extends, backend, backend.*
  *   [vars]            NAME = text, used anywhere as ${NAME}
  *   [data]            eval_tokens, loader, loader.*
- *   [train]           steps, tokens or flops, batch, optimizer, optimizer.*, ...
+ *   [train]           steps, tokens or flops, batch, optimizer, optimizer.*, group.NAME.*, ...
  *   [model NAME]      n_blocks, dim, context, vocab, and the layer tree
  *   [scaling NAME]    policy, policy.*, operator, operator.*, event.*, and for one event operator.N.*, event.N.*
  *   [arm NAME]        model, scaling, start, twins, and overrides of [train] as train.KEY
@@ -43,6 +43,20 @@ typedef enum tfx_recompute {
     TFX_RECOMPUTE_AUTO   /* as few as it takes for the stage to fit into memory */
 } tfx_recompute;
 
+/* What [train] says of some parameters alone, as group.NAME.KEY. */
+#define TFX_N_GROUP_KEYS 4
+typedef struct tfx_param_group {
+    char *name;
+    char **match; /* patterns of parameters' paths, in which * stands for any text */
+    size_t n_match;
+    double lr;                     /* what the learning rate is multiplied by */
+    int decay;                     /* whether weight decay applies; -1: as for others */
+    int freeze;                    /* whether they are not trained */
+    char *texts[TFX_N_GROUP_KEYS]; /* all of the above, for the database */
+    const char *file;              /* of its first key, for messages */
+    int line;
+} tfx_param_group;
+
 /* [train], with an arm's overrides applied. */
 typedef struct tfx_train_config {
     int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
@@ -68,12 +82,18 @@ typedef struct tfx_train_config {
     int keep_stages;          /* checkpoints at the ends of stages stay when a newer one exists */
     int keep_optimizer;       /* the last checkpoint of a finished run keeps its optimizer state */
     tfx_plugin_use optimizer;
+    tfx_param_group *groups;
+    size_t n_groups;
     tfx_options *options;                    /* all of the above as text, for the database */
     int micro_batch_follows, min_lr_follows; /* these were not set: they are what batch and lr make them */
 } tfx_train_config;
 
 /* The value of its budget's key: the number, once that is known, and before that what the spec says; heap. */
 char *tfx_train_budget_text(const tfx_train_config *t);
+
+/* Whether a parameter with that path is in the group; and which group of several it is in, NULL: none. */
+int tfx_param_group_has(const tfx_param_group *g, const char *path);
+const tfx_param_group *tfx_param_group_of(const tfx_train_config *t, const char *path);
 
 /* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
  * them. */
@@ -180,7 +200,8 @@ int tfx_arm_grows_at_start(const tfx_arm *arm);
 const tfx_event_spec *tfx_arm_event(const tfx_arm *arm, uint32_t k);
 
 /* Declared options of the host's own sections, for documentation: kind is "experiment",
- * "data", "train", "model", "arm", "scaling" or, for keys below `event` there, "event". */
+ * "data", "train", "model", "arm", "scaling" or, for keys below `event` there, "event",
+ * for those below `group.NAME` in [train] "group". */
 const tfx_option *tfx_spec_declaration(const char *kind, size_t *n);
 
 #endif

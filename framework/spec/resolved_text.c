@@ -7,6 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/spec/declarations.h"
+#include "framework/spec/group_values.h"
 #include "framework/spec/ini.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/sockets.h"
@@ -96,6 +97,18 @@ static void put_train(writer *w, const tfx_experiment *e, const tfx_train_config
                 put(w, full, name, value);
         }
         free(full);
+    }
+}
+
+/* Each arm has its own, whether others have the same or not. */
+static void put_groups(writer *w, const tfx_train_config *t)
+{
+    for (size_t i = 0; i < t->n_groups; i++) {
+        const char *key, *value;
+        char *prefix = tfx_printf("train.group.%s.", t->groups[i].name);
+        for (size_t k = 0; (key = tfx_group_text(&t->groups[i], k, &value)); k++)
+            put(w, prefix, key, value);
+        free(prefix);
     }
 }
 
@@ -269,6 +282,7 @@ char *tfx_resolved_text(const tfx_registry *registry, const tfx_experiment *e, c
         put_start(&w, &e->arms[i].start);
         put_made(&w, &e->arms[i]);
         put_train(&w, e, &e->arms[i].train, "train.", 0);
+        put_groups(&w, &e->arms[i].train);
     }
     if (err->status != TFX_OK)
         tfx_text_free(&w.t);

@@ -7,6 +7,7 @@
 #include "framework/base/memory.h"
 #include "framework/plugin/option_text.h"
 #include "framework/spec/declarations.h"
+#include "framework/spec/group_values.h"
 #include "framework/spec/keys.h"
 #include "framework/spec/overlay.h"
 #include "framework/spec/section_values.h"
@@ -172,7 +173,7 @@ tfx_status tfx_train_values(const tfx_registry *registry, const tfx_ini_section 
     tfx_ini_section all = merge(registry, train, arm);
     char texts[2][40] = {""};
     *out = (tfx_train_config){0};
-    if (take_budget(&all, &out->budget, err) != TFX_OK ||
+    if (take_budget(&all, &out->budget, err) != TFX_OK || tfx_group_values(&all, arm, out, err) != TFX_OK ||
         tfx_section_values(registry, &all, arm, &out->options, &out->optimizer, err) != TFX_OK)
         goto done;
     if (replace_dependent(&all, out->options, texts)) {
@@ -214,6 +215,7 @@ void tfx_train_finish(tfx_train_config *t)
     tfx_plugin_use_finish(&t->optimizer);
     tfx_options_destroy(t->options);
     tfx_budget_finish(&t->budget);
+    tfx_groups_finish(t);
     free(t->lr_search);
     *t = (tfx_train_config){0};
 }

@@ -39,7 +39,7 @@ static void sources_finish(sources *s)
 /* How many elements a tensor of the old model has that belongs to parameter p and is of the kind of t. */
 static uint64_t old_elements(const tfx_model_param *p, const tfx_state_tensor *t)
 {
-    if (!t->per_slice)
+    if (t->shape == TFX_STATE_LIKE_PARAM)
         return tfx_shape_elements(p->n_dims, p->dims);
     return t->grow_axis < 0 ? 1 : (uint64_t)p->dims[t->grow_axis];
 }
@@ -104,8 +104,10 @@ static tfx_status make_param(const event *e, const tfx_state_tensor *t, uint32_t
 static void make_state(const event *e, const tfx_state_tensor *t, uint32_t param, const sources *s, float *data)
 {
     const float *const *old = (const float *const *)s->data;
-    if (t->per_slice) /* counts steps; under "keep" new slices take over the old count */
-        tfx_growth_slices(e->map, param, t->grow_axis, t->elements, old, s->n, e->to->carry == TFX_STATE_KEEP, data);
+    int counts = t->shape == TFX_STATE_PER_SLICE; /* steps; under "keep" new slices take over the old count */
+    if (t->shape != TFX_STATE_LIKE_PARAM)
+        tfx_growth_slices(e->map, param, t->grow_axis, t->elements, old, s->n, counts && e->to->carry == TFX_STATE_KEEP,
+                          data);
     else
         tfx_growth_moments(e->map, param, t->elements, old, t->power, data);
     if (t->dtype == TFX_BF16)

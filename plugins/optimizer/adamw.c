@@ -1,19 +1,8 @@
-/* adamw: Adam with decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2), the
- * same arithmetic as torch.optim.AdamW:
- *
- *     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
- *     p = p (1 - lr wd) - lr (m / c1) / (sqrt(v / c2) + eps)
- *
- * with c = 1 - beta^t. Instead of a step count t, the state holds c itself, updated as
- * c = beta c + (1 - beta): the share of the moving average that has been filled. It is
- * exact at t = 1, where 1 - exp(t log beta) would cancel, and it is kept per slice, so
- * that slots appended by growth start with a bias correction of their own. */
+/* adamw: Adam with decoupled weight decay; adam_update.h has the formulas. */
 #define TFX_NEEDS_MINOR 1
 #include <string.h>
 
-#include "tfx/optimizer.h"
-
-enum { M, V, C1, C2 };
+#include "adam_update.h"
 
 static const char *const moment_dtypes[] = {"f32", "bf16", NULL};
 
@@ -38,11 +27,7 @@ static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *con
     if (moments == TFX_BF16 && h->opt_real(h, o, "beta2") > 0.98)
         return h->fail(h, TFX_E_INVALID, "beta2: expected at most 0.98 together with moments = bf16; found %g",
                        h->opt_real(h, o, "beta2"));
-    *out[M] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, moments, 1};
-    *out[V] = (tfx_state){sizeof(tfx_state), "v", TFX_STATE_LIKE_PARAM, moments, 2};
-    *out[C1] = (tfx_state){sizeof(tfx_state), "m_filled", TFX_STATE_PER_SLICE, TFX_F32, 0};
-    *out[C2] = (tfx_state){sizeof(tfx_state), "v_filled", TFX_STATE_PER_SLICE, TFX_F32, 0};
-    *n = 4;
+    adam_states(moments, out, n);
     return TFX_OK;
 }
 
@@ -51,24 +36,8 @@ static tfx_status build_update(const tfx_builder *b, tfx_update *u)
     const tfx_host *h = b->host;
     double beta1 = h->opt_real(h, u->options, "beta1"), beta2 = h->opt_real(h, u->options, "beta2");
     double eps = h->opt_real(h, u->options, "eps"), decay = h->opt_real(h, u->options, "weight_decay");
-    int decays = u->decay || !strcmp(h->opt_string(h, u->options, "decay"), "everything");
-
-    tfx_value c1 = b->affine(b, u->state[C1], beta1, 1.0 - beta1);
-    tfx_value c2 = b->affine(b, u->state[C2], beta2, 1.0 - beta2);
-    tfx_value m = b->add(b, b->affine(b, u->state[M], beta1, 0.0), b->affine(b, u->grad, 1.0 - beta1, 0.0));
-    tfx_value v = b->add(b, b->affine(b, u->state[V], beta2, 0.0),
-                         b->affine(b, b->mul(b, u->grad, u->grad), 1.0 - beta2, 0.0));
-    tfx_value denominator = b->affine(b, b->unary(b, TFX_SQRT, b->div(b, v, c2)), 1.0, eps);
-    tfx_value p = u->param;
-    if (decays && decay != 0)
-        p = b->mul(b, p, b->affine(b, u->lr, -decay, 1.0));
-    tfx_value step = b->div(b, b->mul(b, m, b->div(b, u->lr, c1)), denominator);
-
-    u->new_param = b->sub(b, p, step);
-    u->new_state[M] = m;
-    u->new_state[V] = v;
-    u->new_state[C1] = c1;
-    u->new_state[C2] = c2;
+    int decays = u->decay || (u->info->decay < 0 && !strcmp(h->opt_string(h, u->options, "decay"), "everything"));
+    adam_update(b, u, beta1, beta2, eps, decays ? decay : 0);
     return TFX_OK;
 }
 

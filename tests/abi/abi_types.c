@@ -16,6 +16,7 @@ SHOW(tfx_builder);
 SHOW(tfx_slot);
 SHOW(tfx_layer_class);
 SHOW(tfx_state);
+SHOW(tfx_param_info);
 SHOW(tfx_update);
 SHOW(tfx_optimizer_class);
 SHOW(tfx_loader_config);

@@ -123,7 +123,7 @@ START_TEST(single_number)
     tfx_train_config train = {.optimizer = {.name = "sgd", .impl = cls, .options = options}};
     tfx_value x = lab_param(&l, SCALAR), grad = lab_input(&l, TFX_F32, SCALAR), lr = lab_input(&l, TFX_F32, SCALAR);
     tfx_trained_params t = {.rates = {1, 0.5, 3}};
-    tfx_optimizer_declare(&t, &train, 0, &l.state, &l.err);
+    tfx_optimizer_declare(&t, &train, 0, &l.g, &l.state, &l.err);
     lab_ok(&l);
     ck_assert(t.n == 1 && !strcmp(l.state.tensors[t.items[0].in_place[0]].name, "tensor0/in place 0"));
     tfx_value places = tfx_emit_state(&l.g, t.items[0].in_place[0]), out[TFX_SLICE_SUMS];

@@ -14,6 +14,7 @@ import torch
 import independent
 import models
 import ops
+import optimizers
 import tensors
 from arithmetic import BF16, EXACT
 from models import Config
@@ -105,6 +106,47 @@ def record(out, name, description, c, params, seed, extra=None, extra_metadata=N
           f"gradient norm {min(norms):.2f} to {max(norms):.2f}")
 
 
+# What each of them does with a parameter, and the keys of a spec that say the same.
+OPTIMIZERS = {
+    "lion": (lambda path, p: optimizers.Lion(p, lr=1e-3),
+             ["lr = 1e-3", "min_lr = 1e-3", "optimizer = lion"]),
+    "muon": (lambda path, p: optimizers.Muon(p, lr=1e-2) if p.dim() == 2 and not path.startswith("embedding.")
+             else optimizers.AdamW(p, lr=2e-3),
+             ["lr = 1e-2", "min_lr = 1e-2", "optimizer = muon", "optimizer.adam_lr = 0.2"]),
+    "adafactor": (lambda path, p: optimizers.Adafactor(p, lr=3e-2, decay=0.1),
+                  ["lr = 3e-2", "min_lr = 3e-2", "optimizer = adafactor", "optimizer.weight_decay = 0.1"]),
+}
+
+
+def record_optimizer(out, name, seed):
+    """Ten steps of the Transformer by that optimizer: all parameters after them."""
+    create, keys = OPTIMIZERS[name]
+    c, description = Config("transformer"), f"Transformer trained by {name}"
+    params = models.init_parameters(c, np.random.default_rng(seed))
+    inputs, targets = token_batches(np.random.default_rng(seed + 1), c)
+    data = {"weights/" + path: float32(p) for path, p in params.items()}
+    data.update(step_inputs=inputs[1:], step_targets=targets[1:])
+    trained = {path: p for path, p in params.items() if p.requires_grad}
+    states = {path: create(path, p.detach().clone()) for path, p in trained.items()}
+    losses, norms = [], []
+    for step_inputs, step_targets in zip(torch.from_numpy(inputs[1:]), torch.from_numpy(targets[1:])):
+        loss = models.mean_loss(c, params, step_inputs, step_targets, EXACT)
+        gradients = torch.autograd.grad(loss, list(trained.values()))
+        norm = torch.stack([g.square().sum() for g in gradients]).sum().sqrt().item()
+        losses.append(loss.item())
+        norms.append(norm)
+        with torch.no_grad():
+            for (path, p), g in zip(trained.items(), gradients):
+                states[path].p = states[path].step(g * min(1.0, 1.0 / norm))
+                p.copy_(states[path].p)
+    data.update({"final/" + path: float32(p) for path, p in trained.items()})
+    data.update(losses=np.array(losses), grad_norms=np.array(norms))
+    tensors.save(os.path.join(out, name + ".safetensors"), data, {"description": description, **dataclasses.asdict(c)})
+    with open(os.path.join(out, name + ".ini"), "w") as f:
+        f.write(spec_text("reference_" + name, description, c, BATCH, optimizer=keys))
+    print(f"{name}: steps {losses[0]:.4f} -> {losses[-1]:.4f}")
+
+
 def check_against_numpy(c, params, inputs, logits):
     """independent.py states the TokenFormer a second time, without torch: both must agree."""
     if c.kind != "tokenformer":
@@ -177,6 +219,9 @@ def main(out):
                extra={"logits_before": float32(before)},
                extra_metadata={"grown_from": "tokenformer_l2_norm_gelu after its 10 steps", "grown_tau": tau,
                                "old_slots": TOKENFORMER.slots, "old_ffn_slots": TOKENFORMER.ffn_slots})
+
+    for i, name in enumerate(OPTIMIZERS):
+        record_optimizer(out, name, 3000 + 10 * i)
 
     facts, metadata = ops.op_facts()
     for name, t in facts.items():

@@ -40,13 +40,16 @@ def model_keys(c, slots=None):
     return lines + ["norm = layernorm", "head = tied"]
 
 
-def spec_text(name, description, c, batch=2, slots=None, compute="f32"):
+ADAMW = ["lr = 1e-3", "min_lr = 1e-3", "optimizer = adamw", "optimizer.beta1 = 0.9", "optimizer.beta2 = 0.95",
+         "optimizer.eps = 1e-8", "optimizer.weight_decay = 0.1"]
+
+
+def spec_text(name, description, c, batch=2, slots=None, compute="f32", optimizer=ADAMW):
     sections = [
         ("experiment", [f"name = {name}", f"description = {description}", "seeds = 1"]),
         ("data", ["loader = synthetic", f"loader.vocab = {c.vocab}"]),
-        ("train", [f"batch = {batch}", f"micro_batch = {batch}", "steps = 10", "lr = 1e-3", "min_lr = 1e-3",
-                   "schedule = constant", "warmup = 0", "clip = 1.0", "optimizer = adamw", "optimizer.beta1 = 0.9",
-                   "optimizer.beta2 = 0.95", "optimizer.eps = 1e-8", "optimizer.weight_decay = 0.1"]
+        ("train", [f"batch = {batch}", f"micro_batch = {batch}", "steps = 10"] + optimizer[:2]
+         + ["schedule = constant", "warmup = 0", "clip = 1.0"] + optimizer[2:]
          + (["compute = bf16"] if compute == "bf16" else [])),
         ("model reference", model_keys(c, slots)),
         ("arm reference", ["model = reference"]),

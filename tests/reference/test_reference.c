@@ -19,6 +19,10 @@ static const char *const models[] = {
 };
 #define N_MODELS ((int)(sizeof(models) / sizeof(*models)))
 
+/* Of one of them, by other optimizers than AdamW. */
+static const char *const optimizers[] = {"lion", "muon", "adafactor"};
+#define N_OPTIMIZERS ((int)(sizeof(optimizers) / sizeof(*optimizers)))
+
 /* Those that were recorded in bf16, too, from the same weights. */
 static const char *const narrow_models[] = {
     "transformer", "transformer_gpt2", "tokenformer_l2_norm_gelu", "tokenformer_gelu_l2_norm", "tokenformer_softmax",
@@ -247,10 +251,10 @@ START_TEST(test_gradients)
 }
 END_TEST
 
-START_TEST(test_ten_adamw_steps)
+static void check_ten_steps(const char *model)
 {
     fixture f;
-    open_fixture(&f, models[_i], NULL);
+    open_fixture(&f, model, NULL);
     double *losses = read_raw(&f, find(&f, "", "losses")), *norms = read_raw(&f, find(&f, "", "grad_norms"));
     const tfx_train_config *train = &f.experiment->arms[0].train;
     for (uint64_t step = 0; step < 10; step++) {
@@ -260,10 +264,10 @@ START_TEST(test_ten_adamw_steps)
         tfx_engine_pass(f.engine, &loss, &f.err);
         tfx_engine_update(f.engine, &norm, &f.err);
         must(&f);
-        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f",
-                      models[_i], (int)step, (double)loss, losses[step]);
+        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f", model,
+                      (int)step, (double)loss, losses[step]);
         ck_assert_msg(fabs((double)norm - norms[step]) <= 1e-5 * norms[step],
-                      "%s: gradient norm of step %d is %.8f, expected %.8f", models[_i], (int)step, (double)norm,
+                      "%s: gradient norm of step %d is %.8f, expected %.8f", model, (int)step, (double)norm,
                       norms[step]);
     }
     tfx_state_io io = tfx_engine_io(f.engine);
@@ -278,7 +282,7 @@ START_TEST(test_ten_adamw_steps)
         float *expected = read_f32(&f, t), *data = malloc(p->bytes);
         io.read(io.ctx, p, 0, data, p->bytes);
         double d = distance(data, expected, p->elements, 0);
-        ck_assert_msg(d <= 1e-5, "%s: %s after ten steps is off by %g of its norm", models[_i], p->name, d);
+        ck_assert_msg(d <= 1e-5, "%s: %s after ten steps is off by %g of its norm", model, p->name, d);
         compared++;
         free(expected);
         free(data);
@@ -287,6 +291,17 @@ START_TEST(test_ten_adamw_steps)
     free(losses);
     free(norms);
     close_fixture(&f);
+}
+
+START_TEST(test_ten_adamw_steps)
+{
+    check_ten_steps(models[_i]);
+}
+END_TEST
+
+START_TEST(test_ten_steps_of_others)
+{
+    check_ten_steps(optimizers[_i]);
 }
 END_TEST
 
@@ -417,6 +432,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, test_logits_and_loss, 0, N_MODELS);
     tcase_add_loop_test(c, test_gradients, 0, N_MODELS);
     tcase_add_loop_test(c, test_ten_adamw_steps, 0, N_MODELS);
+    tcase_add_loop_test(c, test_ten_steps_of_others, 0, N_OPTIMIZERS);
     tcase_add_loop_test(c, test_bf16_logits, 0, N_NARROW);
     tcase_add_test(c, test_bf16_gradients);
     tcase_add_loop_test(c, test_bf16_steps, 0, N_NARROW);

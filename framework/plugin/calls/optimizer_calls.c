@@ -5,7 +5,7 @@
 #include "framework/plugin/classes.h"
 #include "framework/plugin/host.h"
 
-static void check_state(tfx_call *c, const tfx_state *states, size_t i)
+static void check_state(tfx_call *c, const tfx_state *states, size_t i, uint32_t n_dims)
 {
     const tfx_state *s = &states[i];
     if (!tfx_name_valid(s->name, 0)) {
@@ -15,16 +15,21 @@ static void check_state(tfx_call *c, const tfx_state *states, size_t i)
     for (size_t k = 0; k < i; k++)
         if (!strcmp(states[k].name, s->name))
             tfx_call_bug(c, "two states are called \"%s\"", s->name);
-    if (s->shape != TFX_STATE_LIKE_PARAM && s->shape != TFX_STATE_PER_SLICE)
+    if (s->shape < TFX_STATE_LIKE_PARAM || s->shape > TFX_STATE_SCALAR)
         tfx_call_bug(c, "state \"%s\" has the unknown shape %d", s->name, (int)s->shape);
+    if (s->shape == TFX_STATE_ALONG_AXIS && s->axis >= n_dims)
+        tfx_call_bug(c, "state \"%s\" is along axis %u of a parameter of rank %u", s->name, s->axis, n_dims);
     if (s->dtype != TFX_F32 && s->dtype != TFX_BF16)
         tfx_call_bug(c, "state \"%s\" has dtype %d; expected f32 (%d) or bf16 (%d)", s->name, (int)s->dtype, TFX_F32,
                      TFX_BF16);
 }
 
 tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_options *options,
-                                     tfx_state states[TFX_MAX_STATES], size_t *n, tfx_error *err)
+                                     const tfx_param_info *param, tfx_state states[TFX_MAX_STATES], size_t *n,
+                                     tfx_error *err)
 {
+    int for_each = TFX_HAS(cls, states_for) != 0;
+    const char *name = for_each ? "states_for" : "states";
     TFX_ROOMY(tfx_state) room[TFX_MAX_STATES];
     tfx_state *out[TFX_MAX_STATES];
     tfx_call c;
@@ -34,13 +39,14 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
         out[i]->struct_size = sizeof(tfx_state);
     }
     *n = 0;
-    tfx_call_begin(&c, TFX_KIND_OPTIMIZER, cls, "states", NULL);
-    tfx_status status = cls->states(tfx_host_table(), options, out, n);
+    tfx_call_begin(&c, TFX_KIND_OPTIMIZER, cls, name, for_each ? param->path : NULL);
+    tfx_status status = for_each ? cls->states_for(tfx_host_table(), options, param, out, n)
+                                 : cls->states(tfx_host_table(), options, out, n);
     if (status == TFX_OK && *n > TFX_MAX_STATES)
-        tfx_call_bug(&c, "`states` declares %zu states; expected at most %d", *n, TFX_MAX_STATES);
+        tfx_call_bug(&c, "`%s` declares %zu states; expected at most %d", name, *n, TFX_MAX_STATES);
     for (size_t i = 0; status == TFX_OK && !c.misuse && i < *n; i++) {
         states[i] = room[i].it;
-        check_state(&c, states, i);
+        check_state(&c, states, i, param->n_dims);
     }
     status = tfx_call_end(&c, status, "", err);
     if (status != TFX_OK)

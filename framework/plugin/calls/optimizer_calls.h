@@ -5,9 +5,10 @@
 #include "framework/plugin/calls/call.h"
 #include "tfx/optimizer.h"
 
-/* Fills states[0..*n): each with a name of its own, a shape and a dtype that the host knows. */
+/* Fills states[0..*n), those of `param`: each with a name of its own, a shape and a dtype that the host knows. */
 tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_options *options,
-                                     tfx_state states[TFX_MAX_STATES], size_t *n, tfx_error *err);
+                                     const tfx_param_info *param, tfx_state states[TFX_MAX_STATES], size_t *n,
+                                     tfx_error *err);
 
 /* Fills u->new_param and u->new_state[0..n_states) with values of b's graph; where that fails, the reason
  * is given to b->error. `param` is the parameter's path; names[k] that of state k. */
