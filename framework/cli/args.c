@@ -4,6 +4,7 @@
 #include "framework/cli/args.h"
 
 #include <assert.h>
+#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
+
+static const char help_doc[] = "print this";
 
 struct tfx_cli_args {
     const tfx_command *command;
@@ -166,11 +169,38 @@ void tfx_cli_print_help(const tfx_command *c, FILE *out)
         fprintf(out, "  %-*s  %s%s\n", width, left, o->doc, o->repeat ? " (repeatable)" : "");
         free(left);
     }
-    fprintf(out, "  %-*s  print this\n", width, "--help");
+    fprintf(out, "  %-*s  %s\n", width, "--help", help_doc);
     if (c->example) {
         size_t n = strlen(c->example);
         fprintf(out, "\nExample:\n%s%s", c->example, n && c->example[n - 1] == '\n' ? "" : "\n");
     }
+}
+
+static void add_option_json(cJSON *options, const tfx_cli_option *o)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", o->name);
+    if (o->letter)
+        cJSON_AddStringToObject(json, "letter", (const char[]){o->letter, '\0'});
+    if (o->metavar)
+        cJSON_AddStringToObject(json, "value", o->metavar);
+    cJSON_AddBoolToObject(json, "repeatable", o->repeat);
+    cJSON_AddStringToObject(json, "doc", o->doc);
+    cJSON_AddItemToArray(options, json);
+}
+
+cJSON *tfx_cli_help_json(const tfx_command *c)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", c->name);
+    cJSON_AddStringToObject(json, "synopsis", c->synopsis);
+    cJSON_AddStringToObject(json, "summary", c->summary);
+    cJSON *options = cJSON_AddArrayToObject(json, "options");
+    for (const tfx_cli_option *o = c->options; o && o->name; o++)
+        add_option_json(options, o);
+    add_option_json(options, &(const tfx_cli_option){.name = "help", .doc = help_doc});
+    cJSON_AddStringToObject(json, "example", c->example);
+    return json;
 }
 
 /* ---- what verbs ask ---- */

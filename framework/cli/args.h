@@ -15,5 +15,7 @@ int tfx_cli_args_help(const tfx_cli_args *a);
 
 /* What `tfx VERB --help` prints. */
 void tfx_cli_print_help(const tfx_command *command, FILE *out);
+/* The same for `tfx --help --json`, from which tfx(1) is made. The caller deletes it. */
+struct cJSON *tfx_cli_help_json(const tfx_command *command);
 
 #endif

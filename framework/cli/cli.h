@@ -39,8 +39,9 @@ int tfx_cli_int(const tfx_cli_args *a, const char *name, long long def, long lon
 /* Prints "tfx: message" to stderr and returns the exit status that goes with it. */
 int tfx_cli_fail(const tfx_error *err);
 
-/* The folder with the plugins that belong to this program: "plugins" beside the
- * executable when that exists (a build folder), else the installed one. Static. */
+/* The folder with the plugins that belong to this program: "plugins" beside the executable when that exists (a
+ * build folder), else the installed one: as far from the program as it was installed, so that a whole prefix can be
+ * moved, or, where there is none, where it was installed. Static. */
 const char *tfx_cli_plugin_dir(void);
 
 /* The verbs, each defined in the file of its name. */

@@ -1,4 +1,5 @@
 /* The program: finds the verb, parses its arguments, runs it. */
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "framework/base/json.h"
 #include "framework/base/suggest.h"
 #include "framework/base/text.h"
 #include "framework/cli/args.h"
@@ -56,14 +58,18 @@ static const tfx_command *const commands[] = {
 
 const char *tfx_cli_plugin_dir(void)
 {
-    static char path[PATH_MAX + 16];
+    static const char *const places[] = {"plugins", TFX_PLUGINS_FROM_PROGRAM};
+    static char path[PATH_MAX + sizeof(TFX_PLUGINS_FROM_PROGRAM) + 16];
     struct stat st;
     ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
     if (n > 0) {
         path[n] = '\0';
-        strcpy(strrchr(path, '/'), "/plugins");
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return path;
+        char *file = strrchr(path, '/') + 1;
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+            strcpy(file, places[i]);
+            if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                return path;
+        }
     }
     return TFX_INSTALLED_PLUGINS;
 }
@@ -73,9 +79,18 @@ static void print_usage(FILE *out)
     fputs("tfx: train, grow and compare language models\n\nUsage: tfx VERB ...\n\n", out);
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-12s  %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\ntfx VERB --help shows a verb's options with an example.\n"
+    fputs("\ntfx VERB --help shows a verb's options with an example; tfx --help --json has those of all.\n"
           "tfx --version names the versions of tfx, its plugin ABI and its libraries.\n",
           out);
+}
+
+static void print_usage_json(void)
+{
+    cJSON *json = cJSON_CreateObject(), *verbs = cJSON_AddArrayToObject(json, "verbs");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        cJSON_AddItemToArray(verbs, tfx_cli_help_json(commands[i]));
+    tfx_json_print(json, stdout);
+    cJSON_Delete(json);
 }
 
 static void print_version(void)
@@ -144,7 +159,10 @@ static int dispatch(int argc, char **argv)
         return 2;
     }
     if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
-        print_usage(stdout);
+        if (argc > 1 && !strcmp(argv[1], "--json"))
+            print_usage_json();
+        else
+            print_usage(stdout);
         return 0;
     }
     if (!strcmp(argv[0], "--version")) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The program around its verbs: help, versions, misspellings, and standard output that fails.
 Arguments: the program, the version of the project."""
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,20 @@ def main():
         expect(r.returncode == 0 and r.stdout.startswith(f"tfx {verb} "), f"{verb} --help succeeds", r)
         expect(re.search(rf"^Example:\n  tfx {verb}\b", r.stdout, re.M), f"{verb} --help has an example", r)
         expect(re.search(r"^  --help +print this$", r.stdout, re.M), f"{verb} --help lists --help", r)
+    # --help --json says of every verb what its --help does.
+    r = run("--help", "--json")
+    verbs = json.loads(r.stdout)["verbs"]
+    listed = re.findall(r"^  ((?:[a-z]+ )?[a-z]+)  +(\S.*)$", usage.stdout, re.M)
+    expect(listed == [(v["name"], v["summary"]) for v in verbs] and len(verbs) > 20, "--help --json has every verb", r)
+    for v in verbs:
+        r = run(*v["name"].split(), "--help")
+        options = [((f"-{o['letter']}, " if "letter" in o else "") + f"--{o['name']}" + (f" {o['value']}" if "value" in o else ""),
+                    o["doc"] + (" (repeatable)" if o["repeatable"] else "")) for o in v["options"]]
+        width = max(len(left) for left, _ in options)
+        text = (f"tfx {v['name']} {v['synopsis']}\n\n{v['summary']}\n\nOptions:\n"
+                + "".join(f"  {left:{width}}  {doc}\n" for left, doc in options) + f"\nExample:\n{v['example']}")
+        expect(r.stdout == text, f"{v['name']} --help says what --help --json does", r)
+
     r = run()
     expect(r.returncode == 2 and r.stderr == usage.stdout and not r.stdout, "without a verb, the help goes to stderr", r)
 
