@@ -46,6 +46,7 @@ static void recompute(backward *s)
         tfx_graph_node node = g->nodes[i];
         if (node.region != s->region)
             continue;
+        g->site = node.site;
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, node.n_in);
         for (uint32_t k = 0; k < node.n_in; k++)
             in[k] = saved(s, node.in[k]);
@@ -84,6 +85,7 @@ static void backward_node(backward *s, uint32_t index)
         if (node.region)
             recompute(s);
     }
+    g->site = node.site; /* the adjoint is the work of the same layer */
     uint32_t n = node.n_in;
     tfx_value *in = TFX_NEW_ARRAY(tfx_value, 3 * n), *din = in + n, *sofar = din + n;
     int *needs = TFX_NEW_ARRAY(int, 2 * n), *absorbed = needs + n;
@@ -112,7 +114,7 @@ void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wr
 {
     if (!loss || g->err->status != TFX_OK)
         return;
-    uint32_t region = g->region;
+    uint32_t region = g->region, site = g->site;
     g->region = 0; /* the backward pass itself belongs to no region */
     g->backward = 1;
     backward s = {.g = g, .n_nodes = g->n_nodes, .n_values = g->n_values};
@@ -128,6 +130,7 @@ void tfx_autodiff(tfx_graph *g, tfx_value loss, double seed, const tfx_value *wr
     for (uint32_t i = 0; i < n; i++)
         grads[i] = s.grad[wrt[i]];
     g->region = region;
+    g->site = site;
     g->backward = 0;
     free(s.grad);
     free(s.clone);

@@ -13,6 +13,8 @@ typedef struct tfx_cost {
     double recomputed; /* what recomputation adds */
 } tfx_cost;
 
+/* Of one node, recomputation or not. */
+double tfx_node_flops(const tfx_graph *g, const tfx_graph_node *n);
 /* Of every node in g. */
 tfx_cost tfx_graph_cost(const tfx_graph *g);
 

@@ -94,7 +94,7 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
                              .backward = g->backward,
                              .recomputed = g->recomputed,
                              .update = g->update,
-                             .owner = g->owner};
+                             .site = g->site};
     node->in = TFX_NEW_ARRAY(tfx_value, e->n_in);
     memcpy(node->ints, e->ints, sizeof(node->ints));
     memcpy(node->reals, e->reals, sizeof(node->reals));
@@ -175,7 +175,7 @@ void tfx_graph_mark_like(tfx_graph *g, const tfx_graph_node *n)
     g->backward = n->backward;
     g->recomputed = n->recomputed;
     g->update = n->update;
-    g->owner = n->owner;
+    g->site = n->site;
 }
 
 tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_node *n, const tfx_value *in)

@@ -32,11 +32,11 @@ typedef struct tfx_graph_node {
     int64_t ints[TFX_MAX_INTS]; /* INPUT and PARAM: ints[0] is the index in the state layout */
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
-    uint32_t region;   /* recomputation region (a block), 0: none */
-    int backward;      /* part of the backward pass */
-    int recomputed;    /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
-    int update;        /* part of the optimizer's update */
-    const void *owner; /* who emitted it: a layer's configuration; NULL: the host itself */
+    uint32_t region; /* recomputation region (a block), 0: none */
+    int backward;    /* part of the backward pass */
+    int recomputed;  /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
+    int update;      /* part of the optimizer's update */
+    uint32_t site;   /* whose work it is: sites.h; 0: the host's own */
 } tfx_graph_node;
 
 /* Whether n is of the forward pass, or of a region of it that the backward pass does again. */
@@ -79,6 +79,7 @@ typedef struct tfx_graph {
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
     tfx_op_set *ops;                     /* collects; not owned; may be NULL */
     tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
+    struct tfx_sites *sites;             /* collects whose work nodes are; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
     int training;                        /* whether a backward pass will follow, and dropout is active */
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
@@ -89,7 +90,7 @@ typedef struct tfx_graph {
     const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */
     uint32_t region;
     int backward, recomputed, update;
-    const void *owner;
+    uint32_t site;
 } tfx_graph;
 
 void tfx_graph_init(tfx_graph *g, tfx_state_layout *state, tfx_error *err);

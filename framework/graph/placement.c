@@ -318,6 +318,25 @@ static void fill_tensor(const placer *p, tfx_value v, tfx_tensor *t)
     }
 }
 
+/* What is said of values and steps besides. step_of has an element for each unit, and one for the end. */
+static void describe_lives(const placer *p, const uint32_t *step_of, tfx_placement *out)
+{
+    const tfx_graph *g = &p->s.graph;
+    uint32_t n_steps = out->program.n_steps, *last = take(out, sizeof(*last) * g->n_values);
+    uint64_t *live = take(out, sizeof(*live) * ((size_t)n_steps + 1));
+    for (tfx_value v = 0; v < g->n_values; v++)
+        last[v] = p->last_use[v] == NOWHERE ? TFX_NEVER_READ : step_of[p->last_use[v]];
+    for (uint32_t i = 0; i < p->n_storages; i++) { /* differences, which wrap around, and then their sums */
+        const storage *st = &p->storages[i];
+        live[step_of[st->first]] += st->bytes;
+        live[step_of[st->last < p->s.n_units ? st->last + 1 : p->s.n_units]] -= st->bytes;
+    }
+    for (uint32_t i = 1; i < n_steps; i++)
+        live[i] += live[i - 1];
+    out->last_read = last;
+    out->live = live;
+}
+
 static void emit_program(const placer *p, tfx_placement *out)
 {
     const tfx_graph *g = &p->s.graph;
@@ -328,11 +347,14 @@ static void emit_program(const placer *p, tfx_placement *out)
         tensors[v] = &tensor[v];
     }
     const tfx_step **steps = take(out, sizeof(*steps) * p->s.n_units);
-    uint32_t n_steps = 0;
+    const tfx_placed_node **placed = take(out, sizeof(*placed) * p->s.n_units);
+    uint32_t n_steps = 0, *step_of = TFX_NEW_ARRAY(uint32_t, p->s.n_units + 1);
     for (uint32_t u = 0; u < p->s.n_units; u++) {
         const tfx_unit *unit = &p->s.units[u];
+        step_of[u] = n_steps;
         if (!unit->n_nodes)
             continue;
+        tfx_placed_node *marks = take(out, sizeof(*marks) * unit->n_nodes);
         tfx_step *step = take(out, sizeof(*step));
         const tfx_node **nodes = take(out, sizeof(*nodes) * unit->n_nodes);
         for (uint32_t i = 0; i < unit->n_nodes; i++) {
@@ -352,6 +374,8 @@ static void emit_program(const placer *p, tfx_placement *out)
             memcpy(to->ints, from->ints, sizeof(to->ints));
             memcpy(to->reals, from->reals, sizeof(to->reals));
             nodes[i] = to;
+            marks[i] = (tfx_placed_node){from->site, from->backward, from->recomputed, from->update,
+                                         tfx_node_flops(g, from)};
         }
         *step = (tfx_step){.struct_size = sizeof(*step), .n_nodes = unit->n_nodes, .nodes = nodes};
         if (unit->pointwise) {
@@ -359,6 +383,7 @@ static void emit_program(const placer *p, tfx_placement *out)
             step->n_dims = domain->n_dims;
             memcpy(step->dims, domain->dims, sizeof(step->dims));
         }
+        placed[n_steps] = marks;
         steps[n_steps++] = step;
     }
     out->program = (tfx_program){.struct_size = sizeof(tfx_program),
@@ -367,6 +392,10 @@ static void emit_program(const placer *p, tfx_placement *out)
                                  .n_steps = n_steps,
                                  .steps = steps,
                                  .state_bytes = g->state->bytes};
+    out->nodes = placed;
+    step_of[p->s.n_units] = n_steps;
+    describe_lives(p, step_of, out);
+    free(step_of);
 }
 
 tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs, uint32_t n_outputs,

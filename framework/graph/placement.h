@@ -15,9 +15,23 @@ typedef struct tfx_placement_options {
     int reuse;       /* share memory; off only to check that sharing changes nothing */
 } tfx_placement_options;
 
+#define TFX_NEVER_READ UINT32_MAX
+
+/* What a program does not say of a node, since a backend need not know. */
+typedef struct tfx_placed_node {
+    uint32_t site;                    /* sites.h */
+    int backward, recomputed, update; /* as of its tfx_graph_node */
+    double flops;                     /* as cost.h counts */
+} tfx_placed_node;
+
 typedef struct tfx_placement {
     tfx_program program;
-    tfx_value *outputs; /* the requested outputs, as handles of the program */
+    const tfx_placed_node *const *nodes; /* [program.n_steps], for each step one for each node */
+    const uint32_t
+        *last_read; /* [program.n_values + 1]: the last step that reads it, or a view of it; n_steps: it is kept to
+                                  the end; TFX_NEVER_READ: by none but the step that makes it */
+    const uint64_t *live; /* [program.n_steps]: bytes of the arena that are taken while the step is executed */
+    tfx_value *outputs;   /* the requested outputs, as handles of the program */
     uint32_t n_outputs;
     tfx_cost cost;
     void **memory; /* what `program` points into, in n_memory pieces */

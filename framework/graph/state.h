@@ -5,6 +5,7 @@
 #ifndef TFX_GRAPH_STATE_H
 #define TFX_GRAPH_STATE_H
 
+#include "framework/base/dtype.h"
 #include "framework/base/name_table.h"
 #include "tfx/graph.h"
 #include "tfx/optimizer.h"
@@ -79,8 +80,5 @@ void tfx_state_finish(tfx_state_layout *s);
  * of a graph may reach, so that sums of sizes cannot overflow. */
 #define TFX_MAX_ELEMENTS ((uint64_t)1 << 56)
 uint64_t tfx_shape_elements(uint32_t n_dims, const int64_t *dims);
-
-uint64_t tfx_dtype_bytes(tfx_dtype d);
-const char *tfx_dtype_name(tfx_dtype d);
 
 #endif

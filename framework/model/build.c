@@ -8,6 +8,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/builder.h"
+#include "framework/graph/sites.h"
 #include "framework/plugin/calls/layer_calls.h"
 
 /* The builder that one layer sees. `b` comes first: param and slot get it back from the
@@ -153,10 +154,9 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     self.b.slot = layer_socket;
     char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
-    const void *outer_owner = g->owner;
-    uint32_t first_node = g->n_nodes;
+    uint32_t first_node = g->n_nodes, outer_site = g->site;
     g->path = label;
-    g->owner = config;
+    g->site = tfx_site_of(g, path, config->cls->name);
     if (out_dim < 1)
         tfx_graph_fail(g, "was asked for an output of width %lld", (long long)out_dim);
     const tfx_loaded_plugin *plugin = g->registry ? tfx_registry_owner(g->registry, config->cls) : NULL;
@@ -166,7 +166,7 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
         *TFX_APPEND(g->made->items, g->made->n, g->made->cap) = (tfx_made_value){y, tfx_strdup(label), first_node,
                                                                                  g->n_nodes};
     g->path = outer;
-    g->owner = outer_owner;
+    g->site = outer_site;
     free(label);
     return y;
 }
@@ -185,14 +185,27 @@ static tfx_value check_none_left(tfx_graph *g, tfx_value logits)
     return logits;
 }
 
+static void builder_for_model(tfx_builder *b, const tfx_model *m, tfx_graph *g)
+{
+    tfx_builder_for_graph(b, g);
+    b->dim = m->dim;
+    b->n_blocks = m->n_blocks;
+    b->context = m->context;
+    b->vocab = m->vocab;
+}
+
+tfx_value tfx_layer_build(const tfx_model *m, const tfx_layer_config *layer, tfx_graph *g, const char *path,
+                          tfx_value x, int64_t out_dim)
+{
+    tfx_builder b;
+    builder_for_model(&b, m, g);
+    return build_layer(&b, layer, path, x, out_dim);
+}
+
 tfx_value tfx_model_build(const tfx_model *m, tfx_graph *g, tfx_value tokens, int64_t n_regions)
 {
     tfx_builder b;
-    tfx_builder_for_graph(&b, g);
-    b.dim = m->dim;
-    b.n_blocks = m->n_blocks;
-    b.context = m->context;
-    b.vocab = m->vocab;
+    builder_for_model(&b, m, g);
     tfx_value x = build_layer(&b, m->embedding, "embedding", tokens, m->dim);
     for (int64_t i = 0; i < m->n_blocks; i++) {
         char path[64];

@@ -6,6 +6,7 @@
 #include "framework/base/memory.h"
 #include "framework/graph/axes.h"
 #include "framework/graph/builder.h"
+#include "framework/graph/sites.h"
 #include "framework/plan/slices.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 
@@ -198,8 +199,10 @@ void tfx_optimizer_update(const tfx_trained_params *t, const tfx_train_config *t
         char *who = tfx_printf("optimizer %s, parameter %s", train->optimizer.name,
                                g->state->tensors[t->items[i].param].name);
         g->path = who;
+        g->site = tfx_site_of(g, g->state->tensors[t->items[i].param].name, train->optimizer.name);
         emit_update(t, &t->items[i], train, &b, grads[i], factor, lr, sums ? &sums[i * TFX_SLICE_SUMS] : NULL);
         g->path = NULL;
+        g->site = 0;
         if (g->err->status != TFX_OK)
             locate(train, g->err);
         free(who);

@@ -70,6 +70,7 @@ static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
     tfx_graph_init(g, &b->s->state, b->err);
     g->registry = b->p->registry;
     g->ops = &b->s->ops;
+    g->sites = &b->s->sites;
     g->device = b->p->device->cls->device;
     g->training = training;
 }
@@ -90,8 +91,17 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
     tfx_value targets = tfx_emit_state(g, b->s->targets);
     g->dropout_key = tfx_emit_state(g, b->s->key);
     *logits = tfx_model_build(b->s->model, g, tokens, g->training ? b->s->n_recomputed : 0);
+    g->site = tfx_site_of(g, "loss", "cross entropy");
     tfx_value per_token = tfx_emit_cross_entropy(g, *logits, targets);
-    return tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
+    tfx_value loss = tfx_emit_affine(g, tfx_emit_sum(g, per_token, 3, 0), scale, 0.0);
+    g->site = 0;
+    return loss;
+}
+
+/* What is emitted for a parameter when its gradient is there is the work of its update. */
+static void begin_param(const stage_builder *b, tfx_graph *g, uint32_t i)
+{
+    g->site = tfx_site_of(g, b->s->state.tensors[b->trained.items[i].param].name, b->p->train->optimizer.name);
 }
 
 /* The gradient of every trained parameter, added to its accumulator if there is one; with its dtype then. */
@@ -109,10 +119,12 @@ static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, do
     tfx_autodiff(g, loss, seed, wrt, n, grads);
     for (uint32_t i = 0; i < n; i++) {
         if (b->trained.items[i].accumulator != TFX_STATE_NONE && b->p->train->gradients == TFX_BF16 && grads[i]) {
+            begin_param(b, g, i);
             g->update = 1; /* as early as can be: an f32 gradient need not be kept for the end */
             tfx_value sum = tfx_emit_cast(g, tfx_emit_state(g, b->trained.items[i].accumulator), TFX_F32);
             grads[i] = tfx_emit_cast(g, tfx_emit_binary(g, TFX_OP_ADD, sum, grads[i]), TFX_BF16);
             g->update = 0;
+            g->site = 0;
         }
         if (grads[i] == before[i])
             tfx_graph_fail(g, "parameter %s does not influence the loss",
@@ -134,15 +146,19 @@ static void build_updates(const stage_builder *b, tfx_graph *g, int measured, co
     tfx_value *sums = measured ? TFX_NEW_ARRAY(tfx_value, b->trained.n * TFX_SLICE_SUMS) : NULL;
     g->update = 1;
     tfx_value *kept = TFX_NEW_ARRAY(tfx_value, b->trained.n), *exact = TFX_NEW_ARRAY(tfx_value, b->trained.n);
+    g->site = tfx_site_of(g, "clip", "gradient norm");
     for (uint32_t i = 0; i < b->trained.n; i++) {
         kept[i] = tfx_emit_cast(g, grads[i], train->gradients);
         exact[i] = tfx_emit_cast(g, grads[i], TFX_F32);
     }
     o->grad_norm = tfx_grad_norm(g, exact, b->trained.n);
     tfx_value factor = train->clip > 0 ? tfx_clip_factor(g, o->grad_norm, train->clip) : TFX_POISON;
+    g->site = 0;
     tfx_optimizer_update(&b->trained, train, g, kept, factor, tfx_emit_state(g, b->s->lr), sums);
+    g->site = tfx_site_of(g, "slices", "sums");
     if (measured)
         o->sums = tfx_slice_join(g, sums, b->trained.n * TFX_SLICE_SUMS);
+    g->site = 0;
     g->update = 0;
     free(kept);
     free(exact);
@@ -233,9 +249,12 @@ static void build_pass(stage_builder *b, int measured)
     build_grads(b, &g, o.loss, 1.0 / (double)s->n_micro, grads);
     if (s->n_micro == 1)
         build_updates(b, &g, measured, grads, &o);
-    for (uint32_t i = 0; i < n && s->n_micro > 1; i++)
+    for (uint32_t i = 0; i < n && s->n_micro > 1; i++) {
+        begin_param(b, &g, i);
         tfx_emit_store(&g, grads[i], tfx_emit_state(&g, b->trained.items[i].accumulator));
+    }
     if (measured) {
+        g.site = tfx_site_of(&g, "slices", "sums");
         g.update = 1; /* as early as can be: weights need not be kept for the end */
         o.energies = tfx_slice_energies(&g, &s->slice_sites);
     }
@@ -253,11 +272,13 @@ static void build_update(stage_builder *b, int measured)
     for (uint32_t i = 0; i < n; i++)
         grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
     build_updates(b, &g, measured, grads, &o);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        begin_param(b, &g, i);
         tfx_emit_store(&g,
                        tfx_emit_cast(&g, tfx_emit_constant(&g, 0.0, g.values[grads[i]].n_dims, g.values[grads[i]].dims),
                                      g.values[grads[i]].dtype),
                        grads[i]);
+    }
     finish_graph(b, &g, TFX_PROGRAM_UPDATE + (measured ? TFX_PROGRAM_MEASURED : 0), o);
     free(grads);
 }
@@ -518,6 +539,7 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     free(s->trained);
     free(s->whole_windows);
     free(s->ops.items);
+    tfx_sites_finish(&s->sites);
     free(s);
 }
 

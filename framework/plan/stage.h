@@ -7,6 +7,7 @@
 #define TFX_PLAN_STAGE_H
 
 #include "framework/graph/placement.h"
+#include "framework/graph/sites.h"
 #include "framework/model/model_view.h"
 #include "framework/spec/tree.h"
 #include "framework/plan/device.h"
@@ -65,6 +66,7 @@ typedef struct tfx_stage_plan {
 
     tfx_stage_program programs[TFX_N_PROGRAMS];
     tfx_op_set ops;    /* the custom ops of all of them */
+    tfx_sites sites;   /* whose work their nodes are */
     uint32_t *trained; /* parameters, as indices into `state`, in the order of their sums; where slices are measured */
     uint32_t n_trained;
     tfx_slice_sites slice_sites;
