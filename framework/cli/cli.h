@@ -47,6 +47,7 @@ const char *tfx_cli_plugin_dir(void);
 /* The verbs, each defined in the file of its name. */
 extern const tfx_command tfx_cmd_run;
 extern const tfx_command tfx_cmd_plan;
+extern const tfx_command tfx_cmd_graph;
 extern const tfx_command tfx_cmd_runs;
 extern const tfx_command tfx_cmd_arms;
 extern const tfx_command tfx_cmd_show;

@@ -25,6 +25,7 @@ static const tfx_command *const commands[] = {
     /* clang-format off */
     &tfx_cmd_run,
     &tfx_cmd_plan,
+    &tfx_cmd_graph,
     &tfx_cmd_runs,
     &tfx_cmd_arms,
     &tfx_cmd_show,
