@@ -8,83 +8,14 @@
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/cli/database.h"
+#include "framework/cli/plugin_built.h"
+#include "framework/cli/plugin_class.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/options.h"
 #include "framework/plugin/registry.h"
 #include "framework/spec/document.h"
 
 /* ---- shared ---- */
-
-/* The plugin whose class of this name is used instead; NULL: this one is used. */
-static const tfx_loaded_plugin *replaced_by(const tfx_registry *r, const tfx_factory *f)
-{
-    tfx_error err = {0};
-    const void *used = tfx_registry_find(r, f->kind, tfx_class_describe(f->kind, f->impl).name, &err);
-    return used == f->impl ? NULL : tfx_registry_owner(r, used);
-}
-
-static const char *type_word(tfx_option_type type)
-{
-    static const char *const words[] = {"",     "integer",      "real",      "boolean",     "string",        "choice",
-                                        "path", "integer list", "real list", "string list", "real or choice"};
-    return words[type];
-}
-
-/* What a setting is when it is not given; null: it must be. */
-static void add_default(cJSON *json, const char *def)
-{
-    cJSON_AddItemToObject(json, "default", def ? cJSON_CreateString(def) : cJSON_CreateNull());
-}
-
-static cJSON *option_json(const tfx_option *o)
-{
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "name", o->name);
-    cJSON_AddStringToObject(json, "type", type_word(o->type));
-    add_default(json, o->def);
-    cJSON_AddBoolToObject(json, "required", !o->def);
-    if (o->min < o->max) {
-        cJSON_AddNumberToObject(json, "min", o->min);
-        cJSON_AddNumberToObject(json, "max", o->max);
-    }
-    if (tfx_option_has_choices(o)) {
-        cJSON *choices = cJSON_AddArrayToObject(json, "choices");
-        for (size_t i = 0; o->choices[i]; i++)
-            cJSON_AddItemToArray(choices, cJSON_CreateString(o->choices[i]));
-    }
-    cJSON_AddStringToObject(json, "doc", o->doc);
-    return json;
-}
-
-static cJSON *socket_json(const tfx_slot *s)
-{
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "name", s->name);
-    add_default(json, s->def);
-    cJSON_AddStringToObject(json, "doc", s->doc);
-    return json;
-}
-
-static cJSON *class_json(const tfx_registry *r, const tfx_factory *f, int detail)
-{
-    tfx_class_info c = tfx_class_describe(f->kind, f->impl);
-    const tfx_loaded_plugin *other = replaced_by(r, f);
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "kind", c.kind);
-    cJSON_AddStringToObject(json, "name", c.name);
-    cJSON_AddStringToObject(json, "summary", c.summary);
-    if (other)
-        cJSON_AddStringToObject(json, "replaced_by", other->path);
-    if (detail) {
-        cJSON *options = cJSON_AddArrayToObject(json, "options");
-        for (size_t i = 0; i < c.n_options; i++)
-            cJSON_AddItemToArray(options, option_json(tfx_option_at(c.options, i)));
-        cJSON *slots = cJSON_AddArrayToObject(json, "slots");
-        for (size_t i = 0; i < c.n_sockets; i++)
-            cJSON_AddItemToArray(slots, socket_json(tfx_socket_at(c.sockets, i)));
-    }
-    return json;
-}
 
 /* Whether `plugin show NAME` prints this class: NAME is its name or its plugin's. */
 static int wanted(const tfx_loaded_plugin *p, const tfx_factory *f, const char *name)
@@ -94,7 +25,9 @@ static int wanted(const tfx_loaded_plugin *p, const tfx_factory *f, const char *
     return !name || !strcmp(p->entry->name, name) || !strcmp(tfx_class_describe(f->kind, f->impl).name, name);
 }
 
-static cJSON *plugin_json(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name)
+/* `built` NULL: names and summaries are enough. */
+static cJSON *plugin_json(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name,
+                          const tfx_plugin_built *built)
 {
     char abi[32];
     cJSON *json = cJSON_CreateObject();
@@ -106,9 +39,15 @@ static cJSON *plugin_json(const tfx_registry *r, const tfx_loaded_plugin *p, con
     cJSON_AddStringToObject(json, "path", p->path);
     cJSON_AddStringToObject(json, "hash", p->hash);
     cJSON *classes = cJSON_AddArrayToObject(json, "classes");
-    for (size_t j = 0; p->entry->factories[j]; j++)
-        if (wanted(p, p->entry->factories[j], name))
-            cJSON_AddItemToArray(classes, class_json(r, p->entry->factories[j], name != NULL));
+    for (size_t j = 0; p->entry->factories[j]; j++) {
+        const tfx_factory *f = p->entry->factories[j];
+        if (!wanted(p, f, name))
+            continue;
+        cJSON *class = tfx_plugin_class_json(r, f, built != NULL);
+        if (built)
+            tfx_plugin_built_add(built, f->impl, class);
+        cJSON_AddItemToArray(classes, class);
+    }
     return json;
 }
 
@@ -125,7 +64,7 @@ static char *offers(const tfx_registry *r, const tfx_loaded_plugin *p)
         if (!wanted(p, f, NULL))
             continue;
         tfx_class_info c = tfx_class_describe(f->kind, f->impl);
-        const tfx_loaded_plugin *other = replaced_by(r, f);
+        const tfx_loaded_plugin *other = tfx_plugin_replaced_by(r, f);
         if (strcmp(last, c.kind))
             tfx_text_add(&t, "%s%s: %s", *last ? "; " : "", c.kind, c.name);
         else
@@ -181,7 +120,7 @@ static void list_json(const tfx_registry *r)
     cJSON *json = cJSON_CreateObject();
     cJSON *plugins = cJSON_AddArrayToObject(json, "plugins");
     for (size_t i = 0; i < tfx_registry_count(r); i++)
-        cJSON_AddItemToArray(plugins, plugin_json(r, tfx_registry_at(r, i), NULL));
+        cJSON_AddItemToArray(plugins, plugin_json(r, tfx_registry_at(r, i), NULL, NULL));
     cJSON *refused = cJSON_AddArrayToObject(json, "refused");
     for (size_t i = 0; i < tfx_registry_refused_count(r); i++) {
         const tfx_refused_plugin *p = tfx_registry_refused_at(r, i);
@@ -205,52 +144,17 @@ static int run_list(const tfx_cli_args *a, tfx_error *err)
 
 /* ---- show ---- */
 
-static void show_default(const char *name, const char *def)
-{
-    printf("    %s%s%s\n", name, def ? " = " : " (required)", def ? def : "");
-}
-
-static void show_class(const tfx_registry *r, const tfx_factory *f)
-{
-    tfx_class_info c = tfx_class_describe(f->kind, f->impl);
-    const tfx_loaded_plugin *other = replaced_by(r, f);
-    printf("\n%s %s: %s\n", c.kind, c.name, c.summary);
-    if (other)
-        printf("  not used: replaced by %s\n", other->path);
-    if (!strcmp(f->kind, TFX_KIND_BACKEND))
-        printf("  device %s\n", ((const tfx_backend_class *)f->impl)->device);
-    if (c.n_options)
-        printf("  options\n");
-    for (size_t i = 0; i < c.n_options; i++) {
-        const tfx_option *o = tfx_option_at(c.options, i);
-        tfx_text expected = {0};
-        tfx_option_expectation(&expected, o);
-        show_default(o->name, o->def);
-        printf("        %s\n        %s\n", o->doc, expected.s ? expected.s : type_word(o->type));
-        tfx_text_free(&expected);
-    }
-    if (c.n_sockets)
-        printf("  slots\n");
-    for (size_t i = 0; i < c.n_sockets; i++) {
-        const tfx_slot *s = tfx_socket_at(c.sockets, i);
-        show_default(s->name, s->def);
-        printf("        %s\n", s->doc);
-    }
-    if (!strcmp(f->kind, TFX_KIND_OP)) {
-        const tfx_op_class *op = f->impl;
-        for (size_t i = 0; op->kernels && op->kernels[i]; i++)
-            printf("  kernel for %s\n", op->kernels[i]->device);
-    }
-}
-
-static void show_plugin(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name, int again)
+static void show_plugin(const tfx_registry *r, const tfx_loaded_plugin *p, const char *name,
+                        const tfx_plugin_built *built, int again)
 {
     const tfx_plugin *e = p->entry;
     printf("%s%s %s: %s\n  file  %s\n  hash  %s (XXH3-128)\n  ABI   %u.%u\n", again ? "\n" : "", e->name, e->version,
            e->summary, p->path, p->hash, e->abi_major, e->abi_minor);
     for (size_t j = 0; e->factories[j]; j++)
-        if (wanted(p, e->factories[j], name))
-            show_class(r, e->factories[j]);
+        if (wanted(p, e->factories[j], name)) {
+            tfx_plugin_class_print(r, e->factories[j]);
+            tfx_plugin_built_print(built, e->factories[j]->impl);
+        }
 }
 
 static int offers_name(const tfx_loaded_plugin *p, const char *name)
@@ -280,35 +184,43 @@ static void show_document(const tfx_registry *r)
 }
 
 /* The plugins that have this name, or classes of it. */
-static void show_named(const tfx_registry *r, const char *name, int json, tfx_error *err)
+static void show_named(const tfx_registry *r, const char *name, const tfx_cli_args *a, tfx_error *err)
 {
+    int json = tfx_cli_flag(a, "json"), shown = 0;
+    tfx_plugin_built built = {0};
+    size_t known = 0;
+    for (size_t i = 0; i < tfx_registry_count(r); i++)
+        known += (size_t)offers_name(tfx_registry_at(r, i), name);
+    if (!known)
+        fail_unknown(r, name, err);
+    else
+        tfx_plugin_build(&built, r, name, a, err);
     cJSON *found = cJSON_CreateArray();
-    int shown = 0;
-    for (size_t i = 0; i < tfx_registry_count(r); i++) {
+    for (size_t i = 0; i < tfx_registry_count(r) && err->status == TFX_OK; i++) {
         const tfx_loaded_plugin *p = tfx_registry_at(r, i);
         if (!offers_name(p, name))
             continue;
         if (json)
-            cJSON_AddItemToArray(found, plugin_json(r, p, name));
+            cJSON_AddItemToArray(found, plugin_json(r, p, name, &built));
         else
-            show_plugin(r, p, name, shown);
+            show_plugin(r, p, name, &built, shown);
         shown++;
     }
-    if (!shown)
-        fail_unknown(r, name, err);
-    else if (json)
+    if (shown && json)
         tfx_json_print(found, stdout);
     cJSON_Delete(found);
+    tfx_plugin_built_finish(&built);
 }
 
 static int run_show(const tfx_cli_args *a, tfx_error *err)
 {
     const char *name = tfx_cli_arg(a, 0);
-    int json = tfx_cli_flag(a, "json"), markdown = tfx_cli_flag(a, "markdown");
-    if (!name == !markdown || (json && markdown)) {
+    int json = tfx_cli_flag(a, "json"), markdown = tfx_cli_flag(a, "markdown"), builds = tfx_plugin_builds(a);
+    if (!name == !markdown || ((json || builds) && markdown)) {
         tfx_fail(err, TFX_E_INVALID, "plugin show: expected %s, found %s", tfx_cmd_plugin_show.synopsis,
                  name               ? "NAME and --markdown"
                  : json && markdown ? "--json and --markdown"
+                 : builds           ? "options of a class without NAME"
                                     : "neither NAME nor --markdown");
         return 0;
     }
@@ -316,7 +228,7 @@ static int run_show(const tfx_cli_args *a, tfx_error *err)
     if (r && markdown)
         show_document(r);
     else if (r)
-        show_named(r, name, json, err);
+        show_named(r, name, a, err);
     tfx_registry_close(r);
     return 0;
 }
@@ -325,6 +237,11 @@ static const tfx_cli_option list_options[] = {{TFX_CLI_JSON_OPTION}, {NULL}};
 
 static const tfx_cli_option show_options[] = {
     {TFX_CLI_JSON_OPTION},
+    {TFX_CLI_DIM_OPTION},
+    {TFX_CLI_OUT_DIM_OPTION},
+    {TFX_CLI_CONTEXT_OPTION},
+    {TFX_CLI_VOCAB_OPTION},
+    {TFX_CLI_SET_CLASS_OPTION},
     {"markdown", NULL, 0, "instead of NAME: the reference of all spec keys, as a page"},
     {NULL},
 };
@@ -341,9 +258,11 @@ const tfx_command tfx_cmd_plugin_list = {
 
 const tfx_command tfx_cmd_plugin_show = {
     .name = "plugin show",
-    .synopsis = "NAME [--json] | --markdown",
-    .summary = "Show a plugin or class: its options, slots, file and hash.",
+    .synopsis = "NAME [--dim N [--out-dim N] [--context N] [--vocab N]] [--set KEY=VALUE]... [--json] | --markdown",
+    .summary = "Show a plugin or class: its options, slots, parameters or states, file and hash.",
     .example = "  tfx plugin show pattention\n"
+               "  tfx plugin show pattention --dim 64 --set slots=128\n"
+               "  tfx plugin show adamw --set moments=bf16\n"
                "  tfx plugin show --markdown > docs/spec-keys.md\n",
     .options = show_options,
     .min_args = 0,

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "framework/base/memory.h"
 #include "framework/base/parallel.h"
 #include "framework/base/random.h"
 
@@ -27,4 +28,10 @@ void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t fir
     assert(t->kind == TFX_STATE_PARAM && first + n <= t->elements);
     initialisation w = {t, seed, tfx_random_stream(t->name), first, data};
     tfx_parallel_ranges(n, 1 << 16, initialise_range, &w);
+}
+
+char *tfx_init_text(const tfx_init *init)
+{
+    return init->kind == TFX_INIT_NORMAL ? tfx_printf("N(%.4g, %.4g)", init->mean, init->std)
+                                         : tfx_printf("constant %.4g", init->mean);
 }

@@ -8,4 +8,7 @@
  * (seed, path, index) alone. */
 void tfx_param_initialise(const tfx_state_tensor *t, uint64_t seed, uint64_t first, uint64_t n, float *data);
 
+/* "N(0, 0.02)" or "constant 1"; heap. */
+char *tfx_init_text(const tfx_init *init);
+
 #endif

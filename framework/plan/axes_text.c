@@ -12,7 +12,7 @@ const char *const tfx_axis_role_names[] = {"produced", "consumed", "normalised",
 
 /* ---- a class ---- */
 
-static char *notes_text(const tfx_axis_class *c)
+char *tfx_axis_class_notes(const tfx_axis_class *c)
 {
     tfx_text t = {0};
     for (int i = 0; i < TFX_N_AXIS_NORMS; i++)
@@ -27,6 +27,15 @@ static char *notes_text(const tfx_axis_class *c)
     return t.n ? t.s : tfx_strdup("");
 }
 
+char *tfx_axis_member_roles(const tfx_axis_member *m)
+{
+    tfx_text t = {0};
+    for (uint32_t i = 0; i < TFX_N_AXIS_ROLES; i++)
+        if (m->roles >> i & 1)
+            tfx_text_add(&t, "%s%s", t.n ? ", " : "", tfx_axis_role_names[i]);
+    return t.n ? t.s : tfx_strdup("unused");
+}
+
 static char *member_text(const tfx_axis_member *m, const tfx_state_layout *state, const tfx_axes *a)
 {
     const tfx_param_axes *p = &a->params[m->param];
@@ -34,10 +43,9 @@ static char *member_text(const tfx_axis_member *m, const tfx_state_layout *state
     tfx_text_add(&t, "%s[%" PRIu32, state->tensors[p->state].name, m->axis);
     if (p->first[m->axis + 1] - p->first[m->axis] > 1)
         tfx_text_add(&t, ".%" PRIu32, m->factor);
-    tfx_text_add(&t, "] %s", m->roles ? "" : "unused");
-    for (uint32_t i = 0, n = 0; i < TFX_N_AXIS_ROLES; i++)
-        if (m->roles >> i & 1)
-            tfx_text_add(&t, "%s%s", n++ ? ", " : "", tfx_axis_role_names[i]);
+    char *roles = tfx_axis_member_roles(m);
+    tfx_text_add(&t, "] %s", roles);
+    free(roles);
     if (p->writes_residual && m->roles & TFX_AXIS_PRODUCED)
         tfx_text_add(&t, ", writes to the stream");
     return t.s;
@@ -48,7 +56,7 @@ static char *class_text(const tfx_axis_class *c, const tfx_state_layout *state, 
 {
     tfx_block_rows members = {0};
     tfx_text t = {0};
-    char *notes = notes_text(c);
+    char *notes = tfx_axis_class_notes(c);
     /* A class in one block only keeps the number, so that it can be taken out of the whole. */
     int64_t block = -1;
     int one_block = sscanf(c->name, "blocks.%" SCNd64 ".", &block) == 1;

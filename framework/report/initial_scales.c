@@ -9,6 +9,7 @@
 #include "framework/base/json.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+#include "framework/model/initialise.h"
 #include "framework/report/table.h"
 #include "framework/train/initial.h"
 
@@ -66,12 +67,6 @@ static line *gather(const tfx_initial *x, uint32_t *n)
     return all;
 }
 
-static char *init_text(const tfx_init *init)
-{
-    return init->kind == TFX_INIT_NORMAL ? tfx_printf("N(%.4g, %.4g)", init->mean, init->std)
-                                         : tfx_printf("constant %.4g", init->mean);
-}
-
 static char *std_text(const line *l)
 {
     char least[32], most[32];
@@ -102,7 +97,7 @@ static void print_params(const tfx_initial *x, FILE *out)
     for (uint32_t i = 0; i < n; i++) {
         const line *l = &all[i];
         const tfx_state_tensor *t = l->first->tensor;
-        char *init = init_text(&t->init), *std = std_text(l);
+        char *init = tfx_init_text(&t->init), *std = std_text(l);
         fprintf(out, "%-*s  %-*s  %-*s  %7" PRIu32 "  %-14s  %s\n", layer, l->layer, param, l->param, dims,
                 tfx_format_shape(shape, t->n_dims, t->dims), l->n, init, std);
         free(init);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "framework/base/dtype.h"
 #include "framework/base/memory.h"
+#include "framework/plugin/calls/optimizer_calls.h"
 #include "framework/plugin/classes.h"
 #include "framework/spec/declarations.h"
 #include "framework/spec/sockets.h"
@@ -65,6 +67,7 @@ static void sockets_table(tfx_text *t, const tfx_slot *sockets, size_t n)
 
 typedef struct class_row {
     tfx_class_info info;
+    const void *impl;
     const tfx_plugin *owner;
 } class_row;
 
@@ -85,7 +88,7 @@ static class_row *collect(const tfx_registry *r, const char *kind, size_t *n)
         for (size_t k = 0; p->factories[k]; k++) {
             if (strcmp(p->factories[k]->kind, kind))
                 continue;
-            class_row row = {tfx_class_describe(kind, p->factories[k]->impl), p};
+            class_row row = {tfx_class_describe(kind, p->factories[k]->impl), p->factories[k]->impl, p};
             size_t same = 0;
             while (same < *n && strcmp(rows[same].info.name, row.info.name))
                 same++;
@@ -96,6 +99,32 @@ static class_row *collect(const tfx_registry *r, const char *kind, size_t *n)
     if (*n)
         qsort(rows, *n, sizeof(*rows), by_name);
     return rows;
+}
+
+/* What an optimizer keeps, with the defaults of its options; those that have none may decide it. */
+static void states_line(tfx_text *t, const tfx_optimizer_class *cls)
+{
+    tfx_error none = {0};
+    tfx_state states[TFX_MAX_STATES];
+    size_t n = 0;
+    tfx_options *options = tfx_options_resolve(cls->options, cls->n_options, NULL, 0, cls->name, &none);
+    if (options && tfx_call_optimizer_states(cls, options, states, &n, &none) == TFX_OK) {
+        tfx_text_add(t, n ? "Keeps for each parameter, with these defaults:" : "Keeps nothing, with these defaults.");
+        for (size_t i = 0; i < n; i++)
+            tfx_text_add(t, "%s `%s` (%s, %s)", i ? "," : "", states[i].name, tfx_state_shape_text(&states[i]),
+                         tfx_dtype_name(states[i].dtype));
+        tfx_text_add(t, n ? ".\n\n" : "\n\n");
+    }
+    tfx_options_destroy(options);
+}
+
+static void op_line(tfx_text *t, const tfx_op_class *op)
+{
+    tfx_text_add(t, "Kernels for: ");
+    for (size_t i = 0; op->kernels && op->kernels[i]; i++)
+        tfx_text_add(t, "%s`%s`", i ? ", " : "", op->kernels[i]->device);
+    tfx_text_add(t, "%s. Its gradient is %s.\n\n", op->kernels && op->kernels[0] ? "" : "no device",
+                 op->vjp ? "its own" : "that of what it lowers to");
 }
 
 static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const char *title, const char *prefix)
@@ -111,7 +140,12 @@ static void classes(tfx_text *t, const tfx_registry *r, const char *kind, const 
         cell(t, c->summary ? c->summary : "");
         tfx_text_add(t, " (plugin `%s` %s)\n\n", rows[i].owner->name, rows[i].owner->version);
         sockets_table(t, c->sockets, c->n_sockets);
-        options_table(t, c->options, c->n_options, prefix);
+        if (!strcmp(kind, TFX_KIND_OP))
+            op_line(t, rows[i].impl);
+        else
+            options_table(t, c->options, c->n_options, prefix);
+        if (!strcmp(kind, TFX_KIND_OPTIMIZER))
+            states_line(t, rows[i].impl);
     }
     free(rows);
 }

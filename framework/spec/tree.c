@@ -9,12 +9,12 @@
 #include "framework/plugin/classes.h"
 #include "framework/spec/sockets.h"
 
-static void layer_destroy(tfx_layer_config *c)
+void tfx_layer_config_destroy(tfx_layer_config *c)
 {
     if (!c)
         return;
     for (size_t i = 0; i < c->n_children; i++)
-        layer_destroy(c->children[i]);
+        tfx_layer_config_destroy(c->children[i]);
     free(c->children);
     tfx_options_destroy(c->options);
     free(c->socket);
@@ -58,6 +58,15 @@ static int is_elsewhere(const tfx_slot *sockets, size_t n, const char *key)
 
 /* ---- layers ---- */
 
+/* How messages about a layer begin: "[model small]: ", or with nothing where it is in no model. */
+static const char *in_model(const tfx_model_spec *spec, char *buf, size_t size)
+{
+    *buf = '\0';
+    if (spec->name)
+        snprintf(buf, size, "[model %s]: ", spec->name);
+    return buf;
+}
+
 /* A socket whose default is a layer with that very socket never ends. */
 #define MAX_DEPTH 32
 
@@ -65,6 +74,7 @@ static const tfx_layer_class *find_class(const tfx_registry *registry, const cha
                                          const tfx_setting *chosen, const tfx_model_spec *spec, tfx_error *err)
 {
     const tfx_layer_class *cls = NULL;
+    char model[256];
     size_t depth = 0;
     for (const char *p = path; *p; p++)
         depth += *p == '.';
@@ -76,7 +86,7 @@ static const tfx_layer_class *find_class(const tfx_registry *registry, const cha
     if (!cls && chosen)
         tfx_error_locate_in(err, chosen->file, chosen->line, "%s", chosen->key);
     else if (!cls)
-        tfx_error_locate_in(err, spec->file, spec->line, "[model %s]: %s", spec->name, path);
+        tfx_error_locate_in(err, spec->file, spec->line, "%s%s", in_model(spec, model, sizeof(model)), path);
     return cls;
 }
 
@@ -86,8 +96,8 @@ static void resolve_options(tfx_layer_config *c, const char *path, const tfx_mod
 {
     tfx_setting *own = TFX_NEW_ARRAY(tfx_setting, settings->n);
     size_t n_own = 0;
-    char what[512];
-    snprintf(what, sizeof(what), "[model %s]: layer %s (%s)", spec->name, path, c->cls->name);
+    char what[512], model[256];
+    snprintf(what, sizeof(what), "%slayer %s (%s)", in_model(spec, model, sizeof(model)), path, c->cls->name);
     for (size_t k = 0; k < settings->n && err->status == TFX_OK; k++) {
         const tfx_layer_setting *s = &settings->items[k];
         if (is_elsewhere(c->cls->slots, c->cls->n_slots, s->key))
@@ -113,6 +123,7 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     const tfx_layer_class *cls = find_class(registry, path, chosen ? chosen->value : def, chosen, spec, err);
     if (!cls)
         return NULL;
+    char model[256];
     tfx_layer_config *c = TFX_NEW(tfx_layer_config);
     c->socket = tfx_strdup(socket);
     c->cls = cls;
@@ -123,8 +134,8 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
         tfx_layer_settings inside = tfx_settings_in_socket(settings, s->name);
         char *inside_path = tfx_printf("%s.%s", path, s->name);
         if (!s->def && !tfx_settings_chosen(&inside))
-            tfx_fail_at(err, spec->file, spec->line, "[model %s]: slot %s of layer '%s' must be filled with a layer",
-                        spec->name, inside_path, cls->name);
+            tfx_fail_at(err, spec->file, spec->line, "%sslot %s of layer '%s' must be filled with a layer",
+                        in_model(spec, model, sizeof(model)), inside_path, cls->name);
         else
             c->children[i] = layer_create(registry, s->name, inside_path, s->def, spec, &inside, err);
         free(inside_path);
@@ -133,9 +144,21 @@ static tfx_layer_config *layer_create(const tfx_registry *registry, const char *
     if (err->status == TFX_OK)
         resolve_options(c, path, spec, settings, err);
     if (err->status != TFX_OK) {
-        layer_destroy(c);
+        tfx_layer_config_destroy(c);
         return NULL;
     }
+    return c;
+}
+
+tfx_layer_config *tfx_layer_config_create(const tfx_registry *registry, const char *name, const tfx_setting *settings,
+                                          size_t n, tfx_error *err)
+{
+    tfx_model_spec nowhere = {.file = "--set"};
+    tfx_layer_settings own = {0};
+    for (size_t i = 0; i < n; i++)
+        *TFX_APPEND(own.items, own.n, own.cap) = (tfx_layer_setting){settings[i].key, &settings[i]};
+    tfx_layer_config *c = layer_create(registry, "layer", name, name, &nowhere, &own, err);
+    free(own.items);
     return c;
 }
 
@@ -268,12 +291,12 @@ void tfx_model_destroy(tfx_model *m)
         for (int64_t a = b; a < m->n_blocks; a++) /* blocks may share one */
             if (m->blocks[a] == c)
                 m->blocks[a] = NULL;
-        layer_destroy(c);
+        tfx_layer_config_destroy(c);
     }
     free(m->blocks);
-    layer_destroy(m->embedding);
-    layer_destroy(m->norm);
-    layer_destroy(m->head);
+    tfx_layer_config_destroy(m->embedding);
+    tfx_layer_config_destroy(m->norm);
+    tfx_layer_config_destroy(m->head);
     free(m->name);
     free(m);
 }

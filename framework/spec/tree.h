@@ -35,6 +35,11 @@ typedef struct tfx_model {
 tfx_model *tfx_model_create(const tfx_registry *registry, const tfx_model_spec *spec, tfx_error *err);
 void tfx_model_destroy(tfx_model *m);
 
+/* A layer that is in no model, with the settings below it. */
+tfx_layer_config *tfx_layer_config_create(const tfx_registry *registry, const char *name, const tfx_setting *settings,
+                                          size_t n, tfx_error *err);
+void tfx_layer_config_destroy(tfx_layer_config *c);
+
 /* Calls visit for each layer class in the tree, repeats included. */
 void tfx_model_visit(const tfx_model *m, void (*visit)(void *ctx, const tfx_layer_class *cls), void *ctx);
 

@@ -31,8 +31,8 @@ def build(command, folder, compiler):
             fail(f"`{line}` says:\n{result.stderr}")
 
 
-def show(program, folder, name):
-    result = subprocess.run([program, "plugin", "show", name, "--json"], capture_output=True, text=True,
+def show(program, folder, name, *options):
+    result = subprocess.run([program, "plugin", "show", name, *options, "--json"], capture_output=True, text=True,
                             env={**os.environ, "TFX_PLUGIN_PATH": str(folder)})
     if result.returncode:
         fail(f"tfx plugin show {name}: {result.stderr}")
@@ -102,6 +102,10 @@ def main():
         for command in commands:
             build(command, folder, compiler)
         swiglu = show(program, folder, "swiglu")
+        command, = re.findall(r"`tfx plugin show swiglu ([^`]*)`", text)
+        parameters = show(program, folder, "swiglu", *command.split())["built"]["parameters"]
+        if sorted(p["shape"] for p in parameters) != [[128, 64]] * 3:
+            fail(f"swiglu's parameters are {parameters}")
         parallel = show(program, folder, "block_parallel")
         # Its specs; then with the other block, as it says.
         specs = specs_of(text)

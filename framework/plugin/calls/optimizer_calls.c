@@ -72,3 +72,8 @@ void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_b
         else if (!tfx_call_is_value(b, u->new_state[k]))
             b->error(b, "gave state %zu a value that does not exist", k);
 }
+
+const char *tfx_state_shape_text(const tfx_state *s)
+{
+    return s->shape == TFX_STATE_PER_SLICE ? "per slice" : "like the parameter";
+}

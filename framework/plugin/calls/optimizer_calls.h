@@ -10,6 +10,9 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
                                      const tfx_param_info *param, tfx_state states[TFX_MAX_STATES], size_t *n,
                                      tfx_error *err);
 
+/* "like the parameter", or "per slice". */
+const char *tfx_state_shape_text(const tfx_state *s);
+
 /* Fills u->new_param and u->new_state[0..n_states) with values of b's graph; where that fails, the reason
  * is given to b->error. `param` is the parameter's path; names[k] that of state k. */
 void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
