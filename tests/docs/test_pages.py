@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """README.md and docs/, compared with the program and the tree: the page of spec keys is what the program
 prints, links and file names point to something, whole specs load, commands have options that exist,
-the paths and shapes in docs/parameters.md are those of a checkpoint, and dependencies between folders
+what docs/graph.md shows is printed, the paths and shapes in docs/parameters.md are those of a checkpoint, and dependencies between folders
 point the way docs/architecture.md says. Argument: the program."""
 import ast
 import json
@@ -51,7 +51,7 @@ def check_spec_keys(program):
         problem(page, "is not what the program prints; run: build/tfx plugin show --markdown > docs/spec-keys.md")
     for wrong in ([], ["linear", "--markdown"], ["--json", "--markdown"]):
         refused = tfx(program, "plugin", "show", *wrong)
-        if refused.returncode != 2 or refused.stdout or "expected NAME [--json] | --markdown" not in refused.stderr:
+        if refused.returncode != 2 or refused.stdout or "expected NAME [--dim N" not in refused.stderr:
             problem(page, f"tfx plugin show {wrong}: status {refused.returncode}, {refused.stderr}")
 
 
@@ -123,6 +123,20 @@ def check_python(page, text):
             ast.parse(source)
         except SyntaxError as e:
             problem(page, f"Python: {e}")
+
+
+def check_outputs(program, page):
+    """Each block with a command and what it prints: these lines, in this order; [...] stands for others."""
+    shown = blocks(page.read_text(), "console")
+    for block in shown:
+        command, *lines = block.splitlines()
+        printed = iter(tfx(program, *command.partition("tfx ")[2].split(), cwd=ROOT).stdout.splitlines())
+        for line in lines:
+            if line.strip() not in ("", "[...]") and line not in printed:  # goes on behind the line
+                problem(page, f"{command}: does not print, or not there: {line}")
+                break
+    if not shown:
+        problem(page, "shows no output")
 
 
 def shapes_of(file):
@@ -204,6 +218,7 @@ def main():
             check_python(page, text)
             n_specs += check_specs(program, page, text, folder)
             n_commands += len(commands(text))
+        check_outputs(program, ROOT / "docs" / "graph.md")
         check_parameters(program, folder)
         check_default_layers(program, folder)
     if not n_specs or not n_commands:
