@@ -55,21 +55,32 @@ static int by_order(const void *a, const void *b)
     return *x->of < *y->of ? -1 : 1;
 }
 
-/* "*", or the numbers, in braces when there are several. */
-static char *numbers_text(const tfx_block_row *first, uint32_t n, int64_t n_blocks)
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* "*", or the numbers, in braces when there are several: ascending, whatever order the blocks are in. */
+static char *numbers_text(const tfx_block_row *rows, uint32_t n, int64_t n_blocks)
 {
     tfx_text t = {0};
     if (n > 1 && n == n_blocks)
         return tfx_strdup("*");
+    int64_t *blocks = TFX_NEW_ARRAY(int64_t, n);
+    for (uint32_t i = 0; i < n; i++)
+        blocks[i] = rows[i].block;
+    qsort(blocks, n, sizeof(*blocks), by_number);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t last = i;
-        while (last + 1 < n && first[last + 1].block == first[last].block + 1)
+        while (last + 1 < n && blocks[last + 1] == blocks[last] + 1)
             last++;
-        tfx_text_add(&t, "%s%" PRId64, t.n ? "," : "", first[i].block);
+        tfx_text_add(&t, "%s%" PRId64, t.n ? "," : "", blocks[i]);
         if (last > i)
-            tfx_text_add(&t, "-%" PRId64, first[last].block);
+            tfx_text_add(&t, "-%" PRId64, blocks[last]);
         i = last;
     }
+    free(blocks);
     char *braced = n > 1 ? tfx_printf("{%s}", t.s) : tfx_strdup(t.s);
     tfx_text_free(&t);
     return braced;

@@ -253,6 +253,10 @@ static int is_made_within(const tfx_step *step, tfx_value v)
 
 static void find_reads(tfx_unit_list *l)
 {
+    uint32_t end =
+        0; /* of the forward pass; of logits that are made in parts, it makes some after the backward pass of others */
+    for (uint32_t at = 0; at < l->n; at++)
+        end = l->items[at].pass == TFX_PASS_FORWARD ? at : end;
     place *places = NULL;
     uint32_t n = 0;
     size_t cap = 0;
@@ -271,7 +275,7 @@ static void find_reads(tfx_unit_list *l)
                     if (places[p].offset != t->offset)
                         continue;
                     add_read(u, places[p].unit);
-                    places[p].result->kept |= u->pass != TFX_PASS_FORWARD &&
+                    places[p].result->kept |= u->pass != TFX_PASS_FORWARD && places[p].result->last_read > end &&
                                               l->items[places[p].unit].pass == TFX_PASS_FORWARD;
                 }
             }

@@ -22,7 +22,7 @@ typedef struct tfx_unit_result {
     const tfx_tensor *tensor;
     uint64_t bytes;
     uint32_t last_read; /* as tfx_placement.last_read */
-    int kept;           /* made by the forward pass, and read by the backward pass */
+    int kept;           /* made by the forward pass, and still to be read by the backward pass when that is done */
     uint32_t state;     /* the tensor of the state that it becomes; TFX_STATE_NONE: it is in the arena */
 } tfx_unit_result;
 
@@ -36,7 +36,7 @@ typedef struct tfx_unit_info {
     double recomputed; /* what recomputation adds */
     tfx_unit_result *results;
     uint32_t n_results;
-    uint64_t arena_bytes, kept_bytes; /* of its results; kept until the backward pass */
+    uint64_t arena_bytes, kept_bytes; /* of its results; of those that are kept */
     uint64_t live;                    /* bytes of the arena that are taken while it is executed */
     uint32_t *reads;                  /* [n_reads]: units whose results it reads, ascending, each once */
     uint32_t n_reads;

@@ -238,7 +238,7 @@ static void print_foot(const tfx_unit_list *l, FILE *out)
     if (l->n)
         fprintf(out,
                 "memory: results share an arena of %s, of which unit %" PRIu32
-                " has most taken, %s; kept: until the backward pass.\n",
+                " has most taken, %s; kept: for the backward pass, when the forward pass is done.\n",
                 tfx_format_bytes(a, (double)p->program.arena_bytes), l->peak,
                 tfx_format_bytes(b, (double)l->items[l->peak].live));
     fprintf(out, "peak of the stage: state %s + arena %s + workspace %s = %s; %s parameters.\n",

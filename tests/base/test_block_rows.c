@@ -49,6 +49,18 @@ START_TEST(some_blocks)
 }
 END_TEST
 
+START_TEST(descending_blocks)
+{
+    ADD("blocks.10.a", "blocks.3.a", "blocks.2.a", "blocks.1.a", "blocks.0.b");
+    tfx_block_rows_group(&rows, 11);
+    ck_assert_uint_eq(rows.n, 2);
+    is(0, "blocks.{1-3,10}.a", 4);
+    ck_assert_uint_eq(rows.items[0].of[3], 3);
+    is(1, "blocks.0.b", 1);
+    tfx_block_rows_finish(&rows);
+}
+END_TEST
+
 /* The number of one block, the first, stands for the text; another one in it is another matter. */
 START_TEST(two_numbers)
 {
@@ -89,6 +101,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("block_rows");
     tcase_add_test(c, all_blocks);
     tcase_add_test(c, some_blocks);
+    tcase_add_test(c, descending_blocks);
     tcase_add_test(c, two_numbers);
     tcase_add_test(c, one_block);
     tcase_add_test(c, nothing);

@@ -51,20 +51,26 @@ def test_memory():
             for k in u["reads"]:
                 expect(k < at and any(r["last_unit"] >= at for r in g["units"][k]["results"]), f"unit {at} reads what {k} made", u)
         kept = sum(u["kept_bytes"] for u in g["units"])
-        expect(0 < kept < g["program_arena_bytes"], "activations are kept", kept)
+        end = max(u["unit"] for u in g["units"] if u["pass"] == "forward")
+        expect(0.5 * live[end] < kept <= live[end], "activations are kept, and are what is taken then", (kept, live[end]))
         same({u["pass"] for u in g["units"] if u["kept_bytes"]}, {"forward"}, "what is kept is of the forward pass")
         same({r["output"] for u in g["units"] for r in u["results"]} - {None}, {"loss", "grad_norm"}, "outputs")
         again = graph(f, "--set", "train.recompute=block")
         expect(sum(u["kept_bytes"] for u in again["units"]) < kept / 2, "less is kept when blocks are done again", again["arena_bytes"])
 
 
+def check_products(g):
+    products = collections.Counter((u["pass"], *u["layers"]) for u in g["units"] if u["ops"][0]["op"] == "matmul")
+    layers = [f"blocks.{b}.{x}" for b in (0, 1) for x in ("mixer.q", "mixer.k", "mixer.v", "mixer.o", "ffn.up", "ffn.down")]
+    same(products, collections.Counter({("forward", x): 1 for x in layers + ["embedding"]}) +
+         collections.Counter({("backward", x): 2 for x in layers + ["embedding"]}), "products of layers")
+
+
 def test_layers_and_passes():
     with folder() as f:
+        for options in ([], NO_UPDATE_OF, ["--set", "train.compute=bf16"], ["--set", "train.gradients=bf16"]):
+            check_products(graph(f, *options))
         g = graph(f)
-        products = collections.Counter((u["pass"], *u["layers"]) for u in g["units"] if u["ops"][0]["op"] == "matmul")
-        layers = [f"blocks.{b}.{x}" for b in (0, 1) for x in ("mixer.q", "mixer.k", "mixer.v", "mixer.o", "ffn.up", "ffn.down")]
-        same(products, collections.Counter({("forward", x): 1 for x in layers + ["embedding"]}) +
-             collections.Counter({("backward", x): 2 for x in layers + ["embedding"]}), "products of layers")
         updates = [u for u in g["units"] if u["pass"] == "update" and any(r["state"] and "/" not in r["state"] for r in u["results"])]
         same(sorted(r["state"] for u in updates for r in u["results"] if "/" not in r["state"]),
              sorted(path for u in updates for path in u["layers"]), "each update writes its own parameter")
@@ -76,6 +82,17 @@ def test_layers_and_passes():
         same({u["pass"] for u in g["units"]}, {"forward", "backward", "update"}, "passes")
         again = graph(f, "--set", "train.recompute=block")
         same({u["pass"] for u in again["units"]}, {"forward", "recomputed", "backward", "update"}, "passes")
+
+
+def test_logits_in_parts():
+    """They are of the embedding and the loss all the same, and none of them is kept while the next are made."""
+    with folder() as f:
+        g = graph(f, "--set", "model.transformer.vocab=200000")
+        logits = [u for u in g["units"] if u["pass"] == "forward" and u["layers"] == ["embedding"] and u["ops"][0]["op"] == "matmul"]
+        expect(len(logits) > 2, "logits are made in parts", len(logits))
+        expect(sum(u["kept_bytes"] for u in logits) <= logits[-1]["kept_bytes"], "only the last may be there", logits)
+        text = f.tfx("graph", "tiny.ini", "--arm", "transformer", "--set", "model.transformer.vocab=200000").stdout
+        expect(re.search(r" x\d+ +loss +cross_entropy ", text), "parts that are alike are one row", text)
 
 
 def test_programs_and_stages():
