@@ -80,7 +80,8 @@ static tfx_status build_optimizer(tfx_plugin_built *b, const tfx_optimizer_class
     tfx_error why = {0};
     char *what = tfx_printf("optimizer %s", cls->name);
     b->options = tfx_options_resolve(cls->options, cls->n_options, b->settings, b->n_settings, what, &why);
-    if (b->options && tfx_call_optimizer_states(cls, b->options, b->states, &b->n_states, &why) == TFX_OK)
+    if (b->options &&
+        tfx_call_optimizer_states(cls, b->options, &tfx_hidden_matrix, b->states, &b->n_states, &why) == TFX_OK)
         b->optimizer = cls;
     else if (b->n_settings)
         *err = why;
@@ -162,7 +163,8 @@ static void print_states(const tfx_plugin_built *b)
     int width = 0;
     for (size_t i = 0; i < b->n_states; i++)
         width = (int)strlen(b->states[i].name) > width ? (int)strlen(b->states[i].name) : width;
-    printf("  states: %" PRIu64 " bytes for each element of a parameter\n", bytes_per_element(b));
+    printf("  states: %" PRIu64 " bytes for each element of %s\n", bytes_per_element(b),
+           TFX_HAS(b->optimizer, states_for) ? tfx_hidden_matrix.path : "a parameter");
     for (size_t i = 0; i < b->n_states; i++) {
         printf("    %-*s  %s, %s", width, b->states[i].name, tfx_state_shape_text(&b->states[i]),
                tfx_dtype_name(b->states[i].dtype));

@@ -108,8 +108,9 @@ static void states_line(tfx_text *t, const tfx_optimizer_class *cls)
     tfx_state states[TFX_MAX_STATES];
     size_t n = 0;
     tfx_options *options = tfx_options_resolve(cls->options, cls->n_options, NULL, 0, cls->name, &none);
-    if (options && tfx_call_optimizer_states(cls, options, states, &n, &none) == TFX_OK) {
-        tfx_text_add(t, n ? "Keeps for each parameter, with these defaults:" : "Keeps nothing, with these defaults.");
+    if (options && tfx_call_optimizer_states(cls, options, &tfx_hidden_matrix, states, &n, &none) == TFX_OK) {
+        tfx_text_add(t, n ? "Keeps for %s, with these defaults:" : "Keeps nothing for %s, with these defaults.",
+                     TFX_HAS(cls, states_for) ? tfx_hidden_matrix.path : "each parameter");
         for (size_t i = 0; i < n; i++)
             tfx_text_add(t, "%s `%s` (%s, %s)", i ? "," : "", states[i].name, tfx_state_shape_text(&states[i]),
                          tfx_dtype_name(states[i].dtype));

@@ -73,7 +73,23 @@ void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_b
             b->error(b, "gave state %zu a value that does not exist", k);
 }
 
+static const int64_t some_dims[2] = {64, 64};
+static const uint32_t nothing[2] = {0, 0};
+const tfx_param_info tfx_hidden_matrix = {.struct_size = sizeof(tfx_param_info),
+                                          .path = "a matrix of a hidden layer",
+                                          .grow_axis = TFX_NOT_GROWABLE,
+                                          .n_dims = 2,
+                                          .dims = some_dims,
+                                          .marks = nothing,
+                                          .roles = nothing,
+                                          .decay = -1};
+
 const char *tfx_state_shape_text(const tfx_state *s)
 {
-    return s->shape == TFX_STATE_PER_SLICE ? "per slice" : "like the parameter";
+    switch (s->shape) {
+    case TFX_STATE_PER_SLICE: return "per slice";
+    case TFX_STATE_ALONG_AXIS: return s->axis ? "per column" : "per row";
+    case TFX_STATE_SCALAR: return "one number";
+    default: return "like the parameter";
+    }
 }

@@ -10,6 +10,9 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
                                      const tfx_param_info *param, tfx_state states[TFX_MAX_STATES], size_t *n,
                                      tfx_error *err);
 
+/* For what is said of an optimizer before there is a model: a matrix of which nothing special is known. */
+extern const tfx_param_info tfx_hidden_matrix;
+
 /* "like the parameter", or "per slice". */
 const char *tfx_state_shape_text(const tfx_state *s);
 
