@@ -1,11 +1,10 @@
-#include "framework/plan/stage.h"
+#include "framework/plan/stage_builder.h"
 
 #include <assert.h>
 
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
 #include "framework/graph/autodiff.h"
-#include "framework/graph/incremental.h"
 #include "framework/graph/loss_parts.h"
 #include "framework/graph/precision.h"
 #include "framework/graph/recompute.h"
@@ -58,14 +57,7 @@ uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s)
     return host_bytes(s, !grown ? 0 : noisy ? NOISY_COPIES : GROWN_COPIES);
 }
 
-typedef struct stage_builder {
-    const tfx_stage_params *p;
-    tfx_stage_plan *s;
-    tfx_error *err;
-    tfx_trained_params trained;
-} stage_builder;
-
-static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
+void tfx_stage_begin_graph(const tfx_stage_builder *b, tfx_graph *g, int training)
 {
     tfx_graph_init(g, &b->s->state, b->err);
     g->registry = b->p->registry;
@@ -75,7 +67,7 @@ static void begin_graph(const stage_builder *b, tfx_graph *g, int training)
     g->training = training;
 }
 
-static tfx_placement_options placement_options(const stage_builder *b)
+static tfx_placement_options placement_options(const tfx_stage_builder *b)
 {
     uint32_t can = b->p->device->cls->capabilities;
     tfx_fusing fuse = !(can & TFX_BACKEND_FUSES_POINTWISE) ? TFX_FUSE_NOTHING
@@ -85,7 +77,7 @@ static tfx_placement_options placement_options(const stage_builder *b)
 }
 
 /* Mean cross-entropy of the model on the inputs, and the logits. */
-static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, tfx_value *logits)
+static tfx_value build_loss(const tfx_stage_builder *b, tfx_graph *g, double scale, tfx_value *logits)
 {
     tfx_value tokens = tfx_emit_state(g, b->s->tokens);
     tfx_value targets = tfx_emit_state(g, b->s->targets);
@@ -99,13 +91,13 @@ static tfx_value build_loss(const stage_builder *b, tfx_graph *g, double scale, 
 }
 
 /* What is emitted for a parameter when its gradient is there is the work of its update. */
-static void begin_param(const stage_builder *b, tfx_graph *g, uint32_t i)
+static void begin_param(const tfx_stage_builder *b, tfx_graph *g, uint32_t i)
 {
     g->site = tfx_site_of(g, b->s->state.tensors[b->trained.items[i].param].name, b->p->train->optimizer.name);
 }
 
 /* The gradient of every trained parameter, added to its accumulator if there is one; with its dtype then. */
-static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, double seed, tfx_value *grads)
+static void build_grads(const tfx_stage_builder *b, tfx_graph *g, tfx_value loss, double seed, tfx_value *grads)
 {
     uint32_t n = b->trained.n;
     tfx_value *wrt = TFX_NEW_ARRAY(tfx_value, n), *before = TFX_NEW_ARRAY(tfx_value, n);
@@ -134,13 +126,9 @@ static void build_grads(const stage_builder *b, tfx_graph *g, tfx_value loss, do
     free(wrt);
 }
 
-/* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
-typedef struct outputs {
-    tfx_value loss, grad_norm, logits, sums, energies;
-} outputs;
-
 /* Emits clipping and every parameter's update, with the gradient norm and, when `measured`, what it does to slices. */
-static void build_updates(const stage_builder *b, tfx_graph *g, int measured, const tfx_value *grads, outputs *o)
+static void build_updates(const tfx_stage_builder *b, tfx_graph *g, int measured, const tfx_value *grads,
+                          tfx_stage_outputs *o)
 {
     const tfx_train_config *train = b->p->train;
     tfx_value *sums = measured ? TFX_NEW_ARRAY(tfx_value, b->trained.n * TFX_SLICE_SUMS) : NULL;
@@ -184,7 +172,7 @@ static void check_total(tfx_graph *g)
  * measured with 7 parts, but more of them would hardly take less memory: 2.17 GB with 128 MB, 2.09 with 32, 2.08 with 16. */
 #define MOST_LOGITS ((uint64_t)32 << 20)
 
-static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind kind, outputs o)
+void tfx_stage_finish_graph(const tfx_stage_builder *b, tfx_graph *g, tfx_program_kind kind, tfx_stage_outputs o)
 {
     tfx_stage_program *p = &b->s->programs[kind];
     enum { MOST = 5 };
@@ -211,31 +199,31 @@ static void finish_graph(const stage_builder *b, tfx_graph *g, tfx_program_kind 
 }
 
 /* The first graph declares the parameters. What there is for each of them follows: copies, and what the optimizer keeps. */
-static void declare_copies(const stage_builder *b, const tfx_graph *g)
+void tfx_stage_declare_copies(const tfx_stage_builder *b, const tfx_graph *g)
 {
     tfx_stage_plan *s = b->s;
     if (b->err->status == TFX_OK && !s->state.frozen && b->p->train->compute == TFX_BF16)
         tfx_precision_declare(g, &s->state);
 }
 
-static void declare_training(stage_builder *b, const tfx_graph *g)
+static void declare_training(tfx_stage_builder *b, const tfx_graph *g)
 {
     tfx_stage_plan *s = b->s;
-    declare_copies(b, g);
+    tfx_stage_declare_copies(b, g);
     if (b->err->status == TFX_OK && !s->state.frozen)
         tfx_optimizer_declare(&b->trained, b->p->train, s->n_micro > 1, g, &s->state, b->err);
     s->state.frozen = 1;
 }
 
 /* STEP or ACCUMULATE. */
-static void build_pass(stage_builder *b, int measured)
+static void build_pass(tfx_stage_builder *b, int measured)
 {
     tfx_stage_plan *s = b->s;
     double scale = 1.0 / ((double)s->micro_batch * (double)s->context);
-    outputs o = {0};
+    tfx_stage_outputs o = {0};
     tfx_value logits;
     tfx_graph g;
-    begin_graph(b, &g, 1);
+    tfx_stage_begin_graph(b, &g, 1);
     o.loss = build_loss(b, &g, scale, &logits);
     declare_training(b, &g);
     if (b->err->status != TFX_OK) {
@@ -258,16 +246,16 @@ static void build_pass(stage_builder *b, int measured)
         g.update = 1; /* as early as can be: weights need not be kept for the end */
         o.energies = tfx_slice_energies(&g, &s->slice_sites);
     }
-    finish_graph(b, &g, tfx_stage_pass(s) + (measured ? TFX_PROGRAM_MEASURED : 0), o);
+    tfx_stage_finish_graph(b, &g, tfx_stage_pass(s) + (measured ? TFX_PROGRAM_MEASURED : 0), o);
     free(grads);
 }
 
-static void build_update(stage_builder *b, int measured)
+static void build_update(tfx_stage_builder *b, int measured)
 {
     uint32_t n = b->trained.n;
-    outputs o = {0};
+    tfx_stage_outputs o = {0};
     tfx_graph g;
-    begin_graph(b, &g, 0);
+    tfx_stage_begin_graph(b, &g, 0);
     tfx_value *grads = TFX_NEW_ARRAY(tfx_value, n);
     for (uint32_t i = 0; i < n; i++)
         grads[i] = tfx_emit_state(&g, b->trained.items[i].accumulator);
@@ -279,11 +267,11 @@ static void build_update(stage_builder *b, int measured)
                                      g.values[grads[i]].dtype),
                        grads[i]);
     }
-    finish_graph(b, &g, TFX_PROGRAM_UPDATE + (measured ? TFX_PROGRAM_MEASURED : 0), o);
+    tfx_stage_finish_graph(b, &g, TFX_PROGRAM_UPDATE + (measured ? TFX_PROGRAM_MEASURED : 0), o);
     free(grads);
 }
 
-static void build_training(stage_builder *b)
+static void build_training(tfx_stage_builder *b)
 {
     int measures = b->p->grown_from != NULL;
     for (int measured = 0; measured <= measures && b->err->status == TFX_OK; measured++) {
@@ -298,19 +286,18 @@ static void build_training(stage_builder *b)
         b->s->trained[b->s->n_trained++] = b->trained.items[i].param;
 }
 
-static void build_eval(stage_builder *b)
+static void build_eval(tfx_stage_builder *b)
 {
     tfx_graph g;
-    outputs o = {0};
-    begin_graph(b, &g, 0);
+    tfx_stage_outputs o = {0};
+    tfx_stage_begin_graph(b, &g, 0);
     o.loss = build_loss(b, &g, 1.0, &o.logits);
-    declare_copies(b, &g);
+    tfx_stage_declare_copies(b, &g);
     b->s->state.frozen = 1; /* when evaluation is all there is, nothing has declared the parameters before */
-    finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
+    tfx_stage_finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
 
-/* The first node that the backend cannot execute, or NULL. */
-static const tfx_node *find_unsupported(const stage_builder *b, const tfx_program *p)
+const tfx_node *tfx_stage_find_unsupported(const tfx_stage_builder *b, const tfx_program *p)
 {
     const tfx_device *d = b->p->device;
     for (uint32_t i = 0; i < p->n_steps; i++)
@@ -320,85 +307,15 @@ static const tfx_node *find_unsupported(const stage_builder *b, const tfx_progra
     return NULL;
 }
 
-/* ---- one position after the other ---- */
-
-/* How many positions of a prompt are computed at once: products are then no longer bound by reading the weights. */
-#define PREFIX_POSITIONS 64
-
-static tfx_stage_extension add_extension(tfx_stage_plan *s, const char *name, int64_t n)
-{
-    char *tokens = tfx_printf("/%s tokens", name), *positions = tfx_printf("/%s positions", name);
-    int64_t dims[2] = {s->rows, n};
-    tfx_stage_extension x = {tfx_state_add(&s->state, TFX_STATE_INPUT, tokens, TFX_I32, 2, dims),
-                             tfx_state_add(&s->state, TFX_STATE_INPUT, positions, TFX_I32, 2, dims), n};
-    free(tokens);
-    free(positions);
-    return x;
-}
-
-/* The logits of the new positions, which may be none for `why`. */
-static tfx_value build_extension(const stage_builder *b, const tfx_graph *full, tfx_value logits,
-                                 const tfx_stage_extension *x, tfx_graph *g, tfx_error *why)
-{
-    begin_graph(b, g, 0);
-    const tfx_incremental p = {.from = full,
-                               .tokens = full->state_values[b->s->tokens],
-                               .logits = logits,
-                               .new_tokens = tfx_emit_state(g, x->tokens),
-                               .positions = tfx_emit_state(g, x->positions)};
-    return tfx_incremental_build(&p, g, why);
-}
-
-/* Whether there are both programs. Custom ops are lowered, whose kernels may look anywhere. */
-static int build_extensions(const stage_builder *b)
-{
-    tfx_stage_plan *s = b->s;
-    tfx_error why = {0};
-    tfx_graph full, prefix, next;
-    outputs o = {0};
-    begin_graph(b, &full, 0);
-    full.device = NULL;
-    full.dropout_key = tfx_emit_state(&full, s->key);
-    tfx_value logits = tfx_model_build(s->model, &full, tfx_emit_state(&full, s->tokens), 0);
-    if (b->err->status == TFX_OK && s->context > 1) {
-        declare_copies(b, &full);
-        build_extension(b, &full, logits, &s->prefix, &prefix, &why);
-        o.logits = build_extension(b, &full, logits, &s->next, &next, &why);
-        s->state.frozen |= why.status == TFX_OK;
-        for (int k = 0; k < 2; k++) {
-            tfx_graph *g = k ? &next : &prefix;
-            if (why.status == TFX_OK && b->err->status == TFX_OK)
-                finish_graph(b, g, k ? TFX_PROGRAM_NEXT : TFX_PROGRAM_PREFIX, k ? o : (outputs){0});
-            else
-                tfx_graph_finish(g);
-        }
-    }
-    tfx_graph_finish(&full);
-    int complete = 1;
-    for (int k = TFX_PROGRAM_PREFIX; k <= TFX_PROGRAM_NEXT; k++) {
-        const tfx_placement *p = s->programs[k].placement;
-        complete &= p && !find_unsupported(b, &p->program);
-    }
-    if (!complete)
-        s->whole_windows = tfx_strdup(why.status != TFX_OK ? why.text
-                                      : s->context < 2     ? "its context is 1"
-                                                           : "the backend cannot do it");
-    for (int k = TFX_PROGRAM_PREFIX; k <= TFX_PROGRAM_NEXT && !complete; k++) {
-        tfx_placement_destroy(s->programs[k].placement);
-        s->programs[k] = (tfx_stage_program){0};
-    }
-    return complete;
-}
-
 /* What the backend has to say of one program: can it run all of it, and with how much
  * scratch memory. */
-static void check_program(const stage_builder *b, const tfx_program *p)
+static void check_program(const tfx_stage_builder *b, const tfx_program *p)
 {
     if (b->err->status != TFX_OK)
         return;
     const tfx_device *d = b->p->device;
     b->s->arena_bytes = p->arena_bytes > b->s->arena_bytes ? p->arena_bytes : b->s->arena_bytes;
-    const tfx_node *unsupported = find_unsupported(b, p);
+    const tfx_node *unsupported = tfx_stage_find_unsupported(b, p);
     if (unsupported) {
         /* Sizes beyond what kernels count are beyond the memory, too, and it is that
          * which the user has to know. */
@@ -450,7 +367,7 @@ static tfx_status check_compute(const tfx_stage_params *p, tfx_error *err)
 static tfx_stage_plan *create(const tfx_stage_params *p, int64_t n_recomputed, tfx_error *err)
 {
     tfx_stage_plan *s = TFX_NEW(tfx_stage_plan);
-    stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
+    tfx_stage_builder b = {.p = p, .s = s, .err = err, .trained = {.rates = p->rates, .slices = p->grown_from != NULL}};
     s->spec = p->model;
     s->train = *p->train;
     s->rates = p->rates;
@@ -470,11 +387,9 @@ static tfx_stage_plan *create(const tfx_stage_params *p, int64_t n_recomputed, t
         s->key = tfx_state_add(&s->state, TFX_STATE_INPUT, "/key", TFX_I32, 1, key);
         if (!p->eval_only)
             build_training(&b);
-        if (p->extends) {
-            s->prefix = add_extension(s, "prefix", s->context < PREFIX_POSITIONS ? s->context : PREFIX_POSITIONS);
-            s->next = add_extension(s, "next", 1);
-        }
-        if (err->status == TFX_OK && !(p->extends && build_extensions(&b)))
+        if (p->extends)
+            tfx_stage_add_extensions(s);
+        if (err->status == TFX_OK && !(p->extends && tfx_stage_build_extensions(&b)))
             build_eval(&b);
         for (int i = 0; i < TFX_N_PROGRAMS; i++)
             if (s->programs[i].placement)
@@ -547,9 +462,9 @@ tfx_value tfx_stage_forward(tfx_stage_plan *s, const tfx_registry *registry, con
                             tfx_made_values *made, tfx_graph *g, tfx_error *err)
 {
     const tfx_stage_params p = {.registry = registry, .device = device};
-    const stage_builder b = {.p = &p, .s = s, .err = err};
+    const tfx_stage_builder b = {.p = &p, .s = s, .err = err};
     assert(s->state.frozen);
-    begin_graph(&b, g, training);
+    tfx_stage_begin_graph(&b, g, training);
     g->made = made;
     g->dropout_key = tfx_emit_state(g, s->key);
     return tfx_model_build(s->model, g, tfx_emit_state(g, s->tokens), 0);
@@ -558,7 +473,7 @@ tfx_value tfx_stage_forward(tfx_stage_plan *s, const tfx_registry *registry, con
 tfx_placement *tfx_stage_forward_place(tfx_graph *g, const tfx_device *device, const tfx_value *wanted, uint32_t n)
 {
     const tfx_stage_params p = {.device = device};
-    const stage_builder b = {.p = &p};
+    const tfx_stage_builder b = {.p = &p};
     tfx_placement_options options = placement_options(&b);
     tfx_placement *placement = tfx_placement_create(g, wanted, n, &options);
     tfx_graph_finish(g);

@@ -104,7 +104,7 @@ def test_program_finds_its_plugins():
     with c_layer() as at:
         # Through a link to the program, the same.
         (at / "linked").symlink_to(path("bindir", "tfx"))
-        same(json.loads(sh("./linked plugin list --json", at).stdout)["plugins"][0]["path"], found["adamw"], "through a link")
+        same(json.loads(sh("./linked plugin list --json", at).stdout)["plugins"][0]["path"], found[min(found)], "through a link")
         # One's own come first, and those in the plugin folder are found without being named.
         sh(block("sh", "cc"), at, installed())
         same(plugins({"TFX_PLUGIN_PATH": str(at)})["swiglu"], str((at / "swiglu.so").resolve()), "where swiglu is")
