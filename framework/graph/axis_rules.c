@@ -162,7 +162,13 @@ void tfx_axes_rope(tfx_axis_walk *w, const tfx_graph_node *n)
 void tfx_axes_attention(tfx_axis_walk *w, const tfx_graph_node *n)
 {
     tfx_value q = n->in[0], k = n->in[1], v = n->in[2], o = n->out, lse = n->out + 1;
-    tfx_axis_link_all(w, v, 2, o, 2, 2);
+    int grouped = w->g->values[k].dims[2] != w->g->values[q].dims[2];
+    if (grouped)
+        for (uint32_t i = 1; i < 3; i++)
+            tfx_axis_mark(w, n->in[i], 2, 0, "groups of queries share a head");
+    else
+        tfx_axis_link(w, v, 2, o, 2);
+    tfx_axis_link(w, v, 3, o, 3);
     tfx_axis_bends(w, 1);
     tfx_axis_link_all(w, q, 0, o, 0, 3);
     tfx_axis_tie(w, q, 3, k, 3);
@@ -175,7 +181,8 @@ void tfx_axes_attention(tfx_axis_walk *w, const tfx_graph_node *n)
         tfx_axis_tie(w, kv, 1, q, 1);
         tfx_axis_consume(w, kv, 1);
     }
-    tfx_axis_link(w, k, 2, o, 2);
+    if (!grouped)
+        tfx_axis_link(w, k, 2, o, 2);
     static const uint32_t of_lse[] = {0, 2, 1};
     for (uint32_t i = 0; i < 3; i++)
         tfx_axis_link(w, q, of_lse[i], lse, i);

@@ -46,6 +46,18 @@ static tfx_value b_error(const tfx_builder *b, const char *fmt, ...)
     return tfx_graph_fail(b->impl, "%s", text);
 }
 
+static void no_loss(const tfx_builder *b, const char *name, tfx_value value, double weight)
+{
+    (void)value, (void)weight;
+    tfx_graph_fail(b->impl, "loss %s: only layers have losses", name);
+}
+
+static void no_metric(const tfx_builder *b, const char *name, tfx_value value)
+{
+    (void)value;
+    tfx_graph_fail(b->impl, "metric %s: only layers have metrics", name);
+}
+
 static uint32_t b_rank(const tfx_builder *b, tfx_value x)
 {
     tfx_graph *g = b->impl;
@@ -200,7 +212,17 @@ static tfx_value b_rope(const tfx_builder *b, tfx_value x, int64_t n_dims, doubl
 static tfx_value b_attention(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale)
 {
     return tfx_emit_attention(b->impl, given(b, "attention", q), given(b, "attention", k), given(b, "attention", v),
-                              scale);
+                              scale, NULL);
+}
+
+static tfx_value b_attention_with(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale,
+                                  const tfx_attention *how)
+{
+    tfx_attention all = {0}; /* what an older plugin's struct does not have is zero */
+    if (how)
+        memcpy(&all, how, how->struct_size < sizeof(all) ? how->struct_size : sizeof(all));
+    return tfx_emit_attention(b->impl, given(b, "attention", q), given(b, "attention", k), given(b, "attention", v),
+                              scale, &all);
 }
 
 static tfx_value b_gather(const tfx_builder *b, tfx_value table, tfx_value indices)
@@ -303,5 +325,8 @@ void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
         .stop_gradient = b_stop_gradient,
         .array = b_array,
         .iota = b_iota,
+        .attention_with = b_attention_with,
+        .loss = no_loss,
+        .metric = no_metric,
     };
 }

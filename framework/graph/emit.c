@@ -406,16 +406,24 @@ tfx_value tfx_emit_insert(tfx_graph *g, tfx_value cache, tfx_value x, tfx_value 
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_INSERT, TFX_IN(cache, x, positions)});
 }
 
-tfx_value tfx_emit_attention_cached(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, tfx_value positions,
-                                    double scale)
+tfx_value tfx_emit_attention_cached(tfx_graph *g, const tfx_graph_node *n, tfx_value q, tfx_value k, tfx_value v,
+                                    tfx_value positions)
 {
-    return tfx_graph_emit(g,
-                          &(tfx_emission){.op = TFX_OP_ATTENTION_CACHED, TFX_IN(q, k, v, positions), .reals = {scale}});
+    tfx_emission e = {.op = TFX_OP_ATTENTION_CACHED, TFX_IN(q, k, v, positions)};
+    memcpy(e.ints, n->ints, sizeof(e.ints));
+    memcpy(e.reals, n->reals, sizeof(e.reals));
+    return tfx_graph_emit(g, &e);
 }
 
-tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale)
+tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale,
+                             const tfx_attention *how)
 {
-    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_ATTENTION, TFX_IN(q, k, v), .reals = {scale}});
+    static const tfx_attention plain;
+    how = how ? how : &plain;
+    int64_t flags = (how->bidirectional ? TFX_ATTENTION_BIDIRECTIONAL : 0) | (how->alibi ? TFX_ATTENTION_ALIBI : 0);
+    return tfx_graph_emit(
+        g, &(tfx_emission){
+               .op = TFX_OP_ATTENTION, TFX_IN(q, k, v), .ints = {flags, how->window}, .reals = {scale, how->soft_cap}});
 }
 
 tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices)

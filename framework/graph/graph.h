@@ -78,6 +78,7 @@ typedef struct tfx_graph {
     tfx_state_layout *state;             /* shared with other graphs; not owned */
     const struct tfx_registry *registry; /* custom ops by id; may be NULL */
     tfx_op_set *ops;                     /* collects; not owned; may be NULL */
+    struct tfx_reports *reports;         /* collects what layers report; not owned; may be NULL */
     tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
     struct tfx_sites *sites;             /* collects whose work nodes are; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
@@ -134,10 +135,13 @@ tfx_value tfx_emit_topk(tfx_graph *g, tfx_value x, int64_t k);
 tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps);
 tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base);
 tfx_value tfx_emit_rope_at(tfx_graph *g, tfx_value x, tfx_value positions, int64_t n_dims, double base);
-tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale); /* o; o+1 = lse */
+/* o; o+1 = lse. `how` may be NULL. */
+tfx_value tfx_emit_attention(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, double scale,
+                             const tfx_attention *how);
 tfx_value tfx_emit_insert(tfx_graph *g, tfx_value cache, tfx_value x, tfx_value positions);
-tfx_value tfx_emit_attention_cached(tfx_graph *g, tfx_value q, tfx_value k, tfx_value v, tfx_value positions,
-                                    double scale);
+/* Of a forward pass's attention `n`, with other operands. */
+tfx_value tfx_emit_attention_cached(tfx_graph *g, const tfx_graph_node *n, tfx_value q, tfx_value k, tfx_value v,
+                                    tfx_value positions);
 tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices);
 tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets); /* loss; +1 = lse */
 tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,

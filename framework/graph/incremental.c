@@ -222,9 +222,11 @@ static tfx_value build_attention(builder *b, const tfx_graph_node *n)
     for (uint32_t k = 0; k < 3; k++)
         if (!is_sequence(b, n->in[k]))
             return refuse(b, n, "is not over the positions of the tokens");
+    if (n->ints[0] & TFX_ATTENTION_BIDIRECTIONAL)
+        return refuse(b, n, "looks at later positions");
     b->spans[n->out] = b->spans[n->in[0]];
     tfx_value k = keep(b, n->in[1]), v = keep(b, n->in[2]);
-    return tfx_emit_attention_cached(b->to, b->map[n->in[0]], k, v, b->p->positions, n->reals[0]);
+    return tfx_emit_attention_cached(b->to, n, b->map[n->in[0]], k, v, b->p->positions);
 }
 
 static tfx_value build_rope(builder *b, const tfx_graph_node *n)

@@ -13,22 +13,30 @@ static double matmul_flops(const tfx_graph *g, const tfx_graph_node *n)
     return 2.0 * (double)tfx_value_elements(g, n->out) * (double)inner;
 }
 
+/* Keys that all queries of a head see, counted. */
+static double seen_keys(int64_t time, const tfx_graph_node *n)
+{
+    int64_t window = n->ints[1] && n->ints[1] < time ? n->ints[1] : time;
+    double first = (double)window * (double)(window + 1) / 2.0, later = (double)(time - window) * (double)window;
+    int both = (n->ints[0] & TFX_ATTENTION_BIDIRECTIONAL) != 0;
+    return both ? 2 * (first + later) - (double)time : first + later;
+}
+
 /* One product of queries and the keys that they see. */
-static double causal_product(const tfx_graph *g, const tfx_graph_node *n)
+static double attention_product(const tfx_graph *g, const tfx_graph_node *n)
 {
     const int64_t *d = g->values[n->in[0]].dims;
-    double pairs = (double)d[0] * (double)d[2] * (double)d[1] * (double)(d[1] + 1) / 2.0;
-    return 2.0 * pairs * (double)d[3];
+    return 2.0 * (double)d[0] * (double)d[2] * seen_keys(d[1], n) * (double)d[3];
 }
 
 static double attention_flops(const tfx_graph *g, const tfx_graph_node *n)
 {
-    return 2 * causal_product(g, n);
+    return 2 * attention_product(g, n);
 }
 
 static double attention_grad_flops(const tfx_graph *g, const tfx_graph_node *n)
 {
-    return 4 * causal_product(g, n); /* dv, dp, dq, dk */
+    return 4 * attention_product(g, n); /* dv, dp, dq, dk */
 }
 
 /* ---- the table ---- */

@@ -302,11 +302,22 @@ tfx_related tfx_proof_rope(const tfx_proof_step *s)
     return y;
 }
 
+/* Heads are told apart by their number, or share keys, in attention of that kind. */
+static int heads_have_places(const tfx_proof_step *s)
+{
+    return s->now->ints[0] & TFX_ATTENTION_ALIBI || tfx_proof_now(s, 0)->dims[2] != tfx_proof_now(s, 1)->dims[2];
+}
+
 tfx_related tfx_proof_attention(const tfx_proof_step *s)
 {
     const tfx_related *q = &s->in[0], *k = &s->in[1], *v = &s->in[2];
     tfx_related y = {.kind = TFX_RELATED, .factor = v->factor};
     double times;
+    if (s->now->reals[1] != s->old->reals[1])
+        return tfx_proof_no(s->words, s->now, "scores are capped otherwise than before");
+    for (uint32_t operand = 0; operand < 3 && heads_have_places(s); operand++)
+        if (!same_places(s, operand, 2))
+            return tfx_proof_no(s->words, s->now, "heads are others than before");
     const char *why = contract(s, q->dims[3], k->dims[3],
                                (int64_t[]){tfx_proof_now(s, 0)->dims[3], tfx_proof_old(s, 0)->dims[3]}, &times);
     if (why)
@@ -319,6 +330,10 @@ tfx_related tfx_proof_attention(const tfx_proof_step *s)
             return tfx_proof_no(s->words, s->now, "positions are others than before");
     for (uint32_t d = 0; d < 4; d += 2) { /* batch and heads */
         const tfx_relation *scores;
+        if (d == 2 && heads_have_places(s)) {
+            y.dims[d] = all_places(s, d);
+            continue;
+        }
         if (!tfx_proof_multiply(s, q->dims[d], k->dims[d], &scores, &why) ||
             !tfx_proof_bend(s, scores, 0, &scores, &why) ||
             !tfx_proof_multiply(s, scores, v->dims[d], &y.dims[d], &why))

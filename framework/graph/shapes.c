@@ -248,12 +248,32 @@ int tfx_shape_rope(tfx_graph *g, tfx_emission *e)
     return out_like(g, e, 0, 0);
 }
 
+/* Whether b is as a, but for a number of heads that divides a's. */
+static int has_fewer_heads(const tfx_graph_value *a, const tfx_graph_value *b)
+{
+    return a->n_dims == 4 && b->n_dims == 4 && a->dims[3] == b->dims[3] && a->dims[2] % b->dims[2] == 0;
+}
+
+static int check_attention(tfx_graph *g, const tfx_emission *e)
+{
+    if (e->ints[1] < 0 || !(e->reals[1] >= 0))
+        return tfx_graph_fail(g, "%s: window %" PRId64 " and soft cap %g; expected 0 or more of both",
+                              tfx_op_name(e->op), e->ints[1], e->reals[1]);
+    return 1;
+}
+
 int tfx_shape_attention(tfx_graph *g, tfx_emission *e)
 {
-    const tfx_graph_value *q = operand(g, e, 0);
-    if (q->n_dims != 4 || !tfx_graph_same_shape(g, e->in[0], e->in[1]) || !tfx_graph_same_shape(g, e->in[0], e->in[2]))
-        return tfx_graph_fail(g, "attention: q %s, k %s and v %s must all be [batch, time, heads, head_dim]",
-                              operand_text(g, e, 0), operand_text(g, e, 1), operand_text(g, e, 2));
+    const tfx_graph_value *q = operand(g, e, 0), *k = operand(g, e, 1);
+    if (!has_fewer_heads(q, k) || memcmp(q->dims, k->dims, sizeof(int64_t[2])) ||
+        !tfx_graph_same_shape(g, e->in[1], e->in[2]))
+        return tfx_graph_fail(
+            g,
+            "attention: q %s, k %s and v %s must all be [batch, time, heads, head_dim]; k and v may have "
+            "fewer heads, a divisor",
+            operand_text(g, e, 0), operand_text(g, e, 1), operand_text(g, e, 2));
+    if (!check_attention(g, e))
+        return 0;
     out_like(g, e, 0, 0);
     e->out[1].n_dims = 3; /* log-sum-exp of [batch, heads, time] */
     memcpy(e->out[1].dims, (int64_t[]){q->dims[0], q->dims[2], q->dims[1]}, sizeof(int64_t[3]));
@@ -326,8 +346,8 @@ int tfx_shape_insert(tfx_graph *g, tfx_emission *e)
 
 int tfx_shape_attention_cached(tfx_graph *g, tfx_emission *e)
 {
-    const tfx_graph_value *q = operand(g, e, 0);
-    if (q->n_dims != 4 || !like_but_time(q, operand(g, e, 1)) || !tfx_graph_same_shape(g, e->in[1], e->in[2]) ||
+    const tfx_graph_value *q = operand(g, e, 0), *k = operand(g, e, 1);
+    if (!has_fewer_heads(q, k) || q->dims[0] != k->dims[0] || !tfx_graph_same_shape(g, e->in[1], e->in[2]) ||
         !has_positions(g, e, 3, 0))
         return tfx_graph_fail(g,
                               "attention_cached: q %s, k %s, v %s and positions %s must be [batch, time, heads, "

@@ -1,6 +1,8 @@
 /* Vector-Jacobian products, one function per op; the rows of ops.c name them. Tests check each
  * against finite differences. */
 
+#include <string.h>
+
 #include "framework/graph/builder.h"
 #include "framework/graph/emit.h"
 #include "framework/plugin/calls/op_calls.h"
@@ -189,9 +191,10 @@ void tfx_vjp_rope(tfx_graph *g, const tfx_vjp_args *v)
 void tfx_vjp_attention(tfx_graph *g, const tfx_vjp_args *v)
 {
     const tfx_value *in = v->in;
-    tfx_value first = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_ATTENTION_GRAD,
-                                                        TFX_IN(in[0], in[1], in[2], v->out[0], v->out[1], v->dout[0]),
-                                                        .reals = {v->node->reals[0]}});
+    tfx_emission e = {.op = TFX_OP_ATTENTION_GRAD, TFX_IN(in[0], in[1], in[2], v->out[0], v->out[1], v->dout[0])};
+    memcpy(e.ints, v->node->ints, sizeof(e.ints));
+    memcpy(e.reals, v->node->reals, sizeof(e.reals));
+    tfx_value first = tfx_graph_emit(g, &e);
     for (uint32_t i = 0; first && i < 3; i++)
         v->din[i] = first + i;
 }

@@ -8,6 +8,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/builder.h"
+#include "framework/graph/reports.h"
 #include "framework/graph/sites.h"
 #include "framework/plugin/calls/layer_calls.h"
 
@@ -104,6 +105,24 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     return same_request(&g->state->tensors[at], &asked) ? tfx_emit_state(g, at) : fail_other(g, self, name, at, &asked);
 }
 
+static void layer_loss(const tfx_builder *b, const char *name, tfx_value value, double weight)
+{
+    tfx_graph *g = tfx_builder_graph(b);
+    if (value >= g->n_values)
+        tfx_graph_fail(g, "loss: %u is no value of this graph", value);
+    else
+        tfx_report_add(g, name, value, 1, weight);
+}
+
+static void layer_metric(const tfx_builder *b, const char *name, tfx_value value)
+{
+    tfx_graph *g = tfx_builder_graph(b);
+    if (value >= g->n_values)
+        tfx_graph_fail(g, "metric: %u is no value of this graph", value);
+    else
+        tfx_report_add(g, name, value, 0, 0);
+}
+
 /* A message that starts with the name of an option is located where the spec sets it. */
 static tfx_value layer_error(const tfx_builder *b, const char *fmt, ...)
 {
@@ -152,6 +171,8 @@ static tfx_value build_layer(const tfx_builder *parent, const tfx_layer_config *
     self.b.error = layer_error;
     self.b.param = layer_param;
     self.b.slot = layer_socket;
+    self.b.loss = layer_loss;
+    self.b.metric = layer_metric;
     char *label = tfx_printf("layer %s (%s)", path, config->cls->name);
     const char *outer = g->path;
     uint32_t first_node = g->n_nodes, outer_site = g->site;

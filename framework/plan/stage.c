@@ -8,6 +8,7 @@
 #include "framework/graph/loss_parts.h"
 #include "framework/graph/precision.h"
 #include "framework/graph/recompute.h"
+#include "framework/graph/reports.h"
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
 #include "framework/plan/groups.h"
@@ -175,9 +176,10 @@ static void check_total(tfx_graph *g)
 void tfx_stage_finish_graph(const tfx_stage_builder *b, tfx_graph *g, tfx_program_kind kind, tfx_stage_outputs o)
 {
     tfx_stage_program *p = &b->s->programs[kind];
-    enum { MOST = 5 };
-    const tfx_value values[MOST] = {o.loss, o.grad_norm, o.logits, o.sums, o.energies};
-    const tfx_tensor **tensors[MOST] = {&p->loss, &p->grad_norm, &p->logits, &p->sums, &p->energies}, **at[MOST];
+    enum { MOST = 6 };
+    const tfx_value values[MOST] = {o.loss, o.grad_norm, o.logits, o.sums, o.energies, o.reports};
+    const tfx_tensor **tensors[MOST] = {&p->loss, &p->grad_norm, &p->logits, &p->sums, &p->energies, &p->reports};
+    const tfx_tensor **at[MOST];
     tfx_value wanted[MOST];
     uint32_t n = 0;
     tfx_placement_options options = placement_options(b);
@@ -215,6 +217,16 @@ static void declare_training(tfx_stage_builder *b, const tfx_graph *g)
     s->state.frozen = 1;
 }
 
+/* Of an earlier program, which has the same. */
+static void forget_reports(tfx_stage_plan *s)
+{
+    for (uint32_t i = 0; i < s->n_reports; i++)
+        free(s->reports[i]);
+    free(s->reports);
+    s->reports = NULL;
+    s->n_reports = 0;
+}
+
 /* STEP or ACCUMULATE. */
 static void build_pass(tfx_stage_builder *b, int measured)
 {
@@ -224,17 +236,24 @@ static void build_pass(tfx_stage_builder *b, int measured)
     tfx_value logits;
     tfx_graph g;
     tfx_stage_begin_graph(b, &g, 1);
+    tfx_reports reports = {0};
+    g.reports = &reports;
     o.loss = build_loss(b, &g, scale, &logits);
     declare_training(b, &g);
     if (b->err->status != TFX_OK) {
+        tfx_reports_finish(&reports);
         tfx_graph_finish(&g);
         return;
     }
+    forget_reports(s);
+    o.reports = tfx_reports_means(&g, &reports, &s->reports, &s->n_reports);
+    tfx_value objective = tfx_reports_objective(&g, &reports, o.loss);
+    tfx_reports_finish(&reports);
     if (measured) /* among the products of the forward pass, which are all there are so far */
         tfx_slice_sites_find(&s->slice_sites, &g, b->p->grown_from);
     uint32_t n = b->trained.n;
     tfx_value *grads = TFX_NEW_ARRAY(tfx_value, n);
-    build_grads(b, &g, o.loss, 1.0 / (double)s->n_micro, grads);
+    build_grads(b, &g, objective, 1.0 / (double)s->n_micro, grads);
     if (s->n_micro == 1)
         build_updates(b, &g, measured, grads, &o);
     for (uint32_t i = 0; i < n && s->n_micro > 1; i++) {
@@ -297,12 +316,22 @@ static void build_eval(tfx_stage_builder *b)
     tfx_stage_finish_graph(b, &g, TFX_PROGRAM_EVAL, o);
 }
 
+/* Attention of a kind that backends of ABI 1.0 do not know; they would take it for the usual one. */
+static int is_special_attention(const tfx_program *p, const tfx_node *n)
+{
+    return (n->op == TFX_OP_ATTENTION || n->op == TFX_OP_ATTENTION_GRAD || n->op == TFX_OP_ATTENTION_CACHED) &&
+           (n->ints[0] || n->ints[1] || n->reals[1] != 0 ||
+            p->tensors[n->in[0]]->dims[2] != p->tensors[n->in[1]]->dims[2]);
+}
+
 const tfx_node *tfx_stage_find_unsupported(const tfx_stage_builder *b, const tfx_program *p)
 {
     const tfx_device *d = b->p->device;
+    int all_attention = (d->cls->capabilities & TFX_BACKEND_ATTENTION) != 0;
     for (uint32_t i = 0; i < p->n_steps; i++)
         for (uint32_t k = 0; k < p->steps[i]->n_nodes; k++)
-            if (!tfx_call_backend_supports(d->cls, d->backend, p, p->steps[i]->nodes[k]))
+            if ((!all_attention && is_special_attention(p, p->steps[i]->nodes[k])) ||
+                !tfx_call_backend_supports(d->cls, d->backend, p, p->steps[i]->nodes[k]))
                 return p->steps[i]->nodes[k];
     return NULL;
 }
@@ -453,6 +482,7 @@ void tfx_stage_plan_destroy(tfx_stage_plan *s)
     tfx_slice_sites_finish(&s->slice_sites);
     free(s->trained);
     free(s->whole_windows);
+    forget_reports(s);
     free(s->ops.items);
     tfx_sites_finish(&s->sites);
     free(s);

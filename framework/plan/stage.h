@@ -34,6 +34,7 @@ typedef struct tfx_stage_program {
     const tfx_tensor *logits;    /* [rows, context, vocab]; of NEXT [rows, 1, vocab] */
     const tfx_tensor *sums;      /* [TFX_SLICE_SUMS for each trained parameter] */
     const tfx_tensor *energies;  /* [slice_sites.n_slots] */
+    const tfx_tensor *reports;   /* [n_reports], of the micro-batch */
 } tfx_stage_program;
 
 /* Inputs of PREFIX and NEXT: tokens and their positions, i32 [rows, n]. */
@@ -70,6 +71,9 @@ typedef struct tfx_stage_plan {
     uint32_t *trained; /* parameters, as indices into `state`, in the order of their sums; where slices are measured */
     uint32_t n_trained;
     tfx_slice_sites slice_sites;
+
+    char **reports; /* names of metrics that layers give, n_reports of them */
+    uint32_t n_reports;
 
     uint64_t n_params;      /* stored elements, the fixed ones (tau) included */
     double flops_per_token; /* forward, backward and update, without recomputation */

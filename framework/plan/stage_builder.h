@@ -13,7 +13,7 @@ typedef struct tfx_stage_builder {
 
 /* What a program gives back, as values of its graph; TFX_POISON: not of this one. */
 typedef struct tfx_stage_outputs {
-    tfx_value loss, grad_norm, logits, sums, energies;
+    tfx_value loss, grad_norm, logits, sums, energies, reports;
 } tfx_stage_outputs;
 
 void tfx_stage_begin_graph(const tfx_stage_builder *b, tfx_graph *g, int training);

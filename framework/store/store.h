@@ -119,7 +119,7 @@ typedef struct tfx_stage_end {
 
 tfx_status tfx_store_end_stage(tfx_store *s, tfx_id stage, const tfx_stage_end *end, tfx_error *err);
 
-/* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second. */
+/* Metric names in use: train_loss, val_loss, val_bpb, lr, grad_norm, tokens_per_second; loss.NAME and layer.NAME, which layers report. */
 typedef struct tfx_metric_row {
     tfx_id run, stage;
     int64_t step;   /* optimizer steps done in the run */

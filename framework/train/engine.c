@@ -204,6 +204,16 @@ tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err)
     return TFX_OK;
 }
 
+void tfx_engine_add_reports(tfx_engine *e, double *sums)
+{
+    const tfx_tensor *from = e->plan->programs[variant(e, tfx_stage_pass(e->plan))].reports;
+    for (uint32_t i = 0; i < e->plan->n_reports; i++) {
+        float x;
+        tfx_engine_read(e, from, i * sizeof(x), &x, sizeof(x));
+        sums[i] += (double)x;
+    }
+}
+
 tfx_status tfx_engine_update(tfx_engine *e, float *grad_norm, tfx_error *err)
 {
     int in_pass = e->plan->n_micro == 1; /* the pass of a STEP has done it */

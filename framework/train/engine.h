@@ -30,6 +30,9 @@ void tfx_engine_measure(tfx_engine *e, int measured);
 const float *tfx_engine_slice_sums(const tfx_engine *e);
 const float *tfx_engine_slice_energies(const tfx_engine *e);
 
+/* What layers reported in the last pass, adds to sums[plan->n_reports]. Before an update of its own. */
+void tfx_engine_add_reports(tfx_engine *e, double *sums);
+
 /* One micro-batch: forward and backward, and when n_micro is 1 the update as well. */
 tfx_status tfx_engine_pass(tfx_engine *e, float *loss, tfx_error *err);
 /* After the last pass of a step. *grad_norm: before clipping. */

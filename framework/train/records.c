@@ -47,14 +47,17 @@ static tfx_status finish(const tfx_records *r, tfx_error *err)
     return err->status;
 }
 
-tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, double tokens_per_second, tfx_error *err)
+tfx_status tfx_record_step(const tfx_records *r, const tfx_stage_plan *stage, const tfx_step_numbers *n, tfx_error *err)
 {
     if (tfx_store_begin(r->store, err) != TFX_OK)
         return err->status;
     add(r, "train_loss", r->at->train_loss, err);
-    add(r, "lr", lr, err);
-    add(r, "grad_norm", grad_norm, err);
-    add(r, "tokens_per_second", tokens_per_second, err);
+    add(r, "lr", n->lr, err);
+    add(r, "grad_norm", n->grad_norm, err);
+    add(r, "tokens_per_second", n->tokens_per_second, err);
+    for (uint32_t i = 0; i < stage->n_reports; i++)
+        if (isfinite(n->reports[i]))
+            add(r, stage->reports[i], n->reports[i], err);
     return finish(r, err);
 }
 

@@ -17,7 +17,15 @@ typedef struct tfx_records {
 /* The stage that begins or goes on; it stands on checkpoint `parent` (0: on its initialisation). */
 tfx_status tfx_record_stage(tfx_records *r, const tfx_stage_plan *stage, const tfx_checkpoint_setting *setting,
                             tfx_id parent, tfx_error *err);
-tfx_status tfx_record_step(const tfx_records *r, double lr, double grad_norm, double tokens_per_second, tfx_error *err);
+
+/* What is recorded of a step, besides where the run stands. */
+typedef struct tfx_step_numbers {
+    double lr, grad_norm, tokens_per_second;
+    const double *reports; /* [stage->n_reports] */
+} tfx_step_numbers;
+
+tfx_status tfx_record_step(const tfx_records *r, const tfx_stage_plan *stage, const tfx_step_numbers *n,
+                           tfx_error *err);
 /* What a measured step found out about slices. */
 tfx_status tfx_record_slices(const tfx_records *r, const tfx_stage_plan *stage, tfx_engine *engine, tfx_error *err);
 /* Of so many tokens with that hash. bits_per_byte: not recorded when it is not finite. */

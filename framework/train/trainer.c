@@ -71,6 +71,8 @@ static tfx_status train_step(tfx_trainer *t, tfx_error *err)
     float loss, grad_norm = NAN;
     int measures = tfx_stage_measures(s, t->at.stage_step);
     t->lr = tfx_stage_learning_rate(s, t->at.schedule_done, t->at.stage_step + 1);
+    for (uint32_t i = 0; i < s->n_reports; i++)
+        t->reports[i] = 0;
     for (int64_t i = 0; i < s->n_micro; i++) {
         if (tfx_prefetch_next(t->prefetch, t->tokens, t->targets, &t->at.position, err) != TFX_OK)
             return err->status;
@@ -82,6 +84,7 @@ static tfx_status train_step(tfx_trainer *t, tfx_error *err)
         if (tfx_engine_pass(t->engine, &loss, err) != TFX_OK)
             return err->status;
         total += (double)loss;
+        tfx_engine_add_reports(t->engine, t->reports);
         if (!isfinite(loss))
             break; /* before an update spoils the parameters, and with that batch still in the engine */
     }
@@ -91,6 +94,8 @@ static tfx_status train_step(tfx_trainer *t, tfx_error *err)
         return err->status;
     double seconds = tfx_now() - started;
     t->norm = (double)grad_norm;
+    for (uint32_t i = 0; i < s->n_reports; i++)
+        t->reports[i] /= (double)s->n_micro;
     t->tokens_per_second = (double)(s->batch * s->context) / seconds;
     t->at.train_loss = total / (double)s->n_micro;
     t->at.step++;
@@ -129,7 +134,8 @@ static tfx_run_progress progress_of(const tfx_trainer *t)
 static tfx_status record_step(tfx_trainer *t, tfx_error *err)
 {
     t->recorded = 1;
-    return tfx_record_step(&t->records, t->lr, t->norm, t->tokens_per_second, err);
+    const tfx_step_numbers numbers = {t->lr, t->norm, t->tokens_per_second, t->reports};
+    return tfx_record_step(&t->records, t->stage, &numbers, err);
 }
 
 /* One step, and its row, which is there wherever a stage may end that an interrupted run has yet to evaluate. */
@@ -316,6 +322,7 @@ tfx_status tfx_trainer_run(const tfx_trainer_params *p, int *interrupted, tfx_er
     tfx_trainer_close_data(&t);
     tfx_engine_destroy(t.engine);
     free(t.checkpoint_path);
+    free(t.reports);
     free(t.reason);
     return err->status;
 }

@@ -57,6 +57,8 @@ tfx_status tfx_trainer_enter_stage(tfx_trainer *t, uint32_t index, tfx_error *er
 {
     tfx_engine_destroy(t->engine);
     t->stage = t->p->plan->stages[index];
+    free(t->reports);
+    t->reports = TFX_NEW_ARRAY(double, t->stage->n_reports);
     t->engine = tfx_engine_create(t->p->device, t->stage, err);
     return err->status;
 }

@@ -40,6 +40,7 @@ typedef struct tfx_trainer {
     int32_t *tokens, *targets;
     tfx_progress progress;
     double lr, norm, tokens_per_second; /* of the last step */
+    double *reports;                    /* and what layers reported in it, [stage->n_reports] */
     int recorded;                       /* whether that step has its row */
     char trouble[160];                  /* what is not finite; */
     int in_step, updated;               /* whether that came up in a step, and whether its update was made */

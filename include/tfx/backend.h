@@ -19,7 +19,8 @@ enum {
     TFX_BACKEND_BF16 = 1u << 1,            /* since minor 1: a and b of MATMUL, q, k and v of ATTENTION, and q, k,
                                   v, o and do of ATTENTION_GRAD may be bf16, all of a node's or none;
                                   what it adds and its results are f32 all the same */
-    TFX_BACKEND_FUSES_ROWS = 1u << 2       /* since minor 1: fused steps may have ops on rows: ir.h */
+    TFX_BACKEND_FUSES_ROWS = 1u << 2,      /* since minor 1: fused steps may have ops on rows: ir.h */
+    TFX_BACKEND_ATTENTION = 1u << 3        /* since minor 1: attention of every kind: ir.h */
 };
 
 typedef struct tfx_backend tfx_backend; /* an instance; the plugin's own type */

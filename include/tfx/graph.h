@@ -82,6 +82,19 @@ enum {
     TFX_PARAM_FIXED = 1u << 1     /* stored and carried over, never trained (e.g. tau) */
 };
 
+#if TFX_NEEDS_MINOR >= 1
+/* Since 1.1. What attention does otherwise than all queries with the keys up to their own. With everything but struct_size
+ * zero, nothing. Scores are scaled first, then capped, then lowered by distance, and then some are left out. */
+typedef struct tfx_attention {
+    size_t struct_size;
+    int bidirectional; /* nonzero: queries see the keys after them, too */
+    int64_t window;    /* queries see keys that are fewer than so many positions away; 0: however far */
+    double soft_cap;   /* c: a score becomes c tanh(score / c) (Gemma Team 2024, section 2); 0: it stays */
+    int alibi;         /* nonzero: of head h of H, from 0, the score of a key d positions away is lowered by
+                          d 2^(-8 (h + 1) / H) (Press et al. 2022, "Train short, test long") */
+} tfx_attention;
+#endif
+
 #define TFX_NOT_GROWABLE (-1)
 
 /* Matmul flags. */
@@ -199,6 +212,19 @@ struct tfx_builder {
     tfx_value (*array)(const tfx_builder *b, tfx_dtype dtype, uint32_t n_dims, const int64_t *dims, const void *data);
     /* The array of f32 start, start + step, ..., n of them. */
     tfx_value (*iota)(const tfx_builder *b, int64_t n, double start, double step);
+
+    /* As `attention`, with what is special in *how; NULL: nothing. Keys and values may have fewer heads than queries, a
+     * divisor: [batch, time, heads / g, head_dim], and g heads of queries after one another share one (grouped queries, Ainslie
+     * et al. 2023). As fast as plain attention, and faster with a window. */
+    tfx_value (*attention_with)(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale,
+                                const tfx_attention *how);
+
+    /* Layers only: one more loss. `value` is a single number; in training, weight times it is added to the mean cross-entropy of the
+     * batch, whose gradient then has it, too. It is logged as the metric loss.NAME, the mean over all layers that
+     * give one of that name. What is evaluated is the cross-entropy alone. */
+    void (*loss)(const tfx_builder *b, const char *name, tfx_value value, double weight);
+    /* Layers only: a number to be logged as the metric layer.NAME, the mean over all layers that give one of that name. */
+    void (*metric)(const tfx_builder *b, const char *name, tfx_value value);
 #endif
 };
 

@@ -66,8 +66,11 @@ typedef enum tfx_op {
                                  position t]; ints: n_dims, sign (+1 forward, -1 adjoint);
                                  reals[0] = base */
     TFX_OP_ATTENTION = 55,          /* in: q,k,v [B,T,H,D]; out: o [B,T,H,D], lse [B,H,T]; causal;
-                                 reals[0] = scale */
-    TFX_OP_ATTENTION_GRAD = 56,     /* in: q,k,v,o,lse,do; out: dq,dk,dv */
+                                 reals[0] = scale. Since minor 1, for backends with TFX_BACKEND_ATTENTION:
+                                 k and v may be [B,T,H/g,D], and other attributes than reals[0] be nonzero
+                                 (tfx_attention, graph.h): ints[0] = TFX_ATTENTION_*, ints[1] = window,
+                                 reals[1] = soft cap */
+    TFX_OP_ATTENTION_GRAD = 56,     /* in: q,k,v,o,lse,do; out: dq,dk,dv; the same attributes */
     TFX_OP_GATHER = 57,             /* in: table [n,d], indices i32 s; out s+[d] */
     TFX_OP_GATHER_GRAD = 58,        /* in: indices i32 s, dy s+[d]; out [n,d]: rows added up in
                                  index order, the rest zero. With a third operand c [n,d]
@@ -83,13 +86,17 @@ typedef enum tfx_op {
     TFX_OP_INSERT = 62,           /* in: cache [B,N,...], x [B,T,...], positions i32 [B,T]; out: cache with
                                     its row positions[b,t] replaced by x[b,t]; may share cache's memory */
     TFX_OP_ATTENTION_CACHED = 63, /* in: q [B,T,H,D], k, v [B,N,H,D], positions i32 [B,T]; out
-                                    [B,T,H,D]: query t sees keys 0 to positions[b,t]; reals[0] = scale */
+                                    [B,T,H,D]: query t sees keys 0 to positions[b,t]; reals[0] = scale; as for
+                                    ATTENTION, k and v may have fewer heads and attributes be nonzero */
 
     /* rows again; since minor 1 */
     TFX_OP_TOPK =
         64 /* in: x [...,n]; out: like x, 1 for the ints[0] largest of each row, else 0. Of equal ones the first;
                         a NaN is larger than any number; -0 equals 0 */
 } tfx_op;
+
+/* ints[0] of ATTENTION and its gradient. */
+enum { TFX_ATTENTION_BIDIRECTIONAL = 1u << 0, TFX_ATTENTION_ALIBI = 1u << 1 };
 
 #define TFX_MAX_INTS 8
 #define TFX_MAX_REALS 4

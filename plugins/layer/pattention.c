@@ -11,6 +11,9 @@
  *     gelu_l2_norm   tau g / sqrt(sum_j g_j^2 + eps), g = gelu(a)
  *     softmax        tau softmax(a)
  *
+ * With top_k, a row uses the k slots with its largest scores alone: those of all others are zero. They have no gradient then, neither
+ * have their keys but through the norm, nor their values.
+ *
  * tau is stored with the weights, so that growing n need not change it: sqrt(n) at
  * creation, and n for softmax. */
 #define TFX_NEEDS_MINOR 1
@@ -28,6 +31,8 @@ static const tfx_option options[] = {
     TFX_OPTION("eps", TFX_OPT_REAL, "1e-12", 0, 1, NULL, "added to the sum of squares under the root"),
     TFX_OPTION("tau", TFX_OPT_REAL, "0", 0, 1e9, NULL,
                "score scale at creation; 0: sqrt(slots), and slots for softmax"),
+    TFX_OPTION("top_k", TFX_OPT_INT, "0", 0, 1e9, NULL,
+               "slots that each row uses, those with its largest scores before the GELU or softmax; 0: all"),
     INIT_STD_OPTION("key_std", "0.02", "standard deviation of the initial keys; fan_in: 1 / sqrt(width of the input)"),
     INIT_STD_OPTION("value_std", "0",
                     "standard deviation of the initial values; fan_in: 1 / sqrt(slots); 0: 2 / (n_blocks sqrt(dim))"),
@@ -38,6 +43,7 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     const tfx_host *h = b->host;
     int64_t slots = h->opt_int(h, b->options, "slots");
     const char *score = h->opt_string(h, b->options, "score");
+    int64_t top_k = h->opt_int(h, b->options, "top_k");
     double eps = h->opt_real(h, b->options, "eps");
     double tau_value = h->opt_real(h, b->options, "tau");
     double value_std = init_std(b, "value_std", slots);
@@ -47,6 +53,9 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
         tau_value = softmax ? (double)slots : sqrt((double)slots);
     if (value_std == 0)
         value_std = 2.0 / ((double)b->n_blocks * sqrt((double)b->dim));
+
+    if (top_k > slots)
+        return b->error(b, "top_k: expected at most slots (%lld); found %lld", (long long)slots, (long long)top_k);
 
     int64_t key_shape[2] = {slots, b->dim_of(b, x, -1)}, value_shape[2] = {slots, out_dim};
     tfx_init key_init = tfx_init_normal(init_std(b, "key_std", key_shape[1]));
@@ -63,6 +72,8 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
         s = b->mul(b, b->norm(b, TFX_NORM_L2, b->unary(b, gelu, a), eps), tau);
     else
         s = b->unary(b, gelu, b->mul(b, b->norm(b, TFX_NORM_L2, a, eps), tau));
+    if (top_k)
+        s = b->mul(b, s, b->topk(b, a, top_k));
     return b->matmul(b, s, value, 0, 1.0);
 }
 

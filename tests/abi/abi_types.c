@@ -12,6 +12,7 @@ SHOW(tfx_factory);
 SHOW(tfx_option);
 SHOW(tfx_host);
 SHOW(tfx_init);
+SHOW(tfx_attention);
 SHOW(tfx_builder);
 SHOW(tfx_slot);
 SHOW(tfx_layer_class);

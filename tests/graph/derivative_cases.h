@@ -255,6 +255,14 @@ BUILD(c_attention)
 {
     return l->b.attention(B, x[0], x[1], x[2], 0.5);
 }
+BUILD(c_attention_window)
+{
+    return l->b.attention_with(B, x[0], x[1], x[2], 0.5, &(tfx_attention){sizeof(tfx_attention), 0, 2, 0, 0});
+}
+BUILD(c_attention_capped)
+{
+    return l->b.attention_with(B, x[0], x[1], x[2], 0.9, &(tfx_attention){sizeof(tfx_attention), 1, 3, 0.7, 1});
+}
 BUILD(c_attention_self)
 {
     return l->b.attention(B, x[0], x[0], x[0], 0.7);
@@ -458,6 +466,9 @@ static const op_case op_cases[] = {
     CASE(ROPE, c_rope, -1, 1, 1, DIMS(2, 3, 2, 6)),
     CASE(ROPE, c_rope_part, -1, 1, 1, DIMS(1, 4, 2, 6)),
     CASE(ATTENTION, c_attention, -1, 1, 3, DIMS(2, 4, 2, 3), DIMS(2, 4, 2, 3), DIMS(2, 4, 2, 3)),
+    CASE(ATTENTION, c_attention_window, -1, 1, 3, DIMS(2, 4, 2, 3), DIMS(2, 4, 2, 3), DIMS(2, 4, 2, 3)),
+    CASE(ATTENTION, c_attention, -1, 1, 3, DIMS(1, 4, 4, 3), DIMS(1, 4, 2, 3), DIMS(1, 4, 2, 3)),
+    CASE(ATTENTION, c_attention_capped, -1, 1, 3, DIMS(2, 5, 4, 3), DIMS(2, 5, 1, 3), DIMS(2, 5, 1, 3)),
     CASE(ATTENTION, c_attention, -2, 2, 3, DIMS(1, 1, 2, 3), DIMS(1, 1, 2, 3), DIMS(1, 1, 2, 3)),
     CASE(ATTENTION, c_attention_self, -1, 1, 1, DIMS(1, 5, 2, 2)),
     CASE(ATTENTION, c_attention_rope, -2, 2, 3, DIMS(1, 4, 1, 6), DIMS(1, 4, 1, 6), DIMS(1, 4, 1, 6)),

@@ -214,7 +214,9 @@ static inline void interpret_node(interpreter *it, const tfx_graph_node *n, doub
     case TFX_OP_CONCAT: move_elements(it, n, out); return;
     case TFX_OP_NORM: norm_rows(it, n, out); return;
     case TFX_OP_ROPE: rotate_rows(lab_shape(it->l, n->out), x, n->ints[0], n->ints[1], n->reals[0], out); return;
-    case TFX_OP_ATTENTION: attend(lab_shape(it->l, n->out), x, y, it->data[n->in[2]], n->reals[0], out); return;
+    case TFX_OP_ATTENTION:
+        attend(lab_shape(it->l, n->out), lab_shape(it->l, n->in[1]).d[2], n, x, y, it->data[n->in[2]], out);
+        return;
     case TFX_OP_GATHER: gather_rows(it, n, out); return;
     default: break;
     }

@@ -37,25 +37,35 @@ static inline void rotate_rows(shape s, const double *x, int64_t n, int64_t sign
 }
 
 /* [rows, time, heads, dim]; each time sees those up to it. */
-static inline void attend(shape s, const double *q, const double *k, const double *v, double scale, double *out)
+static inline void attend(shape s, int64_t key_heads, const tfx_graph_node *n, const double *q, const double *k,
+                          const double *v, double *out)
 {
-    int64_t step = s.d[2] * s.d[3];
-    double *weight = TFX_NEW_ARRAY(double, s.d[1]);
-    for (int64_t row = 0; row < s.d[0] * s.d[1] * s.d[2]; row++) {
-        int64_t head = row % s.d[2], time = row / s.d[2] % s.d[1],
-                start = row / s.d[2] / s.d[1] * s.d[1] * step + head * s.d[3];
-        double total = 0, *to = out + start + time * step;
-        for (int64_t u = 0; u <= time; u++) {
-            double score = 0;
-            for (int64_t i = 0; i < s.d[3]; i++)
-                score += q[start + time * step + i] * k[start + u * step + i];
-            total += weight[u] = exp(scale * score);
-        }
-        for (int64_t i = 0; i < s.d[3]; i++) {
-            to[i] = 0;
-            for (int64_t u = 0; u <= time; u++)
-                to[i] += weight[u] / total * v[start + u * step + i];
-        }
+    int64_t time = s.d[1], heads = s.d[2], dims = s.d[3], window = n->ints[1] ? n->ints[1] : time;
+    double *weight = TFX_NEW_ARRAY(double, time), cap = n->reals[1];
+    for (int64_t row = 0; row < s.d[0] * time * heads; row++) {
+        int64_t head = row % heads, t = row / heads % time, b = row / heads / time;
+        int64_t last = n->ints[0] & TFX_ATTENTION_BIDIRECTIONAL ? time - 1 : t;
+        const double *query = q + row * dims;
+        double total = 0,
+               slope = n->ints[0] & TFX_ATTENTION_ALIBI ? exp2(-8.0 * (double)(head + 1) / (double)heads) : 0;
+        for (int64_t i = 0; i < dims; i++)
+            out[row * dims + i] = 0;
+        for (int64_t pass = 0; pass < 2; pass++)
+            for (int64_t u = 0; u <= last; u++) {
+                int64_t at = ((b * time + u) * key_heads + head * key_heads / heads) * dims,
+                        away = t > u ? t - u : u - t;
+                double score = 0;
+                if (away >= window)
+                    continue;
+                for (int64_t i = 0; i < dims; i++)
+                    score += query[i] * k[at + i];
+                score *= n->reals[0];
+                score = (cap > 0 ? cap * tanh(score / cap) : score) - slope * (double)away;
+                if (!pass)
+                    total += weight[u] = exp(score);
+                for (int64_t i = 0; i < dims && pass; i++)
+                    out[row * dims + i] += weight[u] / total * v[at + i];
+            }
     }
     free(weight);
 }

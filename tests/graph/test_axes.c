@@ -183,7 +183,7 @@ START_TEST(attention)
         tfx_value w = param((char[]){"qkv"[i], 0}, DIMS(8, 7));
         head[i] = tfx_emit_reshape(&t.g, tfx_emit_matmul(&t.g, x, w, TFX_TRANS_B, 1, 0), DIMS(2, 3, 2, 4));
     }
-    tfx_value y = tfx_emit_attention(&t.g, tfx_emit_rope(&t.g, head[0], 4, 1, 100), head[1], head[2], 1);
+    tfx_value y = tfx_emit_attention(&t.g, tfx_emit_rope(&t.g, head[0], 4, 1, 100), head[1], head[2], 1, NULL);
     tfx_emit_matmul(&t.g, tfx_emit_reshape(&t.g, y, DIMS(2, 3, 8)), param("o", DIMS(7, 8)), TFX_TRANS_B, 1, 0);
     infer();
     check_same("q", 0, "k", 0);
@@ -369,7 +369,7 @@ START_TEST(stream_that_is_a_product)
 {
     tfx_value x = linear("stem", input("/x", TFX_F32, DIMS(1, 3, 7)), 8);
     tfx_value q = tfx_emit_reshape(&t.g, linear("q", x, 8), DIMS(1, 3, 2, 4));
-    plus(x, tfx_emit_reshape(&t.g, tfx_emit_attention(&t.g, q, q, q, 1), DIMS(1, 3, 8)));
+    plus(x, tfx_emit_reshape(&t.g, tfx_emit_attention(&t.g, q, q, q, 1, NULL), DIMS(1, 3, 8)));
     infer();
     ck_assert_uint_eq(t.a->n_residual, 2);
     ck_assert_int_eq(t.a->classes[t.a->residual[0]].size, 2);
@@ -413,7 +413,7 @@ START_TEST(normalised)
     normalise(times(y, y));
     tfx_value q = tfx_emit_reshape(&t.g, linear("q", in, 8), DIMS(1, 3, 2, 4));
     tfx_value v = tfx_emit_reshape(&t.g, linear("v", in, 8), DIMS(1, 3, 2, 4));
-    normalise(tfx_emit_attention(&t.g, q, q, v, 1));
+    normalise(tfx_emit_attention(&t.g, q, q, v, 1, NULL));
     normalise(tfx_emit_matmul(&t.g, in, times(param("first", DIMS(7, 5)), param("second", DIMS(7, 5))), 0, 1, 0));
     infer();
     static const struct {

@@ -134,6 +134,11 @@ WRONG(m_rope_many, l->b.rope(B, lab_param(l, SHAPE(1, 2, 3, 8)), 10, 10000))
 WRONG(m_attention, l->b.attention(B, x, x, x, 1))
 WRONG(m_attention_heads, l->b.attention(B, lab_param(l, SHAPE(1, 2, 3, 8)), lab_param(l, SHAPE(1, 2, 1, 8)),
                                         lab_param(l, SHAPE(1, 2, 3, 8)), 1))
+WRONG(m_attention_divisor, l->b.attention_with(B, lab_param(l, SHAPE(1, 2, 4, 8)), lab_param(l, SHAPE(1, 2, 3, 8)),
+                                               lab_param(l, SHAPE(1, 2, 3, 8)), 1, NULL))
+WRONG(m_attention_window,
+      l->b.attention_with(B, lab_param(l, SHAPE(1, 2, 4, 8)), lab_param(l, SHAPE(1, 2, 4, 8)),
+                          lab_param(l, SHAPE(1, 2, 4, 8)), 1, &(tfx_attention){sizeof(tfx_attention), 0, -1, 0, 0}))
 WRONG(m_gather, l->b.gather(B, x, ints))
 WRONG(m_gather_dtype, l->b.gather(B, lab_param(l, SHAPE(2, 3)), lab_param(l, SHAPE(2))))
 WRONG(m_loss, l->b.cross_entropy(B, x, lab_input(l, TFX_I32, SHAPE(2, 2))))
@@ -196,6 +201,10 @@ static const mistake mistakes[] = {
     {"rope: 10 rotated dimensions", m_rope_many},
     {"attention: q [2, 3, 4]", m_attention},
     {"k [1, 2, 1, 8]", m_attention_heads},
+    {"k [1, 2, 3, 8] and v [1, 2, 3, 8] must all be [batch, time, heads, head_dim]; k and v may have fewer heads, a "
+     "divisor",
+     m_attention_divisor},
+    {"attention: window -1 and soft cap 0; expected 0 or more of both", m_attention_window},
     {"gather: expected a table of rank 2 and i32 indices, found [2, 3, 4]", m_gather},
     {"gather: expected a table of rank 2 and i32 indices, found [2, 3] and f32 [2]", m_gather_dtype},
     {"cross_entropy: logits [2, 3, 4] do not fit i32 targets [2, 2]", m_loss},

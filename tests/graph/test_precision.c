@@ -141,7 +141,7 @@ START_TEST(what_stays)
     lab_open(&l);
     tfx_value q = lab_filled(&l, TFX_STATE_PARAM, SHAPE(2, 8, 2, 4), &d, -1, 1), rows = TFX_POISON;
     tfx_value targets = lab_input(&l, TFX_I32, SHAPE(2, 8));
-    tfx_value x = l.b.reshape(B, tfx_emit_attention(&l.g, q, q, q, 0.5), 3, (int64_t[]){2, 8, 8});
+    tfx_value x = l.b.reshape(B, tfx_emit_attention(&l.g, q, q, q, 0.5, NULL), 3, (int64_t[]){2, 8, 8});
     rows = tfx_emit_sum(&l.g, l.b.mul(B, x, x), 4, 1); /* [2, 8, 1] */
     x = l.b.mul(B, l.b.norm(B, TFX_NORM_L2, x, 1e-5),
                 l.b.broadcast(B, l.b.unary(B, TFX_SQRT, rows), 3, (int64_t[]){2, 8, 8}));

@@ -226,7 +226,7 @@ static int attention(bench *b)
     }
     if (qkv[0] < 0 || qkv[1] < 0 || qkv[2] < 0)
         return -1;
-    BOTH(tfx_emit_attention(g, AT(qkv[0]), AT(qkv[1]), AT(qkv[2]), 0.5));
+    BOTH(tfx_emit_attention(g, AT(qkv[0]), AT(qkv[1]), AT(qkv[2]), 0.5, NULL));
 }
 
 static void write_program(bench *b)

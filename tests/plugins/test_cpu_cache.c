@@ -60,40 +60,56 @@ START_TEST(insert)
 }
 END_TEST
 
-static void reference(const sizes *z, double scale, const float *q, const float *k, const float *v, const int32_t *at,
-                      double *o)
+/* Kinds of attention. */
+typedef struct kind {
+    int64_t shared, flags, window;
+    double cap;
+} kind;
+
+static const kind kinds[] = {{1, 0, 0, 0}, {2, 0, 0, 0},
+                             {1, 0, 7, 0}, {1, TFX_ATTENTION_ALIBI, 0, 0},
+                             {1, 0, 0, 2}, {2, TFX_ATTENTION_ALIBI, 100, 3}};
+enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static void reference(const sizes *z, const kind *how, double scale, const float *q, const float *k, const float *v,
+                      const int32_t *at, double *o)
 {
-    int64_t row = z->heads * z->dims;
+    int64_t row = z->heads * z->dims, key_row = row / how->shared;
     double *p = calloc((size_t)z->places, sizeof(double));
     for (int64_t i = 0; i < z->batch * z->time; i++)
         for (int64_t h = 0; h < z->heads; h++) {
-            int64_t here = i * row + h * z->dims, base = i / z->time * z->places * row + h * z->dims;
-            double max = -INFINITY, sum = 0;
-            for (int64_t j = 0; j <= at[i]; j++) {
+            int64_t here = i * row + h * z->dims, base = i / z->time * z->places * key_row + h / how->shared * z->dims;
+            int64_t from = how->window && at[i] >= how->window ? at[i] - how->window + 1 : 0;
+            double slope = how->flags ? pow(2, -8.0 * (double)(h + 1) / (double)z->heads) : 0, max = -INFINITY, sum = 0;
+            for (int64_t j = from; j <= at[i]; j++) {
                 p[j] = 0;
                 for (int64_t d = 0; d < z->dims; d++)
-                    p[j] += scale * (double)q[here + d] * (double)k[base + j * row + d];
+                    p[j] += scale * (double)q[here + d] * (double)k[base + j * key_row + d];
+                p[j] = (how->cap > 0 ? how->cap * tanh(p[j] / how->cap) : p[j]) - slope * (double)(at[i] - j);
                 max = fmax(max, p[j]);
             }
-            for (int64_t j = 0; j <= at[i]; j++)
+            for (int64_t j = from; j <= at[i]; j++)
                 sum += p[j] = exp(p[j] - max);
-            for (int64_t j = 0; j <= at[i]; j++)
+            for (int64_t j = from; j <= at[i]; j++)
                 for (int64_t d = 0; d < z->dims; d++)
-                    o[here + d] += p[j] / sum * (double)v[base + j * row + d];
+                    o[here + d] += p[j] / sum * (double)v[base + j * key_row + d];
         }
     free(p);
 }
 
 START_TEST(attention)
 {
-    const sizes *z = &cases[_i];
-    shape all = SHAPE(z->batch, z->places, z->heads, z->dims), new = SHAPE(z->batch, z->time, z->heads, z->dims);
-    int64_t n = shape_count(new), row = z->heads * z->dims;
+    const sizes *z = &cases[_i / N_KINDS];
+    kind how = kinds[_i % N_KINDS];
+    how.shared = z->heads % how.shared ? 1 : how.shared;
+    shape all = SHAPE(z->batch, z->places, z->heads / how.shared, z->dims);
+    shape new = SHAPE(z->batch, z->time, z->heads, z->dims);
+    int64_t n = shape_count(new), row = z->heads / how.shared * z->dims;
     double scale = 1 / sqrt((double)z->dims), *want = calloc((size_t)n, sizeof(double));
     program *g = program_create();
     tfx_value q = random_input(g, new, 3), k = random_input(g, all, 3), v = random_input(g, all, 1);
     tfx_value at = positions_of(g, z, NULL, 0), o = result(g, new);
-    reference(z, scale, program_data(g, q), program_data(g, k), program_data(g, v), program_data(g, at), want);
+    reference(z, &how, scale, program_data(g, q), program_data(g, k), program_data(g, v), program_data(g, at), want);
     /* What comes behind the last query's position has no part in anything. */
     const int32_t *p = program_data(g, at);
     for (int64_t b = 0; b < z->batch; b++)
@@ -105,7 +121,9 @@ START_TEST(attention)
                 ((float *)program_data(g, k))[(b * z->places + j) * row + d] = ((float *)program_data(
                     g, v))[(b * z->places + j) * row + d] = NAN;
         }
-    ADD_SINGLE(g, TFX_OP_ATTENTION_CACHED, 4, 1, q, k, v, at, o)->reals[0] = scale;
+    tfx_node *node = ADD_SINGLE(g, TFX_OP_ATTENTION_CACHED, 4, 1, q, k, v, at, o);
+    node->reals[0] = scale, node->reals[1] = how.cap;
+    node->ints[0] = how.flags, node->ints[1] = how.window;
     for (int threads = 1; threads <= 3; threads++) {
         program_run_twice(g, threads);
         check_close(program_data(g, o), want, n, 5e-6, 1, "attention_cached");
@@ -156,7 +174,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("cache");
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, insert, 0, N_CASES);
-    tcase_add_loop_test(c, attention, 0, N_CASES);
+    tcase_add_loop_test(c, attention, 0, N_CASES * N_KINDS);
     tcase_add_test(c, rope_at_positions);
     suite_add_tcase(s, c);
     return s;

@@ -16,6 +16,11 @@ static const char *const specs[] = {
     /* Scores over slots in every way there is. */
     MORE(SPEC_TOKENFORMER "[model m]\nextends = tokenformer\nblocks.mixer.{q,k,v,o}.score = softmax\n"
                           "blocks.ffn.score = softmax\n"),
+    MORE(SPEC_TRANSFORMER "[model m]\nextends = transformer\nblocks.mixer.kv_heads = 1\nblocks.mixer.qk_norm = "
+                          "true\nblocks.mixer.window = 3\n"
+                          "blocks.mixer.alibi = true\nblocks.mixer.soft_cap = 2\nblocks.ffn = swiglu\n"),
+    MORE(SPEC_TOKENFORMER "[model m]\nextends = tokenformer\nblocks.ffn = mixture_pattention\nblocks.ffn.slots = 12\n"
+                          "blocks.ffn.groups = 4\nblocks.mixer.{q,k,v,o}.top_k = 2\n"),
     MORE(SPEC_TRANSFORMER "[model m]\nextends = transformer\nblocks.{norm1,norm2} = rmsnorm\nhead = linear\n"),
 };
 enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };

@@ -41,18 +41,24 @@ static const char *attention_check(const tfx_cpu_compiler *c, const tfx_node *no
         const tfx_tensor *x = tfx_cpu_in(c, node, i);
         if (x->dtype != (x == lse ? TFX_F32 : q->dtype))
             return "attention: operands of different dtypes";
-        if (x != lse && !tfx_cpu_same_shape(x, q))
+        if (x == lse || tfx_cpu_same_shape(x, q))
+            continue;
+        int shared = (i == 1 || i == 2) && x->n_dims == 4 && tfx_cpu_same_dims(x, q, 2) && x->dims[3] == q->dims[3];
+        if (!shared || !x->dims[2] || q->dims[2] % x->dims[2] || !tfx_cpu_same_shape(x, tfx_cpu_in(c, node, 1)))
             return "attention: operands of different shapes";
     }
     for (uint32_t i = 0; i < node->n_out; i++) {
         const tfx_tensor *y = tfx_cpu_out(c, node, i);
         if (y->dtype != TFX_F32)
             return "attention gives f32 tensors";
-        if (y != lse && !tfx_cpu_same_shape(y, q))
+        if (y != lse && !tfx_cpu_same_shape(y, node->op == TFX_OP_ATTENTION ? q : tfx_cpu_in(c, node, i)))
             return "attention: results of another shape";
     }
     if (lse->n_dims != 3 || lse->dims[0] != q->dims[0] || lse->dims[1] != q->dims[2] || lse->dims[2] != q->dims[1])
         return "attention: lse must be [batch, heads, time]";
+    if (node->ints[0] & ~(int64_t)(TFX_ATTENTION_BIDIRECTIONAL | TFX_ATTENTION_ALIBI) || node->ints[1] < 0 ||
+        !(node->reals[1] >= 0))
+        return "attention of an unknown kind";
     if (q->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
         return "attention: a dimension beyond what products count";
     return NULL;
@@ -81,6 +87,12 @@ static tfx_status attention_compile(const tfx_cpu_compiler *c, const tfx_step *s
     p->time = p->q->dims[1];
     p->heads = p->q->dims[2];
     p->dims = p->q->dims[3];
+    p->shared = p->heads / tfx_cpu_max(1, p->k->dims[2]);
+    p->bidirectional = (node->ints[0] & TFX_ATTENTION_BIDIRECTIONAL) != 0;
+    p->alibi = (node->ints[0] & TFX_ATTENTION_ALIBI) != 0;
+    p->window = node->ints[1] ? tfx_cpu_min(node->ints[1], p->time) : p->time;
+    p->soft_cap = (float)node->reals[1];
+    p->special = p->bidirectional || p->alibi || p->window < p->time || p->soft_cap > 0;
     (tfx_cpu_attention_has_tiles(c, p) ? tfx_cpu_attention_by_tiles : tfx_cpu_attention_by_products)(c, p, grad, out);
     return TFX_OK;
 }

@@ -5,10 +5,16 @@
 
 #include "gemm.h"
 #include "kernels.h"
+#include "vmath.h"
 
 typedef struct tfx_cpu_attention {
     const tfx_tensor *q, *k, *v, *o, *lse, *d_o, *dq, *dk, *dv;
     int64_t time, heads, dims;
+    int64_t shared;           /* heads of queries that share one of keys and values */
+    int special;              /* it has one of these: */
+    int bidirectional, alibi; /* as in tfx_attention (graph.h) */
+    int64_t window;           /* `time` at most */
+    float soft_cap;
     float scale;
     int bf16;          /* q, k, v, o and do are; results are f32 */
     int64_t block;     /* queries at a time; */
@@ -23,10 +29,23 @@ typedef struct tfx_cpu_rows_of {
     int64_t ld;
 } tfx_cpu_rows_of;
 
-/* The index of (batch b, head h, time t) in a [batch, time, heads, dims] tensor. */
-static inline int64_t tfx_cpu_attention_index(const tfx_cpu_attention *p, int64_t b, int64_t h, int64_t time)
+/* The head of a tensor that head h of the queries has to do with. */
+static inline int64_t tfx_cpu_attention_head(const tfx_cpu_attention *p, const tfx_tensor *t, int64_t h)
 {
-    return ((b * p->time + time) * p->heads + h) * p->dims;
+    return t->dims[2] == p->heads ? h : h / p->shared;
+}
+
+/* The index of (batch b, head h of the queries, time t) in a [batch, time, heads, dims] tensor. */
+static inline int64_t tfx_cpu_attention_index(const tfx_cpu_attention *p, const tfx_tensor *t, int64_t b, int64_t h,
+                                              int64_t time)
+{
+    return ((b * p->time + time) * t->dims[2] + tfx_cpu_attention_head(p, t, h)) * p->dims;
+}
+
+/* From row to row. */
+static inline int64_t tfx_cpu_attention_stride(const tfx_cpu_attention *p, const tfx_tensor *t)
+{
+    return t->dims[2] * p->dims;
 }
 
 /* The rows of an operand from that index on. */
@@ -34,14 +53,46 @@ static inline tfx_cpu_rows_of tfx_cpu_attention_operand(const tfx_cpu_ctx *ctx, 
                                                         const tfx_tensor *t, int64_t b, int64_t h, int64_t time)
 {
     const char *at = tfx_cpu_at(ctx, t);
-    return (tfx_cpu_rows_of){at + tfx_cpu_attention_index(p, b, h, time) * (p->bf16 ? 2 : 4), p->heads * p->dims};
+    return (tfx_cpu_rows_of){at + tfx_cpu_attention_index(p, t, b, h, time) * (p->bf16 ? 2 : 4),
+                             tfx_cpu_attention_stride(p, t)};
 }
 
 /* Where a row of a result begins. */
 static inline float *tfx_cpu_attention_result(const tfx_cpu_ctx *ctx, const tfx_cpu_attention *p, const tfx_tensor *t,
                                               int64_t b, int64_t h, int64_t time)
 {
-    return (float *)tfx_cpu_at(ctx, t) + tfx_cpu_attention_index(p, b, h, time);
+    return (float *)tfx_cpu_at(ctx, t) + tfx_cpu_attention_index(p, t, b, h, time);
+}
+
+/* ---- which keys a query sees, and what becomes of its scores ---- */
+
+static inline int64_t tfx_cpu_attention_first_key(const tfx_cpu_attention *p, int64_t query)
+{
+    return tfx_cpu_max(0, query + 1 - p->window);
+}
+
+static inline int64_t tfx_cpu_attention_end_key(const tfx_cpu_attention *p, int64_t query)
+{
+    return p->bidirectional ? tfx_cpu_min(p->time, query + p->window) : query + 1;
+}
+
+/* By how much a position away lowers scores of head h. */
+static inline float tfx_cpu_attention_slope(const tfx_cpu_attention *p, int64_t h)
+{
+    return p->alibi ? exp2f(-8.0f * (float)(h + 1) / (float)p->heads) : 0.0f;
+}
+
+/* Caps a score, and lowers it by what its distance costs. */
+static inline __attribute__((always_inline)) float tfx_cpu_attention_score(float s, float cap, float lowered)
+{
+    return (cap > 0.0f ? cap * vm_tanh(s / cap) : s) - lowered;
+}
+
+/* What the gradient of such a score is to be multiplied with for that of what it was made of. */
+static inline __attribute__((always_inline)) float tfx_cpu_attention_slope_of_cap(float s, float cap)
+{
+    float t = vm_tanh(s / cap);
+    return 1.0f - t * t;
 }
 
 /* The dot product of a row of o with its gradient; `rows` has room for two rows. */

@@ -24,13 +24,39 @@
 #define MAX_BLOCK 128
 #define KEY_CHUNK 512 /* 256 to 1024 differ by a few percent */
 
-/* Makes n scores operands of a product: all but the first `seen` become 0, and bf16 ones take the place of the first half. */
-static void finish_scores(const tfx_cpu_attention *p, int64_t seen, int64_t n, float *row)
+/* The part of a chunk of keys that a query sees. */
+typedef struct part {
+    int64_t from, to;
+} part;
+
+static part seen_of(const tfx_cpu_attention *p, int64_t query, int64_t key, int64_t n)
+{
+    int64_t from = tfx_cpu_min(n, tfx_cpu_max(0, tfx_cpu_attention_first_key(p, query) - key));
+    return (part){from, tfx_cpu_max(from, tfx_cpu_min(n, tfx_cpu_attention_end_key(p, query) - key))};
+}
+
+/* Makes n scores operands of a product: all but those seen become 0, and bf16 ones take the place of the first half. */
+static void finish_scores(const tfx_cpu_attention *p, part seen, int64_t n, float *row)
 {
     if (p->bf16)
-        tfx_cpu_store_bf16(seen, (uint16_t *)(void *)row, row);
+        tfx_cpu_store_bf16(seen.to - seen.from, (uint16_t *)(void *)row + seen.from, row + seen.from);
     size_t bytes = p->bf16 ? 2 : 4;
-    memset((char *)row + (size_t)seen * bytes, 0, (size_t)(n - seen) * bytes);
+    memset(row, 0, (size_t)seen.from * bytes);
+    memset((char *)row + (size_t)seen.to * bytes, 0, (size_t)(n - seen.to) * bytes);
+}
+
+/* Scores of a query of head h become what special attention makes of them; d_cap (may be NULL) gets what gradients are to be
+ * multiplied with for that. */
+static void adjust_scores(const tfx_cpu_attention *p, int64_t h, int64_t query, int64_t key, part seen, float *row,
+                          float *d_cap)
+{
+    const float slope = tfx_cpu_attention_slope(p, h), cap = p->soft_cap;
+    for (int64_t j = seen.from; j < seen.to; j++) {
+        int64_t away = query > key + j ? query - key - j : key + j - query;
+        if (d_cap)
+            d_cap[j] = cap > 0 ? tfx_cpu_attention_slope_of_cap(row[j], cap) : 1.0f;
+        row[j] = tfx_cpu_attention_score(row[j], cap, slope * (float)away);
+    }
 }
 
 /* The matrix of finished scores of n keys a row. */
@@ -83,7 +109,8 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t block = p->n_blocks - 1 - task % p->n_blocks, bh = task / p->n_blocks;
     int64_t b = bh / p->heads, h = bh % p->heads;
     int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
-    int64_t ld = p->heads * p->dims;
+    int64_t ld = p->heads * p->dims, start = tfx_cpu_attention_first_key(p, first),
+            end = tfx_cpu_attention_end_key(p, first + n_q - 1);
     float *s = (float *)ctx->scratch; /* [n_q, n_k] */
     float *lse = (float *)tfx_cpu_at(ctx, p->lse) + bh * p->time + first;
     tfx_cpu_rows_of q = tfx_cpu_attention_operand(ctx, p, p->q, b, h, first);
@@ -94,19 +121,21 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
         max[i] = -INFINITY;
         sum[i] = 0.0;
     }
-    for (int64_t key = 0; key < first + n_q; key += p->chunk) {
-        int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
+    for (int64_t key = start; key < end; key += p->chunk) {
+        int64_t n_k = tfx_cpu_min(p->chunk, end - key);
         multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, tfx_cpu_attention_operand(ctx, p, p->k, b, h, key), 0.0f,
                  s, n_k);
         for (int64_t i = 0; i < n_q; i++) {
-            int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
-            float factor = softmax_chunk(s + i * n_k, seen, &max[i], &sum[i]);
+            part seen = seen_of(p, first + i, key, n_k);
+            if (p->special)
+                adjust_scores(p, h, first + i, key, seen, s + i * n_k, NULL);
+            float factor = softmax_chunk(s + i * n_k + seen.from, seen.to - seen.from, &max[i], &sum[i]);
             finish_scores(p, seen, n_k, s + i * n_k);
-            if (key && factor != 1.0f)
+            if (key > start && factor != 1.0f)
                 tfx_cpu_row_scale(p->dims, o + i * ld, factor);
         }
         multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, finished(p, s, n_k),
-                 tfx_cpu_attention_operand(ctx, p, p->v, b, h, key), key ? 1.0f : 0.0f, o, ld);
+                 tfx_cpu_attention_operand(ctx, p, p->v, b, h, key), key > start ? 1.0f : 0.0f, o, ld);
     }
     for (int64_t i = 0; i < n_q; i++) {
         tfx_cpu_row_scale(p->dims, o + i * ld, (float)(1.0 / sum[i]));
@@ -127,45 +156,65 @@ TFX_CPU_CLONES static void score_grad_row(int64_t n, float *s, float lse, float 
     }
 }
 
-static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
+/* Adds what head h of the queries has to do with the gradients of keys and values, which `add` says are there already. */
+static void backward_head(const tfx_cpu_attention *p, const tfx_cpu_ctx *ctx, int64_t b, int64_t h, int add)
 {
-    const tfx_cpu_attention *p = args;
-    int64_t b = bh / p->heads, h = bh % p->heads, ld = p->heads * p->dims;
+    int64_t ld = p->heads * p->dims, ld_keys = tfx_cpu_attention_stride(p, p->k);
     float *s = (float *)ctx->scratch, *ds = s + p->block * p->chunk, *rows = ds + p->block * p->chunk;
-    const float *lse = (const float *)tfx_cpu_at(ctx, p->lse) + bh * p->time;
+    float *d_cap = rows + (p->bf16 ? 2 * p->dims : 0);
+    const float *lse = (const float *)tfx_cpu_at(ctx, p->lse) + (b * p->heads + h) * p->time;
 
-    /* From the last block, which sees every key, so that it can overwrite dk and dv. */
+    /* From the last block, which in causal attention sees every key, so that it can overwrite dk and dv. */
     for (int64_t block = p->n_blocks - 1; block >= 0; block--) {
         int64_t first = block * p->block, n_q = tfx_cpu_min(p->block, p->time - first);
-        float add = block == p->n_blocks - 1 ? 0.0f : 1.0f;
+        int64_t start = tfx_cpu_attention_first_key(p, first), end = tfx_cpu_attention_end_key(p, first + n_q - 1);
         float delta[MAX_BLOCK];
         for (int64_t i = 0; i < n_q; i++)
             delta[i] = tfx_cpu_attention_delta(p, tfx_cpu_attention_operand(ctx, p, p->o, b, h, first + i).at,
                                                tfx_cpu_attention_operand(ctx, p, p->d_o, b, h, first + i).at, rows);
         tfx_cpu_rows_of q = tfx_cpu_attention_operand(ctx, p, p->q, b, h, first),
                         d_o = tfx_cpu_attention_operand(ctx, p, p->d_o, b, h, first);
-        for (int64_t key = 0; key < first + n_q; key += p->chunk) {
-            int64_t n_k = tfx_cpu_min(p->chunk, first + n_q - key);
+        for (int64_t key = start; key < end; key += p->chunk) {
+            int64_t n_k = tfx_cpu_min(p->chunk, end - key);
+            float more = add || block < p->n_blocks - 1 ? 1.0f : 0.0f;
             tfx_cpu_rows_of k = tfx_cpu_attention_operand(ctx, p, p->k, b, h, key),
                             v = tfx_cpu_attention_operand(ctx, p, p->v, b, h, key);
             multiply(ctx, p, 0, 1, n_q, n_k, p->dims, p->scale, q, k, 0.0f, s, n_k);
             multiply(ctx, p, 0, 1, n_q, n_k, p->dims, 1.0f, d_o, v, 0.0f, ds, n_k);
             for (int64_t i = 0; i < n_q; i++) {
                 float *row = s + i * n_k, *drow = ds + i * n_k;
-                int64_t seen = tfx_cpu_min(n_k, tfx_cpu_max(0, first + i + 1 - key));
-                score_grad_row(seen, row, lse[first + i], delta[i], p->scale, drow);
+                part seen = seen_of(p, first + i, key, n_k);
+                int64_t n = seen.to - seen.from;
+                if (p->special)
+                    adjust_scores(p, h, first + i, key, seen, row, d_cap);
+                score_grad_row(n, row + seen.from, lse[first + i], delta[i], p->scale, drow + seen.from);
+                for (int64_t j = seen.from; j < seen.to && p->soft_cap > 0; j++)
+                    drow[j] *= d_cap[j];
                 finish_scores(p, seen, n_k, row);
                 finish_scores(p, seen, n_k, drow);
             }
             tfx_cpu_rows_of probabilities = finished(p, s, n_k), gradients = finished(p, ds, n_k);
-            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, probabilities, d_o, add,
-                     tfx_cpu_attention_result(ctx, p, p->dv, b, h, key), ld);
-            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, gradients, q, add,
-                     tfx_cpu_attention_result(ctx, p, p->dk, b, h, key), ld);
-            multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, gradients, k, key ? 1.0f : 0.0f,
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, probabilities, d_o, more,
+                     tfx_cpu_attention_result(ctx, p, p->dv, b, h, key), ld_keys);
+            multiply(ctx, p, 1, 0, n_k, p->dims, n_q, 1.0f, gradients, q, more,
+                     tfx_cpu_attention_result(ctx, p, p->dk, b, h, key), ld_keys);
+            multiply(ctx, p, 0, 0, n_q, p->dims, n_k, 1.0f, gradients, k, key > start ? 1.0f : 0.0f,
                      tfx_cpu_attention_result(ctx, p, p->dq, b, h, first), ld);
         }
     }
+}
+
+static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
+{
+    const tfx_cpu_attention *p = args;
+    int64_t n = p->heads / p->shared, b = task / n, h = task % n * p->shared;
+    /* With a window, the last block does not see every key. */
+    for (int64_t t = 0; t < p->time && p->window < p->time; t++) {
+        memset(tfx_cpu_attention_result(ctx, p, p->dk, b, h, t), 0, (size_t)p->dims * sizeof(float));
+        memset(tfx_cpu_attention_result(ctx, p, p->dv, b, h, t), 0, (size_t)p->dims * sizeof(float));
+    }
+    for (int64_t i = 0; i < p->shared; i++)
+        backward_head(p, ctx, b, h + i, i > 0 || p->window < p->time);
 }
 
 static int64_t block_for(int64_t time)
@@ -179,9 +228,9 @@ void tfx_cpu_attention_by_products(const tfx_cpu_compiler *c, tfx_cpu_attention 
     p->block = block_for(p->time);
     p->chunk = tfx_cpu_max(1, tfx_cpu_min(KEY_CHUNK, p->time));
     p->n_blocks = tfx_cpu_div_up(p->time, p->block);
-    out->n_tasks = p->q->dims[0] * p->heads * (grad ? 1 : p->n_blocks);
+    out->n_tasks = p->q->dims[0] * (grad ? p->heads / p->shared : p->heads * p->n_blocks);
     out->task = grad ? backward_task : forward_task;
-    int64_t scores = (grad ? 2 : 1) * p->block * p->chunk, rows = grad && p->bf16 ? 2 * p->dims : 0;
+    int64_t scores = (grad ? 2 : 1) * p->block * p->chunk, rows = grad ? (p->bf16 ? 2 * p->dims : 0) + p->chunk : 0;
     p->products = tfx_cpu_round_up((uint64_t)(scores + rows) * sizeof(float), 64);
     int64_t longest = tfx_cpu_max(p->block, p->chunk);
     uint64_t with_dims = tfx_cpu_multiply_scratch(c->gemm, p->bf16, longest, longest, p->dims);

@@ -248,7 +248,7 @@ static void turn_block(const head *w, int64_t n, const float *block, int64_t pan
 /* x [dims, positions] to the rows of a result from position `first` on. */
 static void write_turned(const head *w, const float *x, int64_t ld, const tfx_tensor *to, int64_t first, int64_t n)
 {
-    const int64_t dims = w->p->dims, apart = w->p->heads * dims;
+    const int64_t dims = w->p->dims, apart = tfx_cpu_attention_stride(w->p, to);
     float *out = tfx_cpu_attention_result(w->ctx, w->p, to, w->b, w->h, first);
     const int64_t whole = n / 4 * 4, whole_dims = dims / 4 * 4;
     for (int64_t t = 0; t < whole; t += 4)
@@ -260,6 +260,69 @@ static void write_turned(const head *w, const float *x, int64_t ld, const tfx_te
     for (int64_t t = 0; t < n; t++)
         for (int64_t d = t < whole ? whole_dims : 0; d < dims; d++)
             out[t * apart + d] = x[d * ld + t];
+}
+
+/* ---- special attention: see tfx_attention in graph.h ---- */
+
+/* In the place of scores that do not count: where all of a block so far are such, they count alike, until one of a later block
+ * that does takes all they have come to away from them. */
+#define LEFT_OUT (-1e30f)
+
+/* Which keys, and how, columns of queries [first, first + width) see. */
+typedef struct sight {
+    int32_t first, key, window,
+        ahead; /* the query of column 0, the key of row 0; keys at most so many positions ahead */
+    float cap, slope;
+} sight;
+
+static sight sight_of(const head *w, int64_t first, int64_t key)
+{
+    const tfx_cpu_attention *p = w->p;
+    return (sight){.first = (int32_t)first,
+                   .key = (int32_t)key,
+                   .window = (int32_t)p->window,
+                   .ahead = p->bidirectional ? (int32_t)p->window - 1 : 0,
+                   .cap = p->soft_cap,
+                   .slope = tfx_cpu_attention_slope(p, w->h)};
+}
+
+/* Scores [n, width] as they count. */
+TFX_CPU_CLONES static void adjust_block(const sight *v, int64_t n, int64_t width, float *s)
+{
+    for (int64_t l = 0; l < n; l++) {
+        int32_t before = v->first - v->key - (int32_t)l; /* so far is column 0 behind this key */
+        float *row = s + l * width;
+        for (int32_t j = 0; j < (int32_t)width; j++) {
+            int32_t back = before + j, away = back < 0 ? -back : back;
+            float x = tfx_cpu_attention_score(row[j], v->cap, v->slope * (float)away);
+            row[j] = back < v->window && -back <= v->ahead ? x : LEFT_OUT;
+        }
+    }
+}
+
+/* As grad_columns, below. */
+TFX_CPU_CLONES static void grad_block(const sight *v, int64_t n, int64_t width, const float *lse, const float *delta,
+                                      float scale, float *s, float *dp)
+{
+    for (int64_t l = 0; l < n; l++) {
+        int32_t before = v->first - v->key - (int32_t)l;
+        float *row = s + l * width, *d_row = dp + l * width;
+        TFX_CPU_IVDEP
+        for (int32_t j = 0; j < (int32_t)width; j++) {
+            int32_t back = before + j, away = back < 0 ? -back : back;
+            float d_cap = v->cap > 0.0f ? tfx_cpu_attention_slope_of_cap(row[j], v->cap) : 1.0f;
+            float e = vm_exp_shifted(tfx_cpu_attention_score(row[j], v->cap, v->slope * (float)away) - lse[j]);
+            e = back < v->window && -back <= v->ahead ? e : 0.0f;
+            row[j] = e;
+            d_row[j] = e * (d_row[j] - delta[j]) * scale * d_cap;
+        }
+    }
+}
+
+/* The block of keys in which those that queries from `first` on see begin. */
+static int64_t first_block(const tfx_cpu_attention *p, int64_t first)
+{
+    return tfx_cpu_attention_first_key(p, first) / KEYS * KEYS;
 }
 
 /* ---- forward ---- */
@@ -339,17 +402,22 @@ static void forward_panel(const head *w, int64_t first, int64_t n, int64_t packe
         c.sum[j] = 0.0;
     }
     pack_rows(w, p->q, first, n, 1, w->memory + y->query);
-    for (int64_t key = 0; key < first + n; key += KEYS) {
-        int64_t n_keys = tfx_cpu_min(KEYS, first + n - key), seen = first + 1 - key;
+    int64_t start = first_block(p, first), end = tfx_cpu_attention_end_key(p, first + n - 1);
+    for (int64_t key = start; key < end; key += KEYS) {
+        int64_t n_keys = tfx_cpu_min(KEYS, end - key), seen = p->special ? n_keys : first + 1 - key;
         multiply_rows(w, y->keys, key, n_keys, packed_keys, w->memory + y->query, p->scale, s);
+        if (p->special) {
+            const sight v = sight_of(w, first, key);
+            adjust_block(&v, n_keys, y->width, s);
+        }
         (y->width == 32 ? softmax_32 : y->width == 16 ? softmax_16 : softmax_8)(n_keys, seen, s, &c);
-        if (key)
+        if (key > start)
             scale_columns(p->dims, y->width, y->width, c.factor, o);
         const tfx_cpu_terms here = terms(w->ctx, p, n_keys),
                             packed = terms(w->ctx, p, tfx_cpu_min(KEYS, packed_keys - key));
         const uint32_t *over = w->memory + y->keys_over + key / KEYS * p->dims * tfx_cpu_block_steps(&most, 0);
         multiply_over(w, over, tfx_cpu_block_steps(&packed, 0), 0, tfx_cpu_block_steps(&here, 0),
-                      over_rows(w, n_keys, s), key == 0, o, y->width, y->width);
+                      over_rows(w, n_keys, s), key == start, o, y->width, y->width);
     }
     float *lse = (float *)tfx_cpu_at(w->ctx, p->lse) + (w->b * p->heads + w->h) * p->time + first;
     for (int64_t j = 0; j < n; j++) {
@@ -370,10 +438,11 @@ static void forward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
     int64_t to = tfx_cpu_min(p->time, tfx_cpu_split(panels, p->n_blocks, group + 1) * w.y.width);
     if (from == to)
         return;
-    pack_rows(&w, p->k, 0, to, 0, w.memory + w.y.keys);
-    pack_all_over(&w, p->v, to);
+    int64_t keys = tfx_cpu_attention_end_key(p, to - 1);
+    pack_rows(&w, p->k, 0, keys, 0, w.memory + w.y.keys);
+    pack_all_over(&w, p->v, keys);
     for (int64_t first = from; first < to; first += w.y.width)
-        forward_panel(&w, first, tfx_cpu_min(w.y.width, to - first), to);
+        forward_panel(&w, first, tfx_cpu_min(w.y.width, to - first), keys);
 }
 
 /* ---- backward ---- */
@@ -412,19 +481,25 @@ static void backward_panel(const head *w, int64_t first, int64_t panel, int64_t 
     const layout *y = &w->y;
     const tfx_cpu_terms most = terms(w->ctx, p, KEYS), packed = terms(w->ctx, p, tfx_cpu_min(KEYS, p->time - key));
     float *s = floats(w, y->scores), *ds = floats(w, y->d_scores);
-    int64_t seen = first + 1 - key, n = tfx_cpu_max(0, tfx_cpu_min(n_keys, first + y->width - key));
+    int64_t seen = first + 1 - key, start = first_block(p, first - panel * y->width);
+    int64_t n = p->special ? n_keys : tfx_cpu_max(0, tfx_cpu_min(n_keys, first + y->width - key));
     int64_t panel_at = panel * y->width * y->dim_steps;
     if (n == 0)
         return; /* none of the queries sees any of the keys */
     multiply_rows(w, y->keys, key, n, p->time, w->memory + y->query + panel_at, p->scale, s);
     multiply_rows(w, y->values, key, n, p->time, w->memory + y->d_out + panel_at, 1.0f, ds);
-    (y->width == 32 ? grad_32 : y->width == 16 ? grad_16 : grad_8)(n, seen, lse, delta, p->scale, s, ds);
+    if (p->special) {
+        const sight v = sight_of(w, first, key);
+        grad_block(&v, n, y->width, lse, delta, p->scale, s, ds);
+    } else {
+        (y->width == 32 ? grad_32 : y->width == 16 ? grad_16 : grad_8)(n, seen, lse, delta, p->scale, s, ds);
+    }
     turn_block(w, n, s, panel, steps, w->memory + y->turned);
     turn_block(w, n, ds, panel, steps, w->memory + y->d_turned);
     const tfx_cpu_terms here = terms(w->ctx, p, n);
     const uint32_t *over = w->memory + y->keys_over + key / KEYS * p->dims * tfx_cpu_block_steps(&most, 0);
     multiply_over(w, over, tfx_cpu_block_steps(&packed, 0), 0, tfx_cpu_block_steps(&here, 0), over_rows(w, n, ds),
-                  key == 0, floats(w, y->result) + panel * p->dims * y->width, y->width, y->width);
+                  key == start, floats(w, y->result) + panel * p->dims * y->width, y->width, y->width);
 }
 
 /* Queries [first, first + n): what they add to the gradients of keys and values, and their own. */
@@ -451,14 +526,15 @@ static void backward_block(const head *w, int64_t first, int64_t n)
     pack_rows(w, p->d_o, first, n, 1, w->memory + y->d_out);
     pack_over(w, p->q, first, n, w->memory + y->query_over);
     pack_over(w, p->d_o, first, n, w->memory + y->d_out_over);
-    for (int64_t key = 0; key < first + n; key += KEYS) {
-        int64_t n_keys = tfx_cpu_min(KEYS, first + n - key);
+    int64_t end = tfx_cpu_attention_end_key(p, first + n - 1);
+    for (int64_t key = first_block(p, first); key < end; key += KEYS) {
+        int64_t n_keys = tfx_cpu_min(KEYS, end - key);
         for (int64_t i = 0; i < panels; i++)
             backward_panel(w, first + i * y->width, i, key, n_keys, steps, lse + i * y->width, delta + i * y->width);
         for (int64_t l = 0; l < n_keys; l += y->width) {
-            /* Panels before `from` see none of these keys. */
+            /* Panels before `from` see none of these keys, unless they see later ones. */
             int64_t cols = tfx_cpu_min(y->width, n_keys - l), each = steps / panels;
-            int64_t from = tfx_cpu_max(0, (key + l - first) / y->width) * each;
+            int64_t from = p->special ? 0 : tfx_cpu_max(0, (key + l - first) / y->width) * each;
             multiply_over(w, w->memory + y->d_out_over, taken, from, taken, w->memory + y->turned + l * steps, 0,
                           floats(w, y->d_values) + key + l, y->padded, cols);
             multiply_over(w, w->memory + y->query_over, taken, from, taken, w->memory + y->d_turned + l * steps, 0,
@@ -470,17 +546,20 @@ static void backward_block(const head *w, int64_t first, int64_t n)
                      tfx_cpu_min(y->width, n - i * y->width));
 }
 
-static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t bh)
+/* A head of keys and values, with all heads of queries that share it. */
+static void backward_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
     const tfx_cpu_attention *p = args;
-    head w = head_of(ctx, p, 1, bh);
+    head w = head_of(ctx, p, 1, task * p->shared);
     pack_rows(&w, p->k, 0, p->time, 0, w.memory + w.y.keys);
     pack_rows(&w, p->v, 0, p->time, 0, w.memory + w.y.values);
     pack_all_over(&w, p->k, p->time);
     memset(floats(&w, w.y.d_keys), 0, (size_t)(p->dims * w.y.padded) * sizeof(float));
     memset(floats(&w, w.y.d_values), 0, (size_t)(p->dims * w.y.padded) * sizeof(float));
-    for (int64_t first = 0; first < p->time; first += QUERIES)
-        backward_block(&w, first, tfx_cpu_min(QUERIES, p->time - first));
+    for (int64_t end = w.h + p->shared; w.h < end; w.h++)
+        for (int64_t first = 0; first < p->time; first += QUERIES)
+            backward_block(&w, first, tfx_cpu_min(QUERIES, p->time - first));
+    w.h--; /* the last of them */
     write_turned(&w, floats(&w, w.y.d_keys), w.y.padded, p->dk, 0, p->time);
     write_turned(&w, floats(&w, w.y.d_values), w.y.padded, p->dv, 0, p->time);
 }
@@ -498,7 +577,7 @@ void tfx_cpu_attention_by_tiles(const tfx_cpu_compiler *c, tfx_cpu_attention *p,
     /* So many parts of a head that threads end together; keys are packed for each. */
     int64_t parts = grad || c->n_threads == 1 ? 1 : tfx_cpu_div_up(8 * c->n_threads, tfx_cpu_max(1, heads));
     p->n_blocks = tfx_cpu_max(1, tfx_cpu_min(parts, panels / 4));
-    out->n_tasks = p->time && p->dims ? heads * p->n_blocks : 0;
+    out->n_tasks = p->time && p->dims ? (grad ? heads / p->shared : heads * p->n_blocks) : 0;
     out->task = grad ? backward_task : forward_task;
     out->scratch = tfx_cpu_round_up(lay_out(c->gemm, p, grad).end * sizeof(float), 64);
 }

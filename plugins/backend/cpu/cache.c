@@ -3,8 +3,7 @@
  * A task of the attention is one head of one row of the batch: its keys and values are read once for a block of queries, as
  * products with a stride of heads * dims. Of a single query, which is what generation asks for most of the time, they
  * are products of a matrix and a vector. */
-#include "gemm.h"
-#include "kernels.h"
+#include "attention.h"
 #include "softmax.h"
 
 #include <limits.h>
@@ -72,6 +71,8 @@ static tfx_status insert_compile(const tfx_cpu_compiler *c, const tfx_step *step
 typedef struct cached_args {
     const tfx_tensor *q, *k, *v, *positions, *out;
     int64_t time, places, heads, dims;
+    int64_t shared;        /* heads of queries that share one of keys and values */
+    tfx_cpu_attention how; /* heads, and what is special: as for whole sequences of `places` positions; no tensors */
     float scale;
     uint64_t products; /* where in a thread's scratch memory that of products begins */
 } cached_args;
@@ -85,13 +86,23 @@ static void multiply(const cached_args *p, const tfx_cpu_ctx *ctx, tfx_cpu_matmu
         tfx_cpu_multiply(ctx->gemm, &product, scratch);
 }
 
-/* n queries, of which the last one to see sees `keys` keys, against them. */
-static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t n, const int32_t *positions, int64_t keys,
-                   const float *q, const float *k, const float *v, float *out)
+/* The scores of a query, which is at position `end` - 1, of keys [start, end) become probabilities. */
+static void weigh(const cached_args *p, int64_t h, int64_t start, int64_t end, float *row)
+{
+    const float slope = tfx_cpu_attention_slope(&p->how, h);
+    for (int64_t j = start; j < end && p->how.special; j++)
+        row[j - start] = tfx_cpu_attention_score(row[j - start], p->how.soft_cap, slope * (float)(end - 1 - j));
+    double sum = tfx_cpu_row_exp(end - start, row, tfx_cpu_row_max(end - start, row), row);
+    tfx_cpu_row_scale(end - start, row, (float)(1.0 / sum));
+}
+
+/* n queries of head h, all of which see keys among [start, end) alone, against them. */
+static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t h, int64_t n, const int32_t *positions,
+                   int64_t start, int64_t end, const float *q, const float *k, const float *v, float *out)
 {
     float *s = (float *)ctx->scratch;
     char *scratch = ctx->scratch + p->products;
-    int64_t d = p->dims, ld = p->heads * p->dims;
+    int64_t d = p->dims, ld = p->heads * p->dims, ld_keys = ld / p->shared, keys = end - start;
     multiply(p, ctx,
              (tfx_cpu_matmul){.trans_b = 1,
                               .m = n,
@@ -99,22 +110,31 @@ static void attend(const cached_args *p, const tfx_cpu_ctx *ctx, int64_t n, cons
                               .k = d,
                               .alpha = p->scale,
                               .a = q,
-                              .b = k,
+                              .b = k + start * ld_keys,
                               .c = s,
                               .lda = ld,
-                              .ldb = ld,
+                              .ldb = ld_keys,
                               .ldc = keys},
              scratch);
     for (int64_t i = 0; i < n; i++) {
         float *row = s + i * keys;
-        int64_t own = tfx_cpu_max(1, tfx_cpu_min(keys, (int64_t)positions[i] + 1));
-        double sum = tfx_cpu_row_exp(own, row, tfx_cpu_row_max(own, row), row);
-        tfx_cpu_row_scale(own, row, (float)(1.0 / sum));
-        memset(row + own, 0, (size_t)(keys - own) * sizeof(float));
+        int64_t to = tfx_cpu_max(start + 1, tfx_cpu_min(end, (int64_t)positions[i] + 1));
+        int64_t from = tfx_cpu_max(start, to - p->how.window);
+        memset(row, 0, (size_t)(from - start) * sizeof(float));
+        weigh(p, h, from, to, row + (from - start));
+        memset(row + (to - start), 0, (size_t)(end - to) * sizeof(float));
     }
     multiply(p, ctx,
-             (tfx_cpu_matmul){
-                 .m = n, .n = d, .k = keys, .alpha = 1.0f, .a = s, .b = v, .c = out, .lda = keys, .ldb = ld, .ldc = ld},
+             (tfx_cpu_matmul){.m = n,
+                              .n = d,
+                              .k = keys,
+                              .alpha = 1.0f,
+                              .a = s,
+                              .b = v + start * ld_keys,
+                              .c = out,
+                              .lda = keys,
+                              .ldb = ld_keys,
+                              .ldc = ld},
              scratch);
 }
 
@@ -122,15 +142,20 @@ static void cached_task(const void *args, const tfx_cpu_ctx *ctx, int64_t task)
 {
     const cached_args *p = args;
     int64_t b = task / p->heads, h = task % p->heads, ld = p->heads * p->dims;
+    int64_t at_keys = b * p->places * ld / p->shared + h / p->shared * p->dims;
     const int32_t *positions = (const int32_t *)tfx_cpu_at(ctx, p->positions) + b * p->time;
-    const float *k = (const float *)tfx_cpu_at(ctx, p->k) + b * p->places * ld + h * p->dims;
-    const float *v = (const float *)tfx_cpu_at(ctx, p->v) + b * p->places * ld + h * p->dims;
+    const float *k = (const float *)tfx_cpu_at(ctx, p->k) + at_keys,
+                *v = (const float *)tfx_cpu_at(ctx, p->v) + at_keys;
     for (int64_t t = 0; t < p->time; t += BLOCK) {
-        int64_t n = tfx_cpu_min(BLOCK, p->time - t), last = 0, at = (b * p->time + t) * ld + h * p->dims;
-        for (int64_t i = 0; i < n; i++)
+        int64_t n = tfx_cpu_min(BLOCK, p->time - t), at = (b * p->time + t) * ld + h * p->dims;
+        int64_t last = 0, first = p->places - 1;
+        for (int64_t i = 0; i < n; i++) {
             last = tfx_cpu_max(last, positions[t + i]);
-        attend(p, ctx, n, positions + t, tfx_cpu_min(p->places, last + 1), (const float *)tfx_cpu_at(ctx, p->q) + at, k,
-               v, (float *)tfx_cpu_at(ctx, p->out) + at);
+            first = tfx_cpu_min(first, positions[t + i]);
+        }
+        int64_t end = tfx_cpu_min(p->places, last + 1), start = tfx_cpu_max(0, first + 1 - p->how.window);
+        attend(p, ctx, h, n, positions + t, start, end, (const float *)tfx_cpu_at(ctx, p->q) + at, k, v,
+               (float *)tfx_cpu_at(ctx, p->out) + at);
     }
 }
 
@@ -141,8 +166,10 @@ static const char *cached_check(const tfx_cpu_compiler *c, const tfx_node *node)
     if (q->dtype != TFX_F32 || k->dtype != TFX_F32 || v->dtype != TFX_F32 || out->dtype != TFX_F32 || q->n_dims != 4 ||
         k->n_dims != 4 || !tfx_cpu_same_shape(k, v) || !tfx_cpu_same_shape(q, out))
         return "attention_cached takes and gives f32 [batch, time, heads, dims]";
-    if (q->dims[0] != k->dims[0] || q->dims[2] != k->dims[2] || q->dims[3] != k->dims[3])
+    if (q->dims[0] != k->dims[0] || !k->dims[2] || q->dims[2] % k->dims[2] || q->dims[3] != k->dims[3])
         return "attention_cached: keys of another batch or head than queries";
+    if (node->ints[0] & ~(int64_t)TFX_ATTENTION_ALIBI || node->ints[1] < 0 || !(node->reals[1] >= 0))
+        return "attention_cached of an unknown kind";
     if (!tfx_cpu_are_positions(tfx_cpu_in(c, node, 3), q))
         return "attention_cached: positions must be i32 [batch, time]";
     if (k->dims[1] > INT_MAX || q->dims[2] * q->dims[3] > INT_MAX)
@@ -166,6 +193,12 @@ static tfx_status cached_compile(const tfx_cpu_compiler *c, const tfx_step *step
     p->heads = p->q->dims[2];
     p->dims = p->q->dims[3];
     p->places = p->k->dims[1];
+    p->shared = p->heads / p->k->dims[2];
+    p->how = (tfx_cpu_attention){.heads = p->heads,
+                                 .alibi = (node->ints[0] & TFX_ATTENTION_ALIBI) != 0,
+                                 .window = node->ints[1] ? tfx_cpu_min(node->ints[1], p->places) : p->places,
+                                 .soft_cap = (float)node->reals[1]};
+    p->how.special = p->how.alibi || p->how.soft_cap > 0;
     out->n_tasks = p->q->dims[0] * p->heads;
     out->task = cached_task;
     int64_t queries = tfx_cpu_min(BLOCK, p->time);
