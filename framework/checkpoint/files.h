@@ -37,6 +37,10 @@ int tfx_is_stale_dir(const char *path);
 /* Copies the files of a folder into a new one, which appears whole or not at all. Its parent must exist. */
 tfx_status tfx_copy_dir(const char *from, const char *to, tfx_error *err);
 
+/* Writes n texts as files of a new folder, which appears whole or not at all. Refused where there is something of that
+ * name; its parent must exist. */
+tfx_status tfx_write_new_dir(const char *path, size_t n, char *const *names, char *const *texts, tfx_error *err);
+
 /* Removes a folder and the files in it (one level of sub-folders at most). It vanishes from
  * its name at once; one that is not there counts as removed. */
 tfx_status tfx_remove_dir(const char *path, tfx_error *err);

@@ -2,6 +2,7 @@
 #include "framework/graph/graph.h"
 
 #include "framework/base/memory.h"
+#include "framework/plugin/calls/call.h"
 
 void tfx_graph_init(tfx_graph *g, tfx_state_layout *state, tfx_error *err)
 {
@@ -30,9 +31,13 @@ void tfx_made_values_finish(tfx_made_values *m)
 tfx_value tfx_graph_fail(tfx_graph *g, const char *fmt, ...)
 {
     if (g->err->status == TFX_OK) {
+        const tfx_call *c = tfx_call_current();
         va_list ap;
         va_start(ap, fmt);
-        tfx_vfail(g->err, TFX_E_INVALID, fmt, ap);
+        if (c && c->misuse) /* what the plugin has done before is the cause: an option that does not exist reads as 0 */
+            tfx_fail(g->err, TFX_E_INVALID, "%s", c->first.text);
+        else
+            tfx_vfail(g->err, TFX_E_INVALID, fmt, ap);
         va_end(ap);
         if (g->path)
             tfx_error_prefix(g->err, "%s", g->path);

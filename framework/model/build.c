@@ -74,6 +74,8 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
         return tfx_graph_fail(g, "param: '%s' is not a name; use letters, digits and _", name ? name : "(null)");
     if (n_dims > TFX_MAX_DIMS || grow_axis < TFX_NOT_GROWABLE || grow_axis >= (int)n_dims)
         return tfx_graph_fail(g, "param %s: rank %u with growable axis %d", name, n_dims, grow_axis);
+    if (n_dims && !dims)
+        return tfx_graph_fail(g, "param %s: its dims are NULL", name);
     for (uint32_t i = 0; i < n_dims; i++) {
         if (dims[i] < 1)
             return tfx_graph_fail(g, "param %s: dimension %u is %lld", name, i, (long long)dims[i]);
@@ -82,7 +84,8 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     tfx_init *how = &asked.init;
     if (init)
         memcpy(how, init, init->struct_size < sizeof(*how) ? init->struct_size : sizeof(*how));
-    if ((how->kind != TFX_INIT_CONSTANT && how->kind != TFX_INIT_NORMAL) || !isfinite(how->mean) || !isfinite(how->std))
+    if ((how->kind != TFX_INIT_CONSTANT && how->kind != TFX_INIT_NORMAL) || !isfinite(how->mean) || !(how->std >= 0) ||
+        !isfinite(how->std))
         return tfx_graph_fail(g, "param %s: its init is none: kind %d, mean %g, std %g", name, (int)how->kind,
                               how->mean, how->std);
     char *path = tfx_printf("%s.%s", self->path, name);

@@ -22,7 +22,11 @@ tfx_status tfx_arm_plan_check_data(const tfx_experiment *e, tfx_arm_plan *p, tfx
         tfx_loader_info info;
         if (tfx_data_open(e, splits[i], s->micro_batch, s->context, 0, &loader, &info, err) != TFX_OK)
             return err->status;
+        if (splits[i] == TFX_SPLIT_TRAIN)
+            tfx_data_check_seek(e, loader, s->micro_batch, s->context, info.vocab, err);
         tfx_call_loader_close(e->loader.impl, loader);
+        if (err->status != TFX_OK)
+            return err->status;
         if (info.vocab > s->model->vocab)
             return tfx_fail_at(err, arm->file, arm->line,
                                "[arm %s]: model '%s' has vocab = %" PRId64 ", but the data has tokens up to %" PRId64,

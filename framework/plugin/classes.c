@@ -263,8 +263,9 @@ tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
                         row->size);
     tfx_class_info c = tfx_class_describe(kind, impl);
     if (!tfx_name_valid(c.name, row->options == 0))
-        return tfx_fail(err, TFX_E_DATA, "a %s has no valid %s: %s%s%s", row->word, row->options ? "name" : "id",
-                        c.name ? "\"" : "", c.name ? c.name : "NULL", c.name ? "\"" : "");
+        return tfx_fail(err, TFX_E_DATA, "a%s %s has no valid %s: %s%s%s", strchr("aeiou", *row->word) ? "n" : "",
+                        row->word, row->options ? "name" : "id", c.name ? "\"" : "", c.name ? c.name : "NULL",
+                        c.name ? "\"" : "");
     snprintf(what, sizeof(what), "%s %s", row->word, c.name);
     if (!c.summary)
         return tfx_fail(err, TFX_E_DATA, "%s has no summary", what);

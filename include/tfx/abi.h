@@ -102,8 +102,20 @@ typedef struct tfx_plugin {
 
 /* Defines the entry of a plugin with a single class. */
 #define TFX_PLUGIN(plugin_name, plugin_version, plugin_summary, factory_kind, class_ptr) \
-    static const tfx_factory tfx_factory_0 = {sizeof(tfx_factory), factory_kind, class_ptr}; \
-    static const tfx_factory *const tfx_factories[] = {&tfx_factory_0, NULL}; \
+    TFX_FACTORY(tfx_factory_0, factory_kind, class_ptr); \
+    TFX_PLUGIN_OF(plugin_name, plugin_version, plugin_summary, &tfx_factory_0)
+
+/* Defines a factory, to be one of several in TFX_PLUGIN_OF. */
+#define TFX_FACTORY(factory_name, factory_kind, class_ptr) \
+    static const tfx_factory factory_name = {sizeof(tfx_factory), factory_kind, class_ptr}
+
+/* Defines the entry of a plugin with several classes, the factories of which are listed:
+ *
+ *     TFX_FACTORY(encoder, TFX_KIND_LAYER, &encoder_class);
+ *     TFX_FACTORY(decoder, TFX_KIND_LAYER, &decoder_class);
+ *     TFX_PLUGIN_OF("coders", "1.0.0", "an encoder and a decoder", &encoder, &decoder); */
+#define TFX_PLUGIN_OF(plugin_name, plugin_version, plugin_summary, ...) \
+    static const tfx_factory *const tfx_factories[] = {__VA_ARGS__, NULL}; \
     extern TFX_EXPORT const tfx_plugin tfx_plugin_entry; \
     const tfx_plugin tfx_plugin_entry = {sizeof(tfx_plugin), TFX_ABI_MAJOR,  TFX_NEEDS_MINOR, plugin_name, \
                                          plugin_version,     plugin_summary, tfx_factories}

@@ -20,8 +20,15 @@ const tfx_layer_class layer = {
     sizeof(tfx_layer_class), "cxx_layer", "a layer in C++", options, 1, nullptr, 0, build,
 };
 
+const tfx_layer_class twin = {
+    sizeof(tfx_layer_class), "cxx_twin", "another in the same file", options, 1, nullptr, 0, build,
+};
+
+TFX_FACTORY(layer_factory, TFX_KIND_LAYER, &layer);
+TFX_FACTORY(twin_factory, TFX_KIND_LAYER, &twin);
+
 static_assert(TFX_KIND_LAYER[0] == 't', "kinds are string literals");
 
 } // namespace
 
-TFX_PLUGIN("cxx_layer", "1.0.0", "a plugin in C++", TFX_KIND_LAYER, &layer);
+TFX_PLUGIN_OF("cxx_layer", "1.0.0", "a plugin in C++", &layer_factory, &twin_factory);

@@ -260,7 +260,8 @@ START_TEST(layer_in_cxx)
     if (!built)
         return;
     tfx_registry *r = open_built();
-    const tfx_layer_class *layer = find(r, TFX_KIND_LAYER, "cxx_layer");
+    const tfx_layer_class *layer = find(r, TFX_KIND_LAYER, "cxx_layer"), *twin = find(r, TFX_KIND_LAYER, "cxx_twin");
+    ck_assert_ptr_eq(layer->build, twin->build);
     tfx_options *o = tfx_options_resolve(layer->options, layer->n_options, NULL, 0, "layer", &err);
     tfx_builder b = recorder(o);
     ck_assert_uint_eq(layer->build(&b, 100, 48), 102);

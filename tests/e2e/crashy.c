@@ -154,11 +154,7 @@ __attribute__((constructor)) static void at_load(void)
 }
 #endif
 
-static const tfx_factory f_layer = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
-static const tfx_factory f_loader = {sizeof(tfx_factory), TFX_KIND_LOADER, &loader};
-static const tfx_factory f_op = {sizeof(tfx_factory), TFX_KIND_OP, &op};
-static const tfx_factory *const factories[] = {&f_layer, &f_loader, &f_op, NULL};
-extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "crashy", "1.0.0", "crashes", factories,
-};
+TFX_FACTORY(f_layer, TFX_KIND_LAYER, &layer);
+TFX_FACTORY(f_loader, TFX_KIND_LOADER, &loader);
+TFX_FACTORY(f_op, TFX_KIND_OP, &op);
+TFX_PLUGIN_OF("crashy", "1.0.0", "crashes", &f_layer, &f_loader, &f_op);

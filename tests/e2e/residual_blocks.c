@@ -28,11 +28,6 @@ static const tfx_layer_class postnorm = {
     sizeof(tfx_layer_class), "postnorm_block", "normalised after each addition", NULL, 0, slots, 2, build_postnorm,
 };
 
-static const tfx_factory parallel_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &parallel};
-static const tfx_factory postnorm_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &postnorm};
-static const tfx_factory *const factories[] = {&parallel_factory, &postnorm_factory, NULL};
-
-extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "residual_blocks", "1.0.0", "blocks that tests need", factories,
-};
+TFX_FACTORY(parallel_factory, TFX_KIND_LAYER, &parallel);
+TFX_FACTORY(postnorm_factory, TFX_KIND_LAYER, &postnorm);
+TFX_PLUGIN_OF("residual_blocks", "1.0.0", "blocks that tests need", &parallel_factory, &postnorm_factory);

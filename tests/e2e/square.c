@@ -78,17 +78,8 @@ static const tfx_op_class forward_op = {
     square_kernels,
 };
 
-static const tfx_factory factories_of[] = {
-    {sizeof(tfx_factory), TFX_KIND_OP, &square_op},
-    {sizeof(tfx_factory), TFX_KIND_OP, &lowered_op},
-    {sizeof(tfx_factory), TFX_KIND_OP, &other_op},
-    {sizeof(tfx_factory), TFX_KIND_OP, &forward_op},
-};
-static const tfx_factory *const factories[] = {
-    &factories_of[0], &factories_of[1], &factories_of[2], &factories_of[3], NULL,
-};
-
-extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "square", "1.0.0", "custom ops", factories,
-};
+TFX_FACTORY(square_factory, TFX_KIND_OP, &square_op);
+TFX_FACTORY(lowered_factory, TFX_KIND_OP, &lowered_op);
+TFX_FACTORY(other_factory, TFX_KIND_OP, &other_op);
+TFX_FACTORY(forward_factory, TFX_KIND_OP, &forward_op);
+TFX_PLUGIN_OF("square", "1.0.0", "custom ops", &square_factory, &lowered_factory, &other_factory, &forward_factory);

@@ -47,11 +47,6 @@ static const tfx_layer_class endless = {
     sizeof(tfx_layer_class), "endless", "a layer in itself", NULL, 0, slots, 1, build_inner,
 };
 
-static const tfx_factory layer_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
-static const tfx_factory endless_factory = {sizeof(tfx_factory), TFX_KIND_LAYER, &endless};
-static const tfx_factory *const factories[] = {&layer_factory, &endless_factory, NULL};
-
-extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "square_mlp", "1.0.0", "layers that tests need", factories,
-};
+TFX_FACTORY(layer_factory, TFX_KIND_LAYER, &layer);
+TFX_FACTORY(endless_factory, TFX_KIND_LAYER, &endless);
+TFX_PLUGIN_OF("square_mlp", "1.0.0", "layers that tests need", &layer_factory, &endless_factory);

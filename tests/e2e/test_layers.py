@@ -8,7 +8,7 @@ VARIANTS = {
     "windowed": "blocks.mixer.window = 5\nblocks.mixer.rotary = 0.5",
     "alibi": "blocks.mixer.alibi = yes",
     "capped": "blocks.mixer.soft_cap = 3\nblocks.mixer.qk_norm = yes",
-    "gated": "blocks.ffn = swiglu",
+    "gated": "blocks.ffn = glu",
     "low_rank": "blocks.mixer.{q,k,v,o} = low_rank\nblocks.mixer.{q,k,v,o}.rank = 8",
 }
 ROUTED = {

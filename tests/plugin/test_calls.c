@@ -94,7 +94,7 @@ START_TEST(open_without_a_loader)
     tfx_loader_config config = {.struct_size = sizeof(config), .split = TFX_SPLIT_VAL};
     ck_assert_int_eq(tfx_call_loader_open(&loader, &config, &l, &err), TFX_E_INTERNAL);
     ck_assert_ptr_null(l);
-    ck_assert_str_eq(err.text, "bug in the plugin: `open` succeeded and gave no loader");
+    SAYS(&err, "bug in the plugin: `open` succeeded and gave no loader");
     tfx_call_loader_close(&loader, NULL);
 }
 END_TEST

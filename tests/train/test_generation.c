@@ -18,7 +18,7 @@ static const char *const specs[] = {
                           "blocks.ffn.score = softmax\n"),
     MORE(SPEC_TRANSFORMER "[model m]\nextends = transformer\nblocks.mixer.kv_heads = 1\nblocks.mixer.qk_norm = "
                           "true\nblocks.mixer.window = 3\n"
-                          "blocks.mixer.alibi = true\nblocks.mixer.soft_cap = 2\nblocks.ffn = swiglu\n"),
+                          "blocks.mixer.alibi = true\nblocks.mixer.soft_cap = 2\nblocks.ffn = glu\n"),
     MORE(SPEC_TOKENFORMER "[model m]\nextends = tokenformer\nblocks.ffn = mixture_pattention\nblocks.ffn.slots = 12\n"
                           "blocks.ffn.groups = 4\nblocks.mixer.{q,k,v,o}.top_k = 2\n"),
     MORE(SPEC_TRANSFORMER "[model m]\nextends = transformer\nblocks.{norm1,norm2} = rmsnorm\nhead = linear\n"),

@@ -1,6 +1,9 @@
 #include "framework/plugin/calls/call.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+#include "framework/plugin/classes.h"
 
 static _Thread_local tfx_call *current;
 
@@ -60,12 +63,20 @@ tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_er
     return status;
 }
 
+tfx_status tfx_call_end_named(tfx_call *c, tfx_status status, tfx_error *err)
+{
+    char what[160];
+    int own_words = c->first.status != TFX_OK && !c->misuse && status <= TFX_OK;
+    snprintf(what, sizeof(what), "%s %s", tfx_kind_word(c->kind), tfx_class_describe(c->kind, c->impl).name);
+    return tfx_call_end(c, status, own_words ? "" : what, err);
+}
+
 tfx_status tfx_call_end_making(tfx_call *c, tfx_status status, const void *made, const char *noun, const char *what,
                                tfx_error *err)
 {
     if (status == TFX_OK && !made)
         tfx_call_bug(c, "`%s` succeeded and gave no %s", c->function, noun);
-    return tfx_call_end(c, status, what, err);
+    return what ? tfx_call_end(c, status, what, err) : tfx_call_end_named(c, status, err);
 }
 
 void tfx_call_end_quietly(tfx_call *c)

@@ -32,7 +32,10 @@ void tfx_call_bug(tfx_call *c, const char *fmt, ...) TFX_PRINTF(2, 3);
 /* Moves the first message into err, after "what: " unless that is NULL or empty, if `status` or a bug
  * makes the call an error. Returns the call's status. */
 tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_error *err);
-/* The end of a call that makes an object; `noun` says what. */
+/* The same where nothing around the message says whose it is: a bug, and a failure without a message, name the class.
+ * What the plugin itself says stays as it is, since it may begin with the name of an option. */
+tfx_status tfx_call_end_named(tfx_call *c, tfx_status status, tfx_error *err);
+/* The end of a call that makes an object; `noun` says what. `what` NULL: as tfx_call_end_named. */
 tfx_status tfx_call_end_making(tfx_call *c, tfx_status status, const void *made, const char *noun, const char *what,
                                tfx_error *err);
 /* The end of a call that cannot fail: what the plugin got over is forgotten. */

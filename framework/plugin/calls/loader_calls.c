@@ -12,7 +12,7 @@ tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_co
     *out = NULL;
     tfx_call_begin(&c, TFX_KIND_LOADER, cls, "open", config->split == TFX_SPLIT_TRAIN ? "train" : "val");
     tfx_status status = cls->open(tfx_host_table(), config, out);
-    status = tfx_call_end_making(&c, status, *out, "loader", "", err);
+    status = tfx_call_end_making(&c, status, *out, "loader", NULL, err);
     if (status != TFX_OK)
         *out = NULL;
     return status;
@@ -43,7 +43,7 @@ tfx_status tfx_call_loader_info(const tfx_loader_class *cls, const tfx_loader *l
     if (!isfinite(out->bytes_per_token) || out->bytes_per_token < 0)
         tfx_call_bug(&c, "`info` says %g bytes per token; expected a positive number, or 0 for not known",
                      out->bytes_per_token);
-    return tfx_call_end(&c, TFX_OK, "", err);
+    return tfx_call_end_named(&c, TFX_OK, err);
 }
 
 uint32_t tfx_loader_flags(const tfx_loader_class *cls)

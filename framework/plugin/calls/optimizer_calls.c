@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "framework/base/text.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/host.h"
 
@@ -48,10 +49,27 @@ tfx_status tfx_call_optimizer_states(const tfx_optimizer_class *cls, const tfx_o
         states[i] = room[i].it;
         check_state(&c, states, i, param->n_dims);
     }
-    status = tfx_call_end(&c, status, "", err);
+    status = tfx_call_end_named(&c, status, err);
     if (status != TFX_OK)
         *n = 0;
     return status;
+}
+
+/* A new value of the shape of the old one, which an operand that was broadcast does not have. */
+static void check_value(const tfx_builder *b, const char *name, tfx_value value, tfx_value old)
+{
+    if (b->dtype(b, value) == TFX_F32 && tfx_call_same_shape(b, value, old))
+        return;
+    char shapes[2][TFX_SHAPE_TEXT];
+    const tfx_value values[2] = {old, value};
+    for (int i = 0; i < 2; i++) {
+        int64_t dims[TFX_MAX_DIMS];
+        for (uint32_t k = 0; k < b->rank(b, values[i]); k++)
+            dims[k] = b->dim_of(b, values[i], (int)k);
+        tfx_format_shape(shapes[i], b->rank(b, values[i]), dims);
+    }
+    b->error(b, "build_update gave a new value for %s of another shape or dtype: expected f32 %s; found %s %s", name,
+             shapes[0], b->dtype(b, value) == TFX_F32 ? "f32" : "another dtype,", shapes[1]);
 }
 
 void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_builder *b, const char *param,
@@ -63,14 +81,20 @@ void tfx_call_optimizer_build_update(const tfx_optimizer_class *cls, const tfx_b
     if (tfx_call_end(&c, cls->build_update(b, u), "", &err) != TFX_OK)
         b->error(b, "%s", err.text);
     else if (!u->new_param)
-        b->error(b, "build_update did not set new_param, the parameter's new value");
+        b->error(b,
+                 "build_update did not set new_param, the parameter's new value, or made it of a state that `states` "
+                 "does not declare");
     else if (!tfx_call_is_value(b, u->new_param))
         b->error(b, "gave the parameter a value that does not exist");
+    else
+        check_value(b, "new_param", u->new_param, u->param);
     for (size_t k = 0; err.status == TFX_OK && k < n_states; k++)
         if (!u->new_state[k])
             b->error(b, "build_update did not set new_state[%zu], the new value of state \"%s\"", k, names[k]);
         else if (!tfx_call_is_value(b, u->new_state[k]))
             b->error(b, "gave state %zu a value that does not exist", k);
+        else
+            check_value(b, names[k], u->new_state[k], u->state[k]);
 }
 
 static const int64_t some_dims[2] = {64, 64};

@@ -14,7 +14,7 @@ tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_optio
     *out = NULL;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "create", NULL);
     tfx_status status = cls->create(tfx_host_table(), options, out);
-    status = tfx_call_end_making(&c, status, *out, "policy", "", err);
+    status = tfx_call_end_making(&c, status, *out, "policy", NULL, err);
     if (status != TFX_OK)
         *out = NULL;
     return status;
@@ -37,7 +37,7 @@ uint32_t tfx_call_scaling_n_stages(const tfx_scaling_class *cls, const tfx_scali
     uint32_t n = cls->n_stages(s);
     if (n == 0 || n > TFX_STAGE_LIMIT)
         tfx_call_bug(&c, "`n_stages` returned %" PRIu32 "; expected 1 to %d", n, TFX_STAGE_LIMIT);
-    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? n : 0;
+    return tfx_call_end_named(&c, TFX_OK, err) == TFX_OK ? n : 0;
 }
 
 /* How the stage trains, as policies since 1.1 may say. */
@@ -85,7 +85,7 @@ tfx_status tfx_call_scaling_stage(const tfx_scaling_class *cls, const tfx_scalin
         tfx_call_bug(&c, "stage %" PRIu32 " has the unknown carry %d", index, (int)out->carry);
     if (status == TFX_OK)
         check_training(&c, index, out);
-    return tfx_call_end(&c, status, "", err);
+    return tfx_call_end_named(&c, status, err);
 }
 
 tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scaling *s, const tfx_growth_signals *signals,
@@ -97,7 +97,7 @@ tfx_status tfx_call_scaling_should_grow(const tfx_scaling_class *cls, tfx_scalin
         return TFX_OK;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "should_grow", NULL);
     *grow = cls->should_grow(s, signals) != 0;
-    return tfx_call_end(&c, TFX_OK, "", err);
+    return tfx_call_end_named(&c, TFX_OK, err);
 }
 
 static void check_data(tfx_call *c, const tfx_grown_param *p)
@@ -134,7 +134,7 @@ tfx_status tfx_call_scaling_check(const tfx_scaling_class *cls, const tfx_scalin
         return TFX_OK;
     snprintf(about, sizeof(about), "stage %" PRIu32, stage);
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "check", about);
-    return tfx_call_end(&c, cls->check(s, stage, paths, n), "", err);
+    return tfx_call_end_named(&c, cls->check(s, stage, paths, n), err);
 }
 
 tfx_status tfx_call_scaling_check_stage(const tfx_scaling_class *cls, const tfx_scaling *s,
@@ -146,7 +146,7 @@ tfx_status tfx_call_scaling_check_stage(const tfx_scaling_class *cls, const tfx_
         return TFX_OK;
     snprintf(about, sizeof(about), "stage %" PRIu32, stage->stage);
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "check_stage", about);
-    return tfx_call_end(&c, cls->check_stage(s, stage), "", err);
+    return tfx_call_end_named(&c, cls->check_stage(s, stage), err);
 }
 
 /* A text that the policy returned: at most that long, printable, and with nothing else but what is in `also`. */
@@ -173,7 +173,7 @@ const char *tfx_call_scaling_reason(const tfx_scaling_class *cls, tfx_scaling *s
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "reason", NULL);
     const char *text = cls->reason(s);
     check_text(&c, "reason", text, TFX_POLICY_REASON_LIMIT, "");
-    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
+    return tfx_call_end_named(&c, TFX_OK, err) == TFX_OK ? text : NULL;
 }
 
 tfx_status tfx_call_scaling_needs_curve(const tfx_scaling_class *cls, const tfx_scaling *s, uint32_t stage,
@@ -189,7 +189,7 @@ tfx_status tfx_call_scaling_needs_curve(const tfx_scaling_class *cls, const tfx_
     *out = request.it;
     if (status == TFX_OK && out->arm && !out->experiment)
         tfx_call_bug(&c, "`needs_curve` named arm \"%.100s\" of no experiment", out->arm);
-    return tfx_call_end(&c, status, "", err);
+    return tfx_call_end_named(&c, status, err);
 }
 
 tfx_status tfx_call_scaling_take_curve(const tfx_scaling_class *cls, tfx_scaling *s, uint32_t stage,
@@ -197,7 +197,7 @@ tfx_status tfx_call_scaling_take_curve(const tfx_scaling_class *cls, tfx_scaling
 {
     tfx_call c;
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "take_curve", NULL);
-    return tfx_call_end(&c, cls->take_curve(s, stage, curve), "", err);
+    return tfx_call_end_named(&c, cls->take_curve(s, stage, curve), err);
 }
 
 const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, tfx_error *err)
@@ -208,7 +208,7 @@ const char *tfx_call_scaling_save(const tfx_scaling_class *cls, tfx_scaling *s, 
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "save", NULL);
     const char *text = cls->save(s);
     check_text(&c, "save", text, TFX_POLICY_TEXT_LIMIT, "\n\t");
-    return tfx_call_end(&c, TFX_OK, "", err) == TFX_OK ? text : NULL;
+    return tfx_call_end_named(&c, TFX_OK, err) == TFX_OK ? text : NULL;
 }
 
 tfx_status tfx_call_scaling_load(const tfx_scaling_class *cls, tfx_scaling *s, const char *text, tfx_error *err)
@@ -217,5 +217,5 @@ tfx_status tfx_call_scaling_load(const tfx_scaling_class *cls, tfx_scaling *s, c
     tfx_call_begin(&c, TFX_KIND_SCALING, cls, "load", NULL);
     if (!TFX_HAS(cls, load))
         tfx_call_bug(&c, "the checkpoint holds what the policy remembered, and it has no `load` to take that back");
-    return tfx_call_end(&c, TFX_HAS(cls, load) ? cls->load(s, text) : TFX_OK, "", err);
+    return tfx_call_end_named(&c, TFX_HAS(cls, load) ? cls->load(s, text) : TFX_OK, err);
 }

@@ -31,10 +31,6 @@ static const tfx_optimizer_class optimizer = {
     sizeof(tfx_optimizer_class), "still", "changes nothing", NULL, 0, states, build_update,
 };
 
-static const tfx_factory f_layer = {sizeof(tfx_factory), TFX_KIND_LAYER, &layer};
-static const tfx_factory f_optimizer = {sizeof(tfx_factory), TFX_KIND_OPTIMIZER, &optimizer};
-static const tfx_factory *const factories[] = {&f_layer, &f_optimizer, NULL};
-extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
-const tfx_plugin tfx_plugin_entry = {
-    sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "good", "1.2.3", "a sound plugin", factories,
-};
+TFX_FACTORY(f_layer, TFX_KIND_LAYER, &layer);
+TFX_FACTORY(f_optimizer, TFX_KIND_OPTIMIZER, &optimizer);
+TFX_PLUGIN_OF("good", "1.2.3", "a sound plugin", &f_layer, &f_optimizer);

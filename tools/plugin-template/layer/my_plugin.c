@@ -1,20 +1,17 @@
-/* my_layer: say in one line what it computes, and cite where it comes from.
+/* my_plugin: say in one line what it computes, and cite where it comes from.
  *
- * This one is a bottleneck: y = relu(x A^T) B, with A and B of `rank` rows that can grow.
- * Follow the steps; everything compiles at any time with
- *
- *     cc -O2 -shared -fPIC -fvisibility=hidden -I "$TFX/include" my_layer.c -o my_layer.so
- */
+ * This one is a bottleneck: y = relu(x A^T) B, with A and B of `rank` rows that can grow. Follow the
+ * steps; `make` builds it at any time, and `make test` tries it. docs/writing-a-layer.md has the rest. */
 #include "tfx/layer.h"
 
 /* Step 1. Declare the options: name, type, default (NULL: required), range, choices, doc. The
  * host checks what a spec says and prints this as documentation. */
-static const tfx_option options[] = {
+static const tfx_option my_plugin_options[] = {
     TFX_OPTION("rank", TFX_OPT_INT, "16", 1, 1e9, NULL, "width of the bottleneck; can grow"),
     TFX_OPTION("init_std", TFX_OPT_REAL, "0.02", 0, 10, NULL, "standard deviation of the initial weights"),
 };
 
-static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
+static tfx_value my_plugin_build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 {
     /* Step 2. Read the options. */
     const tfx_host *h = b->host;
@@ -33,18 +30,15 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     return b->matmul(b, y, up, 0, 1.0);
 }
 
-/* Step 5. Name the layer as specs will. NULL and 0 stand for slots, of which there are none: see
- * docs/writing-a-layer.md. */
-static const tfx_layer_class layer = {
-    sizeof(tfx_layer_class),
-    "my_layer",
-    "bottleneck of two projections",
-    options,
-    sizeof(options) / sizeof(*options),
-    NULL,
-    0,
-    build,
+/* Step 5. Name the layer as specs will. */
+static const tfx_layer_class my_plugin_class = {
+    .struct_size = sizeof(tfx_layer_class),
+    .name = "my_plugin",
+    .summary = "bottleneck of two projections",
+    .options = my_plugin_options,
+    .n_options = sizeof(my_plugin_options) / sizeof(*my_plugin_options),
+    .build = my_plugin_build,
 };
 
 /* Step 6. Name the plugin: name, version, summary. */
-TFX_PLUGIN("my_layer", "0.1.0", "a layer to start from", TFX_KIND_LAYER, &layer);
+TFX_PLUGIN("my_plugin", "0.1.0", "a layer to start from", TFX_KIND_LAYER, &my_plugin_class);

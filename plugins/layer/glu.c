@@ -1,4 +1,5 @@
-/* swiglu: y = down(f(gate(x)) * up(x)), a feed-forward layer with a gate (Shazeer 2020, "GLU variants improve Transformer").
+/* glu: y = down(f(gate(x)) * up(x)), a feed-forward layer with a gate: with silu SwiGLU, with GELU GEGLU (Shazeer 2020, "GLU
+ * variants improve Transformer").
  * With three projections in the place of two, a hidden width of 8/3 of the output's has as many parameters as an mlp
  * of four times. */
 #include <string.h>
@@ -35,8 +36,8 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 
 static const tfx_layer_class layer = {
     sizeof(tfx_layer_class),
-    "swiglu",
-    "feed-forward layer with a gate",
+    "glu",
+    "feed-forward layer with a gate: SwiGLU, GEGLU",
     options,
     sizeof(options) / sizeof(*options),
     slots,
@@ -44,4 +45,4 @@ static const tfx_layer_class layer = {
     build,
 };
 
-TFX_PLUGIN("swiglu", "1.0.0", "feed-forward layer with a gate", TFX_KIND_LAYER, &layer);
+TFX_PLUGIN("glu", "1.0.0", "feed-forward layer with a gate", TFX_KIND_LAYER, &layer);
