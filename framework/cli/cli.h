@@ -68,6 +68,7 @@ extern const tfx_command tfx_cmd_grow;
 extern const tfx_command tfx_cmd_plugin_new;
 extern const tfx_command tfx_cmd_plugin_list;
 extern const tfx_command tfx_cmd_plugin_show;
+extern const tfx_command tfx_cmd_plugin_check;
 extern const tfx_command tfx_cmd_tag;
 extern const tfx_command tfx_cmd_note;
 extern const tfx_command tfx_cmd_rename;

@@ -46,6 +46,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_plugin_new,
     &tfx_cmd_plugin_list,
     &tfx_cmd_plugin_show,
+    &tfx_cmd_plugin_check,
     &tfx_cmd_tag,
     &tfx_cmd_note,
     &tfx_cmd_rename,

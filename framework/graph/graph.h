@@ -86,6 +86,7 @@ typedef struct tfx_graph {
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
     tfx_error *err; /* not owned */
+    int refused;    /* the error is a layer's own, by what its builder has for that */
 
     /* Marks put on every node that is emitted. */
     const char *path; /* who is at work, for messages: "layer blocks.3 (mlp)"; NULL: the host itself */

@@ -140,6 +140,8 @@ static tfx_value layer_error(const tfx_builder *b, const char *fmt, ...)
     if (g->err->status != TFX_OK)
         return TFX_POISON;
     tfx_graph_fail(g, "%s", text);
+    const tfx_call *call = tfx_call_current(); /* the host complains when the layer's own is over */
+    g->refused = call && call->impl == self->config->cls;
     const char *option = tfx_options_blamed(self->config->options, text);
     const char *file = option ? tfx_options_origin(self->config->options, option, &line) : NULL;
     if (file)

@@ -79,7 +79,8 @@ static void describe(tfx_trained_param *p, const tfx_train_config *train, const 
     const tfx_param_axes *of = tfx_axes_of_param(axes, p->param);
     p->rate = group ? group->lr : 1;
     p->decay = group ? group->decay : -1;
-    for (uint32_t k = of->first[0]; k < of->first[of->n_axes]; k++) {
+    for (uint32_t k = of ? of->first[0] : 0; of && k < of->first[of->n_axes];
+         k++) { /* NULL: the graph has no use of it */
         const tfx_axis_member *m = &axes->members[k];
         p->marks[m->axis] |= axes->classes[m->cls].marks;
         p->roles[m->axis] |= m->roles;

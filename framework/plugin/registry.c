@@ -255,14 +255,8 @@ static const char *file_of(const void *registry, const void *impl)
     return owner ? owner->path : NULL;
 }
 
-tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
+static void scan_folders(tfx_registry *r, const char *search, const char *default_dir)
 {
-    const char *search = getenv("TFX_PLUGIN_PATH");
-    if ((!search || !*search) && !default_dir) {
-        tfx_fail(err, TFX_E_INVALID, "no plugin folder: set TFX_PLUGIN_PATH to the folders that hold plugins");
-        return NULL;
-    }
-    tfx_registry *r = TFX_NEW(tfx_registry);
     for (const char *p = search; p && *p;) {
         size_t n = strcspn(p, ":");
         if (n) { /* an empty element is nothing, not the working directory */
@@ -275,6 +269,37 @@ tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
     if (default_dir)
         scan_folder(r, default_dir, "the installation");
     tfx_crash_files(file_of, r);
+}
+
+tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err)
+{
+    const char *search = getenv("TFX_PLUGIN_PATH");
+    if ((!search || !*search) && !default_dir) {
+        tfx_fail(err, TFX_E_INVALID, "no plugin folder: set TFX_PLUGIN_PATH to the folders that hold plugins");
+        return NULL;
+    }
+    tfx_registry *r = TFX_NEW(tfx_registry);
+    scan_folders(r, search, default_dir);
+    return r;
+}
+
+tfx_registry *tfx_registry_open_with(const char *file, const char *default_dir, tfx_error *err)
+{
+    char absolute[PATH_MAX];
+    tfx_loaded_plugin p = {0};
+    if (!realpath(file, absolute)) {
+        tfx_fail(err, TFX_E_INVALID, "%s: %s", file, strerror(errno));
+        return NULL;
+    }
+    p.path = tfx_strdup(absolute);
+    if (load(&p, err) != TFX_OK) {
+        tfx_error_prefix(err, "%s", file);
+        free(p.path);
+        return NULL;
+    }
+    tfx_registry *r = TFX_NEW(tfx_registry);
+    admit(r, &p, 1);
+    scan_folders(r, getenv("TFX_PLUGIN_PATH"), default_dir);
     return r;
 }
 

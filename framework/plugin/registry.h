@@ -24,6 +24,8 @@ typedef struct tfx_registry tfx_registry;
  * `default_dir`. Files that cannot be loaded are remembered as refused, and reported when
  * somebody asks for a name that is not found. */
 tfx_registry *tfx_registry_open(const char *default_dir, tfx_error *err);
+/* The same with the plugin in `file` before all others; NULL with a message where that one is refused. It is plugin 0. */
+tfx_registry *tfx_registry_open_with(const char *file, const char *default_dir, tfx_error *err);
 void tfx_registry_close(tfx_registry *r); /* never unloads code */
 
 /* The class `name` of kind TFX_KIND_*, or NULL with a message that has the nearest name. Where NAME.so was

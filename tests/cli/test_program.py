@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-VERBS = ["run", "plan", "plugin new", "plugin list", "plugin show", "runs", "show", "lineage", "curve", "sql", "eval", "generate"]
+VERBS = ["run", "plan", "plugin new", "plugin list", "plugin show", "plugin check", "runs", "show", "lineage", "curve", "sql", "eval", "generate"]
 
 
 def main():
@@ -58,7 +58,7 @@ def main():
         (["rns"], 'unknown verb \'rns\'; did you mean "runs"?'),
         (["plugni"], 'did you mean "plugin"?'),
         (["entirely-different"], "expected one of: run, plan, "),
-        (["plugin"], "expected 'tfx plugin new' or 'tfx plugin list' or 'tfx plugin show', found 'tfx plugin'"),
+        (["plugin"], "expected 'tfx plugin new' or 'tfx plugin list' or 'tfx plugin show' or 'tfx plugin check', found 'tfx plugin'"),
         (["plugin", "lst"], "found 'tfx plugin lst'"),
         (["--verson"], "unknown verb '--verson'"),
         (["runs", "--jsn"], 'runs: unknown option --jsn; did you mean "--json"?'),

@@ -85,6 +85,13 @@ class Guide:
             fail(f"{name} came from {plugin['path']}")
         return plugin["classes"]
 
+    def check(self, name):
+        """No rule is broken."""
+        said = self.sh(f"tfx plugin check ./{name}.so", TFX_PLUGIN_PATH=self.plugin_path()).stdout
+        if "FAIL" in said:
+            fail(f"tfx plugin check {name}:\n{said}")
+        return said
+
     def spec(self):
         """What the page shows of specs, with what it leaves out."""
         text = "\n".join(re.findall(r"^```ini\n(.*?)^```$", self.text, flags=re.S | re.M))
@@ -107,6 +114,14 @@ class Guide:
         for _, message in re.findall(r"^\| (``?) ?(.*?) ?\1 \|", table, flags=re.M):
             if message not in told:
                 fail(f"{page(self.kind).name}: no test provokes the message '{message}'")
+
+
+def check_listing(where, said):
+    """A page's listing of what the check says of swiglu, but for measured numbers."""
+    plain = lambda text: re.sub(r"\d\.\de[+-]\d+", "N", text)
+    (listing,) = re.findall(r"^```\n(ok    plugin: symbols.*?)^\.\.\.\n```$", where.read_text(), flags=re.S | re.M)
+    if plain(listing) not in plain(said):
+        fail(f"{where.name} lists\n{listing}and the program says\n{said}")
 
 
 def compare(page_name, listed, declared):
@@ -155,6 +170,7 @@ def main():
                 (options,) = re.findall(r"`tfx plugin show swiglu ([^`]*)`", g.text)
                 (plugin,) = json.loads(g.sh(f"tfx plugin show swiglu {options} --json", TFX_PLUGIN_PATH=g.plugin_path()).stdout)
                 built = plugin["classes"][0]["built"]
+            said = {name[:-2]: g.check(name[:-2]) for name in g.files}
             spec = g.spec()
             g.plan("page.ini", spec)
             if other:
@@ -165,6 +181,8 @@ def main():
             if kind not in ("layer", "operator"):
                 g.check_messages()
         if kind == "layer":
+            for where in (page(kind), ROOT / "docs" / "checking-a-plugin.md"):
+                check_listing(where, said["swiglu"])
             hidden, slots = shown["swiglu"][0]["options"][0], shown["block_parallel"][0]["slots"]
             if (hidden["name"], hidden["required"], hidden["type"]) != ("hidden", True, "integer"):
                 fail(f"swiglu's first option is {hidden}")

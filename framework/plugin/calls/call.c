@@ -58,7 +58,7 @@ tfx_status tfx_call_end(tfx_call *c, tfx_status status, const char *what, tfx_er
     if (status < TFX_OK && c->first.status != TFX_OK)
         tfx_fail(err, status, "%s%s%s", prefix, colon, c->first.text);
     else if (status < TFX_OK)
-        tfx_fail(err, status, "%s%s`%s` failed without a message (status %d, %s)", prefix, colon, c->function,
+        tfx_fail(err, status, "%s%s`%s` " TFX_WITHOUT_MESSAGE " (status %d, %s)", prefix, colon, c->function,
                  (int)status, status_word(status));
     return status;
 }

@@ -14,6 +14,9 @@
 #include "framework/base/error.h"
 #include "tfx/graph.h"
 
+/* What a message says of a call that failed and gave none. */
+#define TFX_WITHOUT_MESSAGE "failed without a message"
+
 typedef struct tfx_call {
     struct tfx_call *outer;
     const char *kind;     /* TFX_KIND_*; NULL: the plugin is being loaded */

@@ -18,6 +18,14 @@ tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_co
     return status;
 }
 
+void tfx_call_loader_close_nothing(const tfx_loader_class *cls)
+{
+    tfx_call c;
+    tfx_call_begin(&c, TFX_KIND_LOADER, cls, "close", "NULL");
+    cls->close(NULL);
+    tfx_call_end_quietly(&c);
+}
+
 void tfx_call_loader_close(const tfx_loader_class *cls, tfx_loader *l)
 {
     tfx_call c;

@@ -9,6 +9,7 @@
 tfx_status tfx_call_loader_open(const tfx_loader_class *cls, const tfx_loader_config *config, tfx_loader **out,
                                 tfx_error *err);
 void tfx_call_loader_close(const tfx_loader_class *cls, tfx_loader *l); /* NULL: nothing happens */
+void tfx_call_loader_close_nothing(const tfx_loader_class *cls); /* with NULL, which every plugin has to accept */
 tfx_status tfx_call_loader_info(const tfx_loader_class *cls, const tfx_loader *l, tfx_loader_info *out, tfx_error *err);
 /* TFX_LOADER_* of the class. */
 uint32_t tfx_loader_flags(const tfx_loader_class *cls);

@@ -50,3 +50,11 @@ void tfx_call_op_vjp(const tfx_op_class *cls, const tfx_builder *b, uint32_t n_i
             b->error(b, "custom op %s: `vjp` gave operand %" PRIu32 " a gradient of another shape or dtype", cls->id,
                      i);
 }
+
+void tfx_call_kernel_run(const tfx_op_class *cls, const tfx_kernel *kernel, const tfx_kernel_args *args)
+{
+    tfx_call c;
+    tfx_call_begin(&c, TFX_KIND_OP, cls, "run", kernel->device);
+    kernel->run(args);
+    tfx_call_end_quietly(&c);
+}

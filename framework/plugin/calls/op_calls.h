@@ -16,4 +16,7 @@ tfx_value tfx_call_op_lower(const tfx_op_class *cls, const tfx_builder *b, uint3
 void tfx_call_op_vjp(const tfx_op_class *cls, const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out,
                      tfx_value dy, const int64_t *ints, const double *reals, tfx_value *dx);
 
+/* One share of the work of a kernel of the class, on host memory. Backends call kernels by themselves. [any] */
+void tfx_call_kernel_run(const tfx_op_class *cls, const tfx_kernel *kernel, const tfx_kernel_args *args);
+
 #endif

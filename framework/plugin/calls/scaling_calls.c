@@ -20,6 +20,14 @@ tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_optio
     return status;
 }
 
+void tfx_call_scaling_destroy_nothing(const tfx_scaling_class *cls)
+{
+    tfx_call c;
+    tfx_call_begin(&c, TFX_KIND_SCALING, cls, "destroy", "NULL");
+    cls->destroy(NULL);
+    tfx_call_end_quietly(&c);
+}
+
 void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s)
 {
     tfx_call c;

@@ -9,6 +9,7 @@
 tfx_status tfx_call_scaling_create(const tfx_scaling_class *cls, const tfx_options *options, tfx_scaling **out,
                                    tfx_error *err);
 void tfx_call_scaling_destroy(const tfx_scaling_class *cls, tfx_scaling *s); /* NULL: nothing happens */
+void tfx_call_scaling_destroy_nothing(const tfx_scaling_class *cls); /* with NULL, which every plugin has to accept */
 
 /* 1 to TFX_STAGE_LIMIT; 0 on error. */
 #define TFX_STAGE_LIMIT 10000

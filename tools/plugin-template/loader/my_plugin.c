@@ -55,8 +55,9 @@ static tfx_status my_plugin_read(tfx_loader *l)
         fclose(f);
     if (!complete)
         return h->fail(h, TFX_E_IO, "%s: cannot read: %s", l->path, strerror(cause));
-    if (n == 0)
-        return h->fail(h, TFX_E_DATA, "%s: expected at least one line; the file is empty", l->path);
+    if (n <= l->config.context)
+        return h->fail(h, TFX_E_DATA, "%s: expected more than %lld bytes, a row; found %ld", l->path,
+                       (long long)l->config.context, n);
     if (l->text[n - 1] != '\n')
         l->text[n++] = '\n';
     l->lines = malloc(((size_t)n + 1) * sizeof(*l->lines));

@@ -24,8 +24,11 @@ static const tfx_option my_plugin_options[] = {
 static tfx_status my_plugin_states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
 {
     (void)h, (void)o;
-    *out[0] = (tfx_state){.struct_size = sizeof(tfx_state), .name = "m", .shape = TFX_STATE_LIKE_PARAM,
-                          .dtype = TFX_F32, .gradient_power = 1};
+    *out[0] = (tfx_state){.struct_size = sizeof(tfx_state),
+                          .name = "m",
+                          .shape = TFX_STATE_LIKE_PARAM,
+                          .dtype = TFX_F32,
+                          .gradient_power = 1};
     *n = 1;
     return TFX_OK;
 }

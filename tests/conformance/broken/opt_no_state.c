@@ -1,0 +1,18 @@
+/* Caught by: update. A state that it declares is not written. */
+#include "tests/conformance/one_class.h"
+
+static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    (void)h, (void)o;
+    *out[0] = (tfx_state){sizeof(tfx_state), "m", TFX_STATE_LIKE_PARAM, TFX_F32};
+    *n = 1;
+    return TFX_OK;
+}
+
+static tfx_status build_update(const tfx_builder *b, tfx_update *u)
+{
+    u->new_param = b->sub(b, u->param, b->mul(b, u->grad, u->lr));
+    return TFX_OK;
+}
+
+OPTIMIZER("opt_no_state", "forgets its state");

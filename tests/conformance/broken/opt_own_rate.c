@@ -1,0 +1,17 @@
+/* Caught by: freezing. It has a learning rate of its own. */
+#include "tests/conformance/one_class.h"
+
+static tfx_status states(const tfx_host *h, const tfx_options *o, tfx_state *const *out, size_t *n)
+{
+    (void)h, (void)o, (void)out;
+    *n = 0;
+    return TFX_OK;
+}
+
+static tfx_status build_update(const tfx_builder *b, tfx_update *u)
+{
+    u->new_param = b->sub(b, u->param, b->affine(b, u->grad, 0.01, 0));
+    return TFX_OK;
+}
+
+OPTIMIZER("opt_own_rate", "does not ask for the learning rate");

@@ -1,0 +1,11 @@
+/* Caught by: options. An option without a word about it. */
+#include "tests/conformance/one_class.h"
+
+static const tfx_option options[] = {TFX_OPTION("scale", TFX_OPT_REAL, "1", 0, 10, NULL, "")};
+
+static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
+{
+    return b->affine(b, linear(b, "weight", x, out_dim), b->host->opt_real(b->host, b->options, "scale"), 0);
+}
+
+LAYER_WITH("option_doc", "does not say what its option is", options);
