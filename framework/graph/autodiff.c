@@ -50,7 +50,7 @@ static void recompute(backward *s)
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, node.n_in);
         for (uint32_t k = 0; k < node.n_in; k++)
             in[k] = saved(s, node.in[k]);
-        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = in, .custom = node.custom};
+        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = in, .custom = node.custom, .flops = node.flops};
         memcpy(again.ints, node.ints, sizeof(again.ints));
         memcpy(again.reals, node.reals, sizeof(again.reals));
         for (uint32_t k = 0; k < node.n_out; k++)

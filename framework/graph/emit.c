@@ -90,6 +90,7 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
                              .n_out = n_out,
                              .out = g->n_values,
                              .custom = e->custom,
+                             .flops = e->flops,
                              .region = g->region,
                              .backward = g->backward,
                              .recomputed = g->recomputed,
@@ -183,7 +184,7 @@ tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_n
     tfx_graph_mark_like(to, n);
     if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM)
         return tfx_emit_state(to, (uint32_t)n->ints[0]);
-    tfx_emission e = {.op = n->op, .n_in = n->n_in, .in = in, .custom = n->custom};
+    tfx_emission e = {.op = n->op, .n_in = n->n_in, .in = in, .custom = n->custom, .flops = n->flops};
     memcpy(e.ints, n->ints, sizeof(e.ints));
     memcpy(e.reals, n->reals, sizeof(e.reals));
     for (uint32_t k = 0; k < n->n_out; k++)

@@ -39,6 +39,12 @@ static double attention_grad_flops(const tfx_graph *g, const tfx_graph_node *n)
     return 4 * attention_product(g, n); /* dv, dp, dq, dk */
 }
 
+static double custom_flops(const tfx_graph *g, const tfx_graph_node *n)
+{
+    (void)g;
+    return n->flops;
+}
+
 /* ---- the table ---- */
 
 #define OPERAND(k) (1u << (k))
@@ -115,7 +121,8 @@ static const tfx_op_info table[] = {
                               .vjp = tfx_vjp_cross_entropy, .axes = tfx_axes_cross_entropy},
     [TFX_OP_CROSS_ENTROPY_GRAD] = {"cross_entropy_grad", 4, 4, .n_out = 1, .f32 = OPERAND(0), .exact = 1,
                                    .overwrites = OPERAND(0), .shape = tfx_shape_like_first},
-    [TFX_OP_CUSTOM] = {"custom", 0, 8, .n_out = 1, .shape = tfx_shape_custom, .vjp = tfx_vjp_custom},
+    [TFX_OP_CUSTOM] = {"custom", 0, 8, .n_out = 1, .shape = tfx_shape_custom, .flops = custom_flops,
+                       .vjp = tfx_vjp_custom},
     /* Of forward passes that no gradient follows. */
     [TFX_OP_INSERT] = {"insert", 3, 3, .n_out = 1, .f32 = BOTH, .overwrites = OPERAND(0), .shape = tfx_shape_insert},
     [TFX_OP_ATTENTION_CACHED] = {"attention_cached", 4, 4, .n_out = 1, .f32 = ALL_THREE,

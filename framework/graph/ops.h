@@ -19,6 +19,7 @@ typedef struct tfx_emission {
     int64_t ints[TFX_MAX_INTS];
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
+    double flops; /* of a custom op, which counts them itself */
     /* Dtype and shape of each result. Set before the op's rule is asked where operands and attributes
      * do not say it (a broadcast, a constant); dtype 0 is f32. */
     tfx_graph_value out[TFX_MAX_RESULTS];

@@ -326,7 +326,8 @@ int tfx_shape_custom(tfx_graph *g, tfx_emission *e)
     if (tfx_call_op_infer(e->custom, e->n_in, infos, e->ints, e->reals, &e->out[0].n_dims, e->out[0].dims, &reason) !=
         TFX_OK)
         return tfx_graph_fail(g, "custom op: %s", reason.text);
-    return 1;
+    e->flops = tfx_call_op_flops(e->custom, e->n_in, infos, e->ints, e->reals, &reason);
+    return reason.status == TFX_OK || tfx_graph_fail(g, "custom op: %s", reason.text);
 }
 
 /* Whether b has the batch of a and all dimensions behind the second. */

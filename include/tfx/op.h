@@ -53,6 +53,12 @@ typedef struct tfx_op_class {
                       const int64_t *ints, const double *reals, tfx_value *dx);
 
     const tfx_kernel *const *kernels; /* ends with NULL */
+#if TFX_NEEDS_MINOR >= 1
+    /* [main] Since 1.1, optional: floating-point operations of matrix products that computing the result takes, as they are
+     * counted for ops of the host: 2 for each multiplication with its addition. NULL: none count. Where the op is lowered,
+     * what it is lowered to counts. */
+    double (*flops)(uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints, const double *reals);
+#endif
 } tfx_op_class;
 
 #ifdef __cplusplus

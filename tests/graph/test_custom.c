@@ -1,5 +1,6 @@
 /* Custom ops through the builder: when the kernel runs and when the op is lowered, that both
  * compute the same, and what is said of one that cannot be used. */
+#include "framework/graph/cost.h"
 #include "tests/check_main.h"
 #include "tests/graph/lab.h"
 
@@ -91,12 +92,48 @@ START_TEST(mistakes)
 }
 END_TEST
 
+static tfx_status like_first(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                             const double *reals, uint32_t *n_dims, int64_t *dims)
+{
+    (void)host, (void)n_in, (void)ints, (void)reals;
+    *n_dims = in[0]->n_dims;
+    memcpy(dims, in[0]->dims, sizeof(int64_t) * in[0]->n_dims);
+    return TFX_OK;
+}
+
+static double counted(uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints, const double *reals)
+{
+    (void)reals;
+    return (double)in[0]->dims[0] * (double)n_in * (double)ints[0];
+}
+
+/* What an op says it takes counts; nonsense is its author's mistake. */
+START_TEST(flops_count)
+{
+    tfx_op_class cls = {.struct_size = sizeof(cls), .id = "test.counted/1", .infer = like_first, .flops = counted};
+    lab l;
+    lab_open(&l);
+    tfx_value x = lab_param(&l, SHAPE(N));
+    tfx_emit_custom(&l.g, &cls, 2, (tfx_value[]){x, x}, 1, (int64_t[]){5}, 0, NULL);
+    lab_ok(&l);
+    ck_assert_msg(tfx_graph_cost(&l.g).flops == 2 * 5 * N, "%g", tfx_graph_cost(&l.g).flops);
+    cls.struct_size = offsetof(tfx_op_class, flops); /* compiled against ABI 1.0 */
+    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){5}, 0, NULL);
+    ck_assert_msg(tfx_graph_cost(&l.g).flops == 2 * 5 * N, "%g", tfx_graph_cost(&l.g).flops);
+    cls.struct_size = sizeof(cls);
+    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){-5}, 0, NULL);
+    ERROR_SAYS(&l.err, "`flops` gave -185; expected a number of operations");
+    lab_close(&l);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("graph/custom");
     TCase *c = tcase_create("custom");
     tcase_add_loop_test(c, kernel_or_lowered, 0, (int)(sizeof(ways) / sizeof(*ways)));
     tcase_add_test(c, mistakes);
+    tcase_add_test(c, flops_count);
     suite_add_tcase(s, c);
     return s;
 }

@@ -1,6 +1,7 @@
 #include "framework/plugin/calls/op_calls.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "framework/plugin/host.h"
 
@@ -17,6 +18,19 @@ tfx_status tfx_call_op_infer(const tfx_op_class *cls, uint32_t n_in, const tfx_t
         if (dims[i] < 1)
             tfx_call_bug(&c, "`infer` gave %" PRId64 " for dimension %" PRIu32 "; expected at least 1", dims[i], i);
     return tfx_call_end(&c, status, cls->id, err);
+}
+
+double tfx_call_op_flops(const tfx_op_class *cls, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                         const double *reals, tfx_error *err)
+{
+    tfx_call c;
+    if (!TFX_HAS(cls, flops))
+        return 0;
+    tfx_call_begin(&c, TFX_KIND_OP, cls, "flops", NULL);
+    double flops = cls->flops(n_in, in, ints, reals);
+    if (!(flops >= 0 && isfinite(flops)))
+        tfx_call_bug(&c, "`flops` gave %g; expected a number of operations", flops);
+    return tfx_call_end(&c, TFX_OK, cls->id, err) == TFX_OK ? flops : 0;
 }
 
 tfx_value tfx_call_op_lower(const tfx_op_class *cls, const tfx_builder *b, uint32_t n_in, const tfx_value *in,

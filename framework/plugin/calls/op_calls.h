@@ -8,6 +8,9 @@
 /* The shape of the result: rank and dims are checked. */
 tfx_status tfx_call_op_infer(const tfx_op_class *cls, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
                              const double *reals, uint32_t *n_dims, int64_t dims[TFX_MAX_DIMS], tfx_error *err);
+/* That the class counts for operands of those shapes; 0 where it counts none. */
+double tfx_call_op_flops(const tfx_op_class *cls, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                         const double *reals, tfx_error *err);
 /* A value of b's graph, or TFX_POISON with the reason given to b->error. */
 tfx_value tfx_call_op_lower(const tfx_op_class *cls, const tfx_builder *b, uint32_t n_in, const tfx_value *in,
                             const int64_t *ints, const double *reals);
