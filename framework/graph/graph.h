@@ -32,7 +32,7 @@ typedef struct tfx_graph_node {
     int64_t ints[TFX_MAX_INTS]; /* INPUT and PARAM: ints[0] is the index in the state layout */
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
-    double flops;      /* of a custom op */
+    double flops;    /* of a custom op */
     uint32_t region; /* recomputation region (a block), 0: none */
     int backward;    /* part of the backward pass */
     int recomputed;  /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */

@@ -2,6 +2,7 @@
 what a run has left behind. A test is a file of functions called test_*; main() runs them all, or
 those named on the command line."""
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -267,7 +268,23 @@ def message(r, *words, lines=1):
         expect(w in r.stderr, f"the message says '{w}'", r.stderr)
 
 
-def main(tests):
+def take_core():
+    """A core that no other test has: as many tests as there are cores run at once, and threads of each that wait for those
+    of the others take longer than one thread does."""
+    for core in sorted(os.sched_getaffinity(0)):
+        lock = os.open(pathlib.Path(tempfile.gettempdir()) / f"tfx-test-core-{os.getuid()}-{core}", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            os.sched_setaffinity(0, {core})
+            return  # with the lock, until the process ends
+
+
+def main(tests, all_cores=False):
+    if not all_cores:
+        take_core()
     tests = {k: v for k, v in tests.items() if k.startswith("test_") and callable(v)}
     failed = 0
     for name in sys.argv[1:] or tests:

@@ -205,4 +205,4 @@ def test_a_trunk_fails():
                detail)
 
 
-main(globals())
+main(globals(), all_cores=True)

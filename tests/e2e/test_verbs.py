@@ -168,7 +168,7 @@ def test_reading():
             same([r["id"] for r in shown[key]], [i for (i,) in f.sql(f"SELECT id FROM {table} WHERE run = 3")], key)
         same(len(shown["plugins"]), f.one("SELECT count(*) FROM run_plugin WHERE run = 3"), "plugins of the run")
         text = f.tfx("show", 3).stdout
-        for word in ("tokenformer_48", "stage_end", "max |delta logit|", "pattention", " threads", "runs/tiny/3"):
+        for word in ("tokenformer_48", "stage_end", "max |delta logit|", "pattention", " thread", "runs/tiny/3"):
             expect(word in text, f"show has {word}", text)
         for wrong in ("99", "0", "x", "-1"):
             message(f.tfx("show", wrong, status=2), wrong)
