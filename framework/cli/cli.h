@@ -48,6 +48,7 @@ const char *tfx_cli_plugin_dir(void);
 extern const tfx_command tfx_cmd_run;
 extern const tfx_command tfx_cmd_plan;
 extern const tfx_command tfx_cmd_graph;
+extern const tfx_command tfx_cmd_check_mup;
 extern const tfx_command tfx_cmd_runs;
 extern const tfx_command tfx_cmd_arms;
 extern const tfx_command tfx_cmd_show;

@@ -26,6 +26,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_run,
     &tfx_cmd_plan,
     &tfx_cmd_graph,
+    &tfx_cmd_check_mup,
     &tfx_cmd_runs,
     &tfx_cmd_arms,
     &tfx_cmd_show,

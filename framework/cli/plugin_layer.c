@@ -178,7 +178,7 @@ static void print_params(const tfx_layer_alone *a)
             const tfx_state_tensor *t = param_at(a, i);
             if (!t)
                 continue;
-            char *init = tfx_init_text(&t->init), *axes = axes_text(a, i),
+            char *init = tfx_init_text(t), *axes = axes_text(a, i),
                  *notes = notes_text(t, tfx_axes_of_param(a->axes, i));
             tfx_format_shape(shape, t->n_dims, t->dims);
             if (print)

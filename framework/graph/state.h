@@ -33,7 +33,9 @@ typedef struct tfx_state_tensor {
     int grow_axis;
     uint32_t flags; /* TFX_PARAM_* */
     int frozen;     /* it is not trained, as the spec says */
-    uint32_t copy;  /* index of its copy, which changes whenever the parameter does; TFX_STATE_NONE: it has none */
+    /* What its width makes of init.std and of the learning rate (framework/plan/mup.h); 0: nothing */
+    double init_scale, rate;
+    uint32_t copy; /* index of its copy, which changes whenever the parameter does; TFX_STATE_NONE: it has none */
     /* OPTIMIZER, SCRATCH and COPY only */
     uint32_t owner;        /* index of the parameter */
     tfx_state_shape shape; /* all but LIKE_PARAM: along grow_axis, or one number */

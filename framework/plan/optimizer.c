@@ -78,6 +78,8 @@ static void describe(tfx_trained_param *p, const tfx_train_config *train, const 
     const tfx_param_group *group = tfx_param_group_of(train, s->tensors[p->param].name);
     const tfx_param_axes *of = tfx_axes_of_param(axes, p->param);
     p->rate = group ? group->lr : 1;
+    if (s->tensors[p->param].rate != 0)
+        p->rate *= s->tensors[p->param].rate;
     p->decay = group ? group->decay : -1;
     for (uint32_t k = of ? of->first[0] : 0; of && k < of->first[of->n_axes];
          k++) { /* NULL: the graph has no use of it */

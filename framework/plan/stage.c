@@ -12,6 +12,7 @@
 #include "framework/model/build.h"
 #include "framework/plan/clip.h"
 #include "framework/plan/groups.h"
+#include "framework/plan/mup.h"
 #include "framework/plan/optimizer.h"
 #include "framework/plugin/calls/backend_calls.h"
 
@@ -204,7 +205,11 @@ void tfx_stage_finish_graph(const tfx_stage_builder *b, tfx_graph *g, tfx_progra
 void tfx_stage_declare_copies(const tfx_stage_builder *b, const tfx_graph *g)
 {
     tfx_stage_plan *s = b->s;
-    if (b->err->status == TFX_OK && !s->state.frozen && b->p->train->compute == TFX_BF16)
+    if (b->err->status != TFX_OK || s->state.frozen)
+        return;
+    if (b->p->train->mup && tfx_mup_apply(b->p->train, b->p->registry, g, &s->state, b->err) != TFX_OK)
+        return;
+    if (b->p->train->compute == TFX_BF16)
         tfx_precision_declare(g, &s->state);
 }
 
@@ -439,6 +444,24 @@ static tfx_stage_plan *create(const tfx_stage_params *p, int64_t n_recomputed, t
 int tfx_stage_fits(const tfx_stage_plan *s, const tfx_device *device)
 {
     return tfx_stage_peak_bytes(s) + tfx_stage_host_bytes(s) <= tfx_call_backend_memory(device->cls, device->backend);
+}
+
+tfx_status tfx_stage_check_other(const tfx_stage_plan *s, const tfx_device *device, const tfx_program *p,
+                                 tfx_error *err)
+{
+    uint64_t arena = p->arena_bytes > s->arena_bytes ? p->arena_bytes : s->arena_bytes;
+    uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
+    uint64_t need = s->state.bytes + arena + s->workspace_bytes +
+                    tfx_call_backend_workspace(device->cls, device->backend, p) + tfx_stage_host_bytes(s);
+    char a[32], b[32], c[32];
+    if (need <= have)
+        return TFX_OK;
+    tfx_fail(err, TFX_E_INVALID,
+             "a pass over %lld x %lld tokens through the model needs %s of memory (parameters %s); this machine has %s",
+             (long long)s->rows, (long long)s->context, tfx_format_bytes(a, (double)need),
+             tfx_format_bytes(b, (double)s->param_bytes), tfx_format_bytes(c, (double)have));
+    tfx_model_spec_locate(s->spec, err);
+    return err->status;
 }
 
 /* Before it is known what the stage grows from. */

@@ -97,6 +97,10 @@ uint64_t tfx_stage_peak_bytes(const tfx_stage_plan *s);
  * logits, and while growing into this stage one parameter in its old and new form. */
 uint64_t tfx_stage_host_bytes(const tfx_stage_plan *s);
 
+/* Whether the device has the memory for a program that is none of the stage's, with its state and its programs. */
+tfx_status tfx_stage_check_other(const tfx_stage_plan *s, const tfx_device *device, const tfx_program *p,
+                                 tfx_error *err);
+
 /* How to build a stage's programs; everything borrowed. */
 typedef struct tfx_stage_params {
     const tfx_registry *registry;

@@ -40,7 +40,7 @@ static char *key_of(const tfx_initial_param *p)
     const tfx_state_tensor *t = p->tensor;
     char shape[TFX_SHAPE_TEXT];
     return tfx_printf("%s\t%s %d %.17g %.17g", t->name, tfx_format_shape(shape, t->n_dims, t->dims), (int)t->init.kind,
-                      t->init.mean, t->init.std);
+                      t->init.mean, tfx_param_std(t));
 }
 
 /* The lines of a model; the caller frees them, and `layer` and `param` of each. */
@@ -85,21 +85,25 @@ static void print_params(const tfx_initial *x, FILE *out)
     uint32_t n;
     line *all = gather(x, &n);
     char shape[TFX_SHAPE_TEXT];
-    int layer = 5, param = 9, dims = 5;
+    int layer = 5, param = 9, dims = 5, rates = 0;
     for (uint32_t i = 0; i < n; i++) {
         const tfx_state_tensor *t = all[i].first->tensor;
         layer = wider(layer, all[i].layer);
         param = wider(param, all[i].param);
         dims = wider(dims, tfx_format_shape(shape, t->n_dims, t->dims));
+        rates |= t->rate != 0;
     }
-    fprintf(out, "%-*s  %-*s  %-*s  %7s  %-14s  %s\n", layer, "layer", param, "parameter", dims, "shape", "tensors",
-            "init", "std");
+    fprintf(out, "%-*s  %-*s  %-*s  %7s  %-14s  %s%s\n", layer, "layer", param, "parameter", dims, "shape", "tensors",
+            "init", rates ? "lr times  " : "", "std");
     for (uint32_t i = 0; i < n; i++) {
         const line *l = &all[i];
         const tfx_state_tensor *t = l->first->tensor;
-        char *init = tfx_init_text(&t->init), *std = std_text(l);
-        fprintf(out, "%-*s  %-*s  %-*s  %7" PRIu32 "  %-14s  %s\n", layer, l->layer, param, l->param, dims,
-                tfx_format_shape(shape, t->n_dims, t->dims), l->n, init, std);
+        char *init = tfx_init_text(t), *std = std_text(l);
+        fprintf(out, "%-*s  %-*s  %-*s  %7" PRIu32 "  %-14s  ", layer, l->layer, param, l->param, dims,
+                tfx_format_shape(shape, t->n_dims, t->dims), l->n, init);
+        if (rates)
+            fprintf(out, "%-8.4g  ", t->rate);
+        fprintf(out, "%s\n", std);
         free(init);
         free(std);
         free(l->layer);
@@ -172,7 +176,8 @@ static cJSON *params_json(const tfx_initial *x)
             cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->dims[k]));
         cJSON_AddStringToObject(o, "init", t->init.kind == TFX_INIT_NORMAL ? "normal" : "constant");
         cJSON_AddNumberToObject(o, "init_mean", t->init.mean);
-        cJSON_AddNumberToObject(o, "init_std", t->init.kind == TFX_INIT_NORMAL ? t->init.std : 0);
+        cJSON_AddNumberToObject(o, "init_std", tfx_param_std(t));
+        cJSON_AddNumberToObject(o, "lr", t->rate != 0 ? t->rate : 1);
         cJSON_AddNumberToObject(o, "mean", p->mean);
         cJSON_AddNumberToObject(o, "std", p->std);
         free(layer);

@@ -14,6 +14,7 @@
 
 const char *const tfx_spec_schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 const char *const tfx_spec_recomputes[] = {"none", "block", "auto", NULL};
+static const char *const parametrizations[] = {"standard", "mup", NULL};
 static const char *const compute[] = {"f32", "bf16", NULL};
 static const char *const start_optimizer[] = {"keep", "reset", NULL};
 static const char *const scaling_when[] = {"policy", "start", NULL};
@@ -77,6 +78,11 @@ static const tfx_option train[] = {
          "keep the checkpoints around growth; false: only a run's newest checkpoint stays on disk"),
     BOOL("keep_optimizer", "true", "keep the optimizer state in the last checkpoint of a finished run"),
     TEXT("optimizer", "adamw", "the optimizer plugin; its options are optimizer.KEY"),
+    CHOICE("parametrization", "standard", parametrizations,
+           "what becomes of lr and of initial weights in wider models: standard: they are as written; mup: what is "
+           "best for "
+           "mup_base is about best for them, too"),
+    TEXT("mup_base", "", "parametrization mup: the [model NAME] for which lr and initial weights are as written"),
 };
 
 static const char *const group_decay[] = {"default", "yes", "no", NULL};

@@ -275,6 +275,31 @@ static tfx_status inherit_models(tfx_experiment *e, tfx_error *err)
     return err->status;
 }
 
+static tfx_status find_mup_base(const loaded *l, tfx_train_config *t, tfx_error *err)
+{
+    const char *name = t->options ? tfx_options_string(t->options, "mup_base") : "";
+    for (size_t i = 0; i < l->e.n_models && *name; i++)
+        if (!strcmp(l->e.models[i].name, name))
+            t->mup_base = &l->e.models[i];
+    if (!*name || t->mup_base)
+        return TFX_OK;
+    tfx_setting at = {.key = "mup_base", .value = name};
+    at.file = tfx_options_origin(t->options, at.key, &at.line);
+    return tfx_ini_fail_unknown(l->ini, &at, "model", name, NULL, err);
+}
+
+static tfx_status find_mup_bases(loaded *l, tfx_error *err)
+{
+    for (size_t i = 0; i < l->e.n_arms && err->status == TFX_OK; i++) {
+        tfx_arm *arm = &l->e.arms[i];
+        find_mup_base(l, &arm->train, err);
+        for (size_t k = 0; k < arm->n_events && err->status == TFX_OK; k++)
+            if (arm->events[k].train)
+                find_mup_base(l, arm->events[k].train, err);
+    }
+    return err->status;
+}
+
 static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *err)
 {
     tfx_experiment *e = &l->e;
@@ -284,6 +309,8 @@ static tfx_status fill_arms(loaded *l, const tfx_registry *registry, tfx_error *
         if (!strcmp(s->kind, "arm") && fill_arm(l, registry, s, &e->arms[e->n_arms++], err) != TFX_OK)
             return err->status;
     }
+    if (find_mup_bases(l, err) != TFX_OK)
+        return err->status;
     return tfx_arms_order(e, l->ini, err) == TFX_OK && tfx_arms_order_planning(e, l->ini, err) == TFX_OK
                ? inherit_models(e, err)
                : err->status;

@@ -57,6 +57,16 @@ typedef struct tfx_param_group {
     int line;
 } tfx_param_group;
 
+/* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
+ * them. */
+typedef struct tfx_model_spec {
+    char *name;
+    tfx_setting *settings;
+    size_t n_settings;
+    const char *file; /* where the section starts */
+    int line;
+} tfx_model_spec;
+
 /* [train], with an arm's overrides applied. */
 typedef struct tfx_train_config {
     int64_t steps;       /* optimizer steps of the run, or of stage 0 when the arm grows */
@@ -82,6 +92,9 @@ typedef struct tfx_train_config {
     int keep_stages;          /* checkpoints at the ends of stages stay when a newer one exists */
     int keep_optimizer;       /* the last checkpoint of a finished run keeps its optimizer state */
     tfx_plugin_use optimizer;
+    int mup; /* parametrization = mup */
+    const tfx_model_spec
+        *mup_base; /* the model at which lr and initialisation are as they are written; with mup never NULL */
     tfx_param_group *groups;
     size_t n_groups;
     tfx_options *options;                    /* all of the above as text, for the database */
@@ -94,16 +107,6 @@ char *tfx_train_budget_text(const tfx_train_config *t);
 /* Whether a parameter with that path is in the group; and which group of several it is in, NULL: none. */
 int tfx_param_group_has(const tfx_param_group *g, const char *path);
 const tfx_param_group *tfx_param_group_of(const tfx_train_config *t, const char *path);
-
-/* [model NAME]: the settings as written; framework/spec/tree.h makes a layer tree of
- * them. */
-typedef struct tfx_model_spec {
-    char *name;
-    tfx_setting *settings;
-    size_t n_settings;
-    const char *file; /* where the section starts */
-    int line;
-} tfx_model_spec;
 
 /* The --set that changed a model, its sizes first; NULL: none. */
 const tfx_setting *tfx_model_spec_set(const tfx_model_spec *m);

@@ -68,6 +68,11 @@ static tfx_status check(const tfx_train_config *t, const tfx_ini_section *s, con
         return tfx_fail_keys(err, o, s, arm, TFX_KEYS("micro_batch", "batch"),
                              "micro_batch: expected a divisor of batch (%lld); found %lld", (long long)t->batch,
                              (long long)t->micro_batch);
+    if (t->mup && !*tfx_options_string(o, "mup_base"))
+        return tfx_fail_keys(
+            err, o, s, arm, TFX_KEYS("mup_base", "parametrization"),
+            "mup_base: expected the [model NAME] for which lr and initial weights are as written, since "
+            "parametrization is mup; found nothing");
     if (check_length(t, s, arm, err) != TFX_OK)
         return err->status;
     if (t->warmup >= 1 && t->warmup != floor(t->warmup))
@@ -121,6 +126,7 @@ static void read_numbers(tfx_train_config *t)
     t->keep_checkpoints = tfx_options_int(o, "keep_checkpoints");
     t->keep_stages = tfx_options_bool(o, "keep_stages");
     t->keep_optimizer = tfx_options_bool(o, "keep_optimizer");
+    t->mup = !strcmp(tfx_options_string(o, "parametrization"), "mup");
 }
 
 /* Two defaults depend on other keys. They are replaced by the numbers they stand for, at the

@@ -3,9 +3,7 @@
 #include <math.h>
 
 #include "framework/base/memory.h"
-#include "framework/base/text.h"
 #include "framework/plan/data.h"
-#include "framework/plugin/calls/backend_calls.h"
 #include "framework/plugin/calls/loader_calls.h"
 #include "framework/train/engine.h"
 
@@ -117,25 +115,6 @@ static tfx_status run(tfx_initial *x, tfx_engine *engine, tfx_error *err)
     return TFX_OK;
 }
 
-static tfx_status check_memory(const tfx_initial *x, const tfx_device *device, tfx_error *err)
-{
-    const tfx_stage_plan *s = x->plan;
-    const tfx_program *p = &x->scales.placement->program;
-    uint64_t arena = p->arena_bytes > s->arena_bytes ? p->arena_bytes : s->arena_bytes;
-    uint64_t have = tfx_call_backend_memory(device->cls, device->backend);
-    uint64_t need = s->state.bytes + arena + s->workspace_bytes +
-                    tfx_call_backend_workspace(device->cls, device->backend, p) + tfx_stage_host_bytes(s);
-    char a[32], b[32], c[32];
-    if (need <= have)
-        return TFX_OK;
-    tfx_fail(err, TFX_E_INVALID,
-             "one row of %lld tokens through the model needs %s of memory (parameters %s); this machine has %s",
-             (long long)s->context, tfx_format_bytes(a, (double)need), tfx_format_bytes(b, (double)s->param_bytes),
-             tfx_format_bytes(c, (double)have));
-    tfx_model_spec_locate(s->spec, err);
-    return err->status;
-}
-
 tfx_status tfx_initial_measure(tfx_initial *out, const tfx_experiment *e, const tfx_arm *arm,
                                const tfx_model_spec *model, const tfx_registry *registry, const tfx_device *device,
                                tfx_error *err)
@@ -146,7 +125,7 @@ tfx_status tfx_initial_measure(tfx_initial *out, const tfx_experiment *e, const 
     *out = (tfx_initial){.seed = e->seeds[0]};
     out->plan = tfx_stage_plan_create(&p, err);
     if (out->plan && tfx_scales_create(&out->scales, out->plan, registry, device, err) == TFX_OK &&
-        check_memory(out, device, err) == TFX_OK)
+        tfx_stage_check_other(out->plan, device, &out->scales.placement->program, err) == TFX_OK)
         engine = tfx_engine_create(device, out->plan, err);
     if (engine && tfx_engine_initialise(engine, (uint64_t)out->seed, err) == TFX_OK &&
         set_row(out, e, engine, err) == TFX_OK) {

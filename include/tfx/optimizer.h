@@ -75,6 +75,15 @@ typedef struct tfx_update {
 #endif
 } tfx_update;
 
+#if TFX_NEEDS_MINOR >= 1
+/* Since 1.1: how long the step of one element is, of which learning rates of wider models follow (docs/mup.md). */
+typedef enum tfx_step_length {
+    TFX_STEP_UNKNOWN = 0,
+    TFX_STEP_NORMALISED = 1, /* about lr, however large the gradient is: Adam and its kin */
+    TFX_STEP_GRADIENT = 2    /* in proportion to the gradient: gradient descent, with or without momentum */
+} tfx_step_length;
+#endif
+
 typedef struct tfx_optimizer_class {
     size_t struct_size;
     const char *name;
@@ -95,6 +104,7 @@ typedef struct tfx_optimizer_class {
      * parameter than for another. */
     tfx_status (*states_for)(const tfx_host *host, const tfx_options *options, const tfx_param_info *param,
                              tfx_state *const *out, size_t *n);
+    tfx_step_length step; /* since 1.1 */
 #endif
 } tfx_optimizer_class;
 

@@ -49,6 +49,8 @@ static const tfx_optimizer_class optimizer = {
     sizeof(options) / sizeof(*options),
     states,
     build_update,
+    NULL,
+    TFX_STEP_NORMALISED,
 };
 
 TFX_PLUGIN("adamw", "1.0.0", "Adam with decoupled weight decay", TFX_KIND_OPTIMIZER, &optimizer);

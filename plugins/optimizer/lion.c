@@ -45,6 +45,8 @@ static const tfx_optimizer_class optimizer = {
     sizeof(options) / sizeof(*options),
     states,
     build_update,
+    NULL,
+    TFX_STEP_NORMALISED,
 };
 
 TFX_PLUGIN("lion", "1.0.0", "sign of an interpolated momentum", TFX_KIND_OPTIMIZER, &optimizer);

@@ -45,6 +45,8 @@ static const tfx_optimizer_class optimizer = {
     sizeof(options) / sizeof(*options),
     states,
     build_update,
+    NULL,
+    TFX_STEP_GRADIENT,
 };
 
 TFX_PLUGIN("sgd", "1.0.0", "stochastic gradient descent with momentum", TFX_KIND_OPTIMIZER, &optimizer);

@@ -32,7 +32,7 @@ def main():
     # --help --json says of every verb what its --help does.
     r = run("--help", "--json")
     verbs = json.loads(r.stdout)["verbs"]
-    listed = re.findall(r"^  ((?:[a-z]+ )?[a-z]+)  +(\S.*)$", usage.stdout, re.M)
+    listed = re.findall(r"^  ((?:[a-z]+ )?[a-z-]+)  +(\S.*)$", usage.stdout, re.M)
     expect(listed == [(v["name"], v["summary"]) for v in verbs] and len(verbs) > 20, "--help --json has every verb", r)
     for v in verbs:
         r = run(*v["name"].split(), "--help")

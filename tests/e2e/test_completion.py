@@ -168,7 +168,7 @@ def test_manual_pages():
         same(re.findall(r"@\w+@", text), [], f"what {page.name} left as it was")
     sections = pages[0].read_text().split("\n.SS tfx ")[1:]
     sections[-1] = sections[-1].split("\n.SH ")[0]
-    same([s.partition("\n")[0] for s in sections], [v["name"] for v in VERBS], "verbs in tfx(1)")
+    same([plain(s.partition("\n")[0]) for s in sections], [v["name"] for v in VERBS], "verbs in tfx(1)")
     for v, section in zip(VERBS, sections):
         section = plain(section)
         expect(v["summary"] in section, f"{v['name']} has its summary", section)

@@ -221,7 +221,7 @@ def test_refused():
                 (["--set", "data.loader.train=nope.txt"], ["--set data.loader.train: ", "nope.txt", "No such file"]),
                 (["--set", "model.*.vocab=100"], ["vocab = 100", "255"]),
                 (["--set", "model.transformer.dim=131072", "--set", "model.transformer.n_blocks=96"],
-                 ["--set model.transformer.", "one row of 32 tokens", "TB of memory", "this machine has"])):
+                 ["--set model.transformer.", "1 x 32 tokens", "TB of memory", "this machine has"])):
             for json_too in ([], ["--json"]) if "--resolved" not in wrong else ([],):
                 message(f.tfx("plan", "tiny.ini", "--init", *json_too, *wrong, status=2), *words)
         same(f.files(), before, "nothing is written")

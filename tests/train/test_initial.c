@@ -60,7 +60,7 @@ START_TEST(not_enough_memory)
     fixture_open(&f, SPEC);
     f.single.memory = little_memory;
     ck_assert_int_eq(measure(&f, "transformer", &f.unfused, &x), TFX_E_INVALID);
-    ERROR_SAYS(&f.err, ":", "[model transformer]: one row of 6 tokens through the model needs",
+    ERROR_SAYS(&f.err, ":", "[model transformer]: a pass over 1 x 6 tokens through the model needs",
                "this machine has 1.00 kB");
     tfx_initial_finish(&x);
     fixture_close(&f);

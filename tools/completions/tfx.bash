@@ -5,7 +5,7 @@
 # "run", "plugin list" and so on, one on each line.
 _tfx_verbs()
 {
-    "$program" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z]*\( [a-z][a-z]*\)\{0,1\}\)  .*/\1/p'
+    "$program" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\( [a-z][a-z]*\)\{0,1\}\)  .*/\1/p'
 }
 
 # Of the help of a verb, "--db FILE" or "--json" for each option, and "-o FILE" where it has a letter.
