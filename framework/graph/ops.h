@@ -70,8 +70,8 @@ typedef struct tfx_op_info {
     int flat;              /* its result is the same all around nearly every point: no gradient goes through it */
     tfx_shape_rule *shape; /* NULL: the results have the shapes that were asked for */
     double (*cost)(const tfx_graph *g, const tfx_graph_node *n); /* NULL: none that count */
-    tfx_vjp_rule *vjp;                                            /* NULL: no derivative */
-    tfx_axis_rule *axes;                                          /* NULL: none known, as of adjoints */
+    tfx_vjp_rule *vjp;                                           /* NULL: no derivative */
+    tfx_axis_rule *axes;                                         /* NULL: none known, as of adjoints */
     tfx_proof_rule *proof; /* NULL: none known; the host looks at sources and broadcasts itself */
     uint32_t sizes;        /* bit k: ints[k] is a size or a place, which a wider model may have otherwise */
 } tfx_op_info;

@@ -67,17 +67,20 @@ static tfx_status fail_param(const scaling *c, const char *path, tfx_error *err)
  * what is both, as the width is for a table that is the output layer, too. */
 typedef struct ratios {
     double in, out, both;
+    int unknown; /* an axis that differs and of which is not known what it is for, from 1 on; 0: none */
 } ratios;
 
 static ratios compare(const tfx_state_tensor *t, const tfx_state_tensor *base, const tfx_param_axes *of,
                       const tfx_axes *axes)
 {
-    ratios r = {1, 1, 1};
+    ratios r = {1, 1, 1, 0};
     for (uint32_t axis = 0; axis < of->n_axes; axis++) {
         double ratio = (double)t->dims[axis] / (double)base->dims[axis];
         uint32_t roles = 0;
         for (uint32_t k = of->first[axis]; k < of->first[axis + 1]; k++)
             roles |= axes->members[k].roles;
+        if (!roles && ratio != 1)
+            r.unknown = (int)axis + 1;
         *(roles & TFX_AXIS_PRODUCED ? &r.out : &r.in) *= ratio;
         if (roles & TFX_AXIS_PRODUCED && roles & TFX_AXIS_CONSUMED)
             r.both *= ratio;
@@ -131,15 +134,21 @@ static tfx_status scale_all(const scaling *c, const tfx_graph *g, tfx_state_layo
         }
         ratios r = compare(t, &c->base.tensors[at], of, axes);
         scale(c, t, &c->base.tensors[at], r.in, r.out);
-        if (r.both != 1)
+        if (r.unknown && tfx_state_is_trained(t))
+            tfx_fail(c->err, TFX_E_UNSUPPORTED,
+                     "parametrization mup: expected layers of which is known what the axes of parameters are for; it "
+                     "is not for "
+                     "axis %d of %s (%s)",
+                     r.unknown - 1, t->name, t->asked_by);
+        else if (r.both != 1)
             check_tied(c, g, i, at, r.both);
     }
     tfx_axes_destroy(axes);
     return c->err->status;
 }
 
-tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_graph *g,
-                         tfx_state_layout *s, tfx_error *err)
+tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_model *model,
+                         uint32_t tokens, tfx_state_layout *s, tfx_error *err)
 {
     const tfx_optimizer_class *optimizer = train->optimizer.impl;
     scaling c = {.train = train, .err = err, .step = TFX_HAS(optimizer, step) ? optimizer->step : TFX_STEP_UNKNOWN};
@@ -150,8 +159,13 @@ tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *regi
             "not (tfx_optimizer_class.step)",
             train->optimizer.name);
     declare_base(&c, registry);
+    tfx_graph g; /* with custom ops lowered, which say nothing about axes themselves */
+    tfx_graph_init(&g, s, err);
+    g.registry = registry;
+    tfx_model_build(model, &g, tfx_emit_state(&g, tokens), 0);
     if (err->status == TFX_OK)
-        scale_all(&c, g, s);
+        scale_all(&c, &g, s);
+    tfx_graph_finish(&g);
     tfx_graph_finish(&c.base_graph);
     tfx_state_finish(&c.base);
     tfx_model_destroy(c.model);

@@ -17,10 +17,11 @@
 #define TFX_PLAN_MUP_H
 
 #include "framework/graph/graph.h"
+#include "framework/spec/tree.h"
 #include "framework/spec/experiment.h"
 
-/* Sets `init_scale` and `rate` of each parameter of the forward pass g. Before the layout is frozen. */
-tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_graph *g,
-                         tfx_state_layout *s, tfx_error *err);
+/* Sets `init_scale` and `rate` of each parameter of the model, which are in the layout already. `tokens` is its input there. */
+tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_model *model,
+                         uint32_t tokens, tfx_state_layout *s, tfx_error *err);
 
 #endif

@@ -127,6 +127,20 @@ def test_growth_derives_them_anew():
                 expect(abs(moved / (LR * rate) - 1) < 2e-2, f"stage {number}: the step of {name}", (moved, LR * rate))
 
 
+def test_custom_op():
+    """What it computes with is looked at as what it lowers to."""
+    with folder(SPEC) as f:
+        settings = [x for k in ("base.blocks.ffn=square_mlp", "base.blocks.ffn.hidden=16", "wide.blocks.ffn.hidden=64")
+                    for x in ("--set", "model." + k)]
+        spec = "\n".join(l for l in SPEC.split("\n") if not l.startswith("blocks.ffn.{up,down}"))
+        f.spec.write_text(spec)
+        found = f.json("plan", "tiny.ini", "--init", *settings, *MUP, env={"TFX_PLUGIN_PATH": str(HELPERS)})["models"][0]["parameters"]
+        for p in found:
+            if ".ffn" in p["layer"]:
+                same((p["lr"], p["init_std"]), (0.25, 0.05), f"{p['layer']}.{p['parameter']}")
+        expect(any(".ffn" in p["layer"] for p in found), "there are some", found)
+
+
 def check(f, *arguments):
     return f.json("check-mup", "tiny.ini", *arguments)
 
