@@ -154,8 +154,8 @@ void tfx_plan_print(const tfx_experiment *e, tfx_arm_plan *const *arms, const tf
         for (uint32_t k = 0; k < arms[i]->n_stages && arms[i]->arm->train.recompute == TFX_RECOMPUTE_AUTO; k++)
             fprintf(out, "recompute: arm %s, stage %" PRIu32 ": %" PRId64 " of %" PRId64 " blocks.\n",
                     arms[i]->arm->name, k, arms[i]->stages[k]->n_recomputed, arms[i]->stages[k]->model->n_blocks);
-    fprintf(out,
-            "FLOPs: forward and backward matrix products and causal attention, per seed, without recomputation.\n");
+    fprintf(out, "FLOPs: matrix products and attention of forward pass, backward pass and update, per seed, without "
+                 "recomputation.\n");
     fprintf(out,
             "peak: parameters, optimizer state, activations, gradients and scratch; the process itself needs up to "
             "%s more.\n",
