@@ -34,14 +34,14 @@ static const sizes cases[] = {
     {2, 65, 4, 8, 2, 2, 0, 0, 0},
     {1, 300, 3, 20, 1, 3, 0, 0, 0},
     {1, 577, 2, 16, 2, 0, 0, 100, 0},
-    {1, 700, 2, 16, 2, 0, TFX_ATTENTION_BIDIRECTIONAL, 50, 0},
+    {1, 600, 2, 16, 2, 0, TFX_ATTENTION_BIDIRECTIONAL, 50, 0},
     {2, 129, 2, 16, 2, 0, TFX_ATTENTION_BIDIRECTIONAL, 0, 0},
     {1, 310, 2, 16, 2, 0, TFX_ATTENTION_BIDIRECTIONAL, 0, 0},
     {1, 300, 4, 8, 2, 0, TFX_ATTENTION_ALIBI, 0, 0},
     {1, 140, 2, 16, 4, 0, 0, 0, 1.5},
     {1, 64, 2, 8, 2, 0, 0, 1, 0},
     {1, 400, 6, 12, 3, 2, TFX_ATTENTION_ALIBI | TFX_ATTENTION_BIDIRECTIONAL, 37, 2},
-    {1, 900, 4, 33, 3, 4, TFX_ATTENTION_ALIBI, 290, 5},
+    {1, 620, 4, 33, 3, 4, TFX_ATTENTION_ALIBI, 290, 5},
     {0, 5, 2, 4, 1, 2, 0, 3, 0},
 };
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]), KEYS = 288 /* that are taken at a time */ };
