@@ -8,7 +8,7 @@
 #include "framework/plan/arm.h"
 
 /* The axes of a stage's model, with names; `state` indices are those of s->state. A graph of its own is built for
- * it, with custom ops lowered. NULL with a message. The caller destroys them. */
+ * it, with custom ops lowered; the parameters are in s->state already. NULL with a message. The caller destroys them. */
 tfx_axes *tfx_stage_axes_create(tfx_stage_plan *s, const tfx_registry *registry, tfx_error *err);
 
 /* Every model of the experiment once, those of all arms and stages. As text, classes that blocks have alike are one

@@ -7,9 +7,8 @@
 
 #include "framework/base/memory.h"
 #include "framework/base/suggest.h"
-#include "framework/graph/axes.h"
 #include "framework/model/build.h"
-#include "framework/spec/tree.h"
+#include "framework/plan/axes.h"
 #include "tfx/optimizer.h"
 
 typedef struct scaling {
@@ -76,9 +75,13 @@ static ratios compare(const tfx_state_tensor *t, const tfx_state_tensor *base, c
     ratios r = {1, 1, 1, 0};
     for (uint32_t axis = 0; axis < of->n_axes; axis++) {
         double ratio = (double)t->dims[axis] / (double)base->dims[axis];
-        uint32_t roles = 0;
-        for (uint32_t k = of->first[axis]; k < of->first[axis + 1]; k++)
+        uint32_t roles = 0, marks = 0;
+        for (uint32_t k = of->first[axis]; k < of->first[axis + 1]; k++) {
             roles |= axes->members[k].roles;
+            marks |= axes->classes[axes->members[k].cls].marks;
+        }
+        if (marks & TFX_AXIS_INDEXED) /* the vocabulary is no width */
+            continue;
         if (!roles && ratio != 1)
             r.unknown = (int)axis + 1;
         *(roles & TFX_AXIS_PRODUCED ? &r.out : &r.in) *= ratio;
@@ -119,10 +122,11 @@ static void scale(const scaling *c, tfx_state_tensor *t, const tfx_state_tensor 
     t->rate = c->step == TFX_STEP_GRADIENT ? out / in : 1 / in;
 }
 
-static tfx_status scale_all(const scaling *c, const tfx_graph *g, tfx_state_layout *s)
+static tfx_status scale_all(const scaling *c, tfx_stage_plan *stage, const tfx_registry *registry, const tfx_graph *g)
 {
-    tfx_axes *axes = tfx_axes_create(g);
-    for (uint32_t i = 0; i < s->n && c->err->status == TFX_OK; i++) {
+    tfx_state_layout *s = &stage->state;
+    tfx_axes *axes = tfx_stage_axes_create(stage, registry, c->err);
+    for (uint32_t i = 0; axes && i < s->n && c->err->status == TFX_OK; i++) {
         tfx_state_tensor *t = &s->tensors[i];
         const tfx_param_axes *of = tfx_axes_of_param(axes, i);
         if (t->kind != TFX_STATE_PARAM || !of)
@@ -147,8 +151,8 @@ static tfx_status scale_all(const scaling *c, const tfx_graph *g, tfx_state_layo
     return c->err->status;
 }
 
-tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_model *model,
-                         uint32_t tokens, tfx_state_layout *s, tfx_error *err)
+tfx_status tfx_mup_apply(tfx_stage_plan *stage, const tfx_train_config *train, const tfx_registry *registry,
+                         const tfx_graph *g, tfx_error *err)
 {
     const tfx_optimizer_class *optimizer = train->optimizer.impl;
     scaling c = {.train = train, .err = err, .step = TFX_HAS(optimizer, step) ? optimizer->step : TFX_STEP_UNKNOWN};
@@ -159,13 +163,8 @@ tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *regi
             "not (tfx_optimizer_class.step)",
             train->optimizer.name);
     declare_base(&c, registry);
-    tfx_graph g; /* with custom ops lowered, which say nothing about axes themselves */
-    tfx_graph_init(&g, s, err);
-    g.registry = registry;
-    tfx_model_build(model, &g, tfx_emit_state(&g, tokens), 0);
     if (err->status == TFX_OK)
-        scale_all(&c, &g, s);
-    tfx_graph_finish(&g);
+        scale_all(&c, stage, registry, g);
     tfx_graph_finish(&c.base_graph);
     tfx_state_finish(&c.base);
     tfx_model_destroy(c.model);

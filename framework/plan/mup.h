@@ -12,16 +12,14 @@
  *     both grow: hidden              r_in^-1/2   1 / r_in              r_out / r_in
  *     r_out = 1: output              1 / r_in    1 / r_in              1 / r_in
  *
- * An axis that tokens index sums up nothing there, so a table is one also where a tied head sums over its width. */
+ * The vocabulary, which tokens index, is no width; and a table is one also where a tied head sums over its width. */
 #ifndef TFX_PLAN_MUP_H
 #define TFX_PLAN_MUP_H
 
-#include "framework/graph/graph.h"
-#include "framework/spec/tree.h"
-#include "framework/spec/experiment.h"
+#include "framework/plan/stage.h"
 
-/* Sets `init_scale` and `rate` of each parameter of the model, which are in the layout already. `tokens` is its input there. */
-tfx_status tfx_mup_apply(const tfx_train_config *train, const tfx_registry *registry, const tfx_model *model,
-                         uint32_t tokens, tfx_state_layout *s, tfx_error *err);
+/* Sets `init_scale` and `rate` of each parameter of the stage's model, whose forward pass g has put them into its layout. */
+tfx_status tfx_mup_apply(tfx_stage_plan *stage, const tfx_train_config *train, const tfx_registry *registry,
+                         const tfx_graph *g, tfx_error *err);
 
 #endif

@@ -207,8 +207,7 @@ void tfx_stage_declare_copies(const tfx_stage_builder *b, const tfx_graph *g)
     tfx_stage_plan *s = b->s;
     if (b->err->status != TFX_OK || s->state.frozen)
         return;
-    if (b->p->train->mup &&
-        tfx_mup_apply(b->p->train, b->p->registry, s->model, s->tokens, &s->state, b->err) != TFX_OK)
+    if (b->p->train->mup && tfx_mup_apply(s, b->p->train, b->p->registry, g, b->err) != TFX_OK)
         return;
     if (b->p->train->compute == TFX_BF16)
         tfx_precision_declare(g, &s->state);

@@ -127,6 +127,15 @@ def test_growth_derives_them_anew():
                 expect(abs(moved / (LR * rate) - 1) < 2e-2, f"stage {number}: the step of {name}", (moved, LR * rate))
 
 
+def test_vocabulary_and_context_are_no_widths():
+    with folder(SPEC) as f:
+        settings = [*MUP, "--set", "model.base.embedding.positions=32"]
+        shown = [{f"{p['layer']}.{p['parameter']}": (p["lr"], p["init_std"]) for p in f.json("plan", "tiny.ini", "--init", *settings, *more)["models"][0]["parameters"]}
+                 for more in ([], ["--set", "model.wide.vocab=512", "--set", "model.wide.embedding.positions=64"])]
+        same(shown[1], shown[0], "rates and scales")
+        same(shown[0]["embedding.position"][0], 1, "the rate of positions")
+
+
 def test_custom_op():
     """What it computes with is looked at as what it lowers to."""
     with folder(SPEC) as f:
