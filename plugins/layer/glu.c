@@ -2,12 +2,7 @@
  * variants improve Transformer").
  * With three projections in the place of two, a hidden width of 8/3 of the output's has as many parameters as an mlp
  * of four times. */
-#include <string.h>
-
-#include "tfx/layer.h"
-
-static const char *const activations[] = {"silu", "gelu_erf", "gelu_tanh", "relu", NULL};
-static const tfx_unary functions[] = {TFX_SILU, TFX_GELU_ERF, TFX_GELU_TANH, TFX_RELU};
+#include "activation.h"
 
 static const tfx_option options[] = {
     TFX_OPTION("hidden", TFX_OPT_INT, "0", 0, 1e9, NULL,
@@ -25,13 +20,9 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 {
     const tfx_host *h = b->host;
     int64_t hidden = h->opt_int(h, b->options, "hidden");
-    const char *activation = h->opt_string(h, b->options, "activation");
     hidden = hidden ? hidden : (8 * out_dim + 23) / 24 * 8;
     tfx_value gate = b->slot(b, "gate", x, hidden), up = b->slot(b, "up", x, hidden);
-    for (size_t i = 0; activations[i]; i++)
-        if (!strcmp(activation, activations[i]))
-            gate = b->unary(b, functions[i], gate);
-    return b->slot(b, "down", b->mul(b, gate, up), out_dim);
+    return b->slot(b, "down", b->mul(b, activate(b, gate), up), out_dim);
 }
 
 static const tfx_layer_class layer = {

@@ -1,10 +1,5 @@
 /* mlp: y = down(f(up(x))), the Transformer's feed-forward layer. */
-#include <string.h>
-
-#include "tfx/layer.h"
-
-static const char *const activations[] = {"gelu_erf", "gelu_tanh", "relu", "silu", NULL};
-static const tfx_unary functions[] = {TFX_GELU_ERF, TFX_GELU_TANH, TFX_RELU, TFX_SILU};
+#include "activation.h"
 
 static const tfx_option options[] = {
     TFX_OPTION("hidden", TFX_OPT_INT, "0", 0, 1e9, NULL, "hidden width; 0: four times the output's"),
@@ -20,12 +15,8 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
 {
     const tfx_host *h = b->host;
     int64_t hidden = h->opt_int(h, b->options, "hidden");
-    const char *activation = h->opt_string(h, b->options, "activation");
     tfx_value y = b->slot(b, "up", x, hidden ? hidden : 4 * out_dim);
-    for (size_t i = 0; activations[i]; i++)
-        if (!strcmp(activation, activations[i]))
-            y = b->unary(b, functions[i], y);
-    return b->slot(b, "down", y, out_dim);
+    return b->slot(b, "down", activate(b, y), out_dim);
 }
 
 static const tfx_layer_class layer = {
