@@ -71,11 +71,12 @@ static tfx_status open_loader(measuring *m, int64_t seed)
                       m->err) != TFX_OK)
         return m->err->status;
     m->vocab = info.vocab;
-    if (info.vocab > m->plan->model->vocab)
-        return tfx_fail(m->err, TFX_E_INVALID,
-                        "expected a model for the data's %lld different tokens; found vocab = %lld",
-                        (long long)info.vocab, (long long)m->plan->model->vocab);
-    return TFX_OK;
+    if (info.vocab > m->plan->model->vocab) {
+        tfx_fail(m->err, TFX_E_INVALID, "expected a model for the data's %lld different tokens; found vocab = %lld",
+                 (long long)info.vocab, (long long)m->plan->model->vocab);
+        tfx_model_spec_locate(m->plan->spec, m->err);
+    }
+    return m->err->status;
 }
 
 static double distance(const float *x, const float *from, uint64_t n)

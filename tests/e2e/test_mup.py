@@ -172,6 +172,8 @@ def test_check_mup():
                 mx, my = sum(x) / len(x), sum(y) / len(y)
                 slope = sum((a - mx) * (b - my) for a, b in zip(x, y)) / sum((a - mx) ** 2 for a in x)
                 expect(abs(slope - l[f"{key}_exponent"]) < 1e-9, f"exponent of {l['layer']}", (slope, l))
+        lost = check(f, "base", "middle", "--set", "train.lr=1e38")["layers"][-1]
+        expect(lost["change_exponent"] is None and lost["start_exponent"] is not None, "what is not finite is null", lost)
         text = f.tfx("check-mup", "tiny.ini", "base", "middle", *MUP).stdout
         expect("parametrization mup" in text and "by width: base, middle" in text and "blocks.1.ffn.down (linear)" in text, "the table", text)
 
@@ -191,6 +193,7 @@ def test_mistakes():
               "--set", "model.wide.embedding.logit_scale=0.25")
         for arguments, words in ((["base"], ["two models or more", "found 1"]), (["base", "bse"], ["bse", "base"]),
                                  (["base", "base"], ["different sizes", "[model base]"]), (["base", "wide"], ["same layers", "[model wide]"]),
+                                 (["--set", "model.large.vocab=99"], ["[model large]", "vocab = 99"]),
                                  (["--steps", "0"], ["--steps"]), (["--arm", "wid"], ["wid", "wide"])):
             r = f.tfx("check-mup", "tiny.ini", *arguments, status=2)
             for word in words:
