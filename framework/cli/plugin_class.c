@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/text.h"
+#include "framework/plugin/calls/op_calls.h"
 #include "framework/plugin/classes.h"
 #include "framework/plugin/options.h"
 
@@ -65,7 +66,8 @@ static void add_op(cJSON *json, const tfx_op_class *op)
     cJSON *kernels = cJSON_AddArrayToObject(json, "kernels");
     for (size_t i = 0; op->kernels && op->kernels[i]; i++)
         cJSON_AddItemToArray(kernels, cJSON_CreateString(op->kernels[i]->device));
-    cJSON_AddBoolToObject(json, "vjp", op->vjp != NULL);
+    cJSON_AddNumberToObject(json, "results", tfx_op_n_results(op));
+    cJSON_AddBoolToObject(json, "vjp", tfx_op_has_vjp(op));
 }
 
 cJSON *tfx_plugin_class_json(const tfx_registry *r, const tfx_factory *f, int detail)
@@ -130,6 +132,8 @@ void tfx_plugin_class_print(const tfx_registry *r, const tfx_factory *f)
         const tfx_op_class *op = f->impl;
         for (size_t i = 0; op->kernels && op->kernels[i]; i++)
             printf("  kernel for %s\n", op->kernels[i]->device);
-        printf(op->vjp ? "  has a gradient of its own\n" : "  its gradient is that of what it lowers to\n");
+        if (tfx_op_n_results(op) > 1)
+            printf("  has %u results\n", tfx_op_n_results(op));
+        printf(tfx_op_has_vjp(op) ? "  has a gradient of its own\n" : "  its gradient is that of what it lowers to\n");
     }
 }

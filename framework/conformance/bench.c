@@ -44,6 +44,7 @@ void tfx_bench_clear(tfx_bench *b, int training, int kernels)
     b->g.registry = b->registry;
     b->g.training = training;
     b->g.device = kernels ? b->cls->device : NULL;
+    b->g.special_kernels = (b->cls->capabilities & TFX_BACKEND_KERNELS) != 0;
 }
 
 void tfx_bench_close(tfx_bench *b)

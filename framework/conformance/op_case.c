@@ -126,15 +126,24 @@ int tfx_op_case_try(const tfx_subject *s, uint32_t i, tfx_op_case *c)
 
 tfx_status tfx_op_case_infer(const tfx_op_class *cls, tfx_op_case *c, tfx_error *err)
 {
-    const tfx_tensor *in[TFX_CASE_OPERANDS];
+    const tfx_tensor *in[TFX_CASE_OPERANDS] = {NULL}; /* so that what reads one too many is seen */
     for (uint32_t i = 0; i < c->n_in; i++)
         in[i] = &c->in[i];
-    return tfx_call_op_infer(cls, c->n_in, in, c->ints, c->reals, &c->n_dims, c->dims, err);
+    c->n_out = tfx_op_n_results(cls);
+    return tfx_call_op_infer(cls, c->n_in, in, c->ints, c->reals, c->out, err);
+}
+
+uint64_t tfx_op_case_elements(const tfx_op_case *c)
+{
+    uint64_t n = 0;
+    for (uint32_t k = 0; k < c->n_out; k++)
+        n += tfx_shape_elements(c->out[k].n_dims, c->out[k].dims);
+    return n;
 }
 
 static int is_small(const tfx_op_case *c)
 {
-    uint64_t n = tfx_shape_elements(c->n_dims, c->dims);
+    uint64_t n = tfx_op_case_elements(c);
     for (uint32_t i = 0; i < c->n_in; i++)
         n += tfx_shape_elements(c->in[i].n_dims, c->in[i].dims);
     return n < 1 << 20;
@@ -178,8 +187,8 @@ const char *tfx_op_case_text(const tfx_op_case *c, char *buf)
     return buf;
 }
 
-tfx_value tfx_op_case_build(const tfx_op_class *cls, const tfx_op_case *c, tfx_bench *b, int kernel, int gradient,
-                            tfx_value x[TFX_CASE_OPERANDS])
+int tfx_op_case_build(const tfx_op_class *cls, const tfx_op_case *c, tfx_bench *b, int kernel, int gradient,
+                      tfx_value x[TFX_CASE_OPERANDS], tfx_value y[TFX_MAX_OP_RESULTS])
 {
     tfx_builder builder;
     for (uint32_t i = 0; i < c->n_in; i++) {
@@ -189,10 +198,13 @@ tfx_value tfx_op_case_build(const tfx_op_class *cls, const tfx_op_case *c, tfx_b
         x[i] = tfx_bench_tensor(b, param ? TFX_STATE_PARAM : TFX_STATE_INPUT, name, c->in[i].dtype, c->in[i].n_dims,
                                 c->in[i].dims);
     }
-    if (kernel)
-        return tfx_emit_custom(&b->g, cls, c->n_in, x, TFX_MAX_INTS, c->ints, TFX_MAX_REALS, c->reals);
-    tfx_builder_for_graph(&builder, &b->g);
-    return tfx_call_op_lower(cls, &builder, c->n_in, x, c->ints, c->reals);
+    if (kernel) {
+        tfx_emit_custom(&b->g, cls, c->n_in, x, TFX_MAX_INTS, c->ints, TFX_MAX_REALS, c->reals, y);
+    } else {
+        tfx_builder_for_graph(&builder, &b->g);
+        tfx_call_op_lower(cls, &builder, c->n_in, x, c->ints, c->reals, y);
+    }
+    return b->err->status == TFX_OK && y[0];
 }
 
 void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_CASE_OPERANDS])
@@ -202,12 +214,4 @@ void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_
             tfx_bench_fill_tokens(b, tfx_bench_index(b, x[i]), 21 + i, 2);
         else
             tfx_bench_fill(b, tfx_bench_index(b, x[i]), 21 + i, -1, 1);
-}
-
-const tfx_kernel *tfx_op_kernel(const tfx_op_class *cls, const char *device)
-{
-    for (size_t i = 0; TFX_HAS(cls, kernels) && cls->kernels[i]; i++)
-        if (!strcmp(cls->kernels[i]->device, device))
-            return cls->kernels[i];
-    return NULL;
 }

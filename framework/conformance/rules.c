@@ -57,7 +57,7 @@ const tfx_rule tfx_class_rules[] = {
     {C, "infer", 1, tfx_rule_op_infer,
      "a shape or a refusal for all operands and attributes, and the same shape by `lower`"},
     {C, "kernel", 1, tfx_rule_op_kernel, "the kernel computes what `lower` means, and writes its result alone"},
-    {C, "parts", 0, tfx_rule_op_parts, "the same bits in any number of parts, also at the same time"},
+    {C, "parts", 1, tfx_rule_op_parts, "the same bits in any number of parts, also at the same time"},
     {C, "gradients", 0, tfx_rule_op_gradient, "`vjp` agrees with finite differences"},
     {B, "device", 1, tfx_rule_backend_device,
      "memory that is zero at first and holds what is put there, and no more than there is"},

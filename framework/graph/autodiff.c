@@ -5,6 +5,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/graph/emit.h"
+#include "framework/plugin/calls/op_calls.h"
 
 typedef struct backward {
     tfx_graph *g;
@@ -50,7 +51,13 @@ static void recompute(backward *s)
         tfx_value *in = TFX_NEW_ARRAY(tfx_value, node.n_in);
         for (uint32_t k = 0; k < node.n_in; k++)
             in[k] = saved(s, node.in[k]);
-        tfx_emission again = {.op = node.op, .n_in = node.n_in, .in = in, .custom = node.custom, .flops = node.flops};
+        tfx_emission again = {.op = node.op,
+                              .n_in = node.n_in,
+                              .in = in,
+                              .custom = node.custom,
+                              .n_out = node.n_out,
+                              .flops = node.flops,
+                              .scratch = node.scratch};
         memcpy(again.ints, node.ints, sizeof(again.ints));
         memcpy(again.reals, node.reals, sizeof(again.reals));
         for (uint32_t k = 0; k < node.n_out; k++)
@@ -68,12 +75,13 @@ static void backward_node(backward *s, uint32_t index)
     tfx_graph *g = s->g;
     tfx_graph_node node = g->nodes[index];
     tfx_value dout[TFX_MAX_RESULTS] = {0}, out[TFX_MAX_RESULTS] = {0};
-    int auxiliary = 0;
+    int any = 0, auxiliary = 0, all = node.op == TFX_OP_CUSTOM; /* whose vjp has the gradients of all results */
     for (uint32_t k = 0; k < node.n_out; k++) {
         dout[k] = s->grad[node.out + k];
-        auxiliary |= k > 0 && dout[k];
+        auxiliary |= !all && k > 0 && dout[k];
+        any |= dout[k] != TFX_POISON;
     }
-    if ((!dout[0] && !auxiliary) || node.n_in == 0)
+    if (!any || node.n_in == 0)
         return;
     if (auxiliary && !dout[0]) { /* no op passes gradients through one */
         tfx_graph_fail(g, "%s: the gradient of an auxiliary result is not defined", tfx_op_name(node.op));
@@ -98,7 +106,7 @@ static void backward_node(backward *s, uint32_t index)
         out[k] = saved(s, node.out + k);
     tfx_vjp_args args = {&node, in, out, dout, needs, din, sofar, absorbed};
     tfx_vjp_rule *derive = tfx_op_info_of(node.op)->vjp;
-    if (!derive || auxiliary || (node.custom && !node.custom->vjp))
+    if (!derive || auxiliary || (node.custom && !tfx_op_has_vjp(node.custom)))
         tfx_graph_fail(g, "%s has no derivative, but a trained parameter is below it",
                        node.op == TFX_OP_CUSTOM ? node.custom->id : tfx_op_name(node.op));
     else

@@ -254,33 +254,80 @@ static void collect(tfx_op_set *s, const tfx_op_class *cls)
     *TFX_APPEND(s->items, s->n, s->cap) = cls;
 }
 
-static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
-                          const int64_t *ints, uint32_t n_reals, const double *reals)
+/* Sets all results to TFX_POISON where it fails. */
+static void custom(const tfx_builder *b, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                   const int64_t *ints, uint32_t n_reals, const double *reals, tfx_value *out)
 {
     tfx_graph *g = b->impl;
-    tfx_error err = {0};
-    const tfx_op_class *cls = g->registry ? tfx_registry_find(g->registry, TFX_KIND_OP, op_id, &err) : NULL;
-    if (!cls)
-        return tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
     if (g->ops)
         collect(g->ops, cls);
+    memset(out, 0, sizeof(*out) * tfx_op_n_results(cls));
     for (uint32_t i = 0; i < n_in; i++)
-        if (!given(b, op_id, in[i]))
-            return TFX_POISON;
-    int has_kernel = 0;
-    for (const tfx_kernel *const *k = cls->kernels; g->device && k && *k; k++)
-        has_kernel |= !strcmp((*k)->device, g->device);
-    if (has_kernel && (!g->training || cls->vjp))
-        return tfx_emit_custom(g, cls, n_in, in, n_ints, ints, n_reals, reals);
+        if (!given(b, cls->id, in[i]))
+            return;
+    const tfx_kernel *kernel = tfx_op_kernel(cls, g->device);
+    if (kernel && (g->special_kernels || !tfx_op_kernel_is_special(cls, kernel)) &&
+        (!g->training || tfx_op_has_vjp(cls))) {
+        tfx_emit_custom(g, cls, n_in, in, n_ints, ints, n_reals, reals, out);
+        return;
+    }
     int64_t all_ints[TFX_MAX_INTS] = {0};
     double all_reals[TFX_MAX_REALS] = {0};
-    if (n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS)
-        return tfx_graph_fail(g, "custom op %s: too many attributes", op_id);
+    if (n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS) {
+        tfx_graph_fail(g, "custom op %s: too many attributes", cls->id);
+        return;
+    }
     if (n_ints)
         memcpy(all_ints, ints, sizeof(*ints) * n_ints);
     if (n_reals)
         memcpy(all_reals, reals, sizeof(*reals) * n_reals);
-    return tfx_call_op_lower(cls, b, n_in, in, all_ints, all_reals);
+    tfx_call_op_lower(cls, b, n_in, in, all_ints, all_reals, out);
+}
+
+static const tfx_op_class *find_op(tfx_graph *g, const char *op_id)
+{
+    tfx_error err = {0};
+    const tfx_op_class *cls = g->registry ? tfx_registry_find(g->registry, TFX_KIND_OP, op_id, &err) : NULL;
+    if (!cls)
+        tfx_graph_fail(g, "custom op %s: %s", op_id, g->registry ? err.text : "no plugins are loaded");
+    return cls;
+}
+
+static tfx_value b_custom(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                          const int64_t *ints, uint32_t n_reals, const double *reals)
+{
+    const tfx_op_class *cls = find_op(b->impl, op_id);
+    tfx_value y = TFX_POISON;
+    if (!cls)
+        return TFX_POISON;
+    if (tfx_op_n_results(cls) > 1)
+        return tfx_graph_fail(b->impl, "custom op %s has %u results: build it by `custom_results`", cls->id,
+                              tfx_op_n_results(cls));
+    custom(b, cls, n_in, in, n_ints, ints, n_reals, reals, &y);
+    return y;
+}
+
+static void b_custom_results(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in,
+                             uint32_t n_ints, const int64_t *ints, uint32_t n_reals, const double *reals,
+                             uint32_t n_out, tfx_value *out)
+{
+    const tfx_op_class *cls = find_op(b->impl, op_id);
+    memset(out, 0, sizeof(*out) * n_out);
+    if (cls && tfx_op_n_results(cls) != n_out)
+        tfx_graph_fail(b->impl, "custom op %s has %u result%s; found room for %u", cls->id, tfx_op_n_results(cls),
+                       tfx_op_n_results(cls) == 1 ? "" : "s", n_out);
+    else if (cls)
+        custom(b, cls, n_in, in, n_ints, ints, n_reals, reals, out);
+}
+
+static tfx_value b_unary_grad(const tfx_builder *b, tfx_unary kind, tfx_value x, tfx_value dy)
+{
+    return tfx_emit_unary_grad(b->impl, kind, given(b, "unary_grad", x), given(b, "unary_grad", dy));
+}
+
+static tfx_value b_norm_grad(const tfx_builder *b, tfx_norm kind, tfx_value x, tfx_value dy, double eps)
+{
+    return tfx_emit_norm_grad(b->impl, kind, given(b, "norm_grad", x), given(b, "norm_grad", dy), eps);
 }
 
 void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
@@ -328,5 +375,8 @@ void tfx_builder_for_graph(tfx_builder *b, tfx_graph *g)
         .attention_with = b_attention_with,
         .loss = no_loss,
         .metric = no_metric,
+        .custom_results = b_custom_results,
+        .unary_grad = b_unary_grad,
+        .norm_grad = b_norm_grad,
     };
 }

@@ -10,6 +10,7 @@
 #include "framework/base/hash.h"
 #include "framework/base/memory.h"
 #include "framework/base/text.h"
+#include "framework/plugin/calls/op_calls.h"
 
 /* Bytes of one array: they are in memory twice. */
 #define MOST_ARRAY ((uint64_t)64 << 20)
@@ -76,6 +77,7 @@ int tfx_graph_infer(tfx_graph *g, tfx_emission *e)
         if ((op->f32 >> k & 1) && g->values[e->in[k]].dtype != TFX_F32)
             return tfx_graph_fail(g, "%s: expected an f32 operand, found %s %s", op->name,
                                   tfx_dtype_name(g->values[e->in[k]].dtype), tfx_graph_shape_text(g, e->in[k]));
+    e->n_out = op->n_out;
     for (uint32_t k = 0; k < op->n_out; k++)
         e->out[k].dtype = e->out[k].dtype ? e->out[k].dtype : TFX_F32;
     return !op->shape || op->shape(g, e);
@@ -83,7 +85,7 @@ int tfx_graph_infer(tfx_graph *g, tfx_emission *e)
 
 tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
 {
-    uint32_t index = g->n_nodes, n_out = tfx_op_info_of(e->op)->n_out;
+    uint32_t index = g->n_nodes, n_out = e->n_out;
     tfx_graph_node *node = TFX_APPEND(g->nodes, g->n_nodes, g->cap_nodes);
     *node = (tfx_graph_node){.op = e->op,
                              .n_in = e->n_in,
@@ -91,6 +93,7 @@ tfx_value tfx_graph_append(tfx_graph *g, const tfx_emission *e)
                              .out = g->n_values,
                              .custom = e->custom,
                              .flops = e->flops,
+                             .scratch = e->scratch,
                              .region = g->region,
                              .backward = g->backward,
                              .recomputed = g->recomputed,
@@ -184,7 +187,13 @@ tfx_value tfx_graph_copy(tfx_graph *to, const tfx_graph *from, const tfx_graph_n
     tfx_graph_mark_like(to, n);
     if (n->op == TFX_OP_INPUT || n->op == TFX_OP_PARAM)
         return tfx_emit_state(to, (uint32_t)n->ints[0]);
-    tfx_emission e = {.op = n->op, .n_in = n->n_in, .in = in, .custom = n->custom, .flops = n->flops};
+    tfx_emission e = {.op = n->op,
+                      .n_in = n->n_in,
+                      .in = in,
+                      .custom = n->custom,
+                      .n_out = n->n_out,
+                      .flops = n->flops,
+                      .scratch = n->scratch};
     memcpy(e.ints, n->ints, sizeof(e.ints));
     memcpy(e.reals, n->reals, sizeof(e.reals));
     for (uint32_t k = 0; k < n->n_out; k++)
@@ -267,6 +276,11 @@ tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift)
 tfx_value tfx_emit_unary(tfx_graph *g, tfx_unary kind, tfx_value x)
 {
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_UNARY, TFX_IN(x), .ints = {kind}});
+}
+
+tfx_value tfx_emit_unary_grad(tfx_graph *g, tfx_unary kind, tfx_value x, tfx_value dy)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_UNARY_GRAD, TFX_IN(x, dy), .ints = {kind}});
 }
 
 tfx_value tfx_emit_cast(tfx_graph *g, tfx_value x, tfx_dtype dtype)
@@ -390,6 +404,11 @@ tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps)
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM, TFX_IN(x), .ints = {kind}, .reals = {eps}});
 }
 
+tfx_value tfx_emit_norm_grad(tfx_graph *g, tfx_norm kind, tfx_value x, tfx_value dy, double eps)
+{
+    return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM_GRAD, TFX_IN(x, dy), .ints = {kind}, .reals = {eps}});
+}
+
 tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base)
 {
     tfx_emission e = {.op = TFX_OP_ROPE, TFX_IN(x), .ints = {n_dims, sign}, .reals = {base}};
@@ -437,16 +456,21 @@ tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targe
     return tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_CROSS_ENTROPY, TFX_IN(logits, targets)});
 }
 
-tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
-                          const int64_t *ints, uint32_t n_reals, const double *reals)
+void tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                     const int64_t *ints, uint32_t n_reals, const double *reals, tfx_value *out)
 {
-    if (n_in > tfx_op_info_of(TFX_OP_CUSTOM)->max_in || n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS)
-        return tfx_graph_fail(g, "custom op %s: at most %u operands, %d ints and %d reals", cls->id,
-                              tfx_op_info_of(TFX_OP_CUSTOM)->max_in, TFX_MAX_INTS, TFX_MAX_REALS);
     tfx_emission e = {.op = TFX_OP_CUSTOM, .n_in = n_in, .in = in, .custom = cls};
-    if (n_ints)
-        memcpy(e.ints, ints, sizeof(*ints) * n_ints);
-    if (n_reals)
-        memcpy(e.reals, reals, sizeof(*reals) * n_reals);
-    return tfx_graph_emit(g, &e);
+    tfx_value first = TFX_POISON;
+    if (n_in > tfx_op_info_of(TFX_OP_CUSTOM)->max_in || n_ints > TFX_MAX_INTS || n_reals > TFX_MAX_REALS) {
+        tfx_graph_fail(g, "custom op %s: at most %u operands, %d ints and %d reals", cls->id,
+                       tfx_op_info_of(TFX_OP_CUSTOM)->max_in, TFX_MAX_INTS, TFX_MAX_REALS);
+    } else {
+        if (n_ints)
+            memcpy(e.ints, ints, sizeof(*ints) * n_ints);
+        if (n_reals)
+            memcpy(e.reals, reals, sizeof(*reals) * n_reals);
+        first = tfx_graph_emit(g, &e);
+    }
+    for (uint32_t k = 0; k < tfx_op_n_results(cls); k++)
+        out[k] = first ? first + k : TFX_POISON;
 }

@@ -32,12 +32,13 @@ typedef struct tfx_graph_node {
     int64_t ints[TFX_MAX_INTS]; /* INPUT and PARAM: ints[0] is the index in the state layout */
     double reals[TFX_MAX_REALS];
     const tfx_op_class *custom;
-    double flops;    /* of a custom op */
-    uint32_t region; /* recomputation region (a block), 0: none */
-    int backward;    /* part of the backward pass */
-    int recomputed;  /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
-    int update;      /* part of the optimizer's update */
-    uint32_t site;   /* whose work it is: sites.h; 0: the host's own */
+    double flops;     /* of a custom op */
+    uint64_t scratch; /* bytes that all parts of its kernel share */
+    uint32_t region;  /* recomputation region (a block), 0: none */
+    int backward;     /* part of the backward pass */
+    int recomputed;   /* TFX_RECOMPUTED_*: a copy made for the backward pass; 0: none */
+    int update;       /* part of the optimizer's update */
+    uint32_t site;    /* whose work it is: sites.h; 0: the host's own */
 } tfx_graph_node;
 
 /* Whether n is of the forward pass, or of a region of it that the backward pass does again. */
@@ -83,6 +84,7 @@ typedef struct tfx_graph {
     tfx_made_values *made;               /* collects what layers give back; not owned; may be NULL */
     struct tfx_sites *sites;             /* collects whose work nodes are; not owned; may be NULL */
     const char *device;                  /* whose kernels custom ops may use; NULL: none, always lower */
+    int special_kernels;                 /* those with several results, phases and scratch memory, too */
     int training;                        /* whether a backward pass will follow, and dropout is active */
     tfx_value dropout_key;               /* i32 [2]; needed when training with dropout */
     int64_t n_dropouts;
@@ -120,6 +122,7 @@ tfx_value tfx_emit_binary(tfx_graph *g, tfx_op op, tfx_value x, tfx_value y);   
 tfx_value tfx_emit_compare(tfx_graph *g, tfx_compare how, tfx_value x, tfx_value y); /* broadcasts */
 tfx_value tfx_emit_affine(tfx_graph *g, tfx_value x, double scale, double shift);
 tfx_value tfx_emit_unary(tfx_graph *g, tfx_unary kind, tfx_value x);
+tfx_value tfx_emit_unary_grad(tfx_graph *g, tfx_unary kind, tfx_value x, tfx_value dy);
 tfx_value tfx_emit_cast(tfx_graph *g, tfx_value x, tfx_dtype dtype);
 tfx_value tfx_emit_dropout(tfx_graph *g, tfx_value x, tfx_value key, double p, int64_t stream);
 tfx_value tfx_emit_broadcast(tfx_graph *g, tfx_value x, uint32_t n_dims, const int64_t *dims);
@@ -135,6 +138,7 @@ tfx_value tfx_emit_matmul(tfx_graph *g, tfx_value a, tfx_value b, uint32_t flags
 tfx_value tfx_emit_softmax(tfx_graph *g, tfx_value x);
 tfx_value tfx_emit_topk(tfx_graph *g, tfx_value x, int64_t k);
 tfx_value tfx_emit_norm(tfx_graph *g, tfx_norm kind, tfx_value x, double eps);
+tfx_value tfx_emit_norm_grad(tfx_graph *g, tfx_norm kind, tfx_value x, tfx_value dy, double eps);
 tfx_value tfx_emit_rope(tfx_graph *g, tfx_value x, int64_t n_dims, int sign, double base);
 tfx_value tfx_emit_rope_at(tfx_graph *g, tfx_value x, tfx_value positions, int64_t n_dims, double base);
 /* o; o+1 = lse. `how` may be NULL. */
@@ -146,7 +150,8 @@ tfx_value tfx_emit_attention_cached(tfx_graph *g, const tfx_graph_node *n, tfx_v
                                     tfx_value positions);
 tfx_value tfx_emit_gather(tfx_graph *g, tfx_value table, tfx_value indices);
 tfx_value tfx_emit_cross_entropy(tfx_graph *g, tfx_value logits, tfx_value targets); /* loss; +1 = lse */
-tfx_value tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
-                          const int64_t *ints, uint32_t n_reals, const double *reals);
+/* Sets all results of the op, to TFX_POISON where it fails. */
+void tfx_emit_custom(tfx_graph *g, const tfx_op_class *cls, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                     const int64_t *ints, uint32_t n_reals, const double *reals, tfx_value *out);
 
 #endif

@@ -69,7 +69,8 @@ static const tfx_op_info table[] = {
                        .proof = tfx_proof_affine},
     [TFX_OP_UNARY] = {"unary", 1, 1, POINTWISE, .f32 = OPERAND(0), .overwrites = OPERAND(0), .shape = tfx_shape_unary,
                       .vjp = tfx_vjp_unary, .axes = tfx_axes_like_first, .proof = tfx_proof_unary},
-    [TFX_OP_UNARY_GRAD] = {"unary_grad", 2, 2, OF_TWO},
+    [TFX_OP_UNARY_GRAD] = {"unary_grad", 2, 2, POINTWISE, .f32 = BOTH, .overwrites = BOTH,
+                           .shape = tfx_shape_unary_grad},
     [TFX_OP_CAST] = {"cast", 1, 1, POINTWISE, .overwrites = OPERAND(0), .shape = tfx_shape_cast, .vjp = tfx_vjp_cast,
                      .axes = tfx_axes_like_first, .proof = tfx_proof_same_as_first},
     /* The key is read for every element. */
@@ -105,7 +106,7 @@ static const tfx_op_info table[] = {
     [TFX_OP_SOFTMAX_GRAD] = {"softmax_grad", 2, 2, .n_out = 1, .rows = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
     [TFX_OP_NORM] = {"norm", 1, 1, .n_out = 1, .rows = 1, .cheap = 1, .f32 = OPERAND(0), .shape = tfx_shape_norm,
                      .vjp = tfx_vjp_norm, .axes = tfx_axes_norm, .proof = tfx_proof_norm},
-    [TFX_OP_NORM_GRAD] = {"norm_grad", 2, 2, .n_out = 1, .rows = 1, .f32 = BOTH, .shape = tfx_shape_like_first},
+    [TFX_OP_NORM_GRAD] = {"norm_grad", 2, 2, .n_out = 1, .rows = 1, .f32 = BOTH, .shape = tfx_shape_norm},
     [TFX_OP_ROPE] = {"rope", 1, 2, .n_out = 1, .f32 = OPERAND(0), .shape = tfx_shape_rope, .vjp = tfx_vjp_rope,
                      .axes = tfx_axes_rope, .proof = tfx_proof_rope, .sizes = 1u << 0},
     [TFX_OP_ATTENTION] = {"attention", 3, 3, .n_out = 2, .f32 = ALL_THREE, .bf16 = ALL_THREE,

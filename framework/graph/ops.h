@@ -9,7 +9,7 @@
 
 #include "framework/graph/graph.h"
 
-#define TFX_MAX_RESULTS 3
+#define TFX_MAX_RESULTS TFX_MAX_OP_RESULTS
 
 /* A node that is about to be emitted. */
 typedef struct tfx_emission {
@@ -18,8 +18,12 @@ typedef struct tfx_emission {
     const tfx_value *in;
     int64_t ints[TFX_MAX_INTS];
     double reals[TFX_MAX_REALS];
+    /* Of a custom op, which its rule in shapes.c sets but for the class: how many results it has, the FLOPs that it
+     * counts, and the bytes of scratch memory that its kernel shares. */
     const tfx_op_class *custom;
-    double flops; /* of a custom op, which counts them itself */
+    uint32_t n_out;
+    double flops;
+    uint64_t scratch;
     /* Dtype and shape of each result. Set before the op's rule is asked where operands and attributes
      * do not say it (a broadcast, a constant); dtype 0 is f32. */
     tfx_graph_value out[TFX_MAX_RESULTS];
@@ -89,11 +93,11 @@ static inline int tfx_op_may_overwrite(tfx_op op, uint32_t k)
 
 /* The rules in shapes.c, the derivatives in vjp.c, the rules in axis_rules.c, and those in proof_rules.c and
  * proof_sums.c. */
-extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_cast, tfx_shape_dropout,
-    tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad, tfx_shape_concat,
-    tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention, tfx_shape_attention_grad,
-    tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom, tfx_shape_compare, tfx_shape_topk, tfx_shape_insert,
-    tfx_shape_attention_cached;
+extern tfx_shape_rule tfx_shape_like_first, tfx_shape_store, tfx_shape_unary, tfx_shape_unary_grad, tfx_shape_cast,
+    tfx_shape_dropout, tfx_shape_broadcast, tfx_shape_reshape, tfx_shape_permute, tfx_shape_slice, tfx_shape_pad,
+    tfx_shape_concat, tfx_shape_matmul, tfx_shape_softmax, tfx_shape_norm, tfx_shape_rope, tfx_shape_attention,
+    tfx_shape_attention_grad, tfx_shape_gather, tfx_shape_cross_entropy, tfx_shape_custom, tfx_shape_compare,
+    tfx_shape_topk, tfx_shape_insert, tfx_shape_attention_cached;
 extern tfx_vjp_rule tfx_vjp_add, tfx_vjp_sub, tfx_vjp_mul, tfx_vjp_div, tfx_vjp_max, tfx_vjp_affine, tfx_vjp_unary,
     tfx_vjp_cast, tfx_vjp_dropout, tfx_vjp_broadcast, tfx_vjp_reshape, tfx_vjp_permute, tfx_vjp_slice, tfx_vjp_pad,
     tfx_vjp_concat, tfx_vjp_sum, tfx_vjp_matmul, tfx_vjp_softmax, tfx_vjp_norm, tfx_vjp_rope, tfx_vjp_attention,

@@ -24,6 +24,7 @@ typedef struct placer {
     uint32_t *storage_of; /* per value: its storage, or NOWHERE */
     uint32_t *state_of;   /* per value: the state tensor it lives in, or NOWHERE */
     uint32_t *last_use;   /* per value, views included: the last unit that reads it */
+    uint32_t *scratch_of; /* per unit: the storage that a custom op's kernel has for itself, or NOWHERE */
 } placer;
 
 static uint64_t value_bytes(const tfx_graph *g, tfx_value v)
@@ -93,6 +94,12 @@ static uint32_t dying_operand(const placer *p, uint32_t u, tfx_value v)
     return NOWHERE;
 }
 
+static uint32_t add_storage(placer *p, uint64_t bytes, uint32_t first, uint32_t last)
+{
+    *TFX_APPEND(p->storages, p->n_storages, p->cap_storages) = (storage){.bytes = bytes, .first = first, .last = last};
+    return p->n_storages - 1;
+}
+
 /* Gives every value that needs arena memory a storage, in order of execution. */
 static void assign_storages(placer *p, int reuse)
 {
@@ -103,17 +110,13 @@ static void assign_storages(placer *p, int reuse)
             const tfx_graph_node *n = &g->nodes[unit->nodes[i]];
             for (uint32_t k = 0; k < n->n_out; k++) {
                 tfx_value v = n->out + k;
-                int inside_only = unit->n_nodes > 1 && p->last_use[v] == NOWHERE;
-                if (p->state_of[v] != NOWHERE || inside_only)
+                int optional = unit->n_nodes > 1 || (n->op == TFX_OP_CUSTOM && n->n_out > 1);
+                if (p->state_of[v] != NOWHERE || (optional && p->last_use[v] == NOWHERE))
                     continue;
                 uint32_t last = p->last_use[v] == NOWHERE ? u : p->last_use[v];
                 uint32_t st = reuse ? dying_operand(p, u, v) : NOWHERE;
                 if (st == NOWHERE) {
-                    storage *fresh = TFX_APPEND(p->storages, p->n_storages, p->cap_storages);
-                    fresh->bytes = value_bytes(g, v);
-                    fresh->first = u;
-                    fresh->last = last;
-                    st = p->n_storages - 1;
+                    st = add_storage(p, value_bytes(g, v), u, last);
                 } else {
                     /* Taken: `last` moves on, so that no second result of this unit takes it. A result
                      * nobody reads still occupies it for the length of the unit. */
@@ -121,6 +124,8 @@ static void assign_storages(placer *p, int reuse)
                 }
                 p->storage_of[v] = st;
             }
+            if (n->scratch)
+                p->scratch_of[u] = add_storage(p, n->scratch, u, u);
         }
     }
 }
@@ -370,7 +375,10 @@ static void emit_program(const placer *p, tfx_placement *out)
                              .n_out = from->n_out,
                              .in = in,
                              .out = results,
-                             .custom = from->custom};
+                             .custom = from->custom,
+                             .scratch_bytes = from->scratch};
+            if (from->scratch)
+                to->scratch_offset = p->storages[p->scratch_of[u]].offset;
             memcpy(to->ints, from->ints, sizeof(to->ints));
             memcpy(to->reals, from->reals, sizeof(to->reals));
             nodes[i] = to;
@@ -408,6 +416,9 @@ tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs
     p.storage_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
     p.state_of = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
     p.last_use = TFX_NEW_ARRAY(uint32_t, p.s.graph.n_values);
+    p.scratch_of = TFX_NEW_ARRAY(uint32_t, p.s.n_units);
+    for (uint32_t u = 0; u < p.s.n_units; u++)
+        p.scratch_of[u] = NOWHERE;
     for (uint32_t v = 0; v < p.s.graph.n_values; v++)
         p.storage_of[v] = p.state_of[v] = p.last_use[v] = NOWHERE;
     find_lives(&p);
@@ -427,6 +438,7 @@ tfx_placement *tfx_placement_create(const tfx_graph *g, const tfx_value *outputs
     free(p.storage_of);
     free(p.state_of);
     free(p.last_use);
+    free(p.scratch_of);
     return out;
 }
 

@@ -29,6 +29,16 @@ int tfx_shape_like_first(tfx_graph *g, tfx_emission *e)
     return out_like(g, e, 0, 0);
 }
 
+/* As all operands, which have one shape. */
+static int like_all(tfx_graph *g, tfx_emission *e)
+{
+    for (uint32_t k = 1; k < e->n_in; k++)
+        if (!tfx_graph_same_shape(g, e->in[0], e->in[k]))
+            return tfx_graph_fail(g, "%s: shapes %s and %s differ", tfx_op_name(e->op), operand_text(g, e, 0),
+                                  operand_text(g, e, k));
+    return out_like(g, e, 0, 0);
+}
+
 int tfx_shape_store(tfx_graph *g, tfx_emission *e)
 {
     const tfx_graph_value *value = operand(g, e, 0), *place = operand(g, e, 1);
@@ -45,6 +55,13 @@ int tfx_shape_unary(tfx_graph *g, tfx_emission *e)
     if (e->ints[0] < TFX_NEG || e->ints[0] > TFX_SIGN)
         return tfx_graph_fail(g, "unary: no function has the number %" PRId64, e->ints[0]);
     return out_like(g, e, 0, 0);
+}
+
+int tfx_shape_unary_grad(tfx_graph *g, tfx_emission *e)
+{
+    if (e->ints[0] < TFX_NEG || e->ints[0] > TFX_GELU_TANH)
+        return tfx_graph_fail(g, "unary_grad: no function with a derivative has the number %" PRId64, e->ints[0]);
+    return like_all(g, e);
 }
 
 int tfx_shape_compare(tfx_graph *g, tfx_emission *e)
@@ -216,13 +233,14 @@ int tfx_shape_topk(tfx_graph *g, tfx_emission *e)
     return out_like(g, e, 0, 0);
 }
 
+/* Of a norm, or of its gradient, whose operands have one shape. */
 int tfx_shape_norm(tfx_graph *g, tfx_emission *e)
 {
     int64_t kind = e->ints[0];
     if (operand(g, e, 0)->n_dims == 0 || kind < TFX_NORM_LAYER || kind > TFX_NORM_L2 || !(e->reals[0] >= 0))
-        return tfx_graph_fail(g, "norm: kind %" PRId64 " with eps %g cannot apply to %s", kind, e->reals[0],
-                              operand_text(g, e, 0));
-    return out_like(g, e, 0, 0);
+        return tfx_graph_fail(g, "%s: kind %" PRId64 " with eps %g cannot apply to %s", tfx_op_name(e->op), kind,
+                              e->reals[0], operand_text(g, e, 0));
+    return like_all(g, e);
 }
 
 /* Whether operand k is i32 [batch, time] of operand `of`. */
@@ -323,9 +341,15 @@ int tfx_shape_custom(tfx_graph *g, tfx_emission *e)
         infos[i] = &info[i];
     }
     tfx_error reason = {0};
-    if (tfx_call_op_infer(e->custom, e->n_in, infos, e->ints, e->reals, &e->out[0].n_dims, e->out[0].dims, &reason) !=
-        TFX_OK)
+    tfx_tensor out[TFX_MAX_RESULTS];
+    if (tfx_call_op_infer(e->custom, e->n_in, infos, e->ints, e->reals, out, &reason) != TFX_OK)
         return tfx_graph_fail(g, "custom op: %s", reason.text);
+    e->n_out = tfx_op_n_results(e->custom);
+    for (uint32_t k = 0; k < e->n_out; k++)
+        e->out[k] = tfx_graph_asked(TFX_F32, out[k].n_dims, out[k].dims);
+    const tfx_kernel *kernel = tfx_op_kernel(e->custom, g->device);
+    if (kernel)
+        e->scratch = tfx_call_kernel_scratch(e->custom, kernel, e->n_in, infos, e->ints, e->reals, &reason);
     e->flops = tfx_call_op_flops(e->custom, e->n_in, infos, e->ints, e->reals, &reason);
     return reason.status == TFX_OK || tfx_graph_fail(g, "custom op: %s", reason.text);
 }

@@ -64,8 +64,7 @@ void tfx_vjp_affine(tfx_graph *g, const tfx_vjp_args *v)
 
 void tfx_vjp_unary(tfx_graph *g, const tfx_vjp_args *v)
 {
-    v->din[0] = tfx_graph_emit(
-        g, &(tfx_emission){.op = TFX_OP_UNARY_GRAD, TFX_IN(v->in[0], v->dout[0]), .ints = {v->node->ints[0]}});
+    v->din[0] = tfx_emit_unary_grad(g, (tfx_unary)v->node->ints[0], v->in[0], v->dout[0]);
 }
 
 void tfx_vjp_cast(tfx_graph *g, const tfx_vjp_args *v)
@@ -177,10 +176,7 @@ void tfx_vjp_softmax(tfx_graph *g, const tfx_vjp_args *v)
 
 void tfx_vjp_norm(tfx_graph *g, const tfx_vjp_args *v)
 {
-    v->din[0] = tfx_graph_emit(g, &(tfx_emission){.op = TFX_OP_NORM_GRAD,
-                                                  TFX_IN(v->in[0], v->dout[0]),
-                                                  .ints = {v->node->ints[0]},
-                                                  .reals = {v->node->reals[0]}});
+    v->din[0] = tfx_emit_norm_grad(g, (tfx_norm)v->node->ints[0], v->in[0], v->dout[0], v->node->reals[0]);
 }
 
 void tfx_vjp_rope(tfx_graph *g, const tfx_vjp_args *v)
@@ -221,5 +217,5 @@ void tfx_vjp_custom(tfx_graph *g, const tfx_vjp_args *v)
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
     const tfx_graph_node *n = v->node;
-    tfx_call_op_vjp(n->custom, &b, n->n_in, v->in, v->out[0], v->dout[0], n->ints, n->reals, v->din);
+    tfx_call_op_vjp(n->custom, &b, n->n_in, v->in, v->out, v->dout, n->ints, n->reals, v->din);
 }

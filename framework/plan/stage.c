@@ -66,6 +66,7 @@ void tfx_stage_begin_graph(const tfx_stage_builder *b, tfx_graph *g, int trainin
     g->ops = &b->s->ops;
     g->sites = &b->s->sites;
     g->device = b->p->device->cls->device;
+    g->special_kernels = (b->p->device->cls->capabilities & TFX_BACKEND_KERNELS) != 0;
     g->training = training;
 }
 

@@ -64,7 +64,7 @@ static const kind_row kinds[] = {
      offsetof(tfx_op_class, summary),
      0,
      0,
-     {FN(tfx_op_class, infer), FN(tfx_op_class, lower)}},
+     {{NULL, 0}}}, /* check_op */
 };
 
 static const kind_row *find_kind(const char *kind)
@@ -230,6 +230,24 @@ static tfx_status check_kernels(const tfx_op_class *op, const char *what, tfx_er
     return TFX_OK;
 }
 
+static tfx_status check_op(const tfx_op_class *op, const char *what, tfx_error *err)
+{
+    int several = TFX_HAS(op, n_results) != 0;
+    const char *missing = several ? (!TFX_HAS(op, infer_results)   ? "infer_results"
+                                     : !TFX_HAS(op, lower_results) ? "lower_results"
+                                                                   : NULL)
+                                  : (!op->infer   ? "infer"
+                                     : !op->lower ? "lower"
+                                                  : NULL);
+    if (several && (op->n_results < 2 || op->n_results > TFX_MAX_OP_RESULTS))
+        return tfx_fail(err, TFX_E_DATA,
+                        "%s: n_results is %u; expected 2 to %d, or 0 for one result by `infer` and `lower`", what,
+                        op->n_results, TFX_MAX_OP_RESULTS);
+    if (missing)
+        return tfx_fail(err, TFX_E_DATA, "%s: its mandatory function `%s` is NULL", what, missing);
+    return check_kernels(op, what, err);
+}
+
 static tfx_status check_optimizer(const tfx_optimizer_class *c, const char *what, tfx_error *err)
 {
     return c->states || TFX_HAS(c, states_for)
@@ -277,7 +295,7 @@ tfx_status tfx_class_check(const char *kind, const void *impl, tfx_error *err)
     if (check_options(&c, what, err) || check_sockets(&c, what, err))
         return err->status;
     if (!strcmp(kind, TFX_KIND_OP))
-        return check_kernels(impl, what, err);
+        return check_op(impl, what, err);
     if (!strcmp(kind, TFX_KIND_OPTIMIZER))
         return check_optimizer(impl, what, err);
     if (!strcmp(kind, TFX_KIND_SCALING))

@@ -20,7 +20,9 @@ enum {
                                   v, o and do of ATTENTION_GRAD may be bf16, all of a node's or none;
                                   what it adds and its results are f32 all the same */
     TFX_BACKEND_FUSES_ROWS = 1u << 2,      /* since minor 1: fused steps may have ops on rows: ir.h */
-    TFX_BACKEND_ATTENTION = 1u << 3        /* since minor 1: attention of every kind: ir.h */
+    TFX_BACKEND_ATTENTION = 1u << 3,       /* since minor 1: attention of every kind: ir.h */
+    TFX_BACKEND_KERNELS = 1u << 4          /* since minor 1: kernels of custom ops with several results, phases or
+                                  scratch memory: op.h, and tfx_node in ir.h */
 };
 
 typedef struct tfx_backend tfx_backend; /* an instance; the plugin's own type */

@@ -225,6 +225,15 @@ struct tfx_builder {
     void (*loss)(const tfx_builder *b, const char *name, tfx_value value, double weight);
     /* Layers only: a number to be logged as the metric layer.NAME, the mean over all layers that give one of that name. */
     void (*metric)(const tfx_builder *b, const char *name, tfx_value value);
+
+    /* As `custom`, for ops with several results: sets out[0 .. n_out), of which there must be as many as the op has; all are
+     * TFX_POISON where it fails. */
+    void (*custom_results)(const tfx_builder *b, const char *op_id, uint32_t n_in, const tfx_value *in, uint32_t n_ints,
+                           const int64_t *ints, uint32_t n_reals, const double *reals, uint32_t n_out, tfx_value *out);
+    /* What autodiff makes of `unary` and `norm`: dy times their derivative at x, for the `lower` of adjoints. They have no derivative
+     * themselves. */
+    tfx_value (*unary_grad)(const tfx_builder *b, tfx_unary kind, tfx_value x, tfx_value dy);
+    tfx_value (*norm_grad)(const tfx_builder *b, tfx_norm kind, tfx_value x, tfx_value dy, double eps);
 #endif
 };
 

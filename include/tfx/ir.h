@@ -103,7 +103,8 @@ enum { TFX_ATTENTION_BIDIRECTIONAL = 1u << 0, TFX_ATTENTION_ALIBI = 1u << 1 };
 
 /* Where a value lives. A program uses two buffers, bound at each run. */
 enum {
-    TFX_BUFFER_NONE = 0,  /* inside a fused step only; or of a RESHAPE never read */
+    TFX_BUFFER_NONE = 0,  /* inside a fused step only; of a RESHAPE never read; or of one of several results of a
+                             CUSTOM that is never read */
     TFX_BUFFER_STATE = 1, /* persistent: parameters, optimizer state, inputs */
     TFX_BUFFER_ARENA = 2  /* reused within a run; contents undefined between runs */
 };
@@ -127,6 +128,11 @@ typedef struct tfx_node {
     int64_t ints[TFX_MAX_INTS];
     double reals[TFX_MAX_REALS];
     const struct tfx_op_class *custom; /* TFX_OP_CUSTOM only */
+#if TFX_NEEDS_MINOR >= 1
+    /* Since minor 1, of TFX_OP_CUSTOM with a kernel that wants scratch memory, for backends with TFX_BACKEND_KERNELS: bytes from the
+     * arena's start, a multiple of 64, and how many there are. */
+    uint64_t scratch_offset, scratch_bytes;
+#endif
 } tfx_node;
 
 /* One unit of execution: a single node, or (only for backends with

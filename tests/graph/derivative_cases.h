@@ -338,8 +338,10 @@ static const tfx_op_class twice = {sizeof(tfx_op_class), "test.twice/1", "2 x y"
 
 BUILD(c_custom)
 {
-    return tfx_emit_custom(&l->g, &twice, 2, (tfx_value[]){x[0], l->b.unary(B, TFX_TANH, x[1])}, 0, NULL, 1,
-                           (double[]){2});
+    tfx_value y;
+    tfx_emit_custom(&l->g, &twice, 2, (tfx_value[]){x[0], l->b.unary(B, TFX_TANH, x[1])}, 0, NULL, 1, (double[]){2},
+                    &y);
+    return y;
 }
 
 typedef struct op_case {

@@ -6,12 +6,12 @@
 
 enum { N = 37 };
 
-/* A bench whose registry also has the tests' own ops. */
+/* A bench whose registry also has the tests' own ops, and one with two results, x less its mean and the mean. */
 static void open_with_ops(lab *l)
 {
     const char *root = getenv("TFX_BUILD_ROOT"), *built_in = getenv("TFX_PLUGIN_PATH");
     ck_assert_msg(root && built_in, "run through meson test");
-    char *path = tfx_printf("%s:%s/tests/graph", built_in, root);
+    char *path = tfx_printf("%s:%s/tests/graph:%s/tests/conformance/right", built_in, root, root);
     setenv("TFX_PLUGIN_PATH", path, 1);
     free(path);
     lab_open(l);
@@ -88,6 +88,80 @@ START_TEST(mistakes)
     tfx_value poison = TFX_POISON;
     ck_assert_uint_eq(l.b.custom(&l.b, "test.whole/1", 1, &poison, 0, NULL, 0, NULL), TFX_POISON);
     lab_ok(&l);
+    tfx_value two[3];
+    ck_assert_uint_eq(l.b.custom(&l.b, "test.good_op_results/1", 1, &x, 0, NULL, 0, NULL), TFX_POISON);
+    ERROR_SAYS(&l.err, "custom op test.good_op_results/1 has 2 results: build it by `custom_results`");
+    l.err = (tfx_error){0};
+    l.b.custom_results(&l.b, "test.good_op_results/1", 1, &x, 0, NULL, 0, NULL, 3, two);
+    ck_assert(!two[0] && !two[1] && !two[2]);
+    ERROR_SAYS(&l.err, "custom op test.good_op_results/1 has 2 results; found room for 3");
+    l.err = (tfx_error){0};
+    l.b.custom_results(&l.b, "test.whole/1", 1, &x, 0, NULL, 0, NULL, 2, two);
+    ERROR_SAYS(&l.err, "custom op test.whole/1 has 1 result; found room for 2");
+    l.err = (tfx_error){0};
+    l.b.custom_results(&l.b, "test.good_op_results/1", 1, &poison, 0, NULL, 0, NULL, 2, two);
+    ck_assert(!two[0] && !two[1]);
+    lab_ok(&l);
+    lab_close(&l);
+}
+END_TEST
+
+/* Both results, their gradients together, and each of them alone; by the kernel, and on a backend that has no such kernels. */
+static const struct {
+    int special, training;
+    uint32_t results; /* bit k: result k is read */
+} results_ways[] = {{1, 1, 3}, {1, 1, 1}, {1, 1, 2}, {1, 0, 3}, {1, 0, 1}, {1, 0, 2}, {0, 1, 3}, {0, 0, 3}};
+
+START_TEST(several_results)
+{
+    lab l;
+    open_with_ops(&l);
+    dice d = {.seed = 2};
+    uint32_t read = results_ways[_i].results;
+    tfx_value x = lab_filled(&l, TFX_STATE_PARAM, SHAPE(N), &d, -1, 1), grad = TFX_POISON, y[2];
+    l.g.device = "cpu";
+    l.g.special_kernels = results_ways[_i].special;
+    l.g.training = results_ways[_i].training;
+    l.b.custom_results(&l.b, "test.good_op_results/1", 1, &x, 0, NULL, 0, NULL, 2, y);
+    lab_ok(&l);
+    const tfx_graph_node *node = &l.g.nodes[l.g.values[y[0]].node];
+    ck_assert_int_eq(node->op == TFX_OP_CUSTOM, results_ways[_i].special);
+    ck_assert(!results_ways[_i].special || (node->n_out == 2 && node->scratch == 16 * sizeof(double)));
+    /* sum of (y0 y0) and 3 y1, of what is read */
+    tfx_value square = l.b.sum(&l.b, l.b.mul(&l.b, y[0], y[0]), 1, (int[]){0}, 0), loss;
+    tfx_value third = l.b.affine(&l.b, y[1], 3, 0);
+    loss = read == 3 ? l.b.add(&l.b, square, third) : read == 1 ? square : third;
+    if (results_ways[_i].training)
+        tfx_autodiff(&l.g, loss, 1, &x, 1, &grad);
+    tfx_value outputs[2] = {loss, grad};
+    lab_program p = lab_plan(&l, outputs, grad ? 2 : 1, FUSE | REUSE);
+    float out[1], slope[N];
+    for (uint32_t i = 0; i < p.placement->program.n_steps; i++) {
+        const tfx_node *n = p.placement->program.steps[i]->nodes[0];
+        for (uint32_t k = 0; n->op == TFX_OP_CUSTOM && k < 2; k++)
+            ck_assert_int_eq(p.placement->program.tensors[n->out[k]]->buffer != TFX_BUFFER_NONE, read >> k & 1);
+        if (n->op == TFX_OP_CUSTOM)
+            ck_assert(n->scratch_bytes == 16 * sizeof(double) && n->scratch_offset % 64 == 0 &&
+                      n->scratch_offset + n->scratch_bytes <= p.placement->program.arena_bytes);
+    }
+    lab_run(&l, &p);
+    lab_output(&l, &p, 0, out);
+    if (grad)
+        lab_output(&l, &p, 1, slope);
+    double mean = 0, expected = 0, worst = 0;
+    const float *at = lab_data(&l, x);
+    for (int i = 0; i < N; i++)
+        mean += (double)at[i] / N;
+    for (int i = 0; i < N && read & 1; i++)
+        expected += ((double)at[i] - mean) * ((double)at[i] - mean);
+    expected += read & 2 ? 3 * mean : 0;
+    worst = fabs((double)out[0] - expected);
+    for (int i = 0; i < N && grad; i++) {
+        double g = (read & 1 ? 2 * ((double)at[i] - mean) : 0) + (read & 2 ? 3.0 / N : 0);
+        worst = fmax(worst, fabs((double)slope[i] - g));
+    }
+    ck_assert_msg(worst < 2e-6, "off by %g", worst);
+    lab_program_finish(&l, &p);
     lab_close(&l);
 }
 END_TEST
@@ -113,15 +187,15 @@ START_TEST(flops_count)
     tfx_op_class cls = {.struct_size = sizeof(cls), .id = "test.counted/1", .infer = like_first, .flops = counted};
     lab l;
     lab_open(&l);
-    tfx_value x = lab_param(&l, SHAPE(N));
-    tfx_emit_custom(&l.g, &cls, 2, (tfx_value[]){x, x}, 1, (int64_t[]){5}, 0, NULL);
+    tfx_value x = lab_param(&l, SHAPE(N)), y;
+    tfx_emit_custom(&l.g, &cls, 2, (tfx_value[]){x, x}, 1, (int64_t[]){5}, 0, NULL, &y);
     lab_ok(&l);
     ck_assert_msg(tfx_graph_cost(&l.g).flops == 2 * 5 * N, "%g", tfx_graph_cost(&l.g).flops);
     cls.struct_size = offsetof(tfx_op_class, flops); /* compiled against ABI 1.0 */
-    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){5}, 0, NULL);
+    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){5}, 0, NULL, &y);
     ck_assert_msg(tfx_graph_cost(&l.g).flops == 2 * 5 * N, "%g", tfx_graph_cost(&l.g).flops);
     cls.struct_size = sizeof(cls);
-    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){-5}, 0, NULL);
+    tfx_emit_custom(&l.g, &cls, 1, &x, 1, (int64_t[]){-5}, 0, NULL, &y);
     ERROR_SAYS(&l.err, "`flops` gave -185; expected a number of operations");
     lab_close(&l);
 }
@@ -133,6 +207,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("custom");
     tcase_add_loop_test(c, kernel_or_lowered, 0, (int)(sizeof(ways) / sizeof(*ways)));
     tcase_add_test(c, mistakes);
+    tcase_add_loop_test(c, several_results, 0, (int)(sizeof(results_ways) / sizeof(*results_ways)));
     tcase_add_test(c, flops_count);
     suite_add_tcase(s, c);
     return s;

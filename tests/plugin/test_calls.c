@@ -147,19 +147,82 @@ static tfx_status infer(const tfx_host *host, uint32_t n_in, const tfx_tensor *c
 START_TEST(shape_of_an_op)
 {
     static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.op/1", .infer = infer};
-    int64_t dims[TFX_MAX_DIMS] = {0};
-    uint32_t n;
+    tfx_tensor out;
     tfx_error err = {0};
     result_rank = 1;
     result_dim = 3;
-    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_OK);
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &out, &err), TFX_OK);
+    ck_assert(out.dtype == TFX_F32 && out.n_dims == 1 && out.dims[0] == 3);
     result_dim = -3;
-    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_E_INTERNAL);
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &out, &err), TFX_E_INTERNAL);
     SAYS(&err, "test.op/1: bug in the plugin: `infer` gave -3 for dimension 0");
     err = (tfx_error){0};
     result_rank = 4000000000u;
-    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &n, dims, &err), TFX_E_INTERNAL);
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, &out, &err), TFX_E_INTERNAL);
     SAYS(&err, "`infer` gave rank 4000000000; expected at most 8");
+}
+END_TEST
+
+static tfx_status infer_results(const tfx_host *host, uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints,
+                                const double *reals, tfx_tensor *const *out)
+{
+    (void)host, (void)n_in, (void)in, (void)ints, (void)reals;
+    out[0]->n_dims = 0;
+    out[1]->n_dims = result_rank;
+    out[1]->dims[0] = result_dim;
+    out[1]->dtype = result_dim == 7 ? TFX_BF16 : TFX_F32;
+    return TFX_OK;
+}
+
+START_TEST(shapes_of_several_results)
+{
+    static const tfx_op_class op = {
+        .struct_size = sizeof(op), .id = "test.op/1", .n_results = 2, .infer_results = infer_results};
+    static const struct {
+        uint32_t rank;
+        int64_t dim;
+        const char *says;
+    } wrong[] = {
+        {1, 0, "`infer_results` gave 0 for dimension 0 of result 1; expected at least 1"},
+        {9, 1, "`infer_results` gave rank 9 of result 1; expected at most 8"},
+        {1, 7, "`infer_results` gave dtype 2 of result 1; expected f32"},
+    };
+    tfx_tensor out[2];
+    tfx_error err = {0};
+    result_rank = 1;
+    result_dim = 3;
+    ck_assert_uint_eq(tfx_op_n_results(&op), 2);
+    ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, out, &err), TFX_OK);
+    ck_assert(out[0].n_dims == 0 && out[1].n_dims == 1 && out[1].dims[0] == 3);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        err = (tfx_error){0};
+        result_rank = wrong[i].rank;
+        result_dim = wrong[i].dim;
+        ck_assert_int_eq(tfx_call_op_infer(&op, 0, NULL, NULL, NULL, out, &err), TFX_E_INTERNAL);
+        SAYS(&err, wrong[i].says);
+    }
+}
+END_TEST
+
+static uint64_t much(uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints, const double *reals)
+{
+    (void)in, (void)ints, (void)reals;
+    return n_in ? 640 : UINT64_MAX;
+}
+
+START_TEST(scratch_of_a_kernel)
+{
+    static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.op/1"};
+    tfx_kernel k = {.struct_size = sizeof(k), .device = "cpu", .scratch = much, .part_scratch = much};
+    tfx_error err = {0};
+    ck_assert_uint_eq(tfx_call_kernel_scratch(&op, &k, 1, NULL, NULL, NULL, &err), 640);
+    ck_assert_uint_eq(tfx_call_kernel_part_scratch(&op, &k, 1, NULL, NULL, NULL, &err), 640);
+    ck_assert(tfx_op_kernel_is_special(&op, &k));
+    ck_assert_uint_eq(tfx_call_kernel_scratch(&op, &k, 0, NULL, NULL, NULL, &err), 0);
+    SAYS(&err, "test.op/1: bug in the plugin: `scratch` asks for 18446744073709551615 bytes");
+    k.struct_size = offsetof(tfx_kernel, n_phases); /* compiled against ABI 1.0 */
+    ck_assert_uint_eq(tfx_call_kernel_scratch(&op, &k, 1, NULL, NULL, NULL, &err), 0);
+    ck_assert(!tfx_op_kernel_is_special(&op, &k));
 }
 END_TEST
 
@@ -193,22 +256,64 @@ static tfx_value lower(const tfx_builder *b, uint32_t n_in, const tfx_value *in,
     return lowered;
 }
 
+static tfx_value lower_by(const tfx_op_class *op, const int64_t *ints)
+{
+    tfx_builder b = {.struct_size = sizeof(b), .error = keep_error, .dtype = dtype_of};
+    tfx_value y = 77;
+    tfx_call_op_lower(op, &b, 0, NULL, ints, NULL, &y);
+    return y;
+}
+
 START_TEST(lowering_of_an_op)
 {
     static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.op/1", .lower = lower};
     static const int64_t ints[1] = {0};
-    tfx_builder b = {.struct_size = sizeof(b), .error = keep_error, .dtype = dtype_of};
     lowered = 1;
-    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), 1);
+    ck_assert_uint_eq(lower_by(&op, NULL), 1);
     lowered = 2;
-    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), TFX_POISON);
+    ck_assert_uint_eq(lower_by(&op, NULL), TFX_POISON);
     ck_assert_str_eq(told_error, "custom op test.op/1: `lower` returned a value that does not exist");
     lowered = TFX_POISON;
-    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL), TFX_POISON);
+    ck_assert_uint_eq(lower_by(&op, NULL), TFX_POISON);
     ck_assert_str_eq(told_error, "custom op test.op/1: `lower` returned TFX_POISON, which is no value, and gave no "
                                  "reason");
-    ck_assert_uint_eq(tfx_call_op_lower(&op, &b, 0, NULL, ints, NULL), TFX_POISON);
+    ck_assert_uint_eq(lower_by(&op, ints), TFX_POISON);
     ck_assert_str_eq(told_error, "custom op test.op/1: not here");
+}
+END_TEST
+
+static tfx_status lower_results(const tfx_builder *b, uint32_t n_in, const tfx_value *in, const int64_t *ints,
+                                const double *reals, tfx_value *out)
+{
+    (void)b, (void)n_in, (void)in, (void)reals;
+    out[0] = 1;
+    out[1] = lowered;
+    return ints ? TFX_E_UNSUPPORTED : TFX_OK;
+}
+
+START_TEST(lowering_to_several_results)
+{
+    static const tfx_op_class op = {
+        .struct_size = sizeof(op), .id = "test.op/1", .n_results = 2, .lower_results = lower_results};
+    static const int64_t ints[1] = {0};
+    tfx_builder b = {.struct_size = sizeof(b), .error = keep_error, .dtype = dtype_of};
+    tfx_value y[2];
+    lowered = 1;
+    tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL, y);
+    ck_assert(y[0] == 1 && y[1] == 1);
+    lowered = 2;
+    tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL, y);
+    ck_assert(!y[0] && !y[1]); /* all or none */
+    ck_assert_str_eq(told_error, "custom op test.op/1: `lower_results` set a result to a value that does not exist");
+    lowered = TFX_POISON;
+    tfx_call_op_lower(&op, &b, 0, NULL, NULL, NULL, y);
+    ck_assert(!y[0] && !y[1]);
+    ck_assert_str_eq(told_error, "custom op test.op/1: `lower_results` left a result TFX_POISON, which is no value, "
+                                 "and gave no reason");
+    tfx_call_op_lower(&op, &b, 0, NULL, ints, NULL, y);
+    ck_assert(!y[0] && !y[1]);
+    ck_assert_str_eq(told_error, "custom op test.op/1: `lower_results` failed without a message (status -5, not "
+                                 "supported)");
 }
 END_TEST
 
@@ -299,7 +404,10 @@ static Suite *calls_suite(void)
     tcase_add_test(t, tokens_of_a_batch);
     tcase_add_test(t, flags_of_an_older_loader);
     tcase_add_test(t, shape_of_an_op);
+    tcase_add_test(t, shapes_of_several_results);
+    tcase_add_test(t, scratch_of_a_kernel);
     tcase_add_test(t, lowering_of_an_op);
+    tcase_add_test(t, lowering_to_several_results);
     tcase_add_test(t, an_empty_backend);
     suite_add_tcase(s, t);
     return s;

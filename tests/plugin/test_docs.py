@@ -19,7 +19,7 @@ PAGES = {
     "optimizer": (60, None),
     "loader": (100, None),
     "policy": (70, None),
-    "op": (90, None),
+    "op": (110, None),
     "backend": (0, None),
 }
 KIND_WORDS = {"policy": "scaling"}
@@ -153,9 +153,11 @@ def check_calls(kind, text):
                 set(re.findall(r"\(\*(\w+)\)\((?:const )?tfx_growth \*g", header)))
     else:
         header, data = {"optimizer": ("optimizer.h", set()), "loader": ("loader.h", {"flags"}), "policy": ("scaling.h", set()),
-                        "op": ("op.h", {"id", "summary", "kernels"}), "backend": ("backend.h", set())}[kind]
+                        "op": ("op.h", {"id", "summary", "kernels", "n_results"}), "backend": ("backend.h", set())}[kind]
         struct = f"tfx_{KIND_WORDS.get(kind, kind)}_class"
         compare(kind, names_in_table(text, "## The calls"), members(header, struct) | data)
+        if kind == "op":
+            compare("kernel", names_in_table(text, "## A kernel's members"), members(header, "tfx_kernel") | {"device", "n_phases"})
 
 
 def main():

@@ -369,6 +369,65 @@ START_TEST(custom_kernels_run_in_parts)
 }
 END_TEST
 
+static uint64_t ask_scratch(uint32_t n_in, const tfx_tensor *const *in, const int64_t *ints, const double *reals)
+{
+    (void)n_in, (void)in, (void)reals;
+    return (uint64_t)ints[1];
+}
+
+/* Phase 0 numbers eight places, by way of the part's own memory; each further one turns them around, which needs what other
+ * parts wrote, and counts. The two halves of the shared memory take turns. */
+static void count_phases(const tfx_kernel_args *a)
+{
+    int64_t *to = (int64_t *)a->scratch + (a->phase % 2) * 8, *from = (int64_t *)a->scratch + (a->phase + 1) % 2 * 8;
+    int64_t *own = (int64_t *)a->part_scratch + a->ints[1] / 8 - 1;
+    for (int64_t i = a->part; i < 8; i += a->n_parts) {
+        *own = a->phase ? from[7 - i] + 1 : i;
+        to[i] = *own;
+        if (a->phase == 3)
+            ((float *)a->outs[0])[i] = (float)to[i] + (a->outs[1] ? 1000 : 0);
+    }
+}
+
+START_TEST(custom_kernels_have_phases_and_scratch)
+{
+    static const tfx_kernel kernel = {sizeof(tfx_kernel), "cpu", count_phases, 4, ask_scratch, ask_scratch};
+    static const tfx_kernel *const these[] = {&kernel, NULL};
+    static const tfx_op_class op = {.struct_size = sizeof(op), .id = "test.phases/1", .kernels = these, .n_results = 2};
+    program *g = program_create();
+    tfx_value x = random_input(g, SHAPE(8), 1), y = result(g, SHAPE(8)), unread = result(g, SHAPE(8));
+    tfx_value room = result(g, SHAPE(32));
+    tfx_node *n = ADD_SINGLE(g, TFX_OP_CUSTOM, 1, 2, x, y, unread);
+    n->custom = &op;
+    n->ints[1] = 128;
+    ((tfx_tensor *)(uintptr_t)g->p.tensors[unread])->buffer = TFX_BUFFER_NONE;
+    tfx_backend *b = open_cpu(1);
+    tfx_exec *exec = NULL;
+    ck_assert_int_eq(cpu_backend()->supports(b, &g->p, n), 0); /* there is no scratch memory */
+    n->scratch_bytes = 127;
+    ck_assert_int_eq(cpu_backend()->supports(b, &g->p, n), 0);
+    n->scratch_bytes = 128;
+    ck_assert_int_eq(cpu_backend()->supports(b, &g->p, n), 1);
+    ck_assert_uint_ge(cpu_backend()->workspace(b, &g->p), 128);
+    n->scratch_offset = g->p.arena_bytes - 64; /* and ends outside */
+    ck_assert_int_ne(cpu_backend()->compile(b, &g->p, &exec), TFX_OK);
+    ck_assert_ptr_null(exec);
+    n->scratch_offset = g->p.tensors[room]->offset;
+    n->n_out = 1;
+    ck_assert_int_eq(cpu_backend()->supports(b, &g->p, n), 0);
+    n->n_out = 2;
+    cpu_backend()->close(b);
+    for (int threads = 1; threads <= 3; threads++) {
+        program_run_twice(g, threads);
+        const float *out = program_data(g, y);
+        for (int i = 0; i < 8; i++)
+            if (out[i] != (float)(10 - i))
+                ck_abort_msg("with %d threads, element %d is %g", threads, i, (double)out[i]);
+    }
+    program_destroy(g);
+}
+END_TEST
+
 /* ---- programs as a whole ---- */
 
 START_TEST(an_empty_program_runs)
@@ -475,6 +534,7 @@ static Suite *suite(void)
     tcase_add_test(c, operands_are_counted_first);
     tcase_add_test(c, steps_that_cannot_run_are_refused);
     tcase_add_test(c, custom_kernels_run_in_parts);
+    tcase_add_test(c, custom_kernels_have_phases_and_scratch);
     tcase_add_test(c, an_empty_program_runs);
     tcase_add_test(c, workspace_is_shared_by_steps);
     tcase_add_test(c, profile_adds_up_over_runs);

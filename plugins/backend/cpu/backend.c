@@ -135,7 +135,8 @@ static const tfx_backend_class cpu_class = {
     .name = "cpu",
     .summary = "multi-threaded CPU backend, fusing pointwise chains",
     .device = "cpu",
-    .capabilities = TFX_BACKEND_FUSES_POINTWISE | TFX_BACKEND_FUSES_ROWS | TFX_BACKEND_ATTENTION | TFX_BACKEND_BF16,
+    .capabilities = TFX_BACKEND_FUSES_POINTWISE | TFX_BACKEND_FUSES_ROWS | TFX_BACKEND_ATTENTION | TFX_BACKEND_BF16 |
+                    TFX_BACKEND_KERNELS,
     .options = cpu_options,
     .n_options = sizeof(cpu_options) / sizeof(cpu_options[0]),
     .open = cpu_open,

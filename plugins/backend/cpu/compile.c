@@ -44,9 +44,13 @@ static const char *check_places(const tfx_program *p, const tfx_step *step)
         for (uint32_t k = 0; k < node->n_out; k++) {
             const tfx_tensor *t = p->tensors[node->out[k]];
             int inside = step->n_nodes > 1 && node->op != TFX_OP_SUM && t->buffer == TFX_BUFFER_NONE;
+            inside |= node->op == TFX_OP_CUSTOM && node->n_out > 1 && t->buffer == TFX_BUFFER_NONE; /* or never read */
             if (!inside && !is_placed(p, t))
                 return "a result that has no place in memory";
         }
+        if (TFX_HAS(node, scratch_bytes) &&
+            (node->scratch_bytes > p->arena_bytes || node->scratch_offset > p->arena_bytes - node->scratch_bytes))
+            return "scratch memory that has no place";
     }
     return NULL;
 }

@@ -49,7 +49,8 @@ const char *tfx_cpu_check_node(const tfx_cpu_compiler *c, const tfx_node *node)
     const tfx_cpu_op *row = tfx_cpu_op_row(node->op);
     if (!row)
         return "an op that is not computed by steps";
-    if (node->n_in < row->min_in || node->n_in > row->max_in || node->n_out != row->n_out)
+    if (node->n_in < row->min_in || node->n_in > row->max_in ||
+        (row->n_out != TFX_CPU_ANY_RESULTS && node->n_out != row->n_out))
         return "an op with the wrong number of operands or results";
     for (uint32_t i = 0; i < node->n_in; i++)
         if (node->in[i] == 0 || node->in[i] > c->program->n_values)

@@ -92,6 +92,8 @@ typedef struct tfx_cpu_compiler {
     const struct tfx_cpu_gemm *gemm; /* computes matrix products: gemm.h */
 } tfx_cpu_compiler;
 
+#define TFX_CPU_ANY_RESULTS UINT32_MAX /* `check` knows how many there must be */
+
 /* What this backend knows about an op. The rows of a family stand in the file with its kernels
  * and end with one without a compile function; kernel_table.c collects them. */
 typedef struct tfx_cpu_op {
