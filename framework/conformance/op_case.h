@@ -6,7 +6,7 @@
 #include "framework/conformance/rule.h"
 #include "tfx/op.h"
 
-enum { TFX_CASE_OPERANDS = 4, TFX_MOST_OP_CASES = 24 };
+enum { TFX_CASE_OPERANDS = 8, TFX_MOST_OP_CASES = 24 };
 
 typedef struct tfx_op_case {
     uint32_t n_in;

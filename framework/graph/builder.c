@@ -266,8 +266,9 @@ static void custom(const tfx_builder *b, const tfx_op_class *cls, uint32_t n_in,
         if (!given(b, cls->id, in[i]))
             return;
     const tfx_kernel *kernel = tfx_op_kernel(cls, g->device);
-    if (kernel && (g->special_kernels || !tfx_op_kernel_is_special(cls, kernel)) &&
-        (!g->training || tfx_op_has_vjp(cls))) {
+    /* Of what the backward pass is made of, nobody wants a gradient. */
+    int differentiable = !g->training || g->backward || tfx_op_has_vjp(cls);
+    if (kernel && differentiable && (g->special_kernels || !tfx_op_kernel_is_special(cls, kernel))) {
         tfx_emit_custom(g, cls, n_in, in, n_ints, ints, n_reals, reals, out);
         return;
     }

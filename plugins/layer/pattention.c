@@ -14,12 +14,15 @@
  * With top_k, a row uses the k slots with its largest scores alone: those of all others are zero. They have no gradient then, neither
  * have their keys but through the norm, nor their values.
  *
+ * `fused` computes the first of them in one custom op, in blocks of rows whose scores stay in the cache (pattention_op.h).
+ *
  * tau is stored with the weights, so that growing n need not change it: sqrt(n) at
  * creation, and n for softmax. */
 #define TFX_NEEDS_MINOR 1
 #include <string.h>
 
 #include "init_std.h"
+#include "pattention_op.h"
 
 static const char *const scores[] = {"l2_norm_gelu", "gelu_l2_norm", "softmax", NULL};
 static const char *const gelus[] = {"erf", "tanh", NULL};
@@ -33,6 +36,8 @@ static const tfx_option options[] = {
                "score scale at creation; 0: sqrt(slots), and slots for softmax"),
     TFX_OPTION("top_k", TFX_OPT_INT, "0", 0, 1e9, NULL,
                "slots that each row uses, those with its largest scores before the GELU or softmax; 0: all"),
+    TFX_OPTION("fused", TFX_OPT_BOOL, "false", 0, 0, NULL,
+               "compute scores and values block by block, in one op in f32, for score = l2_norm_gelu without top_k"),
     INIT_STD_OPTION("key_std", "0.02", "standard deviation of the initial keys; fan_in: 1 / sqrt(width of the input)"),
     INIT_STD_OPTION("value_std", "0",
                     "standard deviation of the initial values; fan_in: 1 / sqrt(slots); 0: 2 / (n_blocks sqrt(dim))"),
@@ -64,6 +69,17 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     tfx_value value = b->param(b, "value", 2, value_shape, &value_init, 0, 0);
     tfx_value tau = b->param(b, "tau", 0, NULL, &tau_init, TFX_NOT_GROWABLE, TFX_PARAM_FIXED);
 
+    if (h->opt_bool(h, b->options, "fused")) {
+        tfx_value in[4] = {x, key, value, tau}, out[2];
+        int64_t function = gelu == TFX_GELU_TANH;
+        if (strcmp(score, "l2_norm_gelu"))
+            return b->error(b, "fused: expected score = l2_norm_gelu; found %s", score);
+        if (top_k)
+            return b->error(b, "fused: expected top_k = 0; found %lld", (long long)top_k);
+        b->custom_results(b, PATTENTION_OP, 4, in, 1, &function, 1, &eps, 2, out);
+        return out[0];
+    }
+
     tfx_value a = b->matmul(b, x, key, TFX_TRANS_B, 1.0);
     tfx_value s;
     if (softmax)
@@ -71,7 +87,7 @@ static tfx_value build(const tfx_builder *b, tfx_value x, int64_t out_dim)
     else if (!strcmp(score, "gelu_l2_norm"))
         s = b->mul(b, b->norm(b, TFX_NORM_L2, b->unary(b, gelu, a), eps), tau);
     else
-        s = b->unary(b, gelu, b->mul(b, b->norm(b, TFX_NORM_L2, a, eps), tau));
+        s = pattention_scores(b, a, tau, gelu, eps);
     if (top_k)
         s = b->mul(b, s, b->topk(b, a, top_k));
     return b->matmul(b, s, value, 0, 1.0);
@@ -88,4 +104,8 @@ static const tfx_layer_class layer = {
     build,
 };
 
-TFX_PLUGIN("pattention", "1.0.0", "token-parameter attention", TFX_KIND_LAYER, &layer);
+TFX_FACTORY(pattention_layer, TFX_KIND_LAYER, &layer);
+TFX_FACTORY(pattention_forward, TFX_KIND_OP, &pattention_op);
+TFX_FACTORY(pattention_backward, TFX_KIND_OP, &pattention_grad_op);
+TFX_PLUGIN_OF("pattention", "1.0.0", "token-parameter attention", &pattention_layer, &pattention_forward,
+              &pattention_backward);

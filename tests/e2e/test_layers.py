@@ -96,10 +96,35 @@ def test_resumed_to_the_same_bits():
         same({a: losses(f, a) for a in whole}, whole, "losses")
 
 
+FUSED = [w for k in ("mixer.{q,k,v,o}", "ffn") for w in ("--set", f"model.tokenformer_16.blocks.{k}.fused=yes")]
+
+
+def test_fused_pattention():
+    """The custom op, its gradient, evaluation and growth compute what core ops do; with any number of threads, and made again."""
+    found = {}
+    with folder(BASE) as f:
+        for name, settings in (("core", []), ("fused", FUSED), ("threads", [*FUSED, "--set", "experiment.backend.threads=2"]),
+                               ("again", [*FUSED, "--set", "train.recompute=block"])):
+            f.tfx("run", "tiny.ini", "--arm", "grown", *settings, "--db", name + ".db")
+            found[name] = [v for (v,) in f.sql("SELECT value FROM metric WHERE name IN ('train_loss', 'val_loss') ORDER BY step, name",
+                                               db=name + ".db")]
+        worst = max(abs(a - b) for a, b in zip(found["core"], found["fused"], strict=True))
+        expect(worst < 1e-4, "one op and core ops give the same losses", worst)
+        same(found["threads"], found["fused"], "losses on two threads")
+        same(found["again"], found["fused"], "losses where blocks are made again")
+        ops = {o["op"] for u in f.json("graph", "tiny.ini", "--arm", "grown", *FUSED)["units"] for o in u["ops"]}
+        expect({"tfx.pattention/1", "tfx.pattention_grad/1"} <= ops, "both ops are executed", ops)
+        final = f.one("SELECT id FROM checkpoint WHERE reason = 'final'", db="fused.db")
+        f.tfx("generate", final, "--prompt", "The ", "--tokens", 40, "--db", "fused.db")
+        flops = [[t["flops_per_token"] for a in f.json("plan", "tiny.ini", *s)["arms"] for t in a["stages"]] for s in ([], FUSED)]
+        same(flops[1], flops[0], "FLOPs per token of all stages")
+
+
 def test_mistakes():
     refused = [
         ("grouped.blocks.mixer.kv_heads=3", "blocks.0.mixer (attention): kv_heads: expected a divisor of heads (2); found 3"),
         ("top_k.blocks.ffn.top_k=65", "top_k: expected at most slots (64); found 65"),
+        ("top_k.blocks.ffn.fused=yes", "fused: expected top_k = 0; found 16"),
         ("mixture.blocks.ffn.groups=5", "groups: expected a divisor of slots (64); found 5"),
         ("mixture.blocks.ffn.active=5", "active: expected at most groups (4); found 5"),
     ]

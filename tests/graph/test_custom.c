@@ -66,6 +66,35 @@ START_TEST(kernel_or_lowered)
 }
 END_TEST
 
+/* What is built for the backward pass needs no gradient of its own: its kernel is used. */
+START_TEST(kernel_of_an_adjoint)
+{
+    lab l;
+    open_with_ops(&l);
+    dice d = {.seed = 2};
+    tfx_value x = lab_filled(&l, TFX_STATE_PARAM, SHAPE(N), &d, 1, 2), grad = TFX_POISON;
+    l.g.device = "cpu";
+    l.g.training = 1;
+    tfx_value y = l.b.custom(&l.b, "test.adjoint/1", 1, &x, 1, (int64_t[]){3}, 1, (double[]){0.5});
+    tfx_autodiff(&l.g, y, 1, &x, 1, &grad);
+    lab_ok(&l);
+    int found = 0;
+    for (uint32_t i = 0; i < l.g.n_nodes; i++)
+        found += l.g.nodes[i].op == TFX_OP_CUSTOM && l.g.nodes[i].backward;
+    ck_assert_int_eq(found, 1);
+    lab_program p = lab_plan(&l, &grad, 1, FUSE | REUSE);
+    float slope[N];
+    lab_run(&l, &p);
+    lab_output(&l, &p, 0, slope);
+    double worst = 0;
+    for (int i = 0; i < N; i++)
+        worst = fmax(worst, fabs((double)slope[i] - (double)((float *)lab_data(&l, x))[i]));
+    ck_assert_msg(worst < 1e-6, "off by %g", worst);
+    lab_program_finish(&l, &p);
+    lab_close(&l);
+}
+END_TEST
+
 START_TEST(mistakes)
 {
     lab l;
@@ -206,6 +235,7 @@ static Suite *suite(void)
     Suite *s = suite_create("graph/custom");
     TCase *c = tcase_create("custom");
     tcase_add_loop_test(c, kernel_or_lowered, 0, (int)(sizeof(ways) / sizeof(*ways)));
+    tcase_add_test(c, kernel_of_an_adjoint);
     tcase_add_test(c, mistakes);
     tcase_add_loop_test(c, several_results, 0, (int)(sizeof(results_ways) / sizeof(*results_ways)));
     tcase_add_test(c, flops_count);

@@ -30,6 +30,16 @@ static tfx_status vjp(const tfx_builder *b, uint32_t n_in, const tfx_value *in, 
     return TFX_OK;
 }
 
+/* The same by way of another op, which has a kernel and no gradient: dx = 2 y dy / x with y = reals[0] x^2. */
+static tfx_status vjp_by_op(const tfx_builder *b, uint32_t n_in, const tfx_value *in, tfx_value out, tfx_value dy,
+                            const int64_t *ints, const double *reals, tfx_value *dx)
+{
+    (void)out, (void)ints;
+    tfx_value y = b->custom(b, "test.forward/1", n_in, in, 0, NULL, 1, reals);
+    dx[0] = b->affine(b, b->div(b, b->mul(b, dy, y), in[0]), 2, 0);
+    return TFX_OK;
+}
+
 static void run(const tfx_kernel_args *a)
 {
     int64_t n = a->out_info->dims[0];
@@ -43,15 +53,18 @@ static const tfx_kernel cpu = {sizeof(tfx_kernel), "cpu", run}, other = {sizeof(
 static const tfx_kernel *const on_cpu[] = {&cpu, NULL}, *const elsewhere[] = {&other, NULL};
 
 static const tfx_op_class whole = {sizeof(tfx_op_class), "test.whole/1", "kernel and vjp", infer, lower, vjp, on_cpu};
+static const tfx_op_class adjoint = {
+    sizeof(tfx_op_class), "test.adjoint/1", "a vjp with a kernel", infer, lower, vjp_by_op, on_cpu};
 static const tfx_op_class forward = {
     sizeof(tfx_op_class), "test.forward/1", "kernel, no vjp", infer, lower, NULL, on_cpu};
 static const tfx_op_class foreign = {
     sizeof(tfx_op_class), "test.foreign/1", "kernel for another device", infer, lower, vjp, elsewhere};
 
 static const tfx_factory f_whole = {sizeof(tfx_factory), TFX_KIND_OP, &whole};
+static const tfx_factory f_adjoint = {sizeof(tfx_factory), TFX_KIND_OP, &adjoint};
 static const tfx_factory f_forward = {sizeof(tfx_factory), TFX_KIND_OP, &forward};
 static const tfx_factory f_foreign = {sizeof(tfx_factory), TFX_KIND_OP, &foreign};
-static const tfx_factory *const factories[] = {&f_whole, &f_forward, &f_foreign, NULL};
+static const tfx_factory *const factories[] = {&f_whole, &f_adjoint, &f_forward, &f_foreign, NULL};
 extern TFX_EXPORT const tfx_plugin tfx_plugin_entry;
 const tfx_plugin tfx_plugin_entry = {
     sizeof(tfx_plugin), TFX_ABI_MAJOR, TFX_NEEDS_MINOR, "test_ops", "1.0.0", "custom ops of the tests", factories,
