@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a run does beside its steps: logging, and growth.
+"""What a run does beside its steps: loading plugins, logging, and growth.
 
     tests/bench/around.py build/tfx [FOLDER]
 
-Logging: a small model is trained for 4000 steps, with a row of metrics for each and with none, in turns. Growth: a TokenFormer of 152 million
+Loading: `tfx plugin list`, which loads all built-in plugins, beside `tfx --help`, which loads none, in turns. Logging: a small model is trained for 4000 steps, with a row of metrics for each and with none, in turns. Growth: a TokenFormer of 152 million
 parameters becomes one of 208 million with its optimizer's state, beside what dd takes for as many bytes as the grown checkpoint has.
 Works in FOLDER (default: the current one), where it takes 7 GB for a while."""
 import os
@@ -68,6 +68,17 @@ def run(tfx, spec):
     return sqlite3.connect("tfx.db")
 
 
+def loading(tfx):
+    seconds = {"--help": [], "plugin list": []}
+    for _ in range(10 * ROUNDS):
+        for words, of in seconds.items():
+            start = time.perf_counter()
+            subprocess.run([tfx, *words.split()], check=True, stdout=subprocess.DEVNULL)
+            of.append(time.perf_counter() - start)
+    nothing, everything = (statistics.median(s) for s in seconds.values())
+    print(f"loading all plugins: {1e3 * (everything - nothing):.1f} ms, of {1e3 * everything:.1f} ms")
+
+
 def logging(tfx):
     steps = 4000
     seconds = {1: [], steps: []}
@@ -101,6 +112,7 @@ if __name__ == "__main__":
     program = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else ".") as place:
         os.chdir(place)
+        loading(program)
         logging(program)
         growth(program)
         os.chdir("..")

@@ -102,6 +102,24 @@ def test_generation_by_windows():
         message(r, "model 'looker' needs its whole window for each token (slice is of positions)", "expected one prompt, found 2")
 
 
+def test_outside_is_as_inside():
+    """A layer of the tree, built outside of it as anyone would: the same program, which is then exactly as fast, and the same bits."""
+    with folder(TINY.replace("seeds = 1, 2", "seeds = 1")) as f:
+        (f.path / "plugins").mkdir()
+        subprocess.run(["sh", "-euc", f"{COMPILER} -O2 -shared -fPIC -I $TFX/include $TFX/plugins/layer/mlp.c -o plugins/mlp.so -lm"],
+                       cwd=f.path, env={**os.environ, "TFX": str(SOURCE)}, check=True)
+        graphs, found = [], []
+        for n, env in enumerate(({}, {"TFX_PLUGIN_PATH": str(f.path / "plugins")})):
+            graphs.append(f.json("graph", "tiny.ini", "--arm", "transformer", env=env))
+            f.tfx("run", "tiny.ini", "--arm", "transformer", "--db", f"{n}.db", env=env)
+            found.append(f.sql("SELECT step, name, value FROM metric WHERE name IN ('train_loss', 'val_loss') ORDER BY step, name",
+                               db=f"{n}.db"))
+        same(graphs[1], graphs[0], "the program")
+        same(found[1], found[0], "losses")
+        used = dict(f.sql("SELECT name, path FROM run_plugin JOIN plugin p ON p.id = plugin", db="1.db"))
+        same(used["mlp"], str(f.path / "plugins" / "mlp.so"), "the plugin of that run")
+
+
 SQUARE = """
 [model transformer]
 n_blocks = 2
