@@ -33,7 +33,7 @@ def standardise(x):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
 
 
-def token_parameters(c, w, path, x):
+def token_parameters(c, w, path, x, top_k=0):
     """x [T, dim] against the key-value slots stored under path."""
     a = x @ w[path + ".key"].T
     tau = w[path + ".tau"]
@@ -45,7 +45,23 @@ def token_parameters(c, w, path, x):
         weights = tau * inner / np.sqrt(np.square(inner).sum(-1, keepdims=True) + c.eps)
         if c.score == "l2_norm_gelu":
             weights = activation(weights, c.gelu)
+    if top_k:
+        for row, others in zip(weights, np.argsort(a)[:, :-top_k]):
+            row[others] = 0
     return weights @ w[path + ".value"]
+
+
+def mixture(c, w, path, x):
+    """The slots of the groups that each row chooses, as if there were no others but in the norm."""
+    y = np.zeros_like(x)
+    for t, row in enumerate(x):
+        chances = np.exp(w[path + ".router"] @ row)
+        best = np.argsort(chances)[-c.active:]
+        a = w[path + ".key"] @ row
+        s = activation(w[path + ".tau"] * a / np.sqrt(np.square(a).sum() + 1e-12), "erf")
+        for group in best:
+            y[t] += chances[group] / chances[best].sum() * (s[group::c.groups] @ w[path + ".value"][group::c.groups])
+    return y
 
 
 def rotate(head, n_dims, base):
@@ -61,7 +77,7 @@ def rotate(head, n_dims, base):
 
 def attend(c, w, path, x):
     width = c.dim // c.n_heads
-    q, k, v = (token_parameters(c, w, f"{path}.{part}", x) for part in "qkv")
+    q, k, v = (token_parameters(c, w, f"{path}.{part}", x, c.top_k) for part in "qkv")
     mixed = np.empty_like(x)
     for h in range(c.n_heads):
         part = slice(h * width, (h + 1) * width)
@@ -71,7 +87,7 @@ def attend(c, w, path, x):
         scores[np.triu_indices(len(x), 1)] = -np.inf
         chances = np.exp(scores - scores.max(-1, keepdims=True))
         mixed[:, part] = chances / chances.sum(-1, keepdims=True) @ v[:, part]
-    return token_parameters(c, w, path + ".o", mixed)
+    return token_parameters(c, w, path + ".o", mixed, c.top_k)
 
 
 def window_logits(c, w, tokens):
@@ -79,7 +95,8 @@ def window_logits(c, w, tokens):
     x = w["embedding.weight"][tokens]
     for i in range(c.n_blocks):
         x = x + attend(c, w, f"blocks.{i}.mixer", standardise(x))
-        x = x + token_parameters(c, w, f"blocks.{i}.ffn", standardise(x))
+        inner, path = standardise(x), f"blocks.{i}.ffn"
+        x = x + (mixture(c, w, path, inner) if c.groups else token_parameters(c, w, path, inner, c.ffn_top_k))
     x = standardise(x) * w["norm.weight"] + w["norm.bias"]
     return c.logit_scale * (x @ w["embedding.weight"].T)
 
@@ -92,6 +109,7 @@ def draw_model(args, rng):
     width = choose(args.head_dim, [8, 16, 24])
     c = SimpleNamespace(
         kind="tokenformer", n_heads=heads, dim=heads * width, positions=False, rotary_base=10000.0,
+        top_k=0, ffn_top_k=0, groups=0,
         n_blocks=choose(args.blocks, [1, 2, 3]), context=choose(args.context, [7, 16, 33, 64]),
         vocab=choose(args.vocab, [37, 256, 1001]), score=choose(args.score, ["l2_norm_gelu", "gelu_l2_norm", "softmax"]),
         gelu=choose(args.gelu, ["erf", "tanh"]), eps=choose(args.eps, [1e-6, 1e-3]),

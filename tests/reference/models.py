@@ -10,7 +10,7 @@ Config plus a dict from documented parameter path to tensor; see README.md for t
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -18,6 +18,14 @@ import torch
 from arithmetic import EXACT
 
 LAYERNORM_EPS = 1e-5
+QK_NORM_EPS = 1e-6
+MIXTURE_EPS = 1e-12  # of the L2 norm of a mixture's scores
+CHOICE = 1e-5  # by how much the least of the numbers that are chosen exceeds the others
+
+
+def option(default):
+    """A field that is stated only where it differs from its default."""
+    return field(default=default, metadata={"option": True})
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,34 @@ class Config:
     ffn_slots: int = 96
     score: str = "l2_norm_gelu"
     eps: float = 1e-6  # of the score's L2 norm
+    # attention
+    kv_heads: int = option(0)  # heads of keys and values; 0: as many as of queries
+    window: int = option(0)  # a query sees what is fewer positions away; 0: however far
+    alibi: bool = option(False)
+    soft_cap: float = option(0.0)  # 0: none
+    qk_norm: bool = option(False)
+    causal: bool = option(True)
+    # the Transformer's feed-forward layer
+    gated: bool = option(False)  # the product of two projections up, one of them through SiLU
+    rank: int = option(0)  # of each of its matrices, kept as a product of two; 0: one matrix
+    # the TokenFormer's slots
+    top_k: int = option(0)  # how many of them a row uses; 0: all
+    ffn_top_k: int = option(0)
+    groups: int = option(0)  # of the FFN's slots, of which a row uses `active`; 0: no groups
+    active: int = option(0)
+    balance: float = option(0.0)  # weight of the loss that spreads rows over groups
+
+    def stated(self):
+        values = {f: getattr(self, f.name) for f in fields(self)}
+        return {f.name: value for f, value in values.items() if not f.metadata.get("option") or value != f.default}
 
     @property
     def head_dim(self):
         return self.dim // self.n_heads
+
+    @property
+    def kv_dim(self):
+        return (self.kv_heads or self.n_heads) * self.head_dim
 
     @property
     def rotary_dims(self):
@@ -98,13 +130,25 @@ def rope(x, n_dims, base):
     return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], dim=-1)
 
 
-def causal_attention(q, k, v, scale):
-    """softmax(scale * q k^T) v over the past; all [B, T, H, D]. Returns the output and the
-    log-sum-exp of each row [B, H, T]."""
+def attention(q, k, v, scale, causal=True, window=0, alibi=False, soft_cap=0.0):
+    """softmax(scale * q k^T) v over the past, or both ways; q is [B, T, H, D], and k and v have H heads or a divisor,
+    each for as many of q. Scores are capped, then lowered by distance. Returns the output and the log-sum-exp of
+    each row [B, H, T]."""
+    n_heads, n_shared = q.shape[2], q.shape[2] // k.shape[2]
+    if n_shared > 1:
+        k, v = (y.repeat_interleave(n_shared, dim=2) for y in (k, v))
     scores = scale * torch.einsum("bthd,bshd->bhts", q, k)
+    if soft_cap:
+        scores = soft_cap * torch.tanh(scores / soft_cap)
     time = torch.arange(q.shape[1])
-    future = time[None, :] > time[:, None]
-    scores = scores.masked_fill(future, -math.inf)
+    ago = time[:, None] - time[None, :]
+    if alibi:
+        head = torch.arange(1, n_heads + 1, dtype=q.dtype)
+        scores = scores - 2.0 ** (-8.0 * head / n_heads)[:, None, None] * ago.abs()
+    if causal:
+        scores = scores.masked_fill(ago < 0, -math.inf)
+    if window:
+        scores = scores.masked_fill(ago.abs() >= window, -math.inf)
     lse = torch.logsumexp(scores, dim=-1)
     return torch.einsum("bhts,bshd->bthd", torch.exp(scores - lse[..., None]), v), lse
 
@@ -116,7 +160,14 @@ def cross_entropy(logits, targets):
     return (torch.logsumexp(logits, dim=-1) - picked).masked_fill(ignored, 0.0)
 
 
-def pattention(x, key, value, tau, score, gelu_kind, eps, arithmetic=EXACT):
+def largest(x, k):
+    """1 for the k largest of each row, else 0. They are so much larger that float32 has the same ones."""
+    top = x.detach().topk(k + 1).values
+    assert (top[..., k - 1] - top[..., k]).min() > CHOICE, "too close: take another k"
+    return (x > top[..., k:]).to(x.dtype)
+
+
+def pattention(x, key, value, tau, score, gelu_kind, eps, top_k=0, arithmetic=EXACT):
     """Token-parameter attention: x [..., C], key [n, C], value [n, out], tau []."""
     activate = lambda a: arithmetic.of(lambda z: gelu(z, gelu_kind), a)
     normalise = lambda a: arithmetic.of(lambda z: l2norm(z, eps), a)
@@ -128,7 +179,22 @@ def pattention(x, key, value, tau, score, gelu_kind, eps, arithmetic=EXACT):
         s = scale(normalise(activate(a)))
     else:
         s = scale(arithmetic.of(softmax, a))
+    if top_k:
+        s = s * largest(a, top_k)
     return arithmetic.product(s, value)
+
+
+def mixture(x, key, value, tau, router, active):
+    """Pattention whose slot j counts as much as group j mod G does for the row; router is [G, C]. Returns that, and how much rows
+    crowd into few groups: G sum_g (share of choices that are g) (mean chance of g)."""
+    n_groups = router.shape[0]
+    chance = softmax(x @ router.T)
+    chosen = largest(chance, active)
+    weight = chance * chosen / (chance * chosen).sum(dim=-1, keepdim=True)
+    s = gelu(tau * l2norm(x @ key.T, MIXTURE_EPS), "erf")
+    y = (s * weight[..., torch.arange(key.shape[0]) % n_groups]) @ value
+    share, mean = (z.reshape(-1, n_groups).mean(dim=0) for z in (chosen / active, chance))
+    return y, n_groups * (share * mean).sum()
 
 
 def default_tau(score, n):
@@ -149,9 +215,16 @@ def parameter_shapes(c):
         if c.bias:
             shapes[path + ".bias"] = (n_out,)
 
-    def tokens(path, n):
+    def up_or_down(path, n_in, n_out):
+        if c.rank:
+            shapes[path + ".down"] = (c.rank, n_in)
+            shapes[path + ".up"] = (c.rank, n_out)
+        else:
+            linear(path, n_in, n_out)
+
+    def tokens(path, n, n_out=c.dim):
         shapes[path + ".key"] = (n, c.dim)
-        shapes[path + ".value"] = (n, c.dim)
+        shapes[path + ".value"] = (n, n_out)
         shapes[path + ".tau"] = ()
 
     def norm(path):
@@ -160,17 +233,23 @@ def parameter_shapes(c):
 
     for i in range(c.n_blocks):
         block = f"blocks.{i}"
+        widths = {"q": c.dim, "k": c.kv_dim, "v": c.kv_dim, "o": c.dim}
+        if c.qk_norm:
+            shapes[block + ".mixer.q_norm"] = shapes[block + ".mixer.k_norm"] = (c.head_dim,)
         if c.kind == "transformer":
             norm(block + ".norm1")
-            for part in "qkvo":
-                linear(f"{block}.mixer.{part}", c.dim, c.dim)
+            for part, width in widths.items():
+                linear(f"{block}.mixer.{part}", c.dim, width)
             norm(block + ".norm2")
-            linear(block + ".ffn.up", c.dim, c.hidden)
-            linear(block + ".ffn.down", c.hidden, c.dim)
+            for part in ("gate", "up") if c.gated else ("up",):
+                up_or_down(f"{block}.ffn.{part}", c.dim, c.hidden)
+            up_or_down(block + ".ffn.down", c.hidden, c.dim)
         else:
-            for part in "qkvo":
-                tokens(f"{block}.mixer.{part}", c.slots)
+            for part, width in widths.items():
+                tokens(f"{block}.mixer.{part}", c.slots, width)
             tokens(block + ".ffn", c.ffn_slots)
+            if c.groups:
+                shapes[block + ".ffn.router"] = (c.groups, c.dim)
     norm("norm")
     return shapes
 
@@ -185,7 +264,7 @@ def init_parameters(c, rng):
         if last == "tau":
             data = np.array(default_tau(c.score, c.ffn_slots if ".ffn." in path else c.slots))
         elif "norm" in path:
-            data = (1.0 if last == "weight" else 0.0) + 0.2 * noise
+            data = (0.0 if last == "bias" else 1.0) + 0.2 * noise
         elif last == "bias":
             data = 0.1 * noise
         elif last == "value":
@@ -199,8 +278,8 @@ def init_parameters(c, rng):
     return params
 
 
-def forward(c, params, inputs, arithmetic=EXACT):
-    """Logits [B, T, V] for token ids [B, T]."""
+def forward(c, params, inputs, arithmetic=EXACT, others=None):
+    """Logits [B, T, V] for token ids [B, T]. `others` is a list, for what layers add to the loss that is minimised."""
 
     def affine_norm(path, x):
         x = arithmetic.of(layernorm, x)
@@ -210,39 +289,56 @@ def forward(c, params, inputs, arithmetic=EXACT):
         return x
 
     def linear(path, x):
+        if path + ".down" in params:
+            return x @ params[path + ".down"].T @ params[path + ".up"]
         y = arithmetic.product(x, params[path + ".weight"].T)
         return y + params[path + ".bias"] if path + ".bias" in params else y
 
-    def tokens(path, x):
+    def tokens(path, x, top_k=c.top_k):
         return pattention(x, params[path + ".key"], params[path + ".value"], params[path + ".tau"], c.score,
-                          c.gelu, c.eps, arithmetic)
+                          c.gelu, c.eps, top_k, arithmetic)
 
     project = linear if c.kind == "transformer" else tokens
 
-    def attention(path, x):
-        heads = x.shape[:-1] + (c.n_heads, c.head_dim)
-        q, k, v = (project(f"{path}.{part}", x).reshape(heads) for part in "qkv")
+    def attend(q, k, v, scale):
+        return attention(q, k, v, scale, c.causal, c.window, c.alibi, c.soft_cap)
+
+    def mixer(path, x):
+        q, k, v = (project(f"{path}.{part}", x).reshape(x.shape[:-1] + (-1, c.head_dim)) for part in "qkv")
+        if c.qk_norm:
+            q, k = (params[f"{path}.{part}_norm"] * rmsnorm(y, QK_NORM_EPS) for part, y in (("q", q), ("k", k)))
         q, k = (rope(y, c.rotary_dims, c.rotary_base) for y in (q, k))
-        y = arithmetic.attention(causal_attention, q, k, v, 1.0 / math.sqrt(c.head_dim))
+        y = arithmetic.attention(attend, q, k, v, 1.0 / math.sqrt(c.head_dim))
         return project(path + ".o", y.reshape(x.shape))
 
     def ffn(path, x):
+        if c.gated:
+            return linear(path + ".down", silu(linear(path + ".gate", x)) * linear(path + ".up", x))
         if c.kind == "transformer":
             return linear(path + ".down", arithmetic.of(lambda z: gelu(z, c.gelu), linear(path + ".up", x)))
-        return tokens(path, x)
+        if c.groups:
+            y, crowding = mixture(x, *(params[f"{path}.{part}"] for part in ("key", "value", "tau", "router")), c.active)
+            if others is not None:
+                others.append(c.balance * crowding)
+            return y
+        return tokens(path, x, c.ffn_top_k)
 
     x = params["embedding.weight"][inputs.long()]
     if c.positions:
         x = x + params["embedding.position"][: inputs.shape[1]]
     for i in range(c.n_blocks):
         block = f"blocks.{i}"
-        x = x + attention(block + ".mixer", affine_norm(block + ".norm1", x))
+        x = x + mixer(block + ".mixer", affine_norm(block + ".norm1", x))
         x = x + ffn(block + ".ffn", affine_norm(block + ".norm2", x))
     return c.logit_scale * arithmetic.product(affine_norm("norm", x), params["embedding.weight"].T)
 
 
-def mean_loss(c, params, inputs, targets, arithmetic=EXACT):
-    return cross_entropy(forward(c, params, inputs, arithmetic), targets).mean()
+def losses(c, params, inputs, targets, arithmetic=EXACT):
+    """The logits, their mean cross-entropy, and what is minimised: that and what layers add to it."""
+    others = []
+    logits = forward(c, params, inputs, arithmetic, others)
+    loss = cross_entropy(logits, targets).mean()
+    return logits, loss, sum(others, loss)
 
 
 def grow(old, params, new, tau, rng):

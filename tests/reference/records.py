@@ -3,7 +3,8 @@
 Usage: records.py OUT_DIR
 """
 
-import dataclasses
+import itertools
+import math
 import os
 import sys
 from dataclasses import replace
@@ -34,9 +35,26 @@ MODELS = {
     "tokenformer_softmax": (replace(TOKENFORMER, score="softmax"), "TokenFormer, softmax score times n"),
     "tokenformer_jax": (replace(TOKENFORMER, rotary=0.0, logit_scale=1 / TOKENFORMER.dim ** 0.5, gelu="tanh"),
                         "TokenFormer as in the JAX release: no positions, scaled logits, tanh GELU"),
+    "transformer_grouped_window": (Config("transformer", kv_heads=2, window=5),
+                                   "Transformer, 2 heads of keys and values, windows of 5"),
+    # Scores are up to 3 without the cap.
+    "transformer_alibi_cap": (Config("transformer", rotary=0.0, alibi=True, soft_cap=1.5),
+                              "Transformer, ALiBi instead of rotary, scores capped at 1.5"),
+    "transformer_qk_norm": (Config("transformer", qk_norm=True, kv_heads=1),
+                            "Transformer, normalised queries and keys, one head of keys and values"),
+    "transformer_both_ways": (Config("transformer", causal=False, alibi=True, window=6),
+                              "Transformer that sees both ways, with ALiBi and windows of 6"),
+    "transformer_glu": (Config("transformer", gated=True, hidden=88), "Transformer, SwiGLU"),
+    "transformer_low_rank": (Config("transformer", rank=12), "Transformer, MLP of matrices of rank 12"),
+    "tokenformer_top_k": (replace(TOKENFORMER, top_k=9, ffn_top_k=40), "TokenFormer, 9 of 24 and 40 of 96 slots per row"),
+    "tokenformer_mixture": (replace(TOKENFORMER, groups=8, active=2, balance=0.3),
+                            "TokenFormer, 2 of 8 groups of slots per row in the FFN"),
 }
-# The same weights and batches once more, with train.compute = bf16.
+# The same weights and batches once more, with train.compute = bf16. Options of a Config are computed exactly only.
 NARROW = ("transformer", "transformer_gpt2", "tokenformer_l2_norm_gelu", "tokenformer_gelu_l2_norm", "tokenformer_softmax")
+# The parameters that are recorded after the steps, those of them that a model has.
+FINAL = ("embedding.weight", "norm.bias", "blocks.1.mixer.q.weight", "blocks.1.mixer.q.key", "blocks.1.mixer.k_norm",
+         "blocks.0.ffn.up.weight", "blocks.0.ffn.up.down", "blocks.0.ffn.value", "blocks.0.ffn.router")
 
 
 def float32(t):
@@ -65,8 +83,8 @@ def train(c, params, inputs, targets, arithmetic=EXACT):
     losses, norms = [], []
     for step_inputs, step_targets in zip(inputs, targets):
         optimizer.zero_grad()
-        loss = models.mean_loss(c, params, step_inputs, step_targets, arithmetic)
-        loss.backward()
+        _, loss, minimised = models.losses(c, params, step_inputs, step_targets, arithmetic)
+        minimised.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(trained, 1.0).item())
         losses.append(loss.item())
         optimizer.step()
@@ -77,10 +95,9 @@ def record(out, name, description, c, params, seed, extra=None, extra_metadata=N
     """Writes records NAME.safetensors and NAME.ini; params end up trained."""
     inputs, targets = token_batches(np.random.default_rng(seed), c)
     first_inputs, first_targets = torch.from_numpy(inputs[0]), torch.from_numpy(targets[0])
-    logits = models.forward(c, params, first_inputs, arithmetic)
-    loss = models.cross_entropy(logits, first_targets).mean()
+    logits, loss, minimised = models.losses(c, params, first_inputs, first_targets, arithmetic)
     trained = {path: p for path, p in params.items() if p.requires_grad}
-    gradients = torch.autograd.grad(loss, list(trained.values()))
+    gradients = torch.autograd.grad(minimised, list(trained.values()))
 
     data = {"weights/" + path: float32(p) for path, p in params.items()}
     data.update({"grads/" + path: float32(g) for path, g in zip(trained, gradients)})
@@ -92,12 +109,9 @@ def record(out, name, description, c, params, seed, extra=None, extra_metadata=N
 
     losses, norms = train(c, params, torch.from_numpy(inputs[1:]), torch.from_numpy(targets[1:]), arithmetic)
     data.update(losses=np.array(losses), grad_norms=np.array(norms))
-    query = "blocks.1.mixer.q." + ("weight" if c.kind == "transformer" else "key")
-    ffn = "blocks.0.ffn." + ("up.weight" if c.kind == "transformer" else "value")
-    for path in ("embedding.weight", "norm.bias", query, ffn):
-        data["final/" + path] = float32(params[path])
+    data.update({"final/" + path: float32(params[path]) for path in FINAL if path in params})
 
-    metadata = dataclasses.asdict(c)
+    metadata = c.stated()
     metadata.update(extra_metadata or {}, description=description)
     tensors.save(os.path.join(out, name + ".safetensors"), data, metadata)
     with open(os.path.join(out, name + ".ini"), "w") as f:
@@ -130,7 +144,7 @@ def record_optimizer(out, name, seed):
     states = {path: create(path, p.detach().clone()) for path, p in trained.items()}
     losses, norms = [], []
     for step_inputs, step_targets in zip(torch.from_numpy(inputs[1:]), torch.from_numpy(targets[1:])):
-        loss = models.mean_loss(c, params, step_inputs, step_targets, EXACT)
+        _, loss, _ = models.losses(c, params, step_inputs, step_targets)
         gradients = torch.autograd.grad(loss, list(trained.values()))
         norm = torch.stack([g.square().sum() for g in gradients]).sum().sqrt().item()
         losses.append(loss.item())
@@ -141,7 +155,7 @@ def record_optimizer(out, name, seed):
                 p.copy_(states[path].p)
     data.update({"final/" + path: float32(p) for path, p in trained.items()})
     data.update(losses=np.array(losses), grad_norms=np.array(norms))
-    tensors.save(os.path.join(out, name + ".safetensors"), data, {"description": description, **dataclasses.asdict(c)})
+    tensors.save(os.path.join(out, name + ".safetensors"), data, {"description": description, **c.stated()})
     with open(os.path.join(out, name + ".ini"), "w") as f:
         f.write(spec_text("reference_" + name, description, c, BATCH, optimizer=keys))
     print(f"{name}: steps {losses[0]:.4f} -> {losses[-1]:.4f}")
@@ -154,6 +168,51 @@ def check_against_numpy(c, params, inputs, logits):
     plain = {path: p.detach().numpy() for path, p in params.items()}
     other = np.stack([independent.window_logits(c, plain, row) for row in inputs])
     np.testing.assert_allclose(other, logits.detach().numpy(), rtol=0, atol=1e-11)
+
+
+def attention_pairs(rng):
+    """Attention in all its variants, and the same by loops over heads and positions, score by score."""
+    q = 2 * torch.from_numpy(rng.standard_normal((1, 9, 6, 4)))
+    pairs = []
+    for n_kv, causal, window, slopes, cap in itertools.product((1, 2, 6), (True, False), (0, 1, 4, 9), (False, True), (0.0, 1.5)):
+        k, v = (torch.from_numpy(rng.standard_normal((1, 9, n_kv, 4))) for _ in range(2))
+        y = torch.empty_like(q)
+        for h, t in itertools.product(range(6), range(9)):
+            shared = [0, 0, 0, 1, 1, 1][h] if n_kv == 2 else h if n_kv == 6 else 0
+            first = t - window + 1 if window else 0
+            last = t if causal else t + window - 1 if window else 8
+            seen = [s for s in range(9) if first <= s <= last]
+            scores = []
+            for s in seen:
+                score = 0.7 * torch.dot(q[0, t, h], k[0, s, shared]).item()
+                score = cap * math.tanh(score / cap) if cap else score
+                scores.append(score - abs(t - s) / 2 ** (8 * (h + 1) / 6) if slopes else score)
+            chances = torch.softmax(torch.tensor(scores, dtype=torch.float64), 0)
+            y[0, t, h] = sum(p * v[0, s, shared] for p, s in zip(chances, seen))
+        pairs.append((models.attention(q, k, v, 0.7, causal, window, slopes, cap)[0], y))
+    return pairs
+
+
+def slot_pairs(rng):
+    """What slots give that some of are left out, and a mixture, and the same row by row and group by group."""
+    f = torch.nn.functional
+    x, key, value, router = (torch.from_numpy(rng.standard_normal(shape)) for shape in ((7, 5), (12, 5), (12, 3), (4, 5)))
+    a = x @ key.T
+    rows = []
+    for row in a:
+        at = row.argsort(descending=True)[:5]
+        rows.append(2.0 * torch.softmax(row, 0)[at] @ value[at])
+    pairs = [(models.pattention(x, key, value, torch.tensor(2.0), "softmax", "erf", 0.0, top_k=5), torch.stack(rows))]
+    s = f.gelu(3.0 * f.normalize(a, dim=-1))
+    rows, counts, sums = [], [0] * 4, [0.0] * 4
+    for i, chances in enumerate(torch.softmax(x @ router.T, -1).tolist()):
+        best = sorted(range(4), key=lambda g: -chances[g])[:2]
+        rows.append(sum(chances[g] * (s[i, g::4] @ value[g::4]) for g in best) / sum(chances[g] for g in best))
+        counts = [n + (g in best) for g, n in enumerate(counts)]
+        sums = [total + p for total, p in zip(sums, chances)]
+    y, crowding = models.mixture(x, key, value, torch.tensor(3.0), router, 2)
+    expected = 4 * sum(n / 14 * total / 7 for n, total in zip(counts, sums))
+    return pairs + [(y, torch.stack(rows)), (crowding, torch.tensor(expected, dtype=torch.float64))]
 
 
 def check_formulas():
@@ -175,8 +234,9 @@ def check_formulas():
     # One head attends like a plain loop over positions.
     q, k, v = (torch.from_numpy(rng.standard_normal((6, 5))) for _ in range(3))
     rows = [torch.softmax(0.3 * (k[: t + 1] @ q[t]), 0) @ v[: t + 1] for t in range(6)]
-    o, _ = models.causal_attention(*(z[None, :, None] for z in (q, k, v)), 0.3)
+    o, _ = models.attention(*(z[None, :, None] for z in (q, k, v)), 0.3)
     pairs.append((o[0, :, 0], torch.stack(rows)))
+    pairs += attention_pairs(rng) + slot_pairs(rng)
     for ours, theirs in pairs:
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 

@@ -13,11 +13,41 @@
 #include "framework/train/learning_rate.h"
 #include "tests/check_main.h"
 
-static const char *const models[] = {
-    "transformer",         "transformer_gpt2", "tokenformer_l2_norm_gelu", "tokenformer_gelu_l2_norm",
-    "tokenformer_softmax", "tokenformer_jax",  "tokenformer_grown_keep",   "tokenformer_grown_rescale",
+#define MAX_SETS 2
+
+/* A record, and what is set otherwise than its spec says: ways of computing the same. */
+typedef struct subject {
+    const char *record;
+    const char *sets[MAX_SETS]; /* those that are not NULL */
+} subject;
+
+#define FUSED_MIXER "model.reference.blocks.mixer.{q,k,v,o}.fused=true"
+#define FUSED_FFN "model.reference.blocks.ffn.fused=true"
+
+static const subject models[] = {
+    {"transformer", {0}},
+    {"transformer_gpt2", {0}},
+    {"transformer_grouped_window", {0}},
+    {"transformer_alibi_cap", {0}},
+    {"transformer_qk_norm", {0}},
+    {"transformer_both_ways", {0}},
+    {"transformer_glu", {0}},
+    {"transformer_low_rank", {0}},
+    {"tokenformer_l2_norm_gelu", {0}},
+    {"tokenformer_gelu_l2_norm", {0}},
+    {"tokenformer_softmax", {0}},
+    {"tokenformer_jax", {0}},
+    {"tokenformer_top_k", {0}},
+    {"tokenformer_mixture", {0}},
+    {"tokenformer_grown_keep", {0}},
+    {"tokenformer_grown_rescale", {0}},
+    {"tokenformer_l2_norm_gelu", {FUSED_MIXER, FUSED_FFN}},
+    {"tokenformer_jax", {FUSED_MIXER, FUSED_FFN}},
 };
 #define N_MODELS ((int)(sizeof(models) / sizeof(*models)))
+
+/* With two micro-batches per step, see check_gradients. */
+#define TWO_MICRO_BATCHES "train.batch=4"
 
 /* Of one of them, by other optimizers than AdamW. */
 static const char *const optimizers[] = {"lion", "muon", "adafactor"};
@@ -38,6 +68,7 @@ typedef struct fixture {
     tfx_stage_plan *plan;
     tfx_engine *engine;
     tfx_st_reader *record;
+    char title[256]; /* of the subject, for messages */
 } fixture;
 
 static void must(const fixture *f)
@@ -94,17 +125,26 @@ static void load_weights(fixture *f)
     }
 }
 
-/* `set` overrides a setting, or is NULL. */
-static void open_fixture(fixture *f, const char *model, const char *set)
+/* `set` overrides one more setting, or is NULL. */
+static void open_fixture(fixture *f, const subject *s, const char *set)
 {
-    const char *root = getenv("TFX_SOURCE_ROOT");
+    const char *root = getenv("TFX_SOURCE_ROOT"), *sets[MAX_SETS + 1];
     ck_assert_msg(root != NULL, "TFX_SOURCE_ROOT is not set; run through meson test");
     *f = (fixture){0};
+    snprintf(f->title, sizeof(f->title), "%s", s->record);
+    size_t n_sets = 0;
+    for (; n_sets < MAX_SETS && s->sets[n_sets]; n_sets++) {
+        size_t end = strlen(f->title);
+        snprintf(f->title + end, sizeof(f->title) - end, " %s", s->sets[n_sets]);
+        sets[n_sets] = s->sets[n_sets];
+    }
+    if (set)
+        sets[n_sets++] = set;
     char path[4096];
     f->registry = tfx_registry_open("", &f->err);
     must(f);
-    snprintf(path, sizeof(path), "%s/tests/reference/records/%s.ini", root, model);
-    f->experiment = tfx_experiment_load(f->registry, path, NULL, &set, set ? 1 : 0, &f->err);
+    snprintf(path, sizeof(path), "%s/tests/reference/records/%s.ini", root, s->record);
+    f->experiment = tfx_experiment_load(f->registry, path, NULL, sets, n_sets, &f->err);
     must(f);
     tfx_device_open(&f->device, f->experiment, &f->err);
     must(f);
@@ -114,7 +154,7 @@ static void open_fixture(fixture *f, const char *model, const char *set)
     must(f);
     f->engine = tfx_engine_create(&f->device, f->plan, &f->err);
     must(f);
-    snprintf(path, sizeof(path), "%s/tests/reference/records/%s.safetensors", root, model);
+    snprintf(path, sizeof(path), "%s/tests/reference/records/%s.safetensors", root, s->record);
     f->record = tfx_st_open(path, &f->err);
     must(f);
     load_weights(f);
@@ -179,7 +219,7 @@ static double gradient_floor(fixture *f)
 START_TEST(test_logits_and_loss)
 {
     fixture f;
-    open_fixture(&f, models[_i], NULL);
+    open_fixture(&f, &models[_i], NULL);
     const tfx_st_tensor *t = find(&f, "", "logits");
     uint64_t n = elements(t);
     float *expected = read_f32(&f, t), *logits = malloc(n * sizeof(float)), sum;
@@ -192,10 +232,10 @@ START_TEST(test_logits_and_loss)
         largest = fmax(largest, fabs((double)expected[i]));
         worst = fmax(worst, fabs((double)expected[i] - (double)logits[i]));
     }
-    ck_assert_msg(worst <= 1e-5 * largest, "%s: logits are off by %g of at most %g", models[_i], worst, largest);
+    ck_assert_msg(worst <= 1e-5 * largest, "%s: logits are off by %g of at most %g", f.title, worst, largest);
     double *loss = read_raw(&f, find(&f, "", "loss"));
     double mean = (double)sum / (double)(f.plan->micro_batch * f.plan->context);
-    ck_assert_msg(fabs(mean - *loss) <= 1e-5, "%s: loss %.8f, expected %.8f", models[_i], mean, *loss);
+    ck_assert_msg(fabs(mean - *loss) <= 1e-5, "%s: loss %.8f, expected %.8f", f.title, mean, *loss);
     free(loss);
     free(expected);
     free(logits);
@@ -234,27 +274,28 @@ static void check_gradients(fixture *f, gradient_check *check, void *ctx)
     ck_assert_int_gt(compared, 10);
 }
 
-static void gradient_is_right(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *model)
+static void gradient_is_right(fixture *f, const char *owner, const float *grad, uint64_t n, double floor, void *ctx)
 {
+    (void)ctx;
     float *expected = read_f32(f, find(f, "grads/", owner));
     double d = distance(grad, expected, n, floor);
-    ck_assert_msg(d <= 1e-5, "%s: the gradient of %s is off by %g of its norm", (const char *)model, owner, d);
+    ck_assert_msg(d <= 1e-5, "%s: the gradient of %s is off by %g of its norm", f->title, owner, d);
     free(expected);
 }
 
 START_TEST(test_gradients)
 {
     fixture f;
-    open_fixture(&f, models[_i], "train.batch=4");
-    check_gradients(&f, gradient_is_right, (void *)(uintptr_t)models[_i]);
+    open_fixture(&f, &models[_i], TWO_MICRO_BATCHES);
+    check_gradients(&f, gradient_is_right, NULL);
     close_fixture(&f);
 }
 END_TEST
 
-static void check_ten_steps(const char *model)
+static void check_ten_steps(const subject *s)
 {
     fixture f;
-    open_fixture(&f, model, NULL);
+    open_fixture(&f, s, NULL);
     double *losses = read_raw(&f, find(&f, "", "losses")), *norms = read_raw(&f, find(&f, "", "grad_norms"));
     const tfx_train_config *train = &f.experiment->arms[0].train;
     for (uint64_t step = 0; step < 10; step++) {
@@ -264,10 +305,10 @@ static void check_ten_steps(const char *model)
         tfx_engine_pass(f.engine, &loss, &f.err);
         tfx_engine_update(f.engine, &norm, &f.err);
         must(&f);
-        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f", model,
+        ck_assert_msg(fabs((double)loss - losses[step]) <= 1e-5, "%s: loss of step %d is %.8f, expected %.8f", f.title,
                       (int)step, (double)loss, losses[step]);
         ck_assert_msg(fabs((double)norm - norms[step]) <= 1e-5 * norms[step],
-                      "%s: gradient norm of step %d is %.8f, expected %.8f", model, (int)step, (double)norm,
+                      "%s: gradient norm of step %d is %.8f, expected %.8f", f.title, (int)step, (double)norm,
                       norms[step]);
     }
     tfx_state_io io = tfx_engine_io(f.engine);
@@ -282,7 +323,7 @@ static void check_ten_steps(const char *model)
         float *expected = read_f32(&f, t), *data = malloc(p->bytes);
         io.read(io.ctx, p, 0, data, p->bytes);
         double d = distance(data, expected, p->elements, 0);
-        ck_assert_msg(d <= 1e-5, "%s: %s after ten steps is off by %g of its norm", model, p->name, d);
+        ck_assert_msg(d <= 1e-5, "%s: %s after ten steps is off by %g of its norm", f.title, p->name, d);
         compared++;
         free(expected);
         free(data);
@@ -295,13 +336,13 @@ static void check_ten_steps(const char *model)
 
 START_TEST(test_ten_adamw_steps)
 {
-    check_ten_steps(models[_i]);
+    check_ten_steps(&models[_i]);
 }
 END_TEST
 
 START_TEST(test_ten_steps_of_others)
 {
-    check_ten_steps(optimizers[_i]);
+    check_ten_steps(&(subject){optimizers[_i], {0}});
 }
 END_TEST
 
@@ -320,6 +361,14 @@ END_TEST
 #else
 #define SAME 0.05
 #endif
+
+/* The record in bf16 of that model. */
+static void open_narrow(fixture *f, const char *model, const char *set)
+{
+    char name[128];
+    snprintf(name, sizeof(name), "%s_bf16", model);
+    open_fixture(f, &(subject){name, {0}}, set);
+}
 
 /* How far results are off, in parts of what rounding does. */
 typedef struct closeness {
@@ -358,9 +407,7 @@ static void check_closer(fixture *f, closeness *all, const char *name, const flo
 START_TEST(test_bf16_logits)
 {
     fixture f;
-    char name[128];
-    snprintf(name, sizeof(name), "%s_bf16", narrow_models[_i]);
-    open_fixture(&f, name, NULL);
+    open_narrow(&f, narrow_models[_i], NULL);
     closeness all = {open_exact(&f, narrow_models[_i]), 0, 0};
     uint64_t n = elements(find(&f, "", "logits"));
     float *logits = malloc(n * sizeof(float)), sum;
@@ -388,9 +435,7 @@ START_TEST(test_bf16_gradients)
     double least = INFINITY;
     for (int i = 0; i < N_NARROW; i++) {
         fixture f;
-        char name[128];
-        snprintf(name, sizeof(name), "%s_bf16", narrow_models[i]);
-        open_fixture(&f, name, "train.batch=4");
+        open_narrow(&f, narrow_models[i], TWO_MICRO_BATCHES);
         closeness all = {open_exact(&f, narrow_models[i]), 0, 0};
         check_gradients(&f, gradient_is_closer, &all);
         least = fmin(least, all.sum / all.n);
@@ -404,9 +449,7 @@ END_TEST
 START_TEST(test_bf16_steps)
 {
     fixture f;
-    char name[128];
-    snprintf(name, sizeof(name), "%s_bf16", narrow_models[_i]);
-    open_fixture(&f, name, NULL);
+    open_narrow(&f, narrow_models[_i], NULL);
     double *losses = read_raw(&f, find(&f, "", "losses"));
     for (uint64_t step = 0; step < 10; step++) {
         float loss, norm;
@@ -417,7 +460,7 @@ START_TEST(test_bf16_steps)
         tfx_engine_update(f.engine, &norm, &f.err);
         must(&f);
         ck_assert_msg(fabs((double)loss - losses[step]) <= 0x1p-9 * losses[step],
-                      "%s: loss of step %d is %.8f, expected %.8f", name, (int)step, (double)loss, losses[step]);
+                      "%s: loss of step %d is %.8f, expected %.8f", f.title, (int)step, (double)loss, losses[step]);
     }
     free(losses);
     close_fixture(&f);
