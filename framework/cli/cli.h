@@ -65,6 +65,7 @@ extern const tfx_command tfx_cmd_sql;
 extern const tfx_command tfx_cmd_fit;
 extern const tfx_command tfx_cmd_eval;
 extern const tfx_command tfx_cmd_generate;
+extern const tfx_command tfx_cmd_tokenize;
 extern const tfx_command tfx_cmd_grow;
 extern const tfx_command tfx_cmd_plugin_new;
 extern const tfx_command tfx_cmd_plugin_list;

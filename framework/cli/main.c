@@ -43,6 +43,7 @@ static const tfx_command *const commands[] = {
     &tfx_cmd_fit,
     &tfx_cmd_eval,
     &tfx_cmd_generate,
+    &tfx_cmd_tokenize,
     &tfx_cmd_grow,
     &tfx_cmd_plugin_new,
     &tfx_cmd_plugin_list,

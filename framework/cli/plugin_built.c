@@ -10,39 +10,8 @@
 #include "framework/cli/plugin_layer.h"
 #include "framework/plugin/calls/optimizer_calls.h"
 #include "framework/plugin/options.h"
-#include "framework/spec/keys.h"
 
 /* ---- arguments ---- */
-
-static char *keep(tfx_plugin_built *b, char *s)
-{
-    return *TFX_APPEND(b->kept, b->n_kept, b->cap_kept) = s;
-}
-
-static tfx_status parse_setting(tfx_plugin_built *b, const char *text, tfx_error *err)
-{
-    const char *equals = strchr(text, '=');
-    char *key = tfx_trimmed(text, equals ? (size_t)(equals - text) : strlen(text)), **keys = NULL;
-    size_t n = 0;
-    const char *value = keep(b, tfx_trimmed(equals ? equals + 1 : "", equals ? strlen(equals + 1) : 0));
-    const char *wrong = !equals ? "there is no \"=\"; expected KEY=VALUE" : tfx_key_expand(key, &keys, &n);
-    if (!wrong)
-        wrong = tfx_value_check(value);
-    if (wrong)
-        tfx_fail(err, TFX_E_INVALID, "--set %.100s: %s", text, wrong);
-    for (size_t i = 0; i < n; i++) {
-        const char *name = keep(b, keys[i]);
-        size_t at = 0;
-        while (at < b->n_settings && strcmp(b->settings[at].key, name))
-            at++;
-        if (at == b->n_settings) /* else the last of them holds */
-            (void)TFX_APPEND(b->settings, b->n_settings, b->cap_settings);
-        b->settings[at] = (tfx_setting){.key = name, .value = value, .file = keep(b, tfx_printf("--set %s", name))};
-    }
-    free(keys);
-    free(key);
-    return err->status;
-}
 
 /* The option that was given first of those about sizes; NULL: none. */
 static const char *size_given(const tfx_cli_args *a)
@@ -79,11 +48,11 @@ static tfx_status build_optimizer(tfx_plugin_built *b, const tfx_optimizer_class
 {
     tfx_error why = {0};
     char *what = tfx_printf("optimizer %s", cls->name);
-    b->options = tfx_options_resolve(cls->options, cls->n_options, b->settings, b->n_settings, what, &why);
+    b->options = tfx_options_resolve(cls->options, cls->n_options, b->settings.items, b->settings.n, what, &why);
     if (b->options &&
         tfx_call_optimizer_states(cls, b->options, &tfx_hidden_matrix, b->states, &b->n_states, &why) == TFX_OK)
         b->optimizer = cls;
-    else if (b->n_settings)
+    else if (b->settings.n)
         *err = why;
     free(what);
     return err->status;
@@ -92,13 +61,12 @@ static tfx_status build_optimizer(tfx_plugin_built *b, const tfx_optimizer_class
 tfx_status tfx_plugin_build(tfx_plugin_built *b, const tfx_registry *r, const char *name, const tfx_cli_args *a,
                             tfx_error *err)
 {
-    size_t n;
-    const char *const *sets = tfx_cli_values(a, "set", &n), *size = size_given(a);
+    const char *size = size_given(a);
     tfx_error no_layer = {0}, no_optimizer = {0};
     *b = (tfx_plugin_built){0};
-    for (size_t i = 0; i < n; i++)
-        if (parse_setting(b, sets[i], err) != TFX_OK)
-            return err->status;
+    if (tfx_class_settings_read(&b->settings, a, err) != TFX_OK)
+        return err->status;
+    size_t n = b->settings.n;
     const tfx_layer_class *layer = tfx_registry_find(r, TFX_KIND_LAYER, name, &no_layer);
     const tfx_optimizer_class *optimizer = tfx_registry_find(r, TFX_KIND_OPTIMIZER, name, &no_optimizer);
     if (size && !layer)
@@ -110,7 +78,7 @@ tfx_status tfx_plugin_build(tfx_plugin_built *b, const tfx_registry *r, const ch
         return tfx_fail(err, TFX_E_INVALID, "plugin show: --set: '%s' is neither a layer nor an optimizer", name);
     if (size) {
         if (parse_sizes(&b->sizes, a, err) == TFX_OK &&
-            tfx_layer_alone_create(&b->alone, r, name, b->settings, b->n_settings, &b->sizes, err) == TFX_OK)
+            tfx_layer_alone_create(&b->alone, r, name, b->settings.items, b->settings.n, &b->sizes, err) == TFX_OK)
             b->layer = layer;
         return err->status;
     }
@@ -121,10 +89,7 @@ void tfx_plugin_built_finish(tfx_plugin_built *b)
 {
     tfx_layer_alone_finish(&b->alone);
     tfx_options_destroy(b->options);
-    for (size_t i = 0; i < b->n_kept; i++)
-        free(b->kept[i]);
-    free(b->kept);
-    free(b->settings);
+    tfx_class_settings_finish(&b->settings);
     *b = (tfx_plugin_built){0};
 }
 

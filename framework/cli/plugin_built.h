@@ -2,7 +2,7 @@
 #ifndef TFX_CLI_PLUGIN_BUILT_H
 #define TFX_CLI_PLUGIN_BUILT_H
 
-#include "framework/cli/cli.h"
+#include "framework/cli/class_settings.h"
 #include "framework/model/layer_alone.h"
 
 struct cJSON;
@@ -24,10 +24,7 @@ typedef struct tfx_plugin_built {
     tfx_state states[TFX_MAX_STATES];
     size_t n_states;
     tfx_options *options; /* of the optimizer; names of states may live there */
-    tfx_setting *settings;
-    size_t n_settings, cap_settings;
-    char **kept; /* what settings point to */
-    size_t n_kept, cap_kept;
+    tfx_class_settings settings;
 } tfx_plugin_built;
 
 /* Whether the arguments ask for anything to be built. */

@@ -30,7 +30,7 @@ static const tfx_cli_option options[] = {
 
 const tfx_command tfx_cmd_plugin_new = {
     "plugin new",
-    "layer|optimizer|loader|scaling|operator|op|backend NAME [-o DIR]",
+    "layer|optimizer|loader|scaling|operator|op|tokenizer|backend NAME [-o DIR]",
     "Write a plugin to start from: it builds, trains and passes its test.",
     "  tfx plugin new layer my_layer\n"
     "  cd my_layer && make test\n",

@@ -111,10 +111,11 @@ static const tfx_rule *find_rule(const char *kind, const char *name)
 /* Where a class refuses what was made up and says which option it is about, that one is made up as well. */
 static void settle_options(tfx_subject *s)
 {
-    static const char *const kinds[] = {TFX_KIND_LOADER, TFX_KIND_SCALING, TFX_KIND_OPERATOR, TFX_KIND_BACKEND};
+    static const char *const kinds[] = {TFX_KIND_LOADER, TFX_KIND_SCALING, TFX_KIND_OPERATOR, TFX_KIND_BACKEND,
+                                        TFX_KIND_TOKENIZER};
     int tried = 0;
     tfx_make_up_settings(s);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         tried |= !strcmp(s->kind, kinds[i]);
     for (int i = 0; tried && s->info.n_options && i < 8; i++) {
         tfx_error err = {0}, unused = {0};

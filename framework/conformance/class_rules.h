@@ -38,6 +38,11 @@ void tfx_rule_op_kernel(tfx_subject *s);
 void tfx_rule_op_parts(tfx_subject *s);
 void tfx_rule_op_gradient(tfx_subject *s);
 
+void tfx_rule_tokenizer_tokens(tfx_subject *s);
+void tfx_rule_tokenizer_text(tfx_subject *s);
+void tfx_rule_tokenizer_cuts(tfx_subject *s);
+void tfx_rule_tokenizer_threads(tfx_subject *s);
+
 void tfx_rule_backend_device(tfx_subject *s);
 void tfx_rule_backend_programs(tfx_subject *s);
 void tfx_rule_backend_gradients(tfx_subject *s);

@@ -9,6 +9,7 @@
 #include "framework/conformance/usage.h"
 #include "framework/plugin/calls/loader_calls.h"
 #include "framework/plugin/calls/scaling_calls.h"
+#include "framework/plugin/calls/tokenizer_calls.h"
 
 /* ---- leaks ---- */
 
@@ -37,6 +38,8 @@ static void destroy_nothing(const tfx_subject *s)
         tfx_call_loader_close_nothing(s->impl);
     else if (!strcmp(s->kind, TFX_KIND_SCALING))
         tfx_call_scaling_destroy_nothing(s->impl);
+    else if (!strcmp(s->kind, TFX_KIND_TOKENIZER))
+        tfx_call_tokenizer_close(s->impl, NULL);
 }
 
 void tfx_rule_leaks(tfx_subject *s)

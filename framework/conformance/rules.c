@@ -22,6 +22,7 @@ const char *tfx_verdict_word(tfx_verdict v)
 #define B TFX_KIND_BACKEND
 #define G TFX_KIND_OPERATOR
 #define P TFX_KIND_SCALING
+#define T TFX_KIND_TOKENIZER
 
 const tfx_rule tfx_class_rules[] = {
     {L, "shapes", 1, tfx_rule_layer_shapes,
@@ -59,6 +60,11 @@ const tfx_rule tfx_class_rules[] = {
     {C, "kernel", 1, tfx_rule_op_kernel, "the kernel computes what `lower` means, and writes its result alone"},
     {C, "parts", 1, tfx_rule_op_parts, "the same bits in any number of parts, also at the same time"},
     {C, "gradients", 0, tfx_rule_op_gradient, "`vjp` agrees with finite differences"},
+    {T, "tokens", 1, tfx_rule_tokenizer_tokens,
+     "tokens in range for every text, whatever its bytes, and the same ones always"},
+    {T, "text", 0, tfx_rule_tokenizer_text, "the text again, where that is promised; what is no token is refused"},
+    {T, "cuts", 0, tfx_rule_tokenizer_cuts, "parts of a text that `cut` divides have the tokens of the whole"},
+    {T, "threads", 0, tfx_rule_tokenizer_threads, "the same tokens when several threads encode"},
     {B, "device", 1, tfx_rule_backend_device,
      "memory that is zero at first and holds what is put there, and no more than there is"},
     {B, "programs", 1, tfx_rule_backend_programs, "the same results fused and not, and as the backend cpu has them"},

@@ -19,6 +19,8 @@ tfx_status tfx_trial(const tfx_subject *s, const char *key, const char *value, t
         tfx_trial_loader(s, o, err);
     else if (!strcmp(s->kind, TFX_KIND_SCALING))
         tfx_trial_scaling(s, o, err);
+    else if (!strcmp(s->kind, TFX_KIND_TOKENIZER))
+        tfx_trial_tokenizer(s, o, err);
     else
         tfx_trial_backend(s, o, err);
     tfx_options_destroy(o);

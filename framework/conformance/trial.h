@@ -18,6 +18,7 @@ tfx_status tfx_trial_loader(const tfx_subject *s, const tfx_options *o, tfx_erro
 tfx_status tfx_trial_scaling(const tfx_subject *s, const tfx_options *o, tfx_error *err);
 tfx_status tfx_trial_operator(const tfx_subject *s, const char *key, const char *value, tfx_error *err);
 tfx_status tfx_trial_backend(const tfx_subject *s, const tfx_options *o, tfx_error *err);
+tfx_status tfx_trial_tokenizer(const tfx_subject *s, const tfx_options *o, tfx_error *err);
 tfx_status tfx_trial_op(const tfx_subject *s, tfx_error *err);
 
 #endif

@@ -30,9 +30,10 @@ DECLARE(loader);
 DECLARE(scaling);
 DECLARE(operator);
 DECLARE(op);
+DECLARE(tokenizer);
 DECLARE(backend);
 extern const char tfx_template_loader_train_txt[], tfx_template_loader_val_txt[];
-extern const char tfx_template_backend_my_plugin_ops_h[];
+extern const char tfx_template_backend_my_plugin_ops_h[], tfx_template_tokenizer_pieces_txt[];
 
 #define FILES(kind) \
     {"my_plugin.c", tfx_template_##kind##_my_plugin_c}, {"my_plugin.ini", tfx_template_##kind##_my_plugin_ini}, \
@@ -47,6 +48,7 @@ static const template_kind kinds[] = {
     {"scaling", {FILES(scaling)}},
     {"operator", {FILES(operator)}},
     {"op", {FILES(op)}},
+    {"tokenizer", {FILES(tokenizer), {"pieces.txt", tfx_template_tokenizer_pieces_txt}}},
     {"backend", {FILES(backend), {"my_plugin_ops.h", tfx_template_backend_my_plugin_ops_h}}},
 };
 

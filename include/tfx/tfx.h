@@ -14,6 +14,7 @@
 #include "optimizer.h"
 #include "options.h"
 #include "scaling.h"
+#include "tokenizer.h"
 #include "types.h"
 
 #endif

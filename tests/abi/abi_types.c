@@ -45,6 +45,10 @@ SHOW(tfx_backend_class);
 SHOW(tfx_kernel_args);
 SHOW(tfx_kernel);
 SHOW(tfx_op_class);
+SHOW(tfx_tokenizer_info);
+SHOW(tfx_token_sink);
+SHOW(tfx_byte_sink);
+SHOW(tfx_tokenizer_class);
 
 /* Named types that no struct mentions: graph.h hands these to functions as plain integers of
  * the ABI, ir.h stores them in attributes. */

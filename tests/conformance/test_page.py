@@ -12,7 +12,7 @@ import tempfile
 PAGE = pathlib.Path(os.environ["TFX_SOURCE_ROOT"]) / "docs" / "checking-a-plugin.md"
 BUILD = pathlib.Path(os.environ["TFX_BUILD_ROOT"])
 KINDS = {"the file": "plugin", "a layer": "layer", "an optimizer": "optimizer", "a data loader": "loader",
-         "a scaling policy": "scaling", "a growth operator": "operator", "a custom op": "op", "a backend": "backend",
+         "a scaling policy": "scaling", "a growth operator": "operator", "a custom op": "op", "a tokenizer": "tokenizer", "a backend": "backend",
          "every class": "all"}
 # What the page's examples stand for here: its plugin and its settings.
 EXAMPLES = {

@@ -210,6 +210,29 @@ MISTAKES = {
         ('id with blank', 'an op has no valid id: "local my_plugin 1"', 'plan',
          ('"local.my_plugin/1"', '"local my_plugin 1"')),
     ],
+    "tokenizer": [
+        ('token too large', 'tokenizer my_plugin: bug in the plugin: `encode` gave token 300; expected 0 to 270', 'tokenize',
+         ('int32_t token = (unsigned char)text[at];', 'int32_t token = 300;'), ('t->lengths[i] > length &&', 't->lengths[i] > 9999 &&')),
+        ('end of text', 'bug in the plugin: `encode` gave token 270; expected 0 to 270, and not the one that ends a document', 'tokenize',
+         ('int32_t token = (unsigned char)text[at];', 'int32_t token = 270;'), ('t->lengths[i] > length &&', 't->lengths[i] > 9999 &&')),
+        ('vocab not set', 'tokenizer my_plugin: bug in the plugin: `info` says vocab 0; expected 1 to 2^31', 'tokenize',
+         ('out->vocab = (int64_t)(MY_PLUGIN_BYTES + t->n + 1);', '(void)t;')),
+        ('end beyond vocab', 'tokenizer my_plugin: bug in the plugin: `info` says end_of_text 271; expected a token below 271, or -1 for none', 'tokenize',
+         ('out->end_of_text = out->vocab - 1;', 'out->end_of_text = out->vocab;')),
+        ('cut before', 'tokenizer my_plugin: bug in the plugin: `cut` gave', 'tokenize',
+         ('        at++;\n    return at;', '        at++;\n    return 0;')),
+        ('NULL decode', 'tokenizer my_plugin: its mandatory function `decode` is NULL', 'tokenize',
+         ('    .decode = my_plugin_decode,\n', '')),
+        ('encode no message', 'tokenizer my_plugin: `encode` failed without a message', 'tokenize',
+         ('        out->put(out, &token, 1);\n    }\n    return TFX_OK;', '        out->put(out, &token, 1);\n    }\n    return TFX_E_DATA;')),
+        ('open gives nothing', 'tokenizer my_plugin: bug in the plugin: `open` succeeded and gave no tokenizer', 'tokenize',
+         ('        *out = t;\n', '')),
+        ('file not there', 'pieces.tx: cannot read: No such file or directory', 'tokenize pieces=pieces.tx', ('', '')),
+        ('option not given', 'missing key "pieces"', 'tokenize -', ('', '')),
+        ('option misspelt', 'tokenizer my_plugin: unknown key "piecs"; did you mean "pieces"?', 'tokenize piecs=pieces.txt', ('', '')),
+        ('option of the plugin misspelt', 'opt_string("piece"): no such option is declared', 'tokenize',
+         ('opt_string(h, o, "pieces")', 'opt_string(h, o, "piece")')),
+    ],
     "backend": [
         ('matmul not supported', "my_plugin.ini:18: [model transformer]: backend 'my_plugin' cannot execute matmul as model 'transformer' uses it", 'plan',
          ('    case TFX_OP_MATMUL: return run_matmul;\n', '')),
@@ -249,7 +272,13 @@ def one_mistake(kind, words, verb, changes):
         r = subprocess.run([*COMPILER, "-O0", "-w", "-shared", "-fPIC", "-fvisibility=hidden", "-I", SOURCE / "include",
                             f.path / "my_plugin.c", "-o", f.path / "my_plugin.so"], capture_output=True, text=True)
         same((r.returncode, r.stderr), (0, ""), "the compiler")
-        r = f.tfx(verb, "my_plugin.ini", status=None, env={"TFX_PLUGIN_PATH": str(f.path)})
+        verb, _, setting = verb.partition(" ")
+        arguments = ["my_plugin.ini"]
+        if kind == "tokenizer":
+            (f.path / "long.txt").write_bytes(b"a line of it\n" * 200000)  # which is cut
+            arguments = ["long.txt", "--tokenizer", "my_plugin", "-o", "text.bin"]
+            arguments += [] if setting == "-" else ["--set", setting or "pieces=pieces.txt"]
+        r = f.tfx(verb, *arguments, status=None, env={"TFX_PLUGIN_PATH": str(f.path)})
         lines = [line for line in r.stderr.splitlines() if words in line]
         expect(lines and all(line.startswith("tfx: ") for line in lines), f"a line has '{words}'", r.stderr)
         # A plan that holds although the data does not says so, and succeeds.

@@ -8,7 +8,7 @@ from harness import *
 
 COMPILER = sys.argv.pop(1)
 TEMPLATES = SOURCE / "tools" / "plugin-template"
-KINDS = ["layer", "optimizer", "loader", "scaling", "operator", "op", "backend"]
+KINDS = ["layer", "optimizer", "loader", "scaling", "operator", "op", "tokenizer", "backend"]
 STRICT = "-O2 -Wall -Wextra -Werror -pedantic"
 
 
@@ -61,6 +61,7 @@ def test_its_tests_can_fail():
         ("operator", "g->set_class(g, cls, index, NULL, share)", "g->set_class(g, cls, index, NULL, NULL)",
          "does not keep the function"),
         ("op", "p *= r;", "p += r;", "differ by"),
+        ("tokenizer", "length = t->lengths[i];\n            }", "}", "expected fewer tokens than bytes"),
         ("backend", "sum += (double)x[trans_a", "sum -= (double)x[trans_a", "losses differ"),
     ]:
         with folder() as f:
@@ -107,7 +108,7 @@ def test_refused():
         before = f.files()
         for args, words in [
             (["layer"], ["expected", "NAME"]),
-            (["tokenizer", "x"], ['(layer, optimizer, loader, scaling, operator, op, backend); found "tokenizer"']),
+            (["trainer", "x"], ['(layer, optimizer, loader, scaling, operator, op, tokenizer, backend); found "trainer"']),
             (["laier", "x"], ['found "laier"', 'did you mean "layer"?']),
             (["layer", "9lives"], ["begins with a letter", '"9lives"']),
             (["layer", "a-b"], ["letters, digits and '_'", '"a-b"']),

@@ -214,13 +214,13 @@ def test_plugins():
         names = {(c["kind"], c["name"]) for p in listed["plugins"] for c in p["classes"]}
         for kind, built_in in (("layer", "linear pattention attention mlp block_prenorm embedding layernorm layernorm_nonparam "
                                 "rmsnorm"), ("optimizer", "adamw sgd"), ("loader", "bytes tokens synthetic"),
-                               ("scaling", "schedule"), ("backend", "cpu")):
+                               ("scaling", "schedule"), ("backend", "cpu"), ("tokenizer", "bytes")):
             for name in built_in.split():
                 expect((kind, name) in names, f"{kind} {name} is there", names)
         text = f.tfx("plugin", "list").stdout
         for p in listed["plugins"]:
-            shown = f.json("plugin", "show", p["name"])
-            expect(p["path"] in text and shown[0]["hash"] == p["hash"], f"plugin {p['name']}")
+            shown = {s["path"]: s for s in f.json("plugin", "show", p["name"])}  # and others with a class of that name
+            expect(p["path"] in text and shown[p["path"]]["hash"] == p["hash"], f"plugin {p['name']}")
         expect("slots" in f.tfx("plugin", "show", "pattention").stdout, "options are shown")
         message(f.tfx("plugin", "show", "patention", status=2), 'did you mean "pattention"?')
 

@@ -18,6 +18,7 @@ PAGES = {
     "operator": (60, None),
     "optimizer": (60, None),
     "loader": (100, None),
+    "tokenizer": (80, None),
     "policy": (70, None),
     "op": (110, None),
     "backend": (0, None),
@@ -152,7 +153,8 @@ def check_calls(kind, text):
         compare(kind, names_in_table(text, "## What it can say"),
                 set(re.findall(r"\(\*(\w+)\)\((?:const )?tfx_growth \*g", header)))
     else:
-        header, data = {"optimizer": ("optimizer.h", set()), "loader": ("loader.h", {"flags"}), "policy": ("scaling.h", set()),
+        header, data = {"optimizer": ("optimizer.h", set()), "loader": ("loader.h", {"flags"}), "tokenizer": ("tokenizer.h", {"flags"}),
+                        "policy": ("scaling.h", set()),
                         "op": ("op.h", {"id", "summary", "kernels", "n_results"}), "backend": ("backend.h", set())}[kind]
         struct = f"tfx_{KIND_WORDS.get(kind, kind)}_class"
         compare(kind, names_in_table(text, "## The calls"), members(header, struct) | data)
