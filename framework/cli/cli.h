@@ -44,6 +44,10 @@ int tfx_cli_fail(const tfx_error *err);
  * moved, or, where there is none, where it was installed. Static. */
 const char *tfx_cli_plugin_dir(void);
 
+/* The program's own file, and of one in a build folder the headers that it was built with, else NULL. Static. */
+const char *tfx_cli_program(void);
+const char *tfx_cli_source_include(void);
+
 /* The verbs, each defined in the file of its name. */
 extern const tfx_command tfx_cmd_run;
 extern const tfx_command tfx_cmd_plan;

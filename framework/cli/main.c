@@ -61,6 +61,26 @@ static const tfx_command *const commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+const char *tfx_cli_program(void)
+{
+    static char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return path;
+}
+
+const char *tfx_cli_source_include(void)
+{
+    static char built[PATH_MAX + 16];
+    struct stat st;
+    snprintf(built, sizeof(built), "%s", tfx_cli_program());
+    char *file = strrchr(built, '/');
+    if (!file)
+        return NULL;
+    strcpy(file, "/plugins");
+    return stat(built, &st) == 0 && stat(TFX_SOURCE_INCLUDE "/tfx/abi.h", &st) == 0 ? TFX_SOURCE_INCLUDE : NULL;
+}
+
 const char *tfx_cli_plugin_dir(void)
 {
     static const char *const places[] = {"plugins", TFX_PLUGINS_FROM_PROGRAM};

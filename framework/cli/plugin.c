@@ -167,6 +167,14 @@ static int offers_name(const tfx_loaded_plugin *p, const char *name)
 
 static void fail_unknown(const tfx_registry *r, const char *name, tfx_error *err)
 {
+    if (strchr(name, '/')) {
+        tfx_fail(
+            err, TFX_E_INVALID,
+            "plugin show: expected the name of a plugin or class, found '%s'; plugins are those in $TFX_PLUGIN_PATH "
+            "and the built-in ones ('tfx plugin check' takes files)",
+            name);
+        return;
+    }
     tfx_suggest known = {.name = name};
     tfx_registry_suggest(r, NULL, &known);
     for (size_t i = 0; i < tfx_registry_count(r); i++)

@@ -116,7 +116,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
 }
 
 static const tfx_cli_option options[] = {
-    {"set", "KEY=VALUE", 1, "an option of the class to check it with: of a layer's sockets, too (mixer.heads=2)"},
+    {"set", "KEY=VALUE", 1, "an option of the class to check it with: of a layer's slots, too (mixer.heads=2)"},
     {"rule", "NAME", 0, "only this rule"},
     {"rules", NULL, 0, "instead of FILE: list the rules"},
     {"class", "KIND/NAME", 0, "only this class of the plugin"},

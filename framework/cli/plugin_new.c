@@ -16,7 +16,11 @@ static int run(const tfx_cli_args *a, tfx_error *err)
         tfx_write_new_dir(folder, p.n, p.names, p.texts, err) == TFX_OK) {
         for (size_t i = 0; i < p.n; i++)
             printf("%s/%s\n", folder, p.names[i]);
-        printf("\ncd %s && make test\n", folder);
+        const char *include = tfx_cli_source_include();
+        printf("\ncd %s && make test", folder);
+        if (include) /* pkg-config does not know it */
+            printf(" TFX_INCLUDE=%s TFX_PROGRAM=%s", include, tfx_cli_program());
+        printf("\n");
     }
     tfx_new_plugin_free(&p);
     tfx_registry_close(r);

@@ -55,6 +55,13 @@ static int is_line(const char *text)
     return *text && !strchr(text, '\n');
 }
 
+static const char *nearest_kind(const char *kind)
+{
+    static const char *const kinds[] = {TFX_KIND_LAYER,   TFX_KIND_OPTIMIZER, TFX_KIND_LOADER,   TFX_KIND_SCALING,
+                                        TFX_KIND_BACKEND, TFX_KIND_OP,        TFX_KIND_OPERATOR, TFX_KIND_TOKENIZER};
+    return tfx_nearest(kind, kinds, sizeof(kinds) / sizeof(*kinds));
+}
+
 /* What the registry does not ask for. */
 static void check_entry(tfx_subject *s)
 {
@@ -68,7 +75,9 @@ static void check_entry(tfx_subject *s)
     for (size_t i = 0; e->factories[i]; i++) {
         const tfx_factory *f = e->factories[i];
         if (!tfx_kind_word(f->kind)) {
-            tfx_say_note(s, "this tfx does not know the kind \"%s\"", f->kind);
+            const char *near = nearest_kind(f->kind);
+            tfx_say_note(s, "this tfx does not know the kind \"%s\"%s%s%s", f->kind, near ? "; did you mean \"" : "",
+                         near ? near : "", near ? "\"?" : "");
             continue;
         }
         const tfx_class_info c = tfx_class_describe(f->kind, f->impl);

@@ -45,6 +45,8 @@ tfx_status tfx_layer_case_build(tfx_layer_case *c, tfx_layer_size z, int trainin
     else
         c->x = tfx_bench_tensor(b, training ? TFX_STATE_PARAM : TFX_STATE_INPUT, "/x", TFX_F32, 3, dims);
     tfx_bench_dropout_key(b);
+    tfx_reports_finish(&c->reports);
+    b->g.reports = &c->reports;
     c->y = tfx_layer_build(&sizes, c->config, &b->g, "top", c->x, z.out);
     return c->err.status;
 }
@@ -105,6 +107,7 @@ tfx_status tfx_layer_case_open(tfx_layer_case *c, tfx_subject *s, int threads)
 
 void tfx_layer_case_close(tfx_layer_case *c)
 {
+    tfx_reports_finish(&c->reports);
     tfx_layer_config_destroy(c->config);
     tfx_bench_close(&c->bench);
 }

@@ -4,6 +4,7 @@
 
 #include "framework/conformance/bench.h"
 #include "framework/conformance/made_up.h"
+#include "framework/graph/reports.h"
 #include "framework/spec/tree.h"
 
 typedef struct tfx_layer_size {
@@ -23,7 +24,8 @@ typedef struct tfx_layer_case {
     int tokens;     /* it takes tokens, as an embedding does, not activations */
     int lowers;     /* custom ops are lowered, as where there is no kernel */
     tfx_value x, y; /* of the last build */
-    tfx_error err;  /* the bench's */
+    tfx_reports reports;
+    tfx_error err; /* the bench's */
 } tfx_layer_case;
 
 /* Opens a backend, and finds out what the layer takes. An error says that no plain size is possible. Close it in any case. */

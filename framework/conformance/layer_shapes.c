@@ -160,8 +160,13 @@ static void fail_different(tfx_subject *s, const char *when, const char *first, 
             line = at + 1;
         at++;
     }
-    tfx_say_fail(s, "%s: expected `%.*s` as the first time, found `%.*s`", when, (int)strcspn(first + line, "\n"),
-                 first + line, (int)strcspn(second + line, "\n"), second + line);
+    int was = (int)strcspn(first + line, "\n"), is = (int)strcspn(second + line, "\n");
+    if (was && is)
+        tfx_say_fail(s, "%s: expected `%.*s` as the first time, found `%.*s`", when, was, first + line, is,
+                     second + line);
+    else
+        tfx_say_fail(s, "%s: there is %s than the first time: `%.*s`", when, is ? "more" : "less", is ? is : was,
+                     (is ? second : first) + line);
 }
 
 /* What it builds at one size and what parameters it asks for; NULL: it refuses. Heap. */

@@ -29,6 +29,19 @@ static void initialise(tfx_layer_case *c)
     }
 }
 
+/* What it reports beside its output: losses and metrics. */
+static void check_reports(tfx_subject *s, tfx_layer_case *c, const char *inputs)
+{
+    for (uint32_t i = 0; i < c->reports.n && !s->decided; i++) {
+        uint64_t n;
+        float *value = tfx_bench_compute(&c->bench, &c->reports.items[i].value, 1, &n);
+        if (value && !isfinite(*value))
+            tfx_say_fail(s, "%s, and its own initialisation: expected a finite %s, found %g", inputs,
+                         c->reports.items[i].name, (double)*value);
+        free(value);
+    }
+}
+
 void tfx_rule_layer_values(tfx_subject *s)
 {
     static const struct {
@@ -67,11 +80,13 @@ void tfx_rule_layer_values(tfx_subject *s)
             tfx_say_fail(s, "%s, and its own initialisation: expected finite outputs, found %g at element %" PRIu64,
                          inputs[i].what, (double)y[bad], bad);
         free(y);
+        if (!(inputs[i].size > 1))
+            check_reports(s, &c, inputs[i].what);
     }
     if (c.err.status != TFX_OK)
         tfx_say_fail(s, "%s", c.err.text);
     else if (!s->decided)
-        tfx_say_ok(s, "finite outputs, also for an input of zeros");
+        tfx_say_ok(s, "finite outputs%s, also for an input of zeros", c.reports.n ? ", losses and metrics" : "");
     tfx_layer_case_close(&c);
 }
 

@@ -143,6 +143,7 @@ void tfx_rule_op_kernel(tfx_subject *s)
     tfx_bench b = {0};
     tfx_error err = {0};
     double worst = 0;
+    static const char *const cpu = "cpu";
     tfx_bench_open(&b, s->registry, NULL, 1, &err);
     for (uint32_t i = 0; kernel && i < n && !s->decided; i++)
         check_kernel(s, &b, &cases[i], kernel, &worst);
@@ -150,7 +151,8 @@ void tfx_rule_op_kernel(tfx_subject *s)
     const tfx_op_class *cls = s->impl;
     for (size_t i = 0; TFX_HAS(cls, kernels) && cls->kernels[i]; i++)
         if (strcmp(cls->kernels[i]->device, "cpu"))
-            tfx_say_note(s, "it has a kernel for the device \"%s\", which is not checked", cls->kernels[i]->device);
+            tfx_say_note(s, "it has a kernel for the device \"%s\", which is not checked%s", cls->kernels[i]->device,
+                         tfx_nearest(cls->kernels[i]->device, &cpu, 1) ? "; did you mean \"cpu\"?" : "");
     if (!kernel)
         tfx_say_ok(s, "it has none for the cpu: `lower` is all there is");
     tfx_say_ok(s, "agrees with `lower` (%u sizes, off by %.1e at most), and writes its result alone", n, worst);
@@ -172,6 +174,29 @@ static void check_same(tfx_subject *s, const tfx_op_memory *m, const float *firs
         tfx_say_fail(s, "on %s, %s, the kernel writes %s", what, how, wrong);
 }
 
+/* Parts that write what others write, too, race, even where they write the same. What one part alone leaves NaN it has not written;
+ * of kernels with phases, parts cannot be alone. */
+static void check_overlap(tfx_subject *s, tfx_op_memory *m, const float *first, const char *what)
+{
+    enum { PARTS = 3 };
+    uint64_t n = tfx_op_case_elements(m->c);
+    char *writer = TFX_NEW_ARRAY(char, n); /* 1 + the part; 0: none */
+    for (uint32_t part = 0; part < PARTS && !s->decided; part++) {
+        uint64_t at = 0;
+        tfx_op_memory_compute_part(m, part, PARTS);
+        for (uint32_t k = 0; k < m->c->n_out; k++)
+            for (uint64_t i = 0; i < m->out[k].bytes / sizeof(float) && !s->decided; i++, at++) {
+                int wrote = !isnan(tfx_op_memory_result(m, k)[i]) && !isnan(first[at]);
+                if (wrote && writer[at])
+                    tfx_say_fail(s, "on %s, parts %d and %u of %d both write element %llu; expected one of them", what,
+                                 writer[at] - 1, part, PARTS, (unsigned long long)i);
+                if (wrote)
+                    writer[at] = (char)(1 + part);
+            }
+    }
+    free(writer);
+}
+
 static void check_parts(tfx_subject *s, tfx_op_memory *m, const char *what)
 {
     static const uint32_t parts[] = {1, 2, 3, 7, TFX_MOST_PARTS};
@@ -187,6 +212,8 @@ static void check_parts(tfx_subject *s, tfx_op_memory *m, const char *what)
         tfx_op_memory_compute(m, parts[k % 5], k >= 5);
         check_same(s, m, first, what, how);
     }
+    if (!TFX_HAS(m->kernel, n_phases) && !s->decided)
+        check_overlap(s, m, first, what);
     /* With each result left out, and with all others. */
     for (uint32_t k = 0; n_out > 1 && k < 2 * n_out && !s->decided; k++) {
         int alone = k >= n_out;

@@ -118,15 +118,28 @@ static void *compute_share(void *arg)
     return NULL;
 }
 
+/* Results and shared memory become NaN. */
+static void forget(tfx_op_memory *m)
+{
+    for (uint32_t k = 0; k < m->c->n_out; k++)
+        memset(inside(&m->out[k]), 0xff, m->out[k].bytes);
+    if (m->scratch.room)
+        memset(inside(&m->scratch), 0xff, m->scratch.bytes);
+}
+
+void tfx_op_memory_compute_part(tfx_op_memory *m, uint32_t part, uint32_t n_parts)
+{
+    share alone = {m, part, n_parts, 0};
+    forget(m);
+    compute_share(&alone);
+}
+
 void tfx_op_memory_compute(tfx_op_memory *m, uint32_t n_parts, int at_once)
 {
     pthread_t threads[TFX_MOST_PARTS];
     share shares[TFX_MOST_PARTS];
     uint32_t n_phases = TFX_HAS(m->kernel, n_phases) ? m->kernel->n_phases : 1;
-    for (uint32_t k = 0; k < m->c->n_out; k++)
-        memset(inside(&m->out[k]), 0xff, m->out[k].bytes);
-    if (m->scratch.room)
-        memset(inside(&m->scratch), 0xff, m->scratch.bytes);
+    forget(m);
     for (uint32_t phase = 0; phase < n_phases; phase++) {
         for (uint32_t k = 0; k < n_parts; k++) {
             uint32_t part = n_parts - 1 - k;

@@ -31,6 +31,9 @@ void tfx_op_memory_free(tfx_op_memory *m);
  * are NaN before. */
 void tfx_op_memory_compute(tfx_op_memory *m, uint32_t n_parts, int at_once);
 
+/* One of the parts alone, of a kernel without phases. */
+void tfx_op_memory_compute_part(tfx_op_memory *m, uint32_t part, uint32_t n_parts);
+
 static inline const float *tfx_op_memory_result(const tfx_op_memory *m, uint32_t k)
 {
     return (const float *)(m->out[k].room + TFX_AREA_GUARD);

@@ -1,8 +1,10 @@
 /* Vector-Jacobian products, one function per op; the rows of ops.c name them. Tests check each
  * against finite differences. */
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "framework/base/memory.h"
 #include "framework/graph/builder.h"
 #include "framework/graph/emit.h"
 #include "framework/plugin/calls/op_calls.h"
@@ -217,5 +219,10 @@ void tfx_vjp_custom(tfx_graph *g, const tfx_vjp_args *v)
     tfx_builder b;
     tfx_builder_for_graph(&b, g);
     const tfx_graph_node *n = v->node;
+    const char *path = g->path;
+    char *who = tfx_printf("custom op %s: its gradient", n->custom->id);
+    g->path = who; /* of what the builder has to say */
     tfx_call_op_vjp(n->custom, &b, n->n_in, v->in, v->out, v->dout, n->ints, n->reals, v->din);
+    g->path = path;
+    free(who);
 }

@@ -73,7 +73,9 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
     if (!name || !*name || strpbrk(name, "./ "))
         return tfx_graph_fail(g, "param: '%s' is not a name; use letters, digits and _", name ? name : "(null)");
     if (n_dims > TFX_MAX_DIMS || grow_axis < TFX_NOT_GROWABLE || grow_axis >= (int)n_dims)
-        return tfx_graph_fail(g, "param %s: rank %u with growable axis %d", name, n_dims, grow_axis);
+        return tfx_graph_fail(
+            g, "param %s: expected a growable axis below its rank %u (at most %d), or TFX_NOT_GROWABLE; found %d", name,
+            n_dims, TFX_MAX_DIMS, grow_axis);
     if (n_dims && !dims)
         return tfx_graph_fail(g, "param %s: its dims are NULL", name);
     for (uint32_t i = 0; i < n_dims; i++) {
@@ -86,8 +88,11 @@ static tfx_value layer_param(const tfx_builder *b, const char *name, uint32_t n_
         memcpy(how, init, init->struct_size < sizeof(*how) ? init->struct_size : sizeof(*how));
     if ((how->kind != TFX_INIT_CONSTANT && how->kind != TFX_INIT_NORMAL) || !isfinite(how->mean) || !(how->std >= 0) ||
         !isfinite(how->std))
-        return tfx_graph_fail(g, "param %s: its init is none: kind %d, mean %g, std %g", name, (int)how->kind,
-                              how->mean, how->std);
+        return tfx_graph_fail(
+            g,
+            "param %s: expected tfx_init_constant or tfx_init_normal of finite numbers; found kind %d, "
+            "mean %g, std %g%s",
+            name, (int)how->kind, how->mean, how->std, init ? "" : " (it is NULL)");
     char *path = tfx_printf("%s.%s", self->path, name);
     uint32_t at = tfx_state_find(g->state, path);
     if (at == TFX_STATE_NONE && !g->state->frozen) {

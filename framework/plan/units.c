@@ -54,9 +54,9 @@ tfx_program_kind tfx_stage_find_program(const tfx_stage_plan *s, const char *nam
 /* Of an op that has kinds, which are a layer's words for it. */
 static const char *kind_name(const tfx_node *n)
 {
-    static const char *const unaries[] = {NULL,   "neg",  "exp",  "log",      "sqrt",     "rsqrt",
-                                          "tanh", "relu", "silu", "gelu_erf", "gelu_tanh"};
-    static const char *const norms[] = {NULL, "layer_norm", "rms_norm", "l2_norm"};
+    static const char *const unaries[TFX_SIGN + 1] = {NULL,   "neg",  "exp",  "log",      "sqrt",      "rsqrt",
+                                                      "tanh", "relu", "silu", "gelu_erf", "gelu_tanh", "sign"};
+    static const char *const norms[TFX_NORM_L2 + 1] = {NULL, "layer_norm", "rms_norm", "l2_norm"};
     if (n->op == TFX_OP_UNARY || n->op == TFX_OP_UNARY_GRAD)
         return unaries[n->ints[0]];
     return n->op == TFX_OP_NORM || n->op == TFX_OP_NORM_GRAD ? norms[n->ints[0]] : NULL;

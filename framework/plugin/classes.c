@@ -257,7 +257,7 @@ static tfx_status check_optimizer(const tfx_optimizer_class *c, const char *what
 {
     return c->states || TFX_HAS(c, states_for)
                ? TFX_OK
-               : tfx_fail(err, TFX_E_DATA, "%s: its mandatory function `states` is NULL", what);
+               : tfx_fail(err, TFX_E_DATA, "%s: both `states` and `states_for` are NULL; expected one of them", what);
 }
 
 /* What one of them keeps would be lost without the other. */

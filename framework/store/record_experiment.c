@@ -120,6 +120,14 @@ tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, 
     return tfx_write_leave(s, &e, err);
 }
 
+int tfx_store_run_plugin_changed(tfx_store *s, tfx_id run, const char *name, const char *hash, tfx_error *err)
+{
+    return (int)tfx_sql_int(s, err,
+                            "SELECT count(*) > 0 AND total(p.hash = ?) = 0 FROM run_plugin l "
+                            "JOIN plugin p ON p.id = l.plugin WHERE l.run = ? AND p.name = ?",
+                            "tkt", hash, run, name);
+}
+
 const char *const tfx_run_status_names[TFX_RUN_STATUSES] = {"planned", "running", "done", "interrupted", "failed"};
 
 const char *tfx_run_status_name(tfx_run_status status)

@@ -76,6 +76,8 @@ tfx_id tfx_store_add_run(tfx_store *s, tfx_id arm, int64_t seed, tfx_error *err)
 /* The plugin files a run uses; equal ones are stored once and linked. */
 tfx_status tfx_store_add_run_plugin(tfx_store *s, tfx_id run, const char *name, const char *version, const char *abi,
                                     const char *path, const char *hash, tfx_error *err);
+/* Whether the run has been executed with a plugin of that name, and always with another file. */
+int tfx_store_run_plugin_changed(tfx_store *s, tfx_id run, const char *name, const char *hash, tfx_error *err);
 
 typedef enum tfx_run_status {
     TFX_RUN_PLANNED = 0,

@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "framework/base/log.h"
 #include "framework/base/memory.h"
+#include "framework/base/text.h"
 #include "framework/plugin/calls/backend_calls.h"
 
 /* "model name" of the first processor, into buf. */
@@ -82,6 +84,20 @@ static void visit_layer(void *ctx, const tfx_layer_class *cls)
     add_plugin_of(ctx, cls);
 }
 
+/* A run that goes on with other plugins is not the one that it would have been. */
+static void warn_of_changes(tfx_store *store, tfx_id run, const plugin_set *s, tfx_error *err)
+{
+    tfx_text names = {0};
+    for (size_t i = 0; i < s->n && err->status == TFX_OK; i++)
+        if (tfx_store_run_plugin_changed(store, run, s->used[i]->entry->name, s->used[i]->hash, err))
+            tfx_text_add(&names, "%s%s", names.s ? ", " : "", s->used[i]->entry->name);
+    if (names.s)
+        tfx_log_message(
+            "it goes on with other files of these plugins than so far, so that it need not end as it would have: %s",
+            names.s);
+    tfx_text_free(&names);
+}
+
 tfx_status tfx_provenance_plugins(tfx_store *store, tfx_id run, const tfx_registry *registry, const tfx_experiment *e,
                                   const tfx_arm_plan *plan, tfx_error *err)
 {
@@ -98,6 +114,7 @@ tfx_status tfx_provenance_plugins(tfx_store *store, tfx_id run, const tfx_regist
         for (size_t k = 0; k < stage->ops.n; k++)
             add_plugin_of(&s, stage->ops.items[k]);
     }
+    warn_of_changes(store, run, &s, err);
     for (size_t i = 0; i < s.n && err->status == TFX_OK; i++) {
         char abi[32];
         snprintf(abi, sizeof(abi), "%u.%u", s.used[i]->entry->abi_major, s.used[i]->entry->abi_minor);

@@ -119,7 +119,9 @@ struct tfx_builder {
     /* A parameter of this layer, f32. `name` is unique within the layer; asking again for the same
      * (name, shape, init, axis, flags) returns the same parameter (weight tying), and asking for
      * another one of that name is an error, as is asking for other parameters when the model is
-     * built again. `grow_axis` is the axis along which a scaling policy may extend it, or TFX_NOT_GROWABLE. */
+     * built again. `grow_axis` is the axis whose slices are told apart when it grows along it, with rates and counts of steps of
+     * their own, and along which a policy's grow_param extends it; or TFX_NOT_GROWABLE. What growth operators extend is another
+     * matter, of what the graph allows. */
     tfx_value (*param)(const tfx_builder *b, const char *name, uint32_t n_dims, const int64_t *dims,
                        const tfx_init *init, int grow_axis, uint32_t flags);
 

@@ -32,7 +32,7 @@ def test_every_kind():
             files = sorted([*(p.name for p in (TEMPLATES / kind).iterdir()), "Makefile"])
             same(written, sorted(n.replace("my_plugin", name) for n in files), f"the files of a {kind}")
             same(sorted(r.stdout.splitlines()[:-2]), [f"{name}/{n}" for n in written], "what is printed")
-            same(r.stdout.splitlines()[-1], f"cd {name} && make test", "what comes next")
+            same(r.stdout.splitlines()[-1], f"cd {name} && make test TFX_INCLUDE={SOURCE / 'include'} TFX_PROGRAM={TFX}", "what comes next")
             for p in (f.path / name).iterdir():
                 expect("my_plugin" not in p.read_text(), f"{kind}: {p.name} has its name throughout")
             same(make(f.path / name).stderr, "", f"what the compiler says of a {kind}")

@@ -120,6 +120,29 @@ def test_outside_is_as_inside():
         same(used["mlp"], str(f.path / "plugins" / "mlp.so"), "the plugin of that run")
 
 
+def test_other_plugins_on_resume():
+    """A run that goes on with other files of its plugins says so, once."""
+    with folder(TINY.replace("seeds = 1, 2", "seeds = 1")) as f:
+        (f.path / "plugins").mkdir()
+
+        def build(level):
+            subprocess.run(["sh", "-euc", f"{COMPILER} {level} -shared -fPIC -I $TFX/include $TFX/plugins/layer/mlp.c -o plugins/mlp.so -lm"],
+                           cwd=f.path, env={**os.environ, "TFX": str(SOURCE)}, check=True)
+
+        env = {"TFX_PLUGIN_PATH": str(f.path / "plugins")}
+        args = ["run", "tiny.ini", "--arm", "transformer"]
+        build("-O2")
+        f.tfx(*args, env={**env, **crashing(40)}, status=None)
+        status = "SELECT status FROM run_summary WHERE arm = 'transformer'"
+        expect(f.one(status) != "done", "it was killed")
+        same("other files" in f.tfx(*args, "--resume", env={**env, **crashing(20)}, status=None).stderr, False, "the same plugins")
+        build("-O1")
+        r = f.tfx(*args, "--resume", env=env)
+        lines = [line for line in r.stderr.splitlines() if "other files of these plugins" in line]
+        expect(len(lines) == 1 and lines[0].endswith(": mlp"), "another mlp is told", r.stderr)
+        same(f.one(status), "done", "the run")
+
+
 SQUARE = """
 [model transformer]
 n_blocks = 2

@@ -305,7 +305,7 @@ static const struct {
     {no_such_slot, AT_Q "has no slot 'q'"},
     {bad_name, AT_Q "param: 'a.b' is not a name"},
     {bad_dims, AT_Q "param w: dimension 1 is 0"},
-    {bad_axis, AT_Q "param w: rank 1 with growable axis 1"},
+    {bad_axis, AT_Q "param w: expected a growable axis below its rank 1 (at most 8), or TFX_NOT_GROWABLE; found 1"},
     {twice, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
                 BY AS("[1, 8], init constant 0, growable axis -1, flags 0")},
     {twice_init, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
@@ -314,8 +314,10 @@ static const struct {
                       BY AS("[8], init constant 0, growable axis -1, flags 3")},
     {twice_axis, AT_Q TWICE AS("[8], init constant 0, growable axis -1, flags 0")
                      BY AS("[8], init constant 0, growable axis 0, flags 0")},
-    {no_init, AT_Q "param w: its init is none: kind 0, mean 0, std 0"},
-    {bad_init, AT_Q "param w: its init is none: kind 2, mean 0, std nan"},
+    {no_init, AT_Q "param w: expected tfx_init_constant or tfx_init_normal of finite numbers; found kind 0, mean 0, "
+                   "std 0 (it is NULL)"},
+    {bad_init,
+     AT_Q "param w: expected tfx_init_constant or tfx_init_normal of finite numbers; found kind 2, mean 0, std nan"},
 };
 
 START_TEST(mistakes_of_layers)

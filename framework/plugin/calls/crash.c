@@ -1,8 +1,10 @@
 /* In the handler, only reads of memory and calls that POSIX names async-signal-safe. */
 #include "framework/plugin/calls/crash.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "framework/base/log.h"
@@ -40,8 +42,27 @@ static void add_texts(line *l, const char *const *texts)
 }
 #define ADD(l, ...) add_texts(l, (const char *const[]){__VA_ARGS__, NULL})
 
+/* The shared object that the processor was in, where that is a plugin: another one than the call's, as a kernel that a backend
+ * runs. dladdr takes no lock in glibc, but of the list of objects, which changes only while plugins are loaded. */
+static const char *object_at(const ucontext_t *context)
+{
+    Dl_info info;
+    void *at = NULL;
+#if defined(__x86_64__)
+    at = (void *)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    at = (void *)context->uc_mcontext.pc;
+#else
+    (void)context;
+#endif
+    if (!at || !dladdr(at, &info) || !info.dli_fname)
+        return NULL;
+    size_t n = strlen(info.dli_fname);
+    return n > 3 && !strcmp(info.dli_fname + n - 3, ".so") ? info.dli_fname : NULL;
+}
+
 /* "layer mlp (/path/mlp.so) crashed in `build` for blocks.3.ffn (SIGSEGV)" */
-static void describe(line *l, const tfx_call *c, const char *signal_name)
+static void describe(line *l, const tfx_call *c, const char *signal_name, const char *object)
 {
     if (!c->kind) {
         ADD(l, c->about, " crashed while it was loaded (", signal_name, ")");
@@ -56,9 +77,13 @@ static void describe(line *l, const tfx_call *c, const char *signal_name)
     if (c->about)
         ADD(l, " for ", c->about);
     ADD(l, " (", signal_name, ")");
+    if (object && file && strcmp(object, file))
+        ADD(l, ", in ", object);
+    if (c->first.status != TFX_OK)
+        ADD(l, ", after: ", c->first.text);
 }
 
-static void report(size_t which)
+static void report(size_t which, const ucontext_t *context)
 {
     line l = {.n = 0};
     /* A thread of the plugin's own has no call; the main thread then waits in the one that it works for. */
@@ -70,7 +95,7 @@ static void report(size_t which)
     if (!c)
         c = *main_call;
     if (c)
-        describe(&l, c, fatal[which].name);
+        describe(&l, c, fatal[which].name, object_at(context));
     else
         ADD(&l, "a bug in tfx, not in a plugin: ", fatal[which].name);
     l.text[l.n++] = '\n';
@@ -82,14 +107,13 @@ static void report(size_t which)
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-    (void)context;
     for (size_t i = 0; i < N_FATAL; i++) {
         if (fatal[i].number != number)
             continue;
         /* One that somebody sent is no crash, but abort sends its own. */
         int sent = info->si_code <= 0;
         if (!sent || (number == SIGABRT && info->si_pid == getpid()))
-            report(i);
+            report(i, context);
         sigaction(number, &before[i], NULL);
         if (sent)
             raise(number); /* delivered on return; the others happen again by themselves */

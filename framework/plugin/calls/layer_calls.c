@@ -10,7 +10,8 @@ tfx_value tfx_call_layer_build(const tfx_layer_class *cls, const char *plugin, c
     tfx_call_begin(&c, TFX_KIND_LAYER, cls, "build", path);
     tfx_value y = cls->build(b, x, out_dim);
     /* With a message of b->error it is no bug, and that message stays: it was the first. */
-    if (tfx_call_end(&c, y || c.first.status == TFX_OK ? TFX_OK : c.first.status, "", &err) != TFX_OK)
+    /* A failure that was recorded by host->fail is one, whatever is returned. */
+    if (tfx_call_end(&c, c.first.status, "", &err) != TFX_OK)
         return b->error(b, "%s", err.text);
     if (!y)
         return b->error(b,

@@ -18,8 +18,8 @@ static tfx_value my_plugin_build(const tfx_builder *b, tfx_value x, int64_t out_
     int64_t rank = h->opt_int(h, b->options, "rank");
     tfx_init normal = tfx_init_normal(h->opt_real(h, b->options, "init_std"));
 
-    /* Step 3. Ask for the parameters: name, shape, initial values, the axis along which they
-     * may grow (or TFX_NOT_GROWABLE), flags. */
+    /* Step 3. Ask for the parameters: name, shape, initial values, the axis whose slices are
+     * told apart when it grows (or TFX_NOT_GROWABLE), flags. */
     int64_t a_shape[2] = {rank, b->dim_of(b, x, -1)}, b_shape[2] = {rank, out_dim};
     tfx_value down = b->param(b, "down", 2, a_shape, &normal, 0, 0);
     tfx_value up = b->param(b, "up", 2, b_shape, &normal, 0, 0);
