@@ -76,6 +76,9 @@ void *tfx_bench_data(tfx_bench *b, uint32_t tensor)
         b->image = tfx_realloc(b->image, b->state.bytes);
         memset(b->image + b->image_bytes, 0, b->state.bytes - b->image_bytes);
         b->image_bytes = b->state.bytes;
+        for (uint32_t i = 0; i < b->state.n; i++)
+            if (b->state.tensors[i].kind == TFX_STATE_ARRAY)
+                memcpy(b->image + b->state.tensors[i].offset, b->state.tensors[i].data, b->state.tensors[i].bytes);
     }
     return b->image + b->state.tensors[tensor].offset;
 }

@@ -138,6 +138,20 @@ static void settle_options(tfx_subject *s)
     }
 }
 
+/* How the processor rounds, and whether it takes tiny numbers for zero: not the flags of what has happened. */
+static unsigned float_mode(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_stmxcsr() & 0xffc0u;
+#elif defined(__aarch64__)
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return (unsigned)fpcr;
+#else
+    return 0;
+#endif
+}
+
 void tfx_child_carry_out(const tfx_child_order *o, int out, int crash_fd)
 {
     tfx_error err = {0};
@@ -145,8 +159,10 @@ void tfx_child_carry_out(const tfx_child_order *o, int out, int crash_fd)
     tfx_crash_record(crash_fd);
     exit_record = crash_fd;
     atexit(on_exit_early);
+    const unsigned before = float_mode();
     tfx_registry *r = tfx_registry_open_with(o->file, o->plugin_dir, &err);
     s.registry = r;
+    s.float_mode_changed = float_mode() != before;
     if (!r) {
         tfx_say_fail(&s, "%s", err.text);
     } else {

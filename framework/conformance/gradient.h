@@ -20,4 +20,7 @@ typedef struct tfx_gradient_check {
  * the graph, whose tensors have their numbers. */
 tfx_status tfx_gradient_compare(tfx_bench *b, tfx_value out, const tfx_value *wrt, uint32_t n, tfx_gradient_check *r);
 
+/* Whether somewhere in the graph gradients end because a plugin asked for it: they are not those of the values then. */
+int tfx_stops_gradients(const tfx_graph *g);
+
 #endif

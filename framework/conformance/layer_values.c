@@ -92,6 +92,20 @@ void tfx_rule_layer_values(tfx_subject *s)
 
 /* ---- gradients ---- */
 
+/* Whether one of the losses that the layer adds depends on that param. */
+static int serves_a_loss(tfx_layer_case *c, const char *param)
+{
+    int does = 0;
+    for (uint32_t k = 0; k < c->bench.state.n; k++)
+        for (uint32_t i = 0; i < c->reports.n && !strcmp(c->bench.state.tensors[k].name, param); i++) {
+            tfx_value grad = TFX_POISON, wrt = c->bench.g.state_values[k];
+            if (c->reports.items[i].is_loss)
+                tfx_autodiff(&c->bench.g, c->reports.items[i].value, 1.0, &wrt, 1, &grad);
+            does |= grad != TFX_POISON;
+        }
+    return does;
+}
+
 void tfx_rule_layer_gradients(tfx_subject *s)
 {
     static const tfx_layer_size sizes[] = {{2, 6, 8, 8}, {3, 5, 16, 16}, {1, 4, 12, 12}};
@@ -122,9 +136,14 @@ void tfx_rule_layer_gradients(tfx_subject *s)
         else if (r.without && r.without[0] == '/')
             tfx_say_fail(s, "at %s its output does not depend on its input, so that nothing below it would be trained",
                          at);
+        else if (r.without && serves_a_loss(&c, r.without))
+            n_sizes++; /* trained by that alone */
         else if (r.without)
             tfx_say_fail(s, "at %s its output does not depend on the param %s: a model with it cannot be trained", at,
                          r.without);
+        else if (!(r.worst <= TFX_GRADIENT_TOLERANCE) && tfx_stops_gradients(&c.bench.g))
+            tfx_say_note(s, "at %s the gradient of %s is another than that of the values, as `stop_gradient` asks for",
+                         at, r.tensor[0] == '/' ? "the input" : r.tensor);
         else if (!(r.worst <= TFX_GRADIENT_TOLERANCE))
             tfx_say_fail(
                 s,
@@ -192,7 +211,8 @@ static void find_influence(tfx_layer_case *c, const tfx_layer_size *z, int64_t e
     }
 }
 
-void tfx_rule_layer_causality(tfx_subject *s)
+/* With the settings as they are. `with`: what is set otherwise, for messages. */
+static void check_causality(tfx_subject *s, const char *with)
 {
     static const tfx_layer_size small = {2, 9, 8, 8}, long_one = {2, 70, 8, 8};
     tfx_layer_case c;
@@ -203,25 +223,48 @@ void tfx_rule_layer_causality(tfx_subject *s)
         find_influence(&c, &long_one, 6, &found);
         c.err = err; /* so long a one may be refused */
     }
-    int64_t leak_from = found.from, leak_to = found.to;
     int claims = has_word(s->info.summary, "causal") || has_word(s->info.name, "causal");
-    if (c.err.status != TFX_OK)
+    if (c.err.status != TFX_OK && !*with)
         tfx_say_fail(s, "%s", c.err.text);
-    else if (leak_from >= 0 && claims)
+    else if (found.from >= 0 && claims && !*with)
         tfx_say_fail(s,
                      "it calls itself causal, but its output at position %" PRId64
                      " changes with the input at position %" PRId64,
-                     leak_to, leak_from);
-    else if (leak_from >= 0)
+                     found.to, found.from);
+    else if (found.from >= 0)
         tfx_say_note(s,
-                     "its output at position %" PRId64 " changes with the input at position %" PRId64
+                     "%sits output at position %" PRId64 " changes with the input at position %" PRId64
                      ": text cannot be generated with it",
-                     leak_to, leak_from);
+                     with, found.to, found.from);
     if (found.rows)
-        tfx_say_note(s, "what it computes for a row of a batch depends on the other rows");
-    if (!s->decided && leak_from < 0)
-        tfx_say_ok(s, "no output changes with a later input");
+        tfx_say_note(s, "%swhat it computes for a row of a batch depends on the other rows", with);
     tfx_layer_case_close(&c);
+}
+
+/* With every word and truth that its options can be, one at a time; what is refused is left out. */
+void tfx_rule_layer_causality(tfx_subject *s)
+{
+    static const char *const truths[] = {"true", "false", NULL};
+    check_causality(s, "");
+    for (size_t i = 0; i < s->info.n_options && !s->decided; i++) {
+        const tfx_option *o = tfx_option_at(s->info.options, i);
+        const char *const *values = o->type == TFX_OPT_BOOL ? truths : o->type == TFX_OPT_CHOICE ? o->choices : NULL;
+        size_t n = s->n_settings;
+        for (size_t k = 0; k < n; k++)
+            values = strcmp(s->settings[k].key, o->name) ? values : NULL; /* the user has chosen */
+        for (; values && *values && o->def; values++) {
+            if (!strcmp(*values, o->def))
+                continue;
+            char *with = tfx_printf("with %s = %s, ", o->name, *values);
+            tfx_subject_set(s, o->name, *values);
+            tfx_say_doing(s, "%s", with);
+            check_causality(s, with);
+            free(with);
+        }
+        if (s->n_settings > n)
+            tfx_subject_set(s, o->name, o->def);
+    }
+    tfx_say_ok(s, "no output changes with a later input, unless it is noted");
 }
 
 /* ---- determinism ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework/base/memory.h"
+#include "framework/base/random.h"
 #include "framework/base/text.h"
 #include "framework/graph/builder.h"
 #include "framework/plugin/calls/op_calls.h"
@@ -50,14 +51,19 @@ static const char *const operands[] = {
     "2x6x8,5x8,5x7,1,2x6x5,2x6x7",
     "3x37x19,65x19,65x40,1",
     "3x37x19,65x19,65x40,1,3x37x65,3x37x40",
+    "2x6x8,2x6",
+    "2x6x8,2x6x1",
+    "2x6x8,2x6x8,2x6",
+    "2x3x130",
+    "2x3x130,130",
     "130x3",
     "1000",
     "1000,1000",
     "3x37x19",
     "3x37x19,3x37x19",
     "3x37x19,19",
-    "5x65,65x66",
     "",
+    "5x65,65x66",
     "2x2x2x2x2x2x2x2",
     "6x8:bf16",
     "2x6x8:bf16,8:bf16",
@@ -68,12 +74,22 @@ enum { N_OPERANDS = sizeof(operands) / sizeof(*operands) };
 /* From here on they are there to be refused. */
 enum { N_PLAIN = N_OPERANDS - 6 };
 
+/* The first number, and what is added for each further one: most ops have one attribute, and some need equal ones. */
 static const struct {
-    int64_t i;
-    double r;
-} attributes[] = {{0, 0.5}, {1, 0.5},           {2, 0.5},           {0, 0}, {1, 1}, {4, 2},
-                  {-1, -1}, {INT64_MAX, 1e300}, {INT64_MIN, -1e300}};
-enum { N_ATTRIBUTES = sizeof(attributes) / sizeof(*attributes), LAST_PLAIN = 6, ATTRIBUTES_TRIED = 6 };
+    int64_t i, more;
+    double r, more_r;
+} attributes[] = {{0, 0, 0.5, 0},
+                  {1, 0, 0.5, 0},
+                  {1, 1, 0.5, 0.25},
+                  {2, 0, 0.5, 0},
+                  {0, 0, 0, 0},
+                  {1, 0, 1, 0},
+                  {9, 0, 0.75, 0},
+                  {4, 0, 2, 0},
+                  {-1, 0, -1, 0},
+                  {INT64_MAX, 0, 1e300, 0},
+                  {INT64_MIN, 0, -1e300, 0}};
+enum { N_ATTRIBUTES = sizeof(attributes) / sizeof(*attributes), LAST_PLAIN = 8, ATTRIBUTES_TRIED = 8 };
 
 /* "2x6x8,8:i32" */
 static int read_operands(const char *text, tfx_op_case *c)
@@ -117,9 +133,9 @@ int tfx_op_case_try(const tfx_subject *s, uint32_t i, tfx_op_case *c)
     if (i >= n_attributes * n_operands || !read_operands(in ? in : operands[i / n_attributes], c))
         return 0;
     for (int k = 0; k < TFX_MAX_INTS; k++)
-        c->ints[k] = ints ? 0 : attributes[i % n_attributes].i;
+        c->ints[k] = ints ? 0 : attributes[i % n_attributes].i + k * attributes[i % n_attributes].more;
     for (int k = 0; k < TFX_MAX_REALS; k++)
-        c->reals[k] = reals ? 0 : attributes[i % n_attributes].r;
+        c->reals[k] = reals ? 0 : attributes[i % n_attributes].r + k * attributes[i % n_attributes].more_r;
     for (int k = 0; ints && *ints && k < TFX_MAX_INTS; k++, ints += strcspn(ints, ",") + (strchr(ints, ',') != NULL))
         c->ints[k] = strtoll(ints, NULL, 10);
     for (int k = 0; reals && *reals && k < TFX_MAX_REALS;
@@ -135,6 +151,15 @@ tfx_status tfx_op_case_infer(const tfx_op_class *cls, tfx_op_case *c, tfx_error 
         in[i] = &c->in[i];
     c->n_out = tfx_op_n_results(cls);
     return tfx_call_op_infer(cls, c->n_in, in, c->ints, c->reals, c->out, err);
+}
+
+tfx_status tfx_op_case_flops(const tfx_op_class *cls, const tfx_op_case *c, tfx_error *err)
+{
+    const tfx_tensor *in[TFX_CASE_OPERANDS] = {NULL};
+    for (uint32_t i = 0; i < c->n_in; i++)
+        in[i] = &c->in[i];
+    tfx_call_op_flops(cls, c->n_in, in, c->ints, c->reals, err);
+    return err->status;
 }
 
 uint64_t tfx_op_case_elements(const tfx_op_case *c)
@@ -211,11 +236,22 @@ int tfx_op_case_build(const tfx_op_class *cls, const tfx_op_case *c, tfx_bench *
     return b->err->status == TFX_OK && y[0];
 }
 
-void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_CASE_OPERANDS])
+/* Numbers with all their digits, so that another order of additions shows, and none near zero, where functions have kinks; of
+ * size 1, or `size`. */
+static void fill(tfx_bench *b, uint32_t tensor, uint64_t seed, double size)
+{
+    float *x = tfx_bench_data(b, tensor);
+    for (uint64_t i = 0; i < b->state.tensors[tensor].elements; i++) {
+        double u = (double)(tfx_random_u64(seed, 0x0b, i) >> 11) * 0x1p-53;
+        x[i] = (float)(size * (u < 0.5 ? u * 2 * 0.98 - 1 : (u - 0.5) * 2 * 0.98 + 0.02));
+    }
+}
+
+void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_CASE_OPERANDS], double size)
 {
     for (uint32_t i = 0; i < c->n_in; i++)
         if (c->in[i].dtype == TFX_I32)
             tfx_bench_fill_tokens(b, tfx_bench_index(b, x[i]), 21 + i, 2);
         else
-            tfx_bench_fill(b, tfx_bench_index(b, x[i]), 21 + i, -1, 1);
+            fill(b, tfx_bench_index(b, x[i]), 21 + i, size);
 }

@@ -20,6 +20,9 @@ typedef struct tfx_op_case {
 /* Asks infer, which fills in the results. */
 tfx_status tfx_op_case_infer(const tfx_op_class *cls, tfx_op_case *c, tfx_error *err);
 
+/* Asks how many FLOPs it counts. */
+tfx_status tfx_op_case_flops(const tfx_op_class *cls, const tfx_op_case *c, tfx_error *err);
+
 /* Elements of all results. */
 uint64_t tfx_op_case_elements(const tfx_op_case *c);
 
@@ -37,6 +40,6 @@ const char *tfx_op_case_text(const tfx_op_case *c, char *buf);
  * its kernel computes. 0 with an error on the bench: that failed. */
 int tfx_op_case_build(const tfx_op_class *cls, const tfx_op_case *c, tfx_bench *b, int kernel, int gradient,
                       tfx_value x[TFX_CASE_OPERANDS], tfx_value y[TFX_MAX_OP_RESULTS]);
-void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_CASE_OPERANDS]);
+void tfx_op_case_fill(const tfx_op_case *c, tfx_bench *b, const tfx_value x[TFX_CASE_OPERANDS], double size);
 
 #endif

@@ -33,8 +33,9 @@ typedef struct tfx_subject {
     const char *folder;    /* for files that the rule makes; goes away afterwards */
     tfx_setting *settings; /* `sets`, and what has to be made up */
     size_t n_settings, cap_settings;
-    int out;     /* file descriptor that verdicts are written to */
-    int decided; /* a verdict was given */
+    int out;                /* file descriptor that verdicts are written to */
+    int decided;            /* a verdict was given */
+    int float_mode_changed; /* by loading the plugin */
 } tfx_subject;
 
 typedef struct tfx_rule {

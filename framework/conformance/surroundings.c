@@ -61,6 +61,9 @@ static const char *changed(const surroundings *a, const surroundings *b)
 
 void tfx_rule_surroundings(tfx_subject *s)
 {
+    if (s->float_mode_changed)
+        tfx_say_fail(s, "loading it changes how the whole process computes (tiny numbers become zero); link it without "
+                        "-Ofast and -ffast-math");
     static surroundings before, after;
     tfx_error err = {0};
     look(&before);

@@ -315,7 +315,7 @@ def test_crash_of_a_run():
         # In a kernel it is the backend that was called, perhaps on a thread of its own. No vjp: evaluation runs it.
         r = f.tfx("run", "tiny.ini", "--db", "kernel.db", "--set", "model.*.blocks.ffn.how=kernel", env=env, status=3)
         expect("tfx: transformer seed 1: backend cpu (" in r.stderr and "/cpu.so) crashed in `run` for all kernels, those of custom ops "
-               "included (SIGSEGV)\n" in r.stderr, "the kernel", r.stderr)
+               f"included (SIGSEGV), in {f.path}/plugins/crashy.so\n" in r.stderr, "the kernel", r.stderr)
 
 
 main(globals())
