@@ -211,8 +211,8 @@ static void find_influence(tfx_layer_case *c, const tfx_layer_size *z, int64_t e
     }
 }
 
-/* With the settings as they are. `with`: what is set otherwise, for messages. */
-static void check_causality(tfx_subject *s, const char *with)
+/* With the settings as they are. `with`: what is set otherwise, for messages. Whether it looks at no later position. */
+static int check_causality(tfx_subject *s, const char *with)
 {
     static const tfx_layer_size small = {2, 9, 8, 8}, long_one = {2, 70, 8, 8};
     tfx_layer_case c;
@@ -239,13 +239,14 @@ static void check_causality(tfx_subject *s, const char *with)
     if (found.rows)
         tfx_say_note(s, "%swhat it computes for a row of a batch depends on the other rows", with);
     tfx_layer_case_close(&c);
+    return found.from < 0;
 }
 
 /* With every word and truth that its options can be, one at a time; what is refused is left out. */
 void tfx_rule_layer_causality(tfx_subject *s)
 {
     static const char *const truths[] = {"true", "false", NULL};
-    check_causality(s, "");
+    int causal = check_causality(s, "");
     for (size_t i = 0; i < s->info.n_options && !s->decided; i++) {
         const tfx_option *o = tfx_option_at(s->info.options, i);
         const char *const *values = o->type == TFX_OPT_BOOL ? truths : o->type == TFX_OPT_CHOICE ? o->choices : NULL;
@@ -258,13 +259,14 @@ void tfx_rule_layer_causality(tfx_subject *s)
             char *with = tfx_printf("with %s = %s, ", o->name, *values);
             tfx_subject_set(s, o->name, *values);
             tfx_say_doing(s, "%s", with);
-            check_causality(s, with);
+            causal &= check_causality(s, with);
             free(with);
         }
         if (s->n_settings > n)
             tfx_subject_set(s, o->name, o->def);
     }
-    tfx_say_ok(s, "no output changes with a later input, unless it is noted");
+    if (causal)
+        tfx_say_ok(s, "no output changes with a later input");
 }
 
 /* ---- determinism ---- */
