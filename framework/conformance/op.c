@@ -369,11 +369,12 @@ static void check_gradient(tfx_subject *s, tfx_bench *b, const tfx_op_case *c, u
     const tfx_op_class *cls = s->impl;
     tfx_value x[TFX_CASE_OPERANDS], y[TFX_MAX_OP_RESULTS];
     tfx_gradient_check r;
-    char what[600], result[64] = "";
+    char what[600], result[128] = "";
     int kernel = tfx_op_kernel(cls, "cpu") && tfx_op_has_vjp(cls);
     for (uint32_t k = 0; c->n_out > 1 && k < c->n_out; k++)
         if (mask >> k & 1)
-            snprintf(result + strlen(result), 16, "%s%u", *result ? " and " : "result ", k);
+            snprintf(result + strlen(result), sizeof(result) - strlen(result), "%s%u", *result ? " and " : "result ",
+                     k);
     strcat(result, *result ? " of " : "");
     tfx_op_case_text(c, what);
     tfx_say_doing(s, "the gradient of operand %u of %s%s", operand, result, what);

@@ -6,7 +6,7 @@ import re
 from harness import *
 
 EXPERIMENTS, PAGES = SOURCE / "experiments", SOURCE / "docs" / "results"
-SEARCHES = "frontier_search", "more_search", "ladder_search", "ladder_rates"
+SEARCHES = "frontier_search", "more_search", "ladder_search", "ladder_rates", "variants_search"
 DATA = "--set", "data.loader.train=train.txt", "--set", "data.loader.val=val.txt"
 SMALL = (*DATA, "--set", "model.*.context=16", "--set", "train.batch=2", "--set", "data.eval_tokens=256")
 
@@ -21,7 +21,7 @@ def has_arms(path):
 
 def search(f, *names):
     for name in names:
-        length = ("--set", "vars.total=1e8") if name.startswith("ladder") else ("--set", "train.steps=2")
+        length = ("--set", "vars.total=1e8" if name.startswith("ladder") else "train.flops=4e8" if name.startswith("variants") else "train.steps=2")
         f.tfx("run", spec(name), *SMALL, *length, "--set", "train.warmup=1", "--jobs", "2")
 
 
