@@ -217,7 +217,7 @@ struct tfx_builder {
 
     /* As `attention`, with what is special in *how; NULL: nothing. Keys and values may have fewer heads than queries, a
      * divisor: [batch, time, heads / g, head_dim], and g heads of queries after one another share one (grouped queries, Ainslie
-     * et al. 2023). As fast as plain attention, and faster with a window. */
+     * et al. 2023). With long contexts as fast as plain attention, and faster with a window. */
     tfx_value (*attention_with)(const tfx_builder *b, tfx_value q, tfx_value k, tfx_value v, double scale,
                                 const tfx_attention *how);
 
