@@ -44,6 +44,9 @@ int tfx_cli_fail(const tfx_error *err);
  * moved, or, where there is none, where it was installed. Static. */
 const char *tfx_cli_plugin_dir(void);
 
+/* The exit status of a verb that SIGINT or SIGTERM ended. */
+#define TFX_CLI_INTERRUPTED 130
+
 /* The program's own file, and of one in a build folder the headers that it was built with, else NULL. Static. */
 const char *tfx_cli_program(void);
 const char *tfx_cli_source_include(void);

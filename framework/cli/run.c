@@ -19,7 +19,6 @@
 #include "framework/train/worker.h"
 #include "git_commit.h"
 
-#define EXIT_INTERRUPTED 130
 #define EXIT_RUNS_FAILED 3
 #define MAX_JOBS 1024
 
@@ -35,7 +34,7 @@ static void request_stop(int signal_number)
 static void leave(int signal_number)
 {
     (void)signal_number;
-    _exit(EXIT_INTERRUPTED);
+    _exit(TFX_CLI_INTERRUPTED);
 }
 
 static void catch_signals(void (*handler)(int))
@@ -74,7 +73,7 @@ static int worker(const char *db, tfx_id run, int progress_fd, int64_t threads, 
     }
     tfx_store_close(store);
     tfx_registry_close(registry);
-    return interrupted ? EXIT_INTERRUPTED : 0;
+    return interrupted ? TFX_CLI_INTERRUPTED : 0;
 }
 
 /* Everything that will be executed must fit before anything is written. */
@@ -205,7 +204,7 @@ done:
     tfx_forecasts_finish(&forecasts);
     tfx_selection_finish(&chosen);
     tfx_session_close(&s);
-    return result.interrupted ? EXIT_INTERRUPTED : result.n_failed ? EXIT_RUNS_FAILED : 0;
+    return result.interrupted ? TFX_CLI_INTERRUPTED : result.n_failed ? EXIT_RUNS_FAILED : 0;
 }
 
 static const tfx_cli_option options[] = {

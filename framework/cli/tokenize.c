@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "framework/base/clock.h"
 #include "framework/base/json.h"
@@ -14,8 +15,6 @@
 #include "framework/cli/class_settings.h"
 #include "framework/plugin/registry.h"
 #include "framework/tokens/tokenize.h"
-
-enum { EXIT_INTERRUPTED = 130 };
 
 static volatile sig_atomic_t stop;
 
@@ -97,6 +96,17 @@ static tfx_status read_format(const char *text, tfx_token_format *out, tfx_error
                : tfx_fail(err, TFX_E_INVALID, "--format: expected nanogpt or llmc, found '%s'", text);
 }
 
+/* A text must not be replaced by its own tokens, nor by what is said of them. */
+static tfx_status check_apart(const tfx_tokenize_job *j, const char *written, tfx_error *err)
+{
+    struct stat out, in;
+    for (size_t i = 0; i < j->n_files && stat(written, &out) == 0; i++)
+        if (stat(j->files[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return tfx_fail(err, TFX_E_INVALID, "%s would be written over the text %s; choose another -o FILE", written,
+                            j->files[i]);
+    return TFX_OK;
+}
+
 static tfx_status carry_out(tfx_tokenize_job *j, const tfx_loaded_plugin *owner, const tfx_class_settings *settings,
                             int as_json, tfx_error *err)
 {
@@ -107,7 +117,8 @@ static tfx_status carry_out(tfx_tokenize_job *j, const tfx_loaded_plugin *owner,
     j->stop = &stop;
     signal(SIGINT, ask_to_stop);
     signal(SIGTERM, ask_to_stop);
-    tfx_tokenize(j, err);
+    if (check_apart(j, j->out, err) == TFX_OK && check_apart(j, sidecar, err) == TFX_OK)
+        tfx_tokenize(j, err);
     if (p.live)
         fprintf(stderr, "\r\033[K");
     if (err->status == TFX_OK && !j->interrupted) {
@@ -159,7 +170,7 @@ static int run(const tfx_cli_args *a, tfx_error *err)
     tfx_registry_close(r);
     if (j.interrupted)
         fprintf(stderr, "tfx: tokenize: interrupted; nothing is written\n");
-    return j.interrupted ? EXIT_INTERRUPTED : 0;
+    return j.interrupted ? TFX_CLI_INTERRUPTED : 0;
 }
 
 static const tfx_cli_option options[] = {

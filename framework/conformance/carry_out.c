@@ -55,13 +55,6 @@ static int is_line(const char *text)
     return *text && !strchr(text, '\n');
 }
 
-static const char *nearest_kind(const char *kind)
-{
-    static const char *const kinds[] = {TFX_KIND_LAYER,   TFX_KIND_OPTIMIZER, TFX_KIND_LOADER,   TFX_KIND_SCALING,
-                                        TFX_KIND_BACKEND, TFX_KIND_OP,        TFX_KIND_OPERATOR, TFX_KIND_TOKENIZER};
-    return tfx_nearest(kind, kinds, sizeof(kinds) / sizeof(*kinds));
-}
-
 /* What the registry does not ask for. */
 static void check_entry(tfx_subject *s)
 {
@@ -75,7 +68,7 @@ static void check_entry(tfx_subject *s)
     for (size_t i = 0; e->factories[i]; i++) {
         const tfx_factory *f = e->factories[i];
         if (!tfx_kind_word(f->kind)) {
-            const char *near = nearest_kind(f->kind);
+            const char *near = tfx_kind_nearest(f->kind);
             tfx_say_note(s, "this tfx does not know the kind \"%s\"%s%s%s", f->kind, near ? "; did you mean \"" : "",
                          near ? near : "", near ? "\"?" : "");
             continue;

@@ -110,7 +110,7 @@ static void *compute_share(void *arg)
         in[i] = inside(&m->in[i]);
     for (uint32_t k = 0; k < m->c->n_out; k++)
         out[k] = m->left_out >> k & 1 ? NULL : inside(&m->out[k]);
-    if (m->own)
+    if (m->part_scratch[p->part].room)
         memset(inside(&m->part_scratch[p->part]), 0xff, m->part_scratch[p->part].bytes);
     const tfx_kernel_args args = {.struct_size = sizeof(args),
                                   .n_in = m->c->n_in,

@@ -80,6 +80,15 @@ static const kind_row *find_kind(const char *kind)
     return NULL;
 }
 
+const char *tfx_kind_nearest(const char *kind)
+{
+    enum { N = sizeof(kinds) / sizeof(*kinds) };
+    const char *known[N];
+    for (size_t i = 0; i < N; i++)
+        known[i] = kinds[i].kind;
+    return tfx_nearest(kind, known, N);
+}
+
 const char *tfx_kind_word(const char *kind)
 {
     const kind_row *row = find_kind(kind);

@@ -13,6 +13,8 @@
 
 /* The short name of a kind, "layer" for TFX_KIND_LAYER; NULL for a kind this host does not know. */
 const char *tfx_kind_word(const char *kind);
+/* The known kind that one looks like; NULL: none. */
+const char *tfx_kind_nearest(const char *kind);
 
 typedef struct tfx_class_info {
     const char *kind;           /* the short name */

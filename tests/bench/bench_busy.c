@@ -22,6 +22,7 @@
             exit(1); \
         } \
     } while (0)
+#include "tests/bench/median.h"
 #include "tests/plugins/program.h"
 
 enum { MAX_ROUNDS = 99, MAX_PLUGINS = 2 };
@@ -120,18 +121,6 @@ static pid_t start_disturbance(void)
     }
     kill(child, SIGSTOP);
     return child;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof(*x), compare);
-    return x[n / 2];
 }
 
 int main(int argc, char **argv)

@@ -20,6 +20,7 @@
 #include "framework/plugin/calls/backend_calls.h"
 #include "framework/train/engine.h"
 #include "tests/bench/limits.h"
+#include "tests/bench/median.h"
 
 enum { MAX_KINDS = 16, MAX_STEPS = 4096, MAX_SETS = 16, OWN_SETS = 2 };
 
@@ -45,12 +46,6 @@ typedef struct outcome {
     char kinds[MAX_KINDS][24]; /* of ops, and the share of time of each; most first */
     double shares[MAX_KINDS];
 } outcome;
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 static const char *kind_of(const tfx_step *s)
 {

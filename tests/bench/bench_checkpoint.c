@@ -14,6 +14,7 @@
 #include "framework/base/memory.h"
 #include "framework/checkpoint/checkpoint.h"
 #include "framework/checkpoint/files.h"
+#include "tests/bench/median.h"
 
 enum { ROUNDS = 5, PIECE = 4 << 20 };
 
@@ -23,18 +24,6 @@ static void io_read(void *ctx, const tfx_state_tensor *t, uint64_t first, void *
 {
     (void)ctx, (void)t;
     memcpy(dst, memory + first, n);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x)
-{
-    qsort(x, ROUNDS, sizeof(*x), ascending);
-    return x[ROUNDS / 2];
 }
 
 /* What dd does. */
@@ -93,7 +82,8 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    double gb = 3e-9 * (double)bytes, waits = median(stall), durable = median(all), dd = median(plain);
+    double gb = 3e-9 * (double)bytes, waits = median(stall, ROUNDS), durable = median(all, ROUNDS),
+           dd = median(plain, ROUNDS);
     printf("%.2f GB: a step waits %.2f s (%.2f GB/s); on disk after %.2f s (%.2f GB/s), %.0f%% of what dd conv=fsync "
            "gets\n",
            gb, waits, gb / waits, durable, gb / durable, 100 * dd / durable);

@@ -18,6 +18,7 @@
             exit(1); \
         } \
     } while (0)
+#include "tests/bench/median.h"
 #include "tests/plugins/program.h"
 
 enum { MAX_KERNELS = 96, ROUNDS = 7, N_LIMITS = 2 }; /* kernels[0], [1]: FLOP/s, bytes/s */
@@ -319,12 +320,6 @@ static void add_copy(void)
     add_kernel(g, 0, 8.0 * (64 << 20), "read and write 268 MB");
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 int main(int argc, char **argv)
 {
     const tfx_backend_class *cls = cpu_backend();
@@ -395,12 +390,11 @@ int main(int argc, char **argv)
     double limits[N_LIMITS] = {0};
     for (int i = 0; i < n_kernels; i++) {
         kernel *k = &kernels[i];
-        qsort(k->seconds, ROUNDS, sizeof(double), compare);
-        double median = k->seconds[ROUNDS / 2], work = k->flops > 0 ? k->flops : k->bytes;
+        double middle = median(k->seconds, ROUNDS), work = k->flops > 0 ? k->flops : k->bytes;
         if (i < N_LIMITS)
-            limits[i] = work / median;
-        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0], 1e-9 * work / median,
-               k->flops > 0 ? "GFLOP/s" : "GB/s   ", 100 * work / median / limits[k->flops > 0 ? 0 : 1], 1e3 * median);
+            limits[i] = work / middle;
+        printf("%-36s %10.1f %10.1f %s %6.0f%% %10.3f ms\n", k->name, 1e-9 * work / k->seconds[0], 1e-9 * work / middle,
+               k->flops > 0 ? "GFLOP/s" : "GB/s   ", 100 * work / middle / limits[k->flops > 0 ? 0 : 1], 1e3 * middle);
         cls->exec_destroy(k->exec);
         program_destroy(k->g);
     }

@@ -10,6 +10,7 @@
 #include "framework/graph/autodiff.h"
 #include "framework/graph/builder.h"
 #include "framework/plugin/calls/backend_calls.h"
+#include "tests/bench/median.h"
 
 enum { MOST_PAIRS = 199 };
 
@@ -24,18 +25,6 @@ static double seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof(*x), ascending);
-    return x[n / 2];
 }
 
 /* The layer's graph for one of the sizes, in one op or in core ops. */

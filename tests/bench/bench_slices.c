@@ -8,6 +8,7 @@
 #include "framework/base/memory.h"
 #include "framework/plan/arm.h"
 #include "framework/train/slices.h"
+#include "tests/bench/median.h"
 
 enum { MOST_PAIRS = 99, EVERY = 50 };
 
@@ -24,18 +25,6 @@ static const struct subject {
      5},
 };
 enum { N_SUBJECTS = sizeof(subjects) / sizeof(*subjects) };
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof(*x), ascending);
-    return x[n / 2];
-}
 
 static double cpu_seconds(void)
 {

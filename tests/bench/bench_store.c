@@ -17,6 +17,7 @@
 
 #include "framework/base/memory.h"
 #include "framework/store/store.h"
+#include "tests/bench/median.h"
 
 extern char **environ;
 
@@ -27,18 +28,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof(*x), ascending);
-    return x[n / 2];
 }
 
 static void stop_on(const tfx_error *err)

@@ -74,6 +74,7 @@ def test_refused():
             (["train.txt", "-o", "old.bin", "--set", "end_of_text"], ['no "="']),
             (["train.txt", "-o", "old.bin", "--format", "megatron"], ["expected nanogpt or llmc, found 'megatron'"]),
             (["train.txt", "-o", "no/where.bin"], ["no/where.bin"]),
+            (["val.txt", "train.txt", "-o", "./train.txt"], ["train.txt would be written over the text train.txt"]),
         ]:
             r = f.tfx("tokenize", *args, status=None)
             expect(r.returncode in (1, 2), f"{args} is refused", r.returncode)
