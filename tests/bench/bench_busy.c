@@ -1,7 +1,7 @@
 /* What another program on one of the cores costs: the products of a training step in a row,
  * with nothing else to do on the machine and beside a process that keeps core 0 busy.
  *
- *   TFX_PLUGIN_PATH=build build/tests/bench/bench-busy [other folder with a cpu.so [rounds [threads]]]
+ *   TFX_PLUGIN_PATH=build/plugins build/tests/bench/bench-busy [other folder with a cpu.so [rounds [threads]]]
  *
  * With a second plugin, say of another version, the two take turns within each round, and the ratio of
  * their speeds is printed too: the median over rounds, which a disturbance of the machine hits

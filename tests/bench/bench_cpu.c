@@ -1,7 +1,7 @@
 /* How fast the CPU backend's main kernels are, at the shapes of a GPT-2 124M step of one
  * sequence of 1024 tokens.
  *
- *   TFX_PLUGIN_PATH=build build/tests/bench/bench-cpu [threads] [part of a name] [seconds per round]
+ *   TFX_PLUGIN_PATH=build/plugins build/tests/bench/bench-cpu [threads] [part of a name] [seconds per round]
  *
  * Each line gives the best and the median of several runs, and the median relative to that of
  * the limit measured beside it: a large matrix product, or reading and writing memory. Kernels
